@@ -1,0 +1,73 @@
+"""Who calls the API: a program with a bearer token and scopes, or a signed-in person by role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from arena.models import ApiToken, Role, User
+
+if TYPE_CHECKING:  # rest_framework.views reads the settings that name this module
+    from rest_framework.views import APIView
+
+# What a signed-in person's role grants of the scopes that tokens carry.
+ROLE_SCOPES = {
+    Role.VIEWER: {"evals:read", "routing:read"},
+    Role.REVIEWER: {"evals:read", "routing:read"},
+    Role.EDITOR: {"evals:read", "evals:write", "routing:read", "routing:publish"},
+    Role.ADMIN: set(ApiToken.SCOPES),
+}
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <token>`; `request.auth` is the ApiToken."""
+
+    def authenticate(self, request: Request) -> tuple[None, ApiToken] | None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        token = find_token(key.strip())
+        if token is None:
+            raise AuthenticationFailed("This token is not known or was revoked. Make one with manage.py create_token.")
+        return None, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="arena"'
+
+
+def find_token(key: str) -> ApiToken | None:
+    """The usable token with this key, else None. One query; compares hashes in constant time."""
+    prefix, _, rest = key.partition(".")
+    if not prefix or not rest:
+        return None
+    token = ApiToken.objects.filter(prefix=prefix, revoked=False).first()
+    if token is None or not token.is_valid(key):
+        return None
+    if token.expiry_date is not None and token.expiry_date <= timezone.now():
+        return None
+    return token
+
+
+class HasScope(BasePermission):
+    """Views say `scopes = {"GET": "evals:read", "POST": "evals:write"}`; a method not named is refused."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        scopes: dict[str, str] = getattr(view, "scopes", {})
+        method = "GET" if request.method in ("HEAD", "OPTIONS") else str(request.method)
+        needed = scopes.get(method)
+        if needed is None:
+            return False
+        return needed in granted_scopes(request.auth, request.user)
+
+
+def granted_scopes(auth: Any, user: Any) -> set[str]:
+    if isinstance(auth, ApiToken):
+        return set(auth.scopes)
+    if isinstance(user, User) and user.is_active:
+        return ROLE_SCOPES[Role(user.role)]
+    return set()

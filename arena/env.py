@@ -1,0 +1,107 @@
+"""What the environment says, read once, and the secrets a development start makes for itself.
+
+A wrong or missing value stops the start with the variable's name and the fix. In production
+(`DEBUG=0`) nothing is generated: a secret that silently differs between two processes would drop
+queued chores and make stored keys unreadable.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(os.environ.get("ARENA_VAR", BASE_DIR / "var"))
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+def refuse(name: str, problem: str, fix: str) -> NoReturn:
+    raise ImproperlyConfigured(f"{name}: {problem}. {fix}")
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default).strip()
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    value = os.environ.get(name)
+    if value is None:
+        return default
+    if value.strip().lower() in _TRUE:
+        return True
+    if value.strip().lower() in _FALSE:
+        return False
+    refuse(name, f"{value!r} is neither yes nor no", f"Set {name}=1 or {name}=0.")
+
+
+def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    """A comma-separated list."""
+    value = os.environ.get(name)
+    if value is None:
+        return list(default)
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def choice(name: str, *, options: tuple[str, ...], default: str) -> str:
+    value = text(name, default)
+    if value not in options:
+        refuse(name, f"{value!r} is not known", f"Use one of: {', '.join(options)}.")
+    return value
+
+
+def _new_key() -> str:
+    """32 random bytes as URL-safe base64: a Fernet key, or an Ed25519 seed."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def secret(name: str, *, debug: bool, make: Callable[[], str] = _new_key) -> str:
+    """The secret called `name`: from the environment, else (development only) from `var/secrets/`.
+
+    Two processes that start at once agree: the file is made with O_EXCL under a temporary name's
+    link, so the loser reads what the winner wrote in full.
+    """
+    value = text(name)
+    if value:
+        return value
+    if not debug:
+        refuse(name, "not set, and production generates no secrets", f"Set {name} and keep it: it must not change.")
+    path = VAR_DIR / "secrets" / name.lower()
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(make())
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another process won; its file is complete, because a link appears whole
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
+
+
+def key_bytes(name: str, value: str) -> bytes:
+    """Decodes a 32-byte key from URL-safe base64."""
+    try:
+        decoded = base64.urlsafe_b64decode(value.encode())
+    except ValueError:
+        decoded = b""
+    if len(decoded) != 32:
+        refuse(
+            name,
+            "must be 32 bytes as URL-safe base64",
+            'Make one with: python -c "import base64,secrets;'
+            'print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())"',
+        )
+    return decoded

@@ -1,0 +1,60 @@
+"""Who may do what: people, their one-time sign-in links, and the tokens of programs."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+from rest_framework_api_key.models import AbstractAPIKey
+
+
+class Role(models.TextChoices):
+    """Ordered: each role may do what the ones before it may."""
+
+    VIEWER = "viewer", "viewer: reads"
+    REVIEWER = "reviewer", "reviewer: votes"
+    EDITOR = "editor", "editor: uploads, runs, publishes"
+    ADMIN = "admin", "admin: everything"
+
+    @property
+    def rank(self) -> int:
+        return list(Role).index(self)
+
+
+class User(AbstractUser):
+    """A person. There are no passwords: one signs in by a one-time link (`manage.py sign_in_link`)."""
+
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    voting_keys = models.BooleanField(default=True, help_text="Vote by single keys on the voting page.")
+
+    def may(self, role: Role) -> bool:
+        return self.is_active and Role(self.role).rank >= role.rank
+
+    @property
+    def name(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class SignInLink(models.Model):
+    """Only the SHA-256 of the link's token is stored: who reads the database cannot sign in with it."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_links")
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"link for {self.user}"
+
+
+class ApiToken(AbstractAPIKey):
+    """A program's token, stored hashed; `scopes` lists what it may do, such as `routing:read`."""
+
+    SCOPES = ("evals:read", "evals:write", "routing:read", "routing:publish", "outcomes:write")
+
+    scopes = models.JSONField(default=list)
+
+    class Meta(AbstractAPIKey.Meta):
+        verbose_name = "API token"
+        verbose_name_plural = "API tokens"

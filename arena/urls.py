@@ -1,0 +1,5 @@
+"""Every address Arena answers."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,24 @@
+from django.apps import AppConfig
+
+from arena.triggers import Trigger, append_only
+
+_FROZEN_CHANGED = " OR ".join(
+    f'CAST(OLD."{column}" AS TEXT) <> CAST(NEW."{column}" AS TEXT)'
+    for column in ("slug", "family", "revision", "provider_id", "model_name", "settings", "kind", "base_url")
+)
+
+
+class EvalsConfig(AppConfig):
+    name = "evals"
+    default_auto_field = "django.db.models.BigAutoField"
+    triggers = (
+        *append_only("evals_vote", "votes"),
+        *append_only("evals_leaderboard", "leaderboards"),
+        Trigger(
+            "evals_contender",
+            "UPDATE",
+            "a contender in use is frozen: make a new revision",
+            when=f"OLD.used_at IS NOT NULL AND (NEW.used_at IS NULL OR {_FROZEN_CHANGED})",
+            suffix="_of_frozen",
+        ),
+    )

@@ -1,0 +1,31 @@
+"""Arena's tables. Each class says what keeps it true; what can be a constraint is one in the database."""
+
+from evals.models.battles import Ballot, Battle
+from evals.models.contenders import Contender, Provider
+from evals.models.generations import Attempt, Generation, Run, RunItem
+from evals.models.leaderboards import Leaderboard
+from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem, TaskSetVersion
+from evals.models.votes import Reviewer, ReviewerTally, TaskTally, Vote, VoteImport
+
+__all__ = [
+    "Attempt",
+    "Ballot",
+    "Battle",
+    "Category",
+    "Contender",
+    "Generation",
+    "Leaderboard",
+    "Ledger",
+    "Provider",
+    "Reviewer",
+    "ReviewerTally",
+    "Run",
+    "RunItem",
+    "Task",
+    "TaskSet",
+    "TaskSetItem",
+    "TaskSetVersion",
+    "TaskTally",
+    "Vote",
+    "VoteImport",
+]

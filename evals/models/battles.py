@@ -1,0 +1,62 @@
+"""What reviewers are shown: battles, and one blinded ballot for each showing."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import models
+from django.utils import timezone
+
+from evals.models.generations import Generation
+from evals.models.task_sets import Task
+from evals.models.votes import Reviewer, Side
+
+
+def new_token() -> str:
+    """22 random characters: says nothing about what it stands for."""
+    return secrets.token_urlsafe(16)
+
+
+class Battle(models.Model):
+    """Two generations of one task by different contenders, lower id first; made when first drawn."""
+
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="battles")
+    lo = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="battles_as_lo")
+    hi = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="battles_as_hi")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "lo", "hi"], name="battle_once"),
+            models.CheckConstraint(name="battle_lo_before_hi", condition=models.Q(lo__lt=models.F("hi"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"battle {self.pk}"
+
+
+class Ballot(models.Model):
+    """One blinded showing of a battle to one reviewer. `left` (which of `lo`, `hi` is shown as answer A) is
+    drawn once and kept, also through undo. Reserved: while open, no other draw counts this battle as unseen."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        VOTED = "voted"
+        SKIPPED = "skipped"
+        REPORTED = "reported"
+
+    token = models.CharField(max_length=32, unique=True, default=new_token)
+    battle = models.ForeignKey(Battle, on_delete=models.PROTECT, related_name="ballots")
+    reviewer = models.ForeignKey(Reviewer, on_delete=models.PROTECT, related_name="ballots")
+    left = models.CharField(max_length=2, choices=Side)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    reserved_until = models.DateTimeField()
+    shown_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["battle", "reviewer"], name="ballot_once")]
+        indexes = [models.Index(fields=["reviewer", "state"], name="ballot_of_reviewer")]
+
+    def __str__(self) -> str:
+        return f"ballot {self.pk}"

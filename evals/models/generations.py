@@ -1,0 +1,162 @@
+"""Collecting: runs, the outputs they link, and every single call that was made for them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from evals.models.contenders import Contender
+from evals.models.task_sets import Task, TaskSetVersion
+
+
+class ErrorCategory(models.TextChoices):
+    """Why a call failed. One taxonomy for every wire format; `evals.providers.errors` says which are retried."""
+
+    CONNECTION = "connection", "could not connect"
+    TIMEOUT = "timeout", "timed out"
+    CUT_STREAM = "cut_stream", "the stream was cut"
+    MALFORMED = "malformed", "the reply was not understood"
+    RATE_LIMIT = "rate_limit", "rate limit"
+    SERVER_ERROR = "server_error", "error at the provider"
+    AUTH = "auth", "key refused"
+    NOT_FOUND = "not_found", "no such model"
+    BAD_REQUEST = "bad_request", "request refused"
+    CONTEXT_LENGTH = "context_length", "prompt too long for its context"
+    FILTERED = "filtered", "refused by the provider's filter"
+    EMPTY = "empty", "empty answer"
+    TOO_LARGE = "too_large", "the reply exceeded our limit"
+    NOT_ALLOWED = "not_allowed", "address not allowed"
+    LOST = "lost", "the worker died during the call"
+    IMPORTED = "imported", "recorded as failed where it was collected"
+
+
+class Run(models.Model):
+    """A collection batch over one task set version. What exists already is linked, not asked again."""
+
+    class State(models.TextChoices):
+        COLLECTING = "collecting"
+        PAUSED = "paused"
+        STOPPED = "stopped"
+        DONE = "done"
+
+    version = models.ForeignKey(TaskSetVersion, on_delete=models.PROTECT, related_name="runs")
+    contenders: models.ManyToManyField[Contender, models.Model] = models.ManyToManyField(Contender, related_name="runs")
+    samples = models.PositiveSmallIntegerField(default=1)
+    fresh = models.BooleanField(default=False)
+    budget_usd = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    state = models.CharField(max_length=12, choices=State, default=State.COLLECTING)
+    reason = models.CharField(max_length=255, blank=True, help_text="Why it is in this state, in words.")
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+
+class Generation(models.Model):
+    """One stored output with its measurements.
+
+    Also the unit of work: `waiting` may be claimed from `not_before` on; `running` is leased until `lease_until`
+    and may be claimed again after it. Whoever finishes must name the `lease_token`, so a worker believed dead
+    writes nothing.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="generations")
+    contender = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="generations")
+    sample = models.PositiveSmallIntegerField(default=1)
+    take = models.PositiveSmallIntegerField(default=1)
+
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    not_before = models.DateTimeField(default=timezone.now)
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    text = models.TextField(blank=True)
+    finish_reason = models.CharField(max_length=40, blank=True)
+    tool_calls = models.JSONField(default=list)
+    error = models.CharField(max_length=20, choices=ErrorCategory, blank=True)
+    error_detail = models.CharField(max_length=500, blank=True)
+    ttft_ms = models.FloatField(null=True, blank=True)
+    latency_ms = models.FloatField(null=True, blank=True)
+    tokens_in = models.PositiveIntegerField(null=True, blank=True)
+    tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    # Of the attempt that finished; the sum over attempts is what cost per success counts. Null: unknown, never 0.
+    cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True, blank=True)
+    # [{"type", "ok", "detail"}], in the order of the task's checks.
+    checks = models.JSONField(default=list)
+    refused = models.BooleanField(default=False)
+    # An answer that names its own model is never shown to a reviewer. Empty: not quarantined.
+    quarantine = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "contender", "sample", "take"], name="generation_once"),
+            models.CheckConstraint(
+                name="generation_lease_while_running",
+                condition=models.Q(state="running", lease_token__isnull=False, lease_until__isnull=False)
+                | (~models.Q(state="running") & models.Q(lease_token__isnull=True, lease_until__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="generation_failed_has_error",
+                condition=~models.Q(state="failed") | ~models.Q(error=""),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "not_before"], name="generation_due"),
+            models.Index(fields=["task", "state"], name="generation_of_task"),
+            models.Index(fields=["contender", "state"], name="generation_of_contender"),
+        ]
+
+    def __str__(self) -> str:
+        return f"generation {self.pk}"
+
+
+class RunItem(models.Model):
+    """A run's link to a generation; `linked` marks one that existed before the run."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="items")
+    generation = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="run_items")
+    linked = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "generation"], name="run_item_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run}: {self.generation}"
+
+
+class Attempt(models.Model):
+    """One call to a provider, kept whatever became of it: cost per success includes retries."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="attempts")
+    n = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    ttft_ms = models.FloatField(null=True, blank=True)
+    latency_ms = models.FloatField(null=True, blank=True)
+    tokens_in = models.PositiveIntegerField(null=True, blank=True)
+    tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True, blank=True)
+    status_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    error = models.CharField(max_length=20, choices=ErrorCategory, blank=True)
+    error_detail = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["n"]
+        constraints = [models.UniqueConstraint(fields=["generation", "n"], name="attempt_n")]
+
+    def __str__(self) -> str:
+        return f"attempt {self.n} of {self.generation}"

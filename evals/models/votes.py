@@ -1,0 +1,158 @@
+"""The verdicts, append-only, and what is counted from them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from evals.models.contenders import Contender
+from evals.models.task_sets import Category, Task
+
+
+class Side(models.TextChoices):
+    """The two of a battle, or of an imported vote. Reviewers never see these words."""
+
+    LO = "lo"
+    HI = "hi"
+
+
+class Outcome(models.TextChoices):
+    LO = "lo", "lo is better"
+    HI = "hi", "hi is better"
+    TIE = "tie", "equally good"
+    BOTH_BAD = "both_bad", "both bad"
+
+
+class LeftSide(models.TextChoices):
+    """Which of the two was shown at the left; unknown for votes cast elsewhere."""
+
+    LO = "lo"
+    HI = "hi"
+    UNKNOWN = "unknown"
+
+
+class Reviewer(models.Model):
+    """The person whose taste a vote is: a user of ours, or somebody named in an import."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="reviewer"
+    )
+    # Unique per source: "user:<id>", or "<import source>:<judge>".
+    handle = models.CharField(max_length=255, unique=True)
+    name = models.CharField(max_length=150)
+    excluded_at = models.DateTimeField(null=True, blank=True)
+    excluded_reason = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="reviewer_exclusion_has_reason",
+                condition=models.Q(excluded_at__isnull=True) | ~models.Q(excluded_reason=""),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class VoteImport(models.Model):
+    """A file of votes cast elsewhere, known by its content and how it was read: the same twice adds nothing."""
+
+    # Over the file's bytes and the mapping (task set, category, --map, --value) it was read with.
+    sha256 = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=255)
+    rows = models.PositiveIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Vote(models.Model):
+    """A verdict. Append-only: database triggers refuse UPDATE and DELETE (see `evals.triggers`).
+
+    `lo` and `hi` are the contenders of the battle's two generations in the battle's order; for an imported vote,
+    which has no battle, the lower contender id first. A change or undo is a new row that supersedes; `outcome`
+    null is a retraction. A vote is effective if nothing supersedes it and its outcome is not null.
+    """
+
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="votes")
+    seq = models.BigIntegerField()
+    ballot = models.ForeignKey("evals.Ballot", on_delete=models.PROTECT, null=True, blank=True, related_name="votes")
+    n = models.PositiveSmallIntegerField(default=1)
+    supersedes = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
+    )
+    reviewer = models.ForeignKey(Reviewer, on_delete=models.PROTECT, related_name="votes")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="votes")
+    lo = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="votes_as_lo")
+    hi = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="votes_as_hi")
+    left = models.CharField(max_length=7, choices=LeftSide)
+    outcome = models.CharField(max_length=8, choices=Outcome, null=True, blank=True)  # noqa: DJ001 (null: retraction)
+    vote_import = models.ForeignKey(VoteImport, on_delete=models.PROTECT, null=True, blank=True, related_name="votes")
+    row = models.PositiveIntegerField(null=True, blank=True)
+    cast_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["category", "seq"], name="vote_seq"),
+            models.UniqueConstraint(fields=["ballot", "n"], name="vote_n_of_ballot"),
+            models.UniqueConstraint(fields=["vote_import", "row"], name="vote_row_of_import"),
+            models.CheckConstraint(
+                name="vote_from_ballot_or_import",
+                condition=models.Q(ballot__isnull=False, vote_import__isnull=True, row__isnull=True)
+                | models.Q(ballot__isnull=True, vote_import__isnull=False, row__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="vote_outcome_known",
+                condition=models.Q(outcome__isnull=True) | models.Q(outcome__in=["lo", "hi", "tie", "both_bad"]),
+            ),
+            models.CheckConstraint(name="vote_two_contenders", condition=~models.Q(lo=models.F("hi"))),
+        ]
+        indexes = [models.Index(fields=["reviewer", "category"], name="vote_of_reviewer")]
+
+    def __str__(self) -> str:
+        return f"vote {self.seq} in {self.category}"
+
+
+class TallyCounts(models.Model):
+    """Effective votes of one pair, `lo` < `hi` by contender id: all that ratings need."""
+
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="+")
+    lo = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="+")
+    hi = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="+")
+    lo_wins = models.PositiveIntegerField(default=0)
+    hi_wins = models.PositiveIntegerField(default=0)
+    ties = models.PositiveIntegerField(default=0)
+    both_bad = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class ReviewerTally(TallyCounts):
+    """For fits, reviewer variance and side preference. `left` is by this row's `lo` and `hi`."""
+
+    reviewer = models.ForeignKey(Reviewer, on_delete=models.PROTECT, related_name="+")
+    left = models.CharField(max_length=7, choices=LeftSide)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["category", "reviewer", "lo", "hi", "left"], name="reviewer_tally_once"),
+            models.CheckConstraint(name="reviewer_tally_lo_before_hi", condition=models.Q(lo__lt=models.F("hi"))),
+        ]
+
+
+class TaskTally(TallyCounts):
+    """For the adjustment that re-used tasks ask for."""
+
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["category", "task", "lo", "hi"], name="task_tally_once"),
+            models.CheckConstraint(name="task_tally_lo_before_hi", condition=models.Q(lo__lt=models.F("hi"))),
+        ]

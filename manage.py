@@ -1,0 +1,11 @@
+#!/usr/bin/env python
+"""Arena's command line: `manage.py help` lists the commands, each has `--help` with an example."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arena.settings")
+    execute_from_command_line(sys.argv)

@@ -1,0 +1,1 @@
+"""What routing does on news from evals."""

@@ -1,0 +1,10 @@
+"""Loaded before Django's settings (see `addopts`): a test process shares no file with anything else."""
+
+import os
+import tempfile
+
+_VAR = tempfile.TemporaryDirectory(prefix="arena-test-")  # kept referenced: removed when the process ends
+
+os.environ["ARENA_VAR"] = _VAR.name
+os.environ["DEBUG"] = "1"
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
