@@ -12,4 +12,4 @@ class RoutingConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        from routing import receivers  # noqa: F401  (Django's place for connecting signals)
+        from routing import receivers  # noqa: F401, PLC0415  (Django's place for connecting signals)
