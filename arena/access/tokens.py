@@ -45,7 +45,7 @@ def find_token(key: str) -> ApiToken | None:
     prefix, _, rest = key.partition(".")
     if not prefix or not rest:
         return None
-    token = ApiToken.objects.filter(prefix=prefix, revoked=False).first()
+    token: ApiToken | None = ApiToken.objects.filter(prefix=prefix, revoked=False).first()
     if token is None or not token.is_valid(key):
         return None
     if token.expiry_date is not None and token.expiry_date <= timezone.now():
