@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
@@ -26,6 +28,13 @@ class User(AbstractUser):
 
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
     voting_keys = models.BooleanField(default=True, help_text="Vote by single keys on the voting page.")
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """The role decides; what Django's admin site asks for follows it."""
+        self.is_staff = self.is_superuser = self.role == Role.ADMIN
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "is_staff", "is_superuser"}
+        super().save(*args, **kwargs)
 
     def may(self, role: Role) -> bool:
         return self.is_active and Role(self.role).rank >= role.rank

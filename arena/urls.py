@@ -1,5 +1,24 @@
 """Every address Arena answers."""
 
-from django.urls import URLPattern, URLResolver
+from __future__ import annotations
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from arena.access import views as access
+from evals.views import home
+
+# One namespace for the whole API: api:task-set-list, …
+api: list[URLPattern | URLResolver] = [
+    path("", include("evals.api.urls")),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("", include("evals.urls")),
+    path("accounts/", include("arena.access.urls")),
+    # The admin site has no form for passwords: people sign in by one-time links there too.
+    path("admin/login/", access.admin_sign_in),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include((api, "api"))),
+]

@@ -1,0 +1,71 @@
+"""Writes about people: their roles, and the links they sign in by."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from arena.models import Role, SignInLink, User
+
+__all__ = ["LIFETIME", "create_sign_in_link", "link_owner", "save_person", "use_sign_in_link"]
+
+LIFETIME = timedelta(hours=24)
+
+
+@transaction.atomic
+def create_sign_in_link(*, user: User, lifetime: timedelta = LIFETIME) -> str:
+    """A token that signs `user` in once. It is told here and never again: only its SHA-256 is stored."""
+    token = secrets.token_urlsafe(32)
+    now = timezone.now()
+    # Kept a while after their end, so that "used" and "never existed" can be told apart by an admin.
+    SignInLink.objects.filter(user=user, expires_at__lt=now - timedelta(days=30)).delete()
+    SignInLink.objects.create(user=user, token_sha256=_digest(token), expires_at=now + lifetime)
+    return token
+
+
+def link_owner(token: str) -> User | None:
+    """Whom a usable link would sign in. Does not use it up: mail and chat programs open links by themselves."""
+    link = SignInLink.objects.select_related("user").filter(**_usable(token)).first()
+    return link.user if link else None
+
+
+@transaction.atomic
+def use_sign_in_link(*, token: str) -> User | None:
+    """The person the link was made for, and the link is spent; None if it was spent, has expired, or never was.
+
+    Of two that arrive at once one gets the row: the UPDATE names the state it expects.
+    """
+    link = SignInLink.objects.select_related("user").filter(token_sha256=_digest(token)).first()
+    if link is None or SignInLink.objects.filter(**_usable(token)).update(used_at=timezone.now()) != 1:
+        return None
+    return link.user
+
+
+@transaction.atomic
+def save_person(*, username: str, role: Role | None = None, default_role: Role = Role.VIEWER) -> tuple[User, bool]:
+    """The person and whether they are new. `role` None leaves a known person's role alone."""
+    user, created = User.objects.get_or_create(username=username, defaults={"role": role or default_role})
+    if created:
+        user.set_unusable_password()
+        user.save()
+    elif role is not None and user.role != role:
+        user.role = role
+        user.save()
+    return user, created
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _usable(token: str) -> dict[str, object]:
+    return {
+        "token_sha256": _digest(token),
+        "used_at": None,
+        "expires_at__gt": timezone.now(),
+        "user__is_active": True,
+    }
