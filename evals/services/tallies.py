@@ -1,0 +1,144 @@
+"""Votes counted per pair, by reviewer and by task: all that ratings read.
+
+They move with the votes (−old +new, in the vote's transaction) and equal, at any time, what `rebuild` counts from
+the effective votes of reviewers who are not excluded: the same rows with the same numbers, none that is all zeros.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count
+
+from evals.models import Category, Reviewer, ReviewerTally, TaskTally, Vote
+from evals.selectors.votes import effective_votes
+from evals.services import ledger
+
+__all__ = ["TallyDriftError", "VoteFacts", "facts", "move", "rebuild"]
+
+_FLIPPED = {"lo": "hi", "hi": "lo"}
+_COUNT_OF = {"lo": "lo_wins", "hi": "hi_wins", "tie": "ties", "both_bad": "both_bad"}
+_COUNTS = tuple(_COUNT_OF.values())
+_REVIEWER_KEY = ("reviewer_id", "lo_id", "hi_id", "left")
+_TASK_KEY = ("task_id", "lo_id", "hi_id")
+# Rows read and written at once; keeps a statement's parameters under SQLite's limit.
+_CHUNK = 500
+
+Key = tuple[int | str, ...]
+
+
+class TallyDriftError(RuntimeError):
+    """A tally would fall below zero: the stored rows no longer follow from the votes."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoteFacts:
+    """What a tally needs of one effective vote, in the vote's own order of `lo` and `hi`."""
+
+    reviewer_id: int
+    task_id: int
+    lo_id: int
+    hi_id: int
+    left: str
+    outcome: str
+
+    @classmethod
+    def of(cls, vote: Vote) -> VoteFacts:
+        """Of a vote that is no retraction; a retraction counts nothing and raises ValueError."""
+        if vote.outcome is None:
+            raise ValueError(f"{vote} is a retraction: nothing to count.")
+        return cls(vote.reviewer_id, vote.task_id, vote.lo_id, vote.hi_id, vote.left, vote.outcome)
+
+
+Votes = Iterable[VoteFacts] | Mapping[VoteFacts, int]
+
+
+def facts(category: Category, *, reviewer: Reviewer | None = None) -> Counter[VoteFacts]:
+    """The effective votes, counted; of everyone who is not excluded, or of this one reviewer, excluded or not."""
+    votes = effective_votes(category)
+    votes = votes.filter(reviewer=reviewer) if reviewer else votes.filter(reviewer__excluded_at__isnull=True)
+    columns = ("reviewer_id", "task_id", "lo_id", "hi_id", "left", "outcome")
+    rows = votes.order_by().values_list(*columns).annotate(n=Count("id"))
+    return Counter({VoteFacts(*row[:6]): row[6] for row in rows.iterator(chunk_size=10_000)})
+
+
+@transaction.atomic
+def move(*, category: Category, removed: Votes = (), added: Votes = ()) -> None:
+    """Count `removed` out and `added` in; each is votes one by one, or a mapping of votes to how many.
+
+    Takes the ledger's lock (free to a caller who holds it), since it reads rows to write sums.
+    Raises TallyDriftError, writing nothing, where more is removed than was counted.
+    """
+    ledger.lock(category)
+    change: Counter[VoteFacts] = Counter(added)
+    change.subtract(Counter(removed))
+    _apply(category, change)
+
+
+@transaction.atomic
+def rebuild(category: Category) -> None:
+    """Write the tallies anew from the votes. If they were right, nothing but the rows' ids changes."""
+    ledger.lock(category)
+    ReviewerTally.objects.filter(category=category).delete()
+    TaskTally.objects.filter(category=category).delete()
+    _apply(category, facts(category))
+
+
+def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
+    by_reviewer: dict[Key, Counter[str]] = {}
+    by_task: dict[Key, Counter[str]] = {}
+    for vote, n in change.items():
+        lo, hi, left, outcome = vote.lo_id, vote.hi_id, vote.left, vote.outcome
+        if lo > hi:
+            lo, hi, left, outcome = hi, lo, _FLIPPED.get(left, left), _FLIPPED.get(outcome, outcome)
+        column = _COUNT_OF[outcome]
+        by_reviewer.setdefault((vote.reviewer_id, lo, hi, left), Counter())[column] += n
+        by_task.setdefault((vote.task_id, lo, hi), Counter())[column] += n
+    _add(ReviewerTally, _REVIEWER_KEY, category, by_reviewer)
+    _add(TaskTally, _TASK_KEY, category, by_task)
+
+
+def _add(
+    model: type[ReviewerTally | TaskTally],
+    key_fields: tuple[str, ...],
+    category: Category,
+    change: dict[Key, Counter[str]],
+) -> None:
+    # Sorted: any two transactions write rows in the same order, whatever order their votes came in.
+    keys = sorted(key for key, counts in change.items() if any(counts.values()))
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
+        stored = _stored(model, key_fields, category, chunk)
+        rows: list[Any] = []
+        emptied = []
+        for key in chunk:
+            pk, counts = stored.get(key, (None, Counter()))
+            counts.update(change[key])
+            if min(counts.values()) < 0:
+                raise TallyDriftError(
+                    f"The tallies of {category.slug} no longer follow from its votes (at {model.__name__} "
+                    f"{key}). Write them anew: manage.py rank --category {category.slug} --rebuild"
+                )
+            if any(counts.values()):
+                rows.append(model(category=category, **dict(zip(key_fields, key, strict=True)), **counts))
+            elif pk is not None:
+                emptied.append(pk)
+        model._default_manager.bulk_create(
+            rows, update_conflicts=True, unique_fields=["category_id", *key_fields], update_fields=_COUNTS
+        )
+        if emptied:
+            model._default_manager.filter(pk__in=emptied).delete()
+
+
+def _stored(
+    model: type[ReviewerTally | TaskTally], key_fields: tuple[str, ...], category: Category, chunk: list[Key]
+) -> dict[Key, tuple[int, Counter[str]]]:
+    """The rows of these keys, and maybe some more: the filter takes each part of the key by itself."""
+    parts = {f"{name}__in": sorted({key[i] for key in chunk}) for i, name in enumerate(key_fields)}
+    rows = model._default_manager.filter(category=category, **parts).values_list("pk", *key_fields, *_COUNTS)
+    width = 1 + len(key_fields)
+    return {row[1:width]: (row[0], Counter(dict(zip(_COUNTS, row[width:], strict=True)))) for row in rows}
