@@ -15,6 +15,7 @@ api: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
+    path("", include("arena.ui.urls")),
     path("", include("evals.urls")),
     path("accounts/", include("arena.access.urls")),
     # The admin site has no form for passwords: people sign in by one-time links there too.

@@ -1,0 +1,135 @@
+"""What templates write: figures, times, links to places, and the parts that need a little Python.
+
+Filters are thin: how a figure is written is decided in `arena.ui.numbers`, where a mark lies in
+`arena.ui.scales`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django import template
+from django.http import HttpRequest
+from django.template.base import Parser, Token
+from django.template.context import RequestContext
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from arena.ui import numbers
+
+register = template.Library()
+
+THEMES = ("light", "dark")
+PLACES = (
+    ("vote", "evals:vote", "Vote"),
+    ("leaderboards", "evals:leaderboard-list", "Leaderboards"),
+    ("runs", "evals:run-list", "Runs"),
+    ("task-sets", "evals:task-set-list", "Task sets"),
+    ("contenders", "evals:contender-list", "Contenders"),
+    ("reviewers", "evals:reviewer-list", "Reviewers"),
+    ("routing", "routing:live", "Routing"),
+)
+
+register.filter("count", numbers.count)
+register.filter("points", numbers.points)
+register.filter("rating", numbers.points)
+register.filter("percent", numbers.rate)
+register.filter("chance", numbers.chance)
+register.filter("seconds", numbers.span)
+register.filter("duration", numbers.duration)
+register.filter("usd", numbers.money)
+
+
+@register.filter
+def ms(value: float | None) -> str:
+    """A first token's latency: 310 ms, 1.2 s."""
+    return numbers.span(value, fine=True)
+
+
+@register.filter
+def cell(text: str) -> str | SafeString:
+    """A written figure as a table shows it: what is absent is fainter than what is there."""
+    if text in (numbers.NONE, numbers.NO_PRICE):
+        return format_html('<span class="faint">{}</span>', text)
+    return text
+
+
+@register.filter
+def ago(moment: dt.datetime | None) -> str | SafeString:
+    """`4 minutes ago`, with the full time in `<time>`. Days are the reader's to count up to a month."""
+    if moment is None:
+        return numbers.NONE
+    return _time(moment, _ago((timezone.now() - moment).total_seconds(), moment))
+
+
+@register.filter
+def when(moment: dt.datetime | None) -> str | SafeString:
+    """`today 09:12`, `yesterday 09:00`, `19 Nov 16:40`: for lists and histories."""
+    if moment is None:
+        return numbers.NONE
+    local, today = timezone.localtime(moment), timezone.localdate()
+    clock = f"{local:%H:%M}"
+    if local.date() == today:
+        return _time(moment, f"today {clock}")
+    if local.date() == today - dt.timedelta(days=1):
+        return _time(moment, f"yesterday {clock}")
+    year = "" if local.year == today.year else f" {local.year}"
+    return _time(moment, f"{local.day} {local:%b}{year} {clock}")
+
+
+def _ago(seconds: float, moment: dt.datetime) -> str:
+    steps = ((90, 1, "second"), (90 * 60, 60, "minute"), (36 * 3600, 3600, "hour"), (31 * 86400, 86400, "day"))
+    if seconds < 10:
+        return "just now"
+    for below, unit, name in steps:
+        if seconds < below:
+            n = round(seconds / unit)
+            return f"{n} {name}{'' if n == 1 else 's'} ago"
+    local = timezone.localtime(moment)
+    return f"on {local.day} {local:%b %Y}"
+
+
+def _time(moment: dt.datetime, text: str) -> SafeString:
+    full = f"{timezone.localtime(moment):%d %B %Y, %H:%M:%S %Z}".lstrip("0")
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), full, text)
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: RequestContext) -> str:
+    """`light` or `dark` where the reader chose, else empty: the machine's own."""
+    request: HttpRequest | None = context.get("request")
+    chosen = request.COOKIES.get("theme", "") if request else ""
+    return chosen if chosen in THEMES else ""
+
+
+@register.simple_tag
+def place_url(name: str, *args: object) -> str:
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return "#"
+
+
+class PlacesNode(template.Node):
+    child_nodelists = ("nodelist",)
+
+    def __init__(self, nodelist: template.NodeList) -> None:
+        self.nodelist = nodelist
+
+    def render(self, context: template.Context) -> SafeString:
+        place = self.nodelist.render(context).strip()
+        flat = {"user": context.get("user"), "request": context.get("request"), "places": PLACES, "place": place}
+        flat["csrf_token"] = context.get("csrf_token")
+        engine = context.template.engine if context.template else template.engines["django"]
+        return engine.get_template("ui/_places.html").render(context.new(flat))
+
+
+@register.tag
+def places(parser: Parser, token: Token) -> PlacesNode:
+    """The seven places; what the tag encloses names the current one. A block can be given only once in a
+    template, and the name is compared with seven."""
+    nodelist = parser.parse(("endplaces",))
+    parser.delete_first_token()
+    return PlacesNode(nodelist)
