@@ -1,0 +1,144 @@
+"""Reads of providers and contenders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+
+from evals.models import Contender, Provider, ReviewerTally
+
+__all__ = ["ContenderCard", "ProviderCard", "contender_card", "contender_cards", "provider_cards", "votes_by_contender"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContenderCard:
+    """A contender as the outside sees it: `base_url` and `kind` are the frozen ones where it is in use."""
+
+    id: int
+    slug: str
+    family: str
+    revision: int
+    provider: str
+    provider_name: str
+    kind: str
+    base_url: str
+    locality: str
+    model_name: str
+    settings: dict[str, Any]
+    tier: int
+    capabilities: tuple[str, ...]
+    context_tokens: int | None
+    usd_per_mtok_input: Decimal | None
+    usd_per_mtok_output: Decimal | None
+    used_at: datetime | None
+    retired_at: datetime | None
+
+    @property
+    def used(self) -> bool:
+        return self.used_at is not None
+
+    @property
+    def retired(self) -> bool:
+        return self.retired_at is not None
+
+    @property
+    def askable(self) -> bool:
+        return self.kind != Provider.Kind.IMPORTED
+
+    @property
+    def has_price(self) -> bool:
+        """Both: half a price is none."""
+        return self.usd_per_mtok_input is not None and self.usd_per_mtok_output is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderCard:
+    slug: str
+    name: str
+    kind: str
+    base_url: str
+    locality: str
+    key: str = field(metadata={"help": "stored, environment or none; never the key itself"})
+    api_key_env: str
+    max_concurrency: int
+    first_token_timeout_s: float
+    total_timeout_s: float
+    paused_until: datetime | None
+    contenders: int
+
+    @property
+    def askable(self) -> bool:
+        return self.kind != Provider.Kind.IMPORTED
+
+
+def contender_cards(*, retired: bool = True, slugs: tuple[str, ...] | None = None) -> list[ContenderCard]:
+    """By slug. `retired=False` leaves the retired out. One query."""
+    contenders = Contender.objects.select_related("provider").order_by("family", "revision")
+    if not retired:
+        contenders = contenders.filter(retired_at=None)
+    if slugs is not None:
+        contenders = contenders.filter(slug__in=slugs)
+    return [contender_card(one) for one in contenders]
+
+
+def contender_card(contender: Contender) -> ContenderCard:
+    """Reads `contender.provider`: select it along with the contender."""
+    provider = contender.provider
+    frozen = contender.used_at is not None
+    return ContenderCard(
+        id=contender.pk,
+        slug=contender.slug,
+        family=contender.family,
+        revision=contender.revision,
+        provider=provider.slug,
+        provider_name=provider.name,
+        kind=contender.kind if frozen else provider.kind,
+        base_url=contender.base_url if frozen else provider.base_url,
+        locality=provider.locality,
+        model_name=contender.model_name,
+        settings=contender.settings,
+        tier=contender.tier,
+        capabilities=tuple(contender.capabilities),
+        context_tokens=contender.context_tokens,
+        usd_per_mtok_input=contender.usd_per_mtok_input,
+        usd_per_mtok_output=contender.usd_per_mtok_output,
+        used_at=contender.used_at,
+        retired_at=contender.retired_at,
+    )
+
+
+def votes_by_contender() -> dict[int, int]:
+    """Effective votes each contender took part in, by its id. From the tallies: two queries, whatever was voted."""
+    counts: dict[int, int] = {}
+    total = Sum("lo_wins") + Sum("hi_wins") + Sum("ties") + Sum("both_bad")
+    for side in ("lo_id", "hi_id"):
+        for contender_id, votes in ReviewerTally.objects.values_list(side).annotate(votes=total).order_by():
+            counts[contender_id] = counts.get(contender_id, 0) + votes
+    return counts
+
+
+def provider_cards() -> list[ProviderCard]:
+    """By slug, the imported last. One query; says whether a key is there, never the key."""
+    providers = Provider.objects.annotate(active=Count("contenders", filter=Q(contenders__retired_at=None)))
+    cards = [
+        ProviderCard(
+            slug=one.slug,
+            name=one.name,
+            kind=one.kind,
+            base_url=one.base_url,
+            locality=one.locality,
+            key="stored" if one.api_key_encrypted else "environment" if one.api_key_env else "none",
+            api_key_env=one.api_key_env,
+            max_concurrency=one.max_concurrency,
+            first_token_timeout_s=one.first_token_timeout_s,
+            total_timeout_s=one.total_timeout_s,
+            paused_until=one.paused_until,
+            contenders=one.active,
+        )
+        for one in providers.order_by("slug")
+    ]
+    return sorted(cards, key=lambda card: not card.askable)

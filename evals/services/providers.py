@@ -1,0 +1,124 @@
+"""Writes of providers. A key is stored encrypted and goes nowhere but to the address it was typed for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.db import transaction
+
+from evals.models import Provider
+from evals.services import keys
+from evals.services.slugs import is_clean, is_reserved
+
+__all__ = ["ProviderError", "ProviderFields", "check_base_url", "origin", "save_provider"]
+
+_ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*_(?:KEY|TOKEN)")
+# Arena's own secrets, and whatever says of itself that it is none of a model provider's.
+_ENV_REFUSED = re.compile(r"SECRET_KEY|ARENA_.*|.*SECRET.*|.*PRIVATE.*|.*SIGNING.*|.*ENCRYPTION.*")
+
+
+class ProviderError(ValueError):
+    """What was given cannot be saved. `field` names which; the text says what to write instead."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderFields:
+    name: str
+    base_url: str
+    locality: str = Provider.Locality.HOSTED
+    kind: str = Provider.Kind.OPENAI
+    api_key_env: str = ""
+    max_concurrency: int = 4
+    first_token_timeout_s: float = 60
+    total_timeout_s: float = 300
+
+
+@transaction.atomic
+def save_provider(
+    *, slug: str, fields: ProviderFields, api_key: str | None = None, provider: Provider | None = None
+) -> Provider:
+    """Create `slug`, or edit `provider` (whose slug stays).
+
+    `api_key` None keeps the stored key, empty forgets it. A stored key is not carried over to another host: a new
+    address needs it typed again. Contenders in use keep the address they were measured at.
+    """
+    _check(fields)
+    if provider is None:
+        _check_slug(slug)
+        provider = Provider(slug=slug)
+    else:
+        provider = Provider.objects.select_for_update().get(pk=provider.pk)
+        moved = origin(provider.base_url) != origin(fields.base_url)
+        if moved and provider.api_key_encrypted and api_key is None:
+            raise ProviderError(
+                "api_key",
+                f"The stored key was typed for {origin(provider.base_url)} and is not sent elsewhere. "
+                "Type the key of the new address, or say that it needs none.",
+            )
+    for name in ProviderFields.__dataclass_fields__:
+        setattr(provider, name, getattr(fields, name))
+    if api_key is not None:
+        provider.api_key_encrypted = keys.encrypt(api_key) if api_key else ""
+    provider.save()
+    return provider
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port: what a key may be sent to."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def check_base_url(url: str) -> None:
+    """Raises ProviderError unless `url` is one that a model could be asked at."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ProviderError(
+            "base_url", f"{url!r} is no address. Write one such as https://api.openai.com/v1."
+        ) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ProviderError("base_url", f"{url!r}: write an http or https address such as https://api.openai.com/v1.")
+    if parts.username or parts.password:
+        raise ProviderError("base_url", "Leave name and password out of the address; the key has its own field.")
+    if parts.query or parts.fragment:
+        raise ProviderError("base_url", f"{url!r}: leave out what follows ? or #.")
+
+
+def _check(fields: ProviderFields) -> None:
+    if not fields.name.strip():
+        raise ProviderError("name", "Give it a name.")
+    if fields.kind == Provider.Kind.IMPORTED:
+        raise ProviderError("kind", "Imports make this one themselves. Choose a provider that can be asked.")
+    if fields.kind not in Provider.Kind.values:
+        raise ProviderError("kind", f"{fields.kind!r} is not known. Use one of: openai.")
+    if fields.locality not in Provider.Locality.values:
+        raise ProviderError("locality", f"{fields.locality!r} is not known. Use local or hosted.")
+    check_base_url(fields.base_url)
+    name = fields.api_key_env
+    if name and (not _ENV_NAME.fullmatch(name) or _ENV_REFUSED.fullmatch(name)):
+        raise ProviderError(
+            "api_key_env",
+            f"{name!r} is not read: the variable's name ends in _KEY or _TOKEN and is none of Arena's own secrets.",
+        )
+    if fields.max_concurrency < 1:
+        raise ProviderError("max_concurrency", "At least 1 request at a time.")
+    if not 0 < fields.first_token_timeout_s <= fields.total_timeout_s:
+        raise ProviderError("first_token_timeout_s", "More than 0, and at most the total time.")
+
+
+def _check_slug(slug: str) -> None:
+    if is_reserved(slug):
+        raise ProviderError("slug", f"{slug} is a word of our addresses. Choose another name.")
+    if not is_clean(slug) or "." in slug or len(slug) > 80:
+        raise ProviderError("slug", f"{slug!r}: use up to 80 letters, digits, dashes and underscores.")
+    if Provider.objects.filter(slug=slug).exists():
+        raise ProviderError("slug", f"{slug} exists. Edit it, or choose another name.")
