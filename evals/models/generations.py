@@ -45,6 +45,9 @@ class Run(models.Model):
     samples = models.PositiveSmallIntegerField(default=1)
     fresh = models.BooleanField(default=False)
     budget_usd = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    # Known costs of every call made for this run, added as calls end. Calls without a known price are not in it:
+    # whoever shows it says which contenders have none.
+    spent_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0)
     state = models.CharField(max_length=12, choices=State, default=State.COLLECTING)
     reason = models.CharField(max_length=255, blank=True, help_text="Why it is in this state, in words.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
@@ -63,7 +66,8 @@ class Generation(models.Model):
 
     Also the unit of work: `waiting` may be claimed from `not_before` on; `running` is leased until `lease_until`
     and may be claimed again after it. Whoever finishes must name the `lease_token`, so a worker believed dead
-    writes nothing.
+    writes nothing. While running, `not_before` keeps the time of the claim: the start of the call, should its worker
+    not live to record it. `attempts_made` counts since the generation was last opened; all calls are `attempts`.
     """
 
     class State(models.TextChoices):
@@ -118,7 +122,7 @@ class Generation(models.Model):
         indexes = [
             models.Index(fields=["state", "not_before"], name="generation_due"),
             models.Index(fields=["task", "state"], name="generation_of_task"),
-            models.Index(fields=["contender", "state"], name="generation_of_contender"),
+            models.Index(fields=["contender", "state", "id"], name="generation_of_contender"),
         ]
 
     def __str__(self) -> str:
