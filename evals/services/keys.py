@@ -28,7 +28,7 @@ def api_key(provider: Provider) -> str | None:
         return _fernet().decrypt(provider.api_key_encrypted.encode()).decode()
     except InvalidToken:
         raise KeyUnreadableError(
-            f"The key of {provider.slug} was stored with another ARENA_ENCRYPTION_KEY. Restore it or type the key again."
+            f"The key of {provider.slug} was stored with another ARENA_ENCRYPTION_KEY. Restore it or type a new one."
         ) from None
 
 
