@@ -1,0 +1,55 @@
+"""Print a link that signs one person in, once."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+
+from arena import env
+from arena.access.services import LIFETIME, create_sign_in_link, save_person
+from arena.models import Role
+
+
+class Command(BaseCommand):
+    help = (
+        "Prints a link that signs USER in once, alone on the last line. A new user is added.\n\n"
+        "Example:\n  manage.py sign_in_link mara --role reviewer --base-url https://arena.example"
+    )
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("user", metavar="USER", help="the name they sign in as")
+        parser.add_argument(
+            "--role", choices=Role.values, help="a new user's role is viewer without it; a known user keeps theirs"
+        )
+        parser.add_argument("--base-url", default="", help="where people reach Arena (default: http://HOST:PORT)")
+
+    def handle(self, *, user: str, role: str | None, base_url: str, **_: Any) -> None:
+        try:
+            UnicodeUsernameValidator()(user)
+        except ValidationError as error:
+            raise CommandError(f"{user!r} is no name: use letters, digits and @ . + - _ only.") from error
+        if len(user) > 150:
+            raise CommandError(f"{user[:20]}… is longer than 150 characters.")
+        person, created = save_person(username=user, role=Role(role) if role else None)
+        if not person.is_active:
+            raise CommandError(f"{user} is deactivated. An admin activates them on the People page.")
+        path = reverse("accounts:link", args=[create_sign_in_link(user=person)])
+        what = "Added" if created else "Known"
+        hours = int(LIFETIME.total_seconds() // 3600)
+        self.stdout.write(f"{what}: {person.username}, role {person.role}. The link works once, within {hours} hours:")
+        self.stdout.write(f"{base_url.rstrip('/') or _default_base_url()}{path}")
+
+
+def _default_base_url() -> str:
+    """Where `make run` listens."""
+    host = env.text("HOST", "127.0.0.1")
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
+    return f"http://{shown}:{env.text('PORT', '8000')}"
