@@ -1,0 +1,124 @@
+"""Why calls of a run failed, in words: what each kind of error means and what helps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Min, Q
+
+from evals.models import Contender, Generation, Run, RunItem
+from evals.models.generations import ErrorCategory
+
+__all__ = ["Cause", "advice", "causes_of", "paused_providers"]
+
+_ADVICE: dict[str, str] = {
+    ErrorCategory.CONNECTION: "Nothing answered at the provider's address. Start the server, or correct its base URL, "
+    "then retry.",
+    ErrorCategory.TIMEOUT: "The answer took longer than the provider's limits allow. Raise them on the provider, then "
+    "retry.",
+    ErrorCategory.CUT_STREAM: "The provider closed the connection in the middle of the answer. Retry; if it goes on, "
+    "a proxy between us may cut long answers.",
+    ErrorCategory.MALFORMED: "What came back is not what this kind of provider sends. Check the base URL (most end in "
+    "/v1), then retry.",
+    ErrorCategory.RATE_LIMIT: "Too many requests for this key. Lower the provider's concurrency, then retry.",
+    ErrorCategory.SERVER_ERROR: "The provider failed by itself. Retry later.",
+    ErrorCategory.AUTH: "The provider refused the key, or the account has no credit left. Type the key again on the "
+    "provider, then retry.",
+    ErrorCategory.NOT_FOUND: "The provider does not know this model name. Make a new revision of the contender with "
+    "the right one.",
+    ErrorCategory.BAD_REQUEST: "The provider refused the request, most often because of a setting. Make a new revision "
+    "of the contender without it.",
+    ErrorCategory.CONTEXT_LENGTH: "The prompt is longer than the model's context. Leave these tasks out for it, or "
+    "accept the gaps.",
+    ErrorCategory.FILTERED: "Counts as a failure of the contender. Nothing to do.",
+    ErrorCategory.EMPTY: "Finished without any text. If the reason is “length”, raise max_tokens in a new revision.",
+    ErrorCategory.TOO_LARGE: "The reply was longer than we accept. Set max_tokens in a new revision of the contender.",
+    ErrorCategory.NOT_ALLOWED: "Collection may not call this address. The detail names it, and the setting that "
+    "allows it.",
+    ErrorCategory.LOST: "Workers died during these calls. Look at the worker's log and memory, then retry.",
+    ErrorCategory.IMPORTED: "Recorded as failed where it was collected. Nothing to do.",
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One row of "what goes wrong": generations of a run that share an error and a state.
+
+    `state` is "retrying" (heals by itself) or "failed" (for good). `detail` is one example, redacted; hostile text.
+    """
+
+    error: str
+    label: str
+    state: str
+    calls: int
+    contenders: tuple[str, ...]
+    advice: str
+    detail: str
+    next_try_at: datetime | None
+
+    @property
+    def can_retry(self) -> bool:
+        return self.state == "failed" and self.error != ErrorCategory.IMPORTED
+
+
+def advice(error: str, *, retrying: bool, next_try_at: datetime | None, paused_until: datetime | None) -> str:
+    """What to do about it. Times are for a template to localise: the words name none."""
+    if not retrying:
+        return _ADVICE[error]
+    if error == ErrorCategory.RATE_LIMIT and paused_until is not None:
+        return "The provider asked for a pause. We go on by ourselves after it."
+    if next_try_at is None:
+        return "We try again by ourselves."
+    return "We try again by ourselves, a little later each time."
+
+
+def paused_providers(contenders: Iterable[Contender], now: datetime) -> dict[int, datetime]:
+    """Ids of these contenders' providers that are left alone, and until when. `provider` should be selected."""
+    paused = {}
+    for contender in contenders:
+        until = contender.provider.paused_until
+        if until is not None and until > now:
+            paused[contender.provider_id] = until
+    return paused
+
+
+def causes_of(run: Run, *, paused: dict[int, datetime]) -> tuple[Cause, ...]:
+    """Errors of the run grouped by state and kind: what heals by itself first, then the most frequent."""
+    troubled = Q(generation__state=Generation.State.FAILED) | Q(
+        generation__state=Generation.State.WAITING, generation__attempts_made__gt=0
+    )
+    rows = (
+        RunItem.objects.filter(troubled, run=run)
+        .exclude(generation__error="")
+        .values("generation__state", "generation__error", "generation__contender__slug")
+        .annotate(n=Count("pk"), detail=Max("generation__error_detail"), next=Min("generation__not_before"))
+    )
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row["generation__state"], row["generation__error"]].append(dict(row))
+    pause_ends = max(paused.values(), default=None)
+    causes = []
+    for (state, error), members in groups.items():
+        retrying = state == Generation.State.WAITING
+        next_try = min(row["next"] for row in members) if retrying else None
+        if next_try and error == ErrorCategory.RATE_LIMIT and pause_ends:
+            next_try = max(next_try, pause_ends)
+        members.sort(key=lambda row: (-row["n"], row["generation__contender__slug"]))
+        causes.append(
+            Cause(
+                error=error,
+                label=str(ErrorCategory(error).label),
+                state="retrying" if retrying else "failed",
+                calls=sum(row["n"] for row in members),
+                contenders=tuple(row["generation__contender__slug"] for row in members),
+                advice=advice(error, retrying=retrying, next_try_at=next_try, paused_until=pause_ends),
+                detail=members[0]["detail"],
+                next_try_at=next_try,
+            )
+        )
+    causes.sort(key=lambda cause: (cause.state != "retrying", -cause.calls, cause.error))
+    return tuple(causes)
