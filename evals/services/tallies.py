@@ -17,7 +17,7 @@ from evals.models import Category, Reviewer, ReviewerTally, TaskTally, Vote
 from evals.selectors.votes import effective_votes
 from evals.services import ledger
 
-__all__ = ["TallyDriftError", "VoteFacts", "facts", "move", "rebuild"]
+__all__ = ["Counted", "TallyDriftError", "VoteFacts", "facts", "move", "rebuild"]
 
 _FLIPPED = {"lo": "hi", "hi": "lo"}
 _OUTCOMES = ("lo", "hi", "tie", "both_bad")
@@ -55,10 +55,11 @@ class VoteFacts:
         return cls(vote.reviewer_id, vote.task_id, vote.lo_id, vote.hi_id, vote.left, vote.outcome)
 
 
+Counted = Counter[VoteFacts]
 Votes = Iterable[VoteFacts] | Mapping[VoteFacts, int]
 
 
-def facts(category: Category, *, reviewer: Reviewer | None = None) -> Counter[VoteFacts]:
+def facts(category: Category, *, reviewer: Reviewer | None = None) -> Counted:
     """The effective votes, counted; of everyone who is not excluded, or of this one reviewer, excluded or not."""
     votes = effective_votes(category)
     votes = votes.filter(reviewer=reviewer) if reviewer else votes.filter(reviewer__excluded_at__isnull=True)
@@ -71,13 +72,15 @@ def facts(category: Category, *, reviewer: Reviewer | None = None) -> Counter[Vo
 def move(*, category: Category, removed: Votes = (), added: Votes = ()) -> None:
     """Count `removed` out and `added` in; each is votes one by one, or a mapping of votes to how many.
 
-    Takes the ledger's lock (free to a caller who holds it), since it reads rows to write sums.
-    Raises TallyDriftError, writing nothing, where more is removed than was counted.
+    Votes of excluded reviewers are left out here, so that no caller has to ask. Takes the ledger's lock (free to
+    a caller who holds it), since it reads rows to write sums, and then the reviewers', so that nobody is excluded
+    meanwhile. Raises TallyDriftError, writing nothing, where more is removed than was counted.
     """
     ledger.lock(category)
-    change: Counter[VoteFacts] = Counter(added)
+    change: Counted = Counter(added)
     change.subtract(Counter(removed))
-    _apply(category, change)
+    excluded = _excluded({vote.reviewer_id for vote in change})
+    _apply(category, {vote: n for vote, n in change.items() if vote.reviewer_id not in excluded})
 
 
 @transaction.atomic
@@ -87,6 +90,12 @@ def rebuild(category: Category) -> None:
     ReviewerTally.objects.filter(category=category).delete()
     TaskTally.objects.filter(category=category).delete()
     _apply(category, facts(category))
+
+
+def _excluded(reviewer_ids: set[int]) -> set[int]:
+    # `no_key`: new ballots refer to these rows and need not wait.
+    rows = Reviewer.objects.select_for_update(no_key=True).filter(pk__in=reviewer_ids).order_by("pk")
+    return {pk for pk, excluded_at in rows.values_list("pk", "excluded_at") if excluded_at is not None}
 
 
 def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
