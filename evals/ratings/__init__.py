@@ -1,0 +1,73 @@
+"""Ratings from votes: pure numpy and scipy, arrays in and frozen dataclasses out, no Django.
+
+    tallies = Tallies.from_votes([("mara", "task-1", "gpt-x", "small-a", "lo"), …])
+    standings = compute(tallies, Params(speaks_for="people"))
+    lead = standings.lead("gpt-x", "small-a")
+    sequence_bound(lead.lead, lead.se, rivals=lead.rivals, q=lead.q).exceeds(from_points(10))
+
+`Standings.to_json` keeps what later questions need: θ, its covariance, the counts of each pair, and θ without each
+reviewer. Contenders, reviewers and tasks are whatever keys the caller uses; the application uses slugs for contenders.
+"""
+
+from evals.ratings.bradley_terry import BradleyTerryFit, fit_bradley_terry
+from evals.ratings.compute import compute
+from evals.ratings.davidson import DavidsonFit, Prior, fit_davidson
+from evals.ratings.drawing import draw_pair
+from evals.ratings.elo import replay
+from evals.ratings.graph import components_of
+from evals.ratings.params import METHOD, Params
+from evals.ratings.ranks import wilson
+from evals.ratings.scale import CENTRE, POINTS, from_points, to_points
+from evals.ratings.sequence import (
+    ALPHA,
+    HeadToHead,
+    NonInferiority,
+    SequenceBound,
+    VotesToGo,
+    boundary,
+    head_to_head,
+    non_inferiority,
+    sequence_bound,
+    votes_to_go,
+)
+from evals.ratings.standings import Lead, PairRecord, Rating, Standings
+from evals.ratings.tallies import OUTCOMES, PairCounts, Tallies, TallyMismatchError
+from evals.ratings.types import Key
+
+__all__ = [
+    "ALPHA",
+    "CENTRE",
+    "METHOD",
+    "OUTCOMES",
+    "POINTS",
+    "BradleyTerryFit",
+    "DavidsonFit",
+    "HeadToHead",
+    "Key",
+    "Lead",
+    "NonInferiority",
+    "PairCounts",
+    "PairRecord",
+    "Params",
+    "Prior",
+    "Rating",
+    "SequenceBound",
+    "Standings",
+    "Tallies",
+    "TallyMismatchError",
+    "VotesToGo",
+    "boundary",
+    "components_of",
+    "compute",
+    "draw_pair",
+    "fit_bradley_terry",
+    "fit_davidson",
+    "from_points",
+    "head_to_head",
+    "non_inferiority",
+    "replay",
+    "sequence_bound",
+    "to_points",
+    "votes_to_go",
+    "wilson",
+]

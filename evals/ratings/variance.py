@@ -1,0 +1,158 @@
+"""What the model's own covariance leaves out: reviewers' tastes, and tasks that are used again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.special import ndtri, stdtrit
+
+from evals.ratings.davidson import DavidsonFit, Prior, chances, fit_davidson
+from evals.ratings.tallies import CountTable, Tallies
+from evals.ratings.types import Floats, Ints
+
+__all__ = ["ReviewerVariance", "leave_one_out", "pairwise_variance", "reviewer_variance", "t_quantile", "task_factor"]
+
+# Exact refits without one reviewer are made for those with most votes. Anybody beyond has cast less than
+# 1/REFITS of them, far too few to flip a lead that passes the gate.
+REFITS = 64
+
+
+@dataclass(frozen=True)
+class ReviewerVariance:
+    """`b` is added to the variance of every pairwise difference when the numbers speak for people like the reviewers.
+
+    `count` is R, `effective` R_eff = (Σn_r)²/Σn_r²; `df` is None while R < 2, when b cannot be seen and is 0.
+    """
+
+    b: float
+    count: int
+    effective: float
+    df: float | None
+
+
+def pairwise_variance(covariance: Floats) -> Floats:
+    """(K, K) variances of θ_i − θ_j."""
+    diagonal = np.diag(covariance)
+    return diagonal[:, None] + diagonal[None, :] - 2 * covariance
+
+
+def t_quantile(df: float | None, level: float = 0.95) -> float:
+    """Two-sided quantile of Student's t; the normal one without `df`."""
+    p = (1 + level) / 2
+    return float(ndtri(p) if df is None else stdtrit(df, p))
+
+
+def _scores(table: CountTable, fit: DavidsonFit) -> sparse.csr_matrix:
+    """(groups, K + 1): each group's own part of the gradient at the fit, the prior's left out."""
+    K = len(fit.theta)
+    expected = chances(fit.theta, fit.ln_ties)
+    votes = table.fitted
+    p_tie = expected.tie[table.lo, table.hi]
+    p_lo = expected.win[table.lo, table.hi]
+    lean = table.counts[:, 0] + 0.5 * table.counts[:, 2] - votes * (p_lo + 0.5 * p_tie)
+    tied = table.counts[:, 2] - votes * p_tie
+    rows = np.concatenate([table.group] * 3)
+    columns = np.concatenate([table.lo, table.hi, np.full(len(table.group), K)])
+    values = np.concatenate([lean, -lean, tied])
+    return sparse.csr_matrix((values, (rows, columns)), shape=(len(table.groups), K + 1))
+
+
+def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints) -> ReviewerVariance:
+    """The one-step jackknife over reviewers.
+
+    Without reviewer r, d^(−r) ≈ θ̂ − H⁻¹g_r; J_ij = (R−1)/R · Σ_r (d_ij^(−r) − mean)² · (R/(R−1))², the last factor
+    for the Hessian that still holds r. b = max(0, mean_{i<j}(J_ij − v_ij)) over pairs within a component. Within 6% of
+    full refits. df = max(.3, min(R − 1, R_eff)) · (K − 1).
+
+    Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
+    """
+    votes = tallies.by_reviewer.votes_by_group
+    voted = votes > 0
+    R = int(voted.sum())
+    if not R:
+        return ReviewerVariance(0.0, 0, 0.0, None)
+    effective = float(votes.sum()) ** 2 / float((votes.astype(np.float64) ** 2).sum())
+    if R == 1:
+        return ReviewerVariance(0.0, 1, effective, None)
+    K = len(fit.theta)
+    shifts = (_scores(tallies.by_reviewer, fit)[np.flatnonzero(voted)] @ fit.covariance)[:, :K]
+    shifts -= shifts.mean(axis=0)
+    excess, pairs = 0.0, 0
+    for label in range(int(components.max()) + 1):
+        members = np.flatnonzero(components == label)
+        size = len(members)
+        if size < 2:
+            continue
+        # Σ_{i<j} (a_i − a_j)² = size·Σa² − (Σa)²: no (K, K) table for each reviewer.
+        mine = shifts[:, members]
+        spread = size * float((mine**2).sum()) - float((mine.sum(axis=1) ** 2).sum())
+        block = fit.covariance[np.ix_(members, members)]
+        within = size * float(np.trace(block)) - float(block.sum())
+        excess += R / (R - 1) * spread - within
+        pairs += size * (size - 1) // 2
+    b = max(0.0, excess / pairs) if pairs else 0.0
+    return ReviewerVariance(b, R, effective, max(0.3, min(R - 1.0, effective)) * (K - 1))
+
+
+def task_factor(tallies: Tallies, fit: DavidsonFit, components: Ints) -> float:
+    """1 + max(0, mean_{i<j}(V_by_task / V_iid) − 1): what v is multiplied by because votes on one task are alike.
+
+    Both are sandwiches H⁻¹MH⁻¹ with their G/(G − 1): one sums the squared gradients of whole tasks, the other those
+    of single votes, so that they differ only by what tasks have in common.
+
+    Liang, K.-Y. & Zeger, S. L. (1986). Longitudinal data analysis using generalized linear models. Biometrika
+    73, 13-22.
+    """
+    table = tallies.by_task
+    tasks = int((table.votes_by_group > 0).sum())
+    votes = tallies.fitted_votes
+    if tasks < 2 or tasks == votes:
+        return 1.0
+    K = len(fit.theta)
+    scores = _scores(table, fit)
+    by_task = np.asarray((scores.T @ scores).todense()) * tasks / (tasks - 1)
+    iid = _vote_scores(tallies, fit) * votes / (votes - 1)
+    bread = fit.covariance[:K]
+    clustered = pairwise_variance(bread @ by_task @ bread.T)
+    single = pairwise_variance(bread @ iid @ bread.T)
+    related = np.triu(components[:, None] == components[None, :], 1) & (single > 0)
+    if not related.any():
+        return 1.0
+    return 1 + max(0.0, float((clustered[related] / single[related]).mean()) - 1)
+
+
+def _vote_scores(tallies: Tallies, fit: DavidsonFit) -> Floats:
+    """(K + 1, K + 1): the sum over votes of gradient times gradient, at the fit."""
+    K = len(fit.theta)
+    wins, ties = tallies.wins, tallies.ties
+    expected = chances(fit.theta, fit.ln_ties)
+    lean = 0.5 * (expected.win - expected.win.T)
+    # The gradient of one vote in (d, ln ν): (½ − lean, −t) for a win, (−½ − lean, −t) for a loss, (−lean, 1 − t).
+    in_d = wins * (0.5 - lean) ** 2 + wins.T * (0.5 + lean) ** 2 + ties * lean**2
+    mixed = (wins.T * (0.5 + lean) - wins * (0.5 - lean)) * expected.tie - ties * lean * (1 - expected.tie)
+    in_ties = (wins + wins.T) * expected.tie**2 + ties * (1 - expected.tie) ** 2
+    total = np.empty((K + 1, K + 1))
+    total[:K, :K] = np.diag(in_d.sum(axis=1)) - in_d
+    total[:K, K] = total[K, :K] = mixed.sum(axis=1)
+    total[K, K] = 0.5 * in_ties.sum()
+    return total
+
+
+def leave_one_out(tallies: Tallies, fit: DavidsonFit, prior: Prior) -> tuple[Ints, Floats]:
+    """Which reviewers (positions, those with most votes first, at most REFITS) and θ (·, K) refitted without each.
+
+    Refitted, not one step: one step is far too short for a person who cast most of the votes.
+    """
+    votes = tallies.by_reviewer.votes_by_group
+    order = np.lexsort((np.arange(len(votes)), -votes))[:REFITS]
+    order = order[votes[order] > 0]
+    if len(order) < 2:
+        return order[:0], np.empty((0, len(fit.theta)))
+    start = np.append(fit.theta, fit.ln_ties)
+    without = np.empty((len(order), len(fit.theta)))
+    for row, reviewer in enumerate(order):
+        wins, ties, _ = tallies.by_reviewer.matrices(len(fit.theta), tallies.by_reviewer.rows_of(int(reviewer)))
+        without[row] = fit_davidson(tallies.wins - wins, tallies.ties - ties, prior, start=start, tolerance=1e-5).theta
+    return order, without
