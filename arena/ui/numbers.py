@@ -107,7 +107,7 @@ def money_digits(values: Iterable[Number | None]) -> int:
     As many as the smallest needs for one figure that counts, more while two different prices would read the
     same, and never more than the smallest needs for two figures.
     """
-    known = sorted({abs(v) for v in values if v})
+    known: list[Number] = sorted({abs(float(v)) for v in values if v})
     if not known:
         return 2
     fewest, most = _decimals(known[0], figures=1), _decimals(known[0])

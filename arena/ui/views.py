@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from arena.ui.specimens import specimens
 from arena.ui.templatetags.ui import THEMES
 
 YEAR = 365 * 24 * 3600
@@ -30,4 +31,4 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def styleguide(request: HttpRequest) -> HttpResponse:
-    return render(request, "ui/styleguide.html")
+    return render(request, "ui/styleguide.html", specimens())

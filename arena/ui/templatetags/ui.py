@@ -7,17 +7,22 @@ Filters are thin: how a figure is written is decided in `arena.ui.numbers`, wher
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Iterable
+from typing import Protocol
 
 from django import template
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.http import HttpRequest
 from django.template.base import Parser, Token
 from django.template.context import RequestContext
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
-from arena.ui import numbers
+from arena.ui import charts, numbers, scales
 
 register = template.Library()
 
@@ -40,6 +45,7 @@ register.filter("chance", numbers.chance)
 register.filter("seconds", numbers.span)
 register.filter("duration", numbers.duration)
 register.filter("usd", numbers.money)
+register.filter("svg_percent", scales.percent)
 
 
 @register.filter
@@ -96,6 +102,53 @@ def _time(moment: dt.datetime, text: str) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), full, text)
 
 
+@register.filter
+def mono(text: str, names: Iterable[str] | None) -> SafeString:
+    """Prose with the given slugs set in the mono face. The text is escaped here."""
+    escaped = escape(text)
+    known = sorted(names or (), key=len, reverse=True)
+    if not known:
+        return escaped
+    # A slug ends before a full stop, but `gpt-4` is not found inside `gpt-4@2` or `gpt-4-mini`.
+    pattern = rf"(?<![\w@.-])({'|'.join(re.escape(escape(name)) for name in known)})(?![\w@-]|\.\w)"
+    return mark_safe(re.sub(pattern, r'<span class="mono">\1</span>', escaped))  # noqa: S308 (escaped above)
+
+
+class Lead(Protocol):
+    """What `lead_gap` needs of a decision."""
+
+    lead: float | None
+    low: float | None
+    high: float | None
+    margin: float
+    challenger: str | None
+
+
+@register.filter
+def lead_gap(decision: Lead) -> charts.Gap | None:
+    if decision.lead is None or decision.low is None or decision.high is None:
+        return None
+    return charts.gap(
+        low=decision.low, lead=decision.lead, high=decision.high, margin=decision.margin, who=decision.challenger or ""
+    )
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """A form field's control, dressed, and described by the one line that stands under it."""
+    attrs: dict[str, str | bool] = {}
+    if field.errors:
+        attrs = {"aria-describedby": f"{field.auto_id}_error", "aria-invalid": "true"}
+    if not isinstance(field.field.widget, CheckboxInput | CheckboxSelectMultiple | RadioSelect):
+        attrs["class"] = f"{field.field.widget.attrs.get('class', '')} input".strip()
+    return field.as_widget(attrs=attrs)
+
+
+@register.filter
+def is_checkbox(field: BoundField) -> bool:
+    return isinstance(field.field.widget, CheckboxInput)
+
+
 @register.simple_tag(takes_context=True)
 def theme(context: RequestContext) -> str:
     """`light` or `dark` where the reader chose, else empty: the machine's own."""
@@ -120,10 +173,8 @@ class PlacesNode(template.Node):
 
     def render(self, context: template.Context) -> SafeString:
         place = self.nodelist.render(context).strip()
-        flat = {"user": context.get("user"), "request": context.get("request"), "places": PLACES, "place": place}
-        flat["csrf_token"] = context.get("csrf_token")
-        engine = context.template.engine if context.template else template.engines["django"]
-        return engine.get_template("ui/_places.html").render(context.new(flat))
+        # A page of its own request: the menus need its person and its CSRF token.
+        return render_to_string("ui/_places.html", {"places": PLACES, "place": place}, context.get("request"))
 
 
 @register.tag
