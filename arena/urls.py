@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from arena.access import api as errors
+from arena.access import schema
 from arena.access import views as access
 from evals.views import home
 
 # One namespace for the whole API: api:task-set-list, …
 api: list[URLPattern | URLResolver] = [
     path("", include("evals.api.urls")),
+    re_path("", errors.not_found),  # the last one: whatever no line above it knows
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -21,5 +24,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # The admin site has no form for passwords: people sign in by one-time links there too.
     path("admin/login/", access.admin_sign_in),
     path("admin/", admin.site.urls),
+    path("api/docs/", schema.docs, name="api-docs"),
+    path("api/schema/", schema.schema, name="api-schema"),
     path("api/v1/", include((api, "api"))),
+    re_path("^api/", errors.not_found),
 ]
+
+handler500 = errors.server_error

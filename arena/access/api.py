@@ -6,7 +6,9 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -16,6 +18,25 @@ def problem_response(status: int, detail: str, **extra: Any) -> Response:
     """`application/problem+json`; `detail` says what to do next."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **extra}
     return Response(body, status=status, content_type="application/problem+json")
+
+
+@csrf_exempt
+def not_found(request: HttpRequest) -> HttpResponse:
+    """An address of the API that there is not."""
+    return _plain(404, f"{request.path} is no address of this API. See /api/docs/.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: a problem document for the API, the page for people."""
+    if request.path.startswith("/api/"):
+        return _plain(500, "Something failed at our side and was logged. Nothing was saved; try again.")
+    return defaults.server_error(request)
+
+
+def _plain(status: int, detail: str) -> HttpResponse:
+    """As `problem_response`, outside REST framework."""
+    response = problem_response(status, detail)
+    return JsonResponse(response.data, status=status, content_type=response.content_type)
 
 
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -15,10 +15,15 @@ from arena.models import ApiToken, Role, User
 if TYPE_CHECKING:  # rest_framework.views reads the settings that name this module
     from rest_framework.views import APIView
 
+# `evals:browse` is what anybody signed in may read: leaderboards, task sets, contenders, runs. It is a part of
+# `evals:read` and no scope of its own to give a token. The rest of `evals:read`, answers and votes, says which
+# contender wrote which text, and nobody who may be shown those texts as A and B reads that before voting.
+BROWSE = "evals:browse"
+
 # What a signed-in person's role grants of the scopes that tokens carry.
 ROLE_SCOPES = {
-    Role.VIEWER: {"evals:read", "routing:read"},
-    Role.REVIEWER: {"evals:read", "routing:read"},
+    Role.VIEWER: {BROWSE, "routing:read"},
+    Role.REVIEWER: {BROWSE, "routing:read"},
     Role.EDITOR: {"evals:read", "evals:write", "routing:read", "routing:publish"},
     Role.ADMIN: set(ApiToken.SCOPES),
 }
@@ -56,18 +61,23 @@ def find_token(key: str) -> ApiToken | None:
 class HasScope(BasePermission):
     """Views say `scopes = {"GET": "evals:read", "POST": "evals:write"}`; a method not named is refused."""
 
+    message = "You may not do this."
+
     def has_permission(self, request: Request, view: APIView) -> bool:
         scopes: dict[str, str] = getattr(view, "scopes", {})
         method = "GET" if request.method in ("HEAD", "OPTIONS") else str(request.method)
         needed = scopes.get(method)
         if needed is None:
             return False
+        who = "token lacks" if request.auth is not None else "role does not grant"
+        self.message = f"This needs the scope {needed}, which your {who}."
         return needed in granted_scopes(request.auth, request.user)
 
 
 def granted_scopes(auth: Any, user: Any) -> set[str]:
+    granted: set[str] = set()
     if isinstance(auth, ApiToken):
-        return set(auth.scopes)
-    if isinstance(user, User) and user.is_active:
-        return ROLE_SCOPES[Role(user.role)]
-    return set()
+        granted = set(auth.scopes)
+    elif isinstance(user, User) and user.is_active:
+        granted = ROLE_SCOPES[Role(user.role)]
+    return granted | {BROWSE} if "evals:read" in granted else granted

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import Count, Q, Sum
 
 from evals.models import Contender, Provider, ReviewerTally
 
-__all__ = ["ContenderCard", "ProviderCard", "contender_card", "contender_cards", "provider_cards", "votes_by_contender"]
+__all__ = [
+    "ContenderCard",
+    "ProviderCard",
+    "contender_card",
+    "contender_cards",
+    "provider_card",
+    "provider_cards",
+    "votes_by_contender",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +70,7 @@ class ProviderCard:
     kind: str
     base_url: str
     locality: str
-    key: str = field(metadata={"help": "stored, environment or none; never the key itself"})
+    key: Literal["stored", "environment", "none"]
     api_key_env: str
     max_concurrency: int
     first_token_timeout_s: float
@@ -122,23 +130,26 @@ def votes_by_contender() -> dict[int, int]:
 
 
 def provider_cards() -> list[ProviderCard]:
-    """By slug, the imported last. One query; says whether a key is there, never the key."""
-    providers = Provider.objects.annotate(active=Count("contenders", filter=Q(contenders__retired_at=None)))
-    cards = [
-        ProviderCard(
-            slug=one.slug,
-            name=one.name,
-            kind=one.kind,
-            base_url=one.base_url,
-            locality=one.locality,
-            key="stored" if one.api_key_encrypted else "environment" if one.api_key_env else "none",
-            api_key_env=one.api_key_env,
-            max_concurrency=one.max_concurrency,
-            first_token_timeout_s=one.first_token_timeout_s,
-            total_timeout_s=one.total_timeout_s,
-            paused_until=one.paused_until,
-            contenders=one.active,
-        )
-        for one in providers.order_by("slug")
-    ]
+    """By slug, the imported last. One query."""
+    active = Count("contenders", filter=Q(contenders__retired_at=None))
+    providers = Provider.objects.annotate(active=active).order_by("slug")
+    cards = [provider_card(one, contenders=one.active) for one in providers]
     return sorted(cards, key=lambda card: not card.askable)
+
+
+def provider_card(provider: Provider, *, contenders: int = 0) -> ProviderCard:
+    """Says whether a key is there, never the key. No query."""
+    return ProviderCard(
+        slug=provider.slug,
+        name=provider.name,
+        kind=provider.kind,
+        base_url=provider.base_url,
+        locality=provider.locality,
+        key="stored" if provider.api_key_encrypted else "environment" if provider.api_key_env else "none",
+        api_key_env=provider.api_key_env,
+        max_concurrency=provider.max_concurrency,
+        first_token_timeout_s=provider.first_token_timeout_s,
+        total_timeout_s=provider.total_timeout_s,
+        paused_until=provider.paused_until,
+        contenders=contenders,
+    )

@@ -1,0 +1,106 @@
+"""Runs: how far they are, and starting one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from arena.access.tokens import BROWSE
+from evals.api.base import Query
+from evals.models import Run
+from evals.selectors.runs import run_view
+
+
+class RunOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    task_set = serializers.CharField(source="version.task_set.slug")
+    version = serializers.IntegerField(source="version.n")
+    contenders = serializers.SerializerMethodField()
+    samples = serializers.IntegerField()
+    fresh = serializers.BooleanField()
+    budget_usd = serializers.FloatField(allow_null=True)
+    state = serializers.ChoiceField(Run.State.choices)
+    reason = serializers.CharField(help_text="Why it is in this state.")
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+    def get_contenders(self, run: Run) -> list[str]:
+        return sorted(contender.slug for contender in run.contenders.all())
+
+
+class ProgressOut(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    done = serializers.IntegerField(help_text="Includes `linked`.")
+    linked = serializers.IntegerField(help_text="Collected before this run.")
+    in_flight = serializers.IntegerField()
+    retrying = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+
+
+class RunRowOut(serializers.Serializer[Any]):
+    contender = serializers.CharField(source="slug")
+    progress = ProgressOut()
+    latency_p95_ms = serializers.FloatField(allow_null=True)
+    spent_usd = serializers.FloatField(allow_null=True)
+
+
+class RunDetailOut(RunOut):
+    progress = ProgressOut()
+    spent_usd = serializers.FloatField()
+    expected_usd = serializers.FloatField(allow_null=True)
+    unpriced = serializers.ListField(child=serializers.CharField(), help_text="Contenders whose price is not known.")
+    rows = RunRowOut(many=True)
+
+
+class RunQuery(Query):
+    task_set = serializers.CharField(default="")
+    state = serializers.ChoiceField(Run.State.choices, default="", allow_blank=True)
+
+
+class RunList(GenericAPIView[Run]):
+    scopes = {"GET": BROWSE, "POST": "evals:write"}
+    serializer_class = RunOut
+
+    def get_queryset(self) -> QuerySet[Run]:
+        asked = RunQuery.of(self.request)
+        runs = Run.objects.select_related("version__task_set").prefetch_related("contenders")
+        if asked["task_set"]:
+            runs = runs.filter(version__task_set__slug=asked["task_set"])
+        return runs.filter(state=asked["state"]) if asked["state"] else runs
+
+    @extend_schema(operation_id="run_list", summary="Runs", parameters=[RunQuery])
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(RunOut(page, many=True).data)
+
+
+class RunDetail(GenericAPIView[Run]):
+    scopes = {"GET": BROWSE}
+    serializer_class = RunDetailOut
+
+    @extend_schema(operation_id="run", summary="One run, and how far it is")
+    def get(self, request: Request, pk: int) -> Response:
+        run = Run.objects.select_related("version__task_set", "started_by").filter(pk=pk).first()
+        if run is None:
+            raise Http404
+        return Response(run_body(run))
+
+
+def run_body(run: Run) -> dict[str, Any]:
+    view = run_view(run)
+    measured = {
+        "progress": ProgressOut(view.progress).data,
+        "spent_usd": float(view.spent_usd),
+        "expected_usd": None if view.expected_usd is None else float(view.expected_usd),
+        "unpriced": list(view.unpriced),
+        "rows": RunRowOut(view.rows, many=True).data,
+    }
+    return {**RunOut(run).data, **measured}
