@@ -1,0 +1,127 @@
+"""What every test may lean on: a database the processes of a test share, people of each role, a real Valkey,
+and real `manage.py` processes that do not outlive their test.
+
+The suite runs on whatever `TEST_DATABASE_URL` names, else on SQLite in a file: threads and processes of one test
+must see one database, and SQLite's shared memory locks whole tables where a file in WAL mode does not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from django.test import Client, TransactionTestCase
+
+from arena import triggers
+from arena.models import Role, User
+from tests.processes import Processes, free_port, valkey_server
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    database = django_settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database.setdefault("TEST", {})["NAME"] = str(django_settings.VAR_DIR / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_past_the_triggers() -> Iterator[None]:
+    """Transactional tests empty the tables at their end, which the append-only triggers refuse: they are lifted
+    around that flush, and around nothing else."""
+    flush = TransactionTestCase._fixture_teardown
+
+    def flush_lifted(case: TransactionTestCase) -> None:
+        with triggers.lifted():
+            flush(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_lifted)
+        yield
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """`make_user(role, username=None)`: a person of that role, who cannot sign in by password."""
+
+    def make(role: Role, username: str | None = None) -> User:
+        user = User(username=username or f"a-{role.value}", role=role)
+        user.set_unusable_password()
+        user.save()
+        return user
+
+    return make
+
+
+@pytest.fixture
+def viewer_user(make_user: Callable[..., User]) -> User:
+    return make_user(Role.VIEWER)
+
+
+@pytest.fixture
+def reviewer_user(make_user: Callable[..., User]) -> User:
+    return make_user(Role.REVIEWER)
+
+
+@pytest.fixture
+def editor_user(make_user: Callable[..., User]) -> User:
+    return make_user(Role.EDITOR)
+
+
+@pytest.fixture
+def admin_user(make_user: Callable[..., User]) -> User:
+    return make_user(Role.ADMIN)
+
+
+@pytest.fixture
+def client_of() -> Callable[[User], Client]:
+    """`client_of(user)`: a browser without JavaScript in which that person is signed in."""
+
+    def signed_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return signed_in
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[str]:
+    """The URL of a real Valkey of this session's own; skips where the platform has no binary."""
+    with valkey_server(free_port()) as url:
+        yield url
+
+
+@pytest.fixture
+def process_environment(transactional_db: None, valkey: str) -> dict[str, str]:
+    """The environment in which a real process shares this test's database, Valkey and secrets."""
+    return {
+        **os.environ,
+        "DATABASE_URL": database_url(),
+        "REDIS_URL": valkey,
+        "ARENA_VAR": str(django_settings.VAR_DIR),
+        "DEBUG": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@pytest.fixture
+def processes(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
+    """Starts real `manage.py` processes on the test's database; all are gone when the test ends."""
+    started = Processes(process_environment, tmp_path)
+    yield started
+    started.stop_all()
+
+
+def database_url() -> str:
+    """The running test database, as `DATABASE_URL` would name it."""
+    values: dict[str, Any] = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{values['NAME']}"
+    host = values["HOST"] or "localhost"
+    address = f"{host.replace('/', '%2F')}:{values['PORT']}" if values["PORT"] else host.replace("/", "%2F")
+    return f"postgres://{values['USER']}:{values['PASSWORD']}@{address}/{values['NAME']}"

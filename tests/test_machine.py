@@ -1,0 +1,32 @@
+"""The tests' own ground: a flush passes the triggers, and nothing else does."""
+
+import pytest
+from django.db import IntegrityError, connection
+
+from arena import triggers
+from arena.triggers import declared, missing
+from routing.models import PolicyVersion
+
+
+def a_policy() -> PolicyVersion:
+    return PolicyVersion.objects.create(version=1, document={}, sha256="0" * 64)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("round_", [1, 2])
+def test_a_transactional_test_leaves_empty_tables_and_keeps_the_triggers(round_: int) -> None:
+    assert not PolicyVersion.objects.exists()
+    assert missing() == []
+    policy = a_policy()
+    with pytest.raises(IntegrityError, match="append-only"):
+        policy.delete()
+
+
+@pytest.mark.django_db
+def test_missing_names_a_trigger_that_a_rebuilt_table_lost() -> None:
+    lost = next(trigger for trigger in declared() if trigger.table == "evals_vote")
+    with connection.cursor() as cursor:
+        cursor.execute(lost.drop(connection.vendor))
+    assert missing() == [lost]
+    triggers.install([lost])
+    assert missing() == []
