@@ -23,7 +23,7 @@ PROBLEM = {
 }
 
 
-class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[misc]  # the library has no types
+class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "arena.access.tokens.TokenAuthentication"
     name = "token"
 

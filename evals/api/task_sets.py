@@ -20,7 +20,7 @@ from evals.models import TaskSet, TaskSetItem, TaskSetVersion
 class VersionOut(serializers.Serializer[Any]):
     n = serializers.IntegerField()
     sha256 = serializers.CharField(help_text="Over the ordered content.")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     created_at = serializers.DateTimeField()
 
 

@@ -31,7 +31,9 @@ class VoteOut(serializers.Serializer[Any]):
         source="supersedes_id", allow_null=True, help_text="The id of the vote that this one changes or takes back."
     )
     effective = serializers.SerializerMethodField(help_text="Nothing supersedes it and it was not taken back.")
-    source = serializers.SerializerMethodField(help_text="`ballot`, or the imported file it came from.")
+    source = serializers.SerializerMethodField(  # type: ignore[assignment]
+        help_text="`ballot`, or the imported file it came from."
+    )
     cast_at = serializers.DateTimeField()
 
     def get_reviewer(self, vote: Vote) -> str:
