@@ -52,6 +52,12 @@ class Rating:
     component: int
     retired: bool
 
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Rating:
+        """JSON knows lists where this holds pairs."""
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
+        return cls(**values)
+
 
 @dataclass(frozen=True)
 class PairRecord:
@@ -70,8 +76,8 @@ class PairRecord:
 
 @dataclass(frozen=True)
 class Lead:
-    """How far `contender` is ahead of `over`: θ − θ in natural units (`points`: on the published scale), with everything
-    a gate asks about it.
+    """How far `contender` is ahead of `over`: θ − θ in natural units (`points`: on the published scale), with all
+    that a gate asks about it.
 
     `se` is `se_panel` or `se_people`, as the category says; `b` the part of se² that tastes account for, 0 for a panel.
     `q` = t quantile over normal quantile, 1 with one reviewer. `rivals` is K − 1 over contenders not retired.
@@ -169,8 +175,7 @@ class Standings:
     @cached_property
     def root(self) -> Floats:
         """(K, K) lower Cholesky factor of the covariance, for draws."""
-        root: Floats = np.linalg.cholesky(self.covariance)
-        return root
+        return np.linalg.cholesky(self.covariance).astype(np.float64, copy=False)
 
     def __contains__(self, key: object) -> bool:
         return key in self._place
@@ -267,7 +272,7 @@ class Standings:
         K = len(document["contenders"])
         packed = {
             "contenders": tuple(document["contenders"]),
-            "ratings": tuple(_rating(row) for row in document["ratings"]),
+            "ratings": tuple(Rating.from_json(row) for row in document["ratings"]),
             "theta": unpack_floats(document["theta"]),
             "covariance": unpack_symmetric(document["covariance"], K),
             "components": np.array(document["components"], np.int64),
@@ -279,9 +284,3 @@ class Standings:
             "params": Params.from_json(document["params"]),
         }
         return cls(**{**document, **packed})
-
-
-def _rating(row: Mapping[str, Any]) -> Rating:
-    """JSON knows lists where the dataclass holds tuples."""
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return Rating(**values)

@@ -1,0 +1,29 @@
+"""django-q2's entry points. Each may run twice, late or not at all: what is left to do, the rows say."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from evals import jobs
+from evals.models import Category
+from evals.selectors.leaderboards import lagging
+from evals.services import ledger as ledgers
+from evals.services import ranking
+
+__all__ = ["rank", "sweep"]
+
+
+def rank(category_id: int) -> None:
+    """Enqueued by `ledger.enqueue_rank` in the transaction of the votes."""
+    ranking.rank_category(category_id=category_id)
+
+
+def sweep() -> int:
+    """Each minute: enqueue ranking where the numbers say it is due and no chore waits, and ring for due jobs. Returns
+    how many categories lagged. What lost messages cost, this gives back."""
+    behind = lagging()
+    for category in Category.objects.filter(pk__in=behind):
+        with transaction.atomic():
+            ledgers.enqueue_rank(ledgers.lock(category))
+    jobs.ring()
+    return len(behind)

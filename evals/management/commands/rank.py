@@ -1,0 +1,71 @@
+"""Recompute leaderboards from the tallies."""
+
+from __future__ import annotations
+
+import json
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
+
+from evals.models import Category
+from evals.selectors import leaderboards
+from evals.services import ranking
+
+_EXAMPLES = """\
+examples:
+  manage.py rank                            every category
+  manage.py rank --category code --json     one, as one JSON document on stdout
+  manage.py rank --rebuild                  count the tallies anew from the votes first
+"""
+
+
+class Command(BaseCommand):
+    help = "Recompute leaderboards from the tallies, or with --rebuild from the votes."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--category", metavar="NAME", help="its slug or name; default: every category that has votes")
+        parser.add_argument("--json", action="store_true", help="print the leaderboards as one JSON document")
+        parser.add_argument("--rebuild", action="store_true", help="first count the tallies anew from the votes")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        categories = Category.objects.order_by("name")
+        if options["category"]:
+            categories = categories.filter(Q(slug=options["category"]) | Q(name=options["category"]))
+            if not categories:
+                known = ", ".join(Category.objects.values_list("slug", flat=True)) or "none yet"
+                raise CommandError(f"There is no category {options['category']!r}. Known: {known}.")
+        else:
+            categories = categories.filter(retired_at__isnull=True)
+        views = []
+        for category in categories:
+            leaderboard = ranking.rank_category(category_id=category.pk, rebuild=options["rebuild"])
+            if leaderboard is not None:
+                views.append(leaderboards.view(leaderboard))
+        if options["json"]:
+            document = {"leaderboards": [found.document() for found in views]}
+            self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
+            return
+        for found in views:
+            self._print(found)
+        if not views:
+            self.stdout.write("No votes yet: nothing to rank.")
+
+    def _print(self, found: leaderboards.LeaderboardView) -> None:
+        self.stdout.write(
+            f"{found.category}: {found.votes} votes by {found.reviewers} reviewers on {found.tasks} tasks"
+        )
+        if not found.connected:
+            self.stdout.write(
+                f"  not connected: {len(found.standings.groups)} groups never compared; ranks within each"
+            )
+        for rating in found.ratings:
+            rank = "-" if rating.rank is None else f"{rating.rank[0]}-{rating.rank[1]}"
+            low, high = rating.ci95
+            self.stdout.write(f"  {rank:>7}  {rating.contender!s:<40} {rating.rating:7.0f}  [{low:.0f}, {high:.0f}]")
