@@ -17,7 +17,8 @@ from arena.access.tokens import BROWSE
 from evals.api.base import Query
 from evals.models import Contender, Provider
 from evals.selectors.contenders import contender_card, provider_card
-from evals.services.contenders import ContenderError, ContenderFields, save_contender
+from evals.services.contenders import ContenderFields, save_contender
+from evals.services.fields import FieldError
 
 
 class ProviderOut(serializers.Serializer[Any]):
@@ -123,7 +124,7 @@ class ContenderList(GenericAPIView[Contender]):
         slug, capabilities = fields.pop("slug"), tuple(fields.pop("capabilities"))
         try:
             saved = save_contender(slug=slug, fields=ContenderFields(**fields, capabilities=capabilities))
-        except ContenderError as error:
+        except FieldError as error:
             raise serializers.ValidationError({error.field: [str(error)]}) from error
         return Response(ContenderOut(contender_card(saved.contender)).data, status=201)
 

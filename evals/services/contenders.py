@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from evals.models import Category, Contender, Provider, ReviewerTally
 from evals.services import ledger
+from evals.services.fields import FieldError
 from evals.services.slugs import is_clean, is_reserved
 
 __all__ = [
-    "ContenderError",
     "ContenderFields",
     "SavedContender",
     "freeze",
@@ -32,14 +32,6 @@ _SECRET_WORDS = ("api_key", "apikey", "authorization", "password", "secret", "to
 _NOT_SECRET = {"max_tokens", "max_completion_tokens", "max_output_tokens", "stop_token_ids", "min_tokens"}
 # What collecting itself decides in each request.
 _OURS = {"messages", "model", "stream", "stream_options"}
-
-
-class ContenderError(ValueError):
-    """What was given cannot be saved. `field` names which; the text says what to write instead."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +70,7 @@ def save_contender(*, slug: str, fields: ContenderFields, contender: Contender |
     # Locked: collecting may freeze it at this very moment.
     current = Contender.objects.select_for_update(of=("self",)).select_related("provider").get(pk=contender.pk)
     if current.provider.kind == Provider.Kind.IMPORTED:
-        raise ContenderError("slug", "Its outputs were collected elsewhere, so there are no settings to edit.")
+        raise FieldError("slug", "Its outputs were collected elsewhere, so there are no settings to edit.")
     if _frozen_differs(current, fields) and current.used_at is not None:
         top = Contender.objects.filter(family=current.family).aggregate(top=Max("revision"))["top"]
         return SavedContender(_create(family=current.family, revision=top + 1, fields=fields), "revised")
@@ -204,17 +196,17 @@ def _free_differs(current: Contender, fields: ContenderFields) -> bool:
 
 def _check_fields(fields: ContenderFields) -> None:
     if fields.provider.kind == Provider.Kind.IMPORTED:
-        raise ContenderError("provider", f"{fields.provider.slug} cannot be asked. Choose another provider.")
+        raise FieldError("provider", f"{fields.provider.slug} cannot be asked. Choose another provider.")
     if not fields.model_name.strip():
-        raise ContenderError("model_name", "Give the provider's own id of the model, such as gpt-4.1-mini.")
+        raise FieldError("model_name", "Give the provider's own id of the model, such as gpt-4.1-mini.")
     for name in fields.settings:
         if name in _OURS:
-            raise ContenderError("settings", f"{name} is set by Arena for each request. Leave it out.")
+            raise FieldError("settings", f"{name} is set by Arena for each request. Leave it out.")
         if name.lower() not in _NOT_SECRET and _holds_secret(name):
-            raise ContenderError("settings", f"{name} looks like a secret. Keys belong to the provider.")
+            raise FieldError("settings", f"{name} looks like a secret. Keys belong to the provider.")
     for price in (fields.usd_per_mtok_input, fields.usd_per_mtok_output):
         if price is not None and price < 0:
-            raise ContenderError("usd_per_mtok_input", "A price is 0 or more. Leave it empty if it is not known.")
+            raise FieldError("usd_per_mtok_input", "A price is 0 or more. Leave it empty if it is not known.")
 
 
 def _holds_secret(name: str) -> bool:
@@ -223,24 +215,22 @@ def _holds_secret(name: str) -> bool:
 
 def _check_new_slug(slug: str) -> None:
     if is_reserved(slug):
-        raise ContenderError("slug", f"{slug} is a word of our addresses. Choose another name.")
+        raise FieldError("slug", f"{slug} is a word of our addresses. Choose another name.")
     if "@" in slug:
-        raise ContenderError("slug", f"{slug}: Arena numbers the revisions itself. Leave out the @.")
+        raise FieldError("slug", f"{slug}: Arena numbers the revisions itself. Leave out the @.")
     if not is_clean(slug) or len(slug) > FAMILY_LENGTH:
-        raise ContenderError(
-            "slug", f"{slug!r}: use up to {FAMILY_LENGTH} letters, digits, dots, dashes and underscores."
-        )
+        raise FieldError("slug", f"{slug!r}: use up to {FAMILY_LENGTH} letters, digits, dots, dashes and underscores.")
     if Contender.objects.filter(Q(slug=slug) | Q(family=slug)).exists():
-        raise ContenderError("slug", f"{slug} exists. Edit it, or choose another name.")
+        raise FieldError("slug", f"{slug} exists. Edit it, or choose another name.")
 
 
 def _check_imported_slug(slug: str) -> None:
     if not slug or slug != slug.strip() or not slug.isprintable():
-        raise ContenderError("slug", f"{slug!r} is no name for a contender: write printable characters.")
+        raise FieldError("slug", f"{slug!r} is no name for a contender: write printable characters.")
     if len(slug) > FAMILY_LENGTH:
-        raise ContenderError("slug", f"{slug[:40]}… is longer than {FAMILY_LENGTH} characters.")
+        raise FieldError("slug", f"{slug[:40]}… is longer than {FAMILY_LENGTH} characters.")
     if is_reserved(slug):
-        raise ContenderError("slug", f"{slug} is a word of our addresses. Map it to another name.")
+        raise FieldError("slug", f"{slug} is a word of our addresses. Map it to another name.")
 
 
 def _split(slug: str) -> tuple[str, int]:

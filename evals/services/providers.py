@@ -10,21 +10,14 @@ from django.db import transaction
 
 from evals.models import Provider
 from evals.services import keys
+from evals.services.fields import FieldError
 from evals.services.slugs import is_clean, is_reserved
 
-__all__ = ["ProviderError", "ProviderFields", "check_base_url", "origin", "save_provider"]
+__all__ = ["ProviderFields", "check_base_url", "origin", "save_provider"]
 
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*_(?:KEY|TOKEN)")
 # Arena's own secrets, and whatever says of itself that it is none of a model provider's.
 _ENV_REFUSED = re.compile(r"SECRET_KEY|ARENA_.*|.*SECRET.*|.*PRIVATE.*|.*SIGNING.*|.*ENCRYPTION.*")
-
-
-class ProviderError(ValueError):
-    """What was given cannot be saved. `field` names which; the text says what to write instead."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +49,7 @@ def save_provider(
         provider = Provider.objects.select_for_update().get(pk=provider.pk)
         moved = origin(provider.base_url) != origin(fields.base_url)
         if moved and provider.api_key_encrypted and api_key is None:
-            raise ProviderError(
+            raise FieldError(
                 "api_key",
                 f"The stored key was typed for {origin(provider.base_url)} and is not sent elsewhere. "
                 "Type the key of the new address, or say that it needs none.",
@@ -77,48 +70,46 @@ def origin(url: str) -> str:
 
 
 def check_base_url(url: str) -> None:
-    """Raises ProviderError unless `url` is one that a model could be asked at."""
+    """Raises FieldError unless `url` is one that a model could be asked at."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ProviderError(
-            "base_url", f"{url!r} is no address. Write one such as https://api.openai.com/v1."
-        ) from None
+        raise FieldError("base_url", f"{url!r} is no address. Write one such as https://api.openai.com/v1.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ProviderError("base_url", f"{url!r}: write an http or https address such as https://api.openai.com/v1.")
+        raise FieldError("base_url", f"{url!r}: write an http or https address such as https://api.openai.com/v1.")
     if parts.username or parts.password:
-        raise ProviderError("base_url", "Leave name and password out of the address; the key has its own field.")
+        raise FieldError("base_url", "Leave name and password out of the address; the key has its own field.")
     if parts.query or parts.fragment:
-        raise ProviderError("base_url", f"{url!r}: leave out what follows ? or #.")
+        raise FieldError("base_url", f"{url!r}: leave out what follows ? or #.")
 
 
 def _check(fields: ProviderFields) -> None:
     if not fields.name.strip():
-        raise ProviderError("name", "Give it a name.")
+        raise FieldError("name", "Give it a name.")
     if fields.kind == Provider.Kind.IMPORTED:
-        raise ProviderError("kind", "Imports make this one themselves. Choose a provider that can be asked.")
+        raise FieldError("kind", "Imports make this one themselves. Choose a provider that can be asked.")
     if fields.kind not in Provider.Kind.values:
-        raise ProviderError("kind", f"{fields.kind!r} is not known. Use one of: openai.")
+        raise FieldError("kind", f"{fields.kind!r} is not known. Use one of: openai.")
     if fields.locality not in Provider.Locality.values:
-        raise ProviderError("locality", f"{fields.locality!r} is not known. Use local or hosted.")
+        raise FieldError("locality", f"{fields.locality!r} is not known. Use local or hosted.")
     check_base_url(fields.base_url)
     name = fields.api_key_env
     if name and (not _ENV_NAME.fullmatch(name) or _ENV_REFUSED.fullmatch(name)):
-        raise ProviderError(
+        raise FieldError(
             "api_key_env",
             f"{name!r} is not read: the variable's name ends in _KEY or _TOKEN and is none of Arena's own secrets.",
         )
     if fields.max_concurrency < 1:
-        raise ProviderError("max_concurrency", "At least 1 request at a time.")
+        raise FieldError("max_concurrency", "At least 1 request at a time.")
     if not 0 < fields.first_token_timeout_s <= fields.total_timeout_s:
-        raise ProviderError("first_token_timeout_s", "More than 0, and at most the total time.")
+        raise FieldError("first_token_timeout_s", "More than 0, and at most the total time.")
 
 
 def _check_slug(slug: str) -> None:
     if is_reserved(slug):
-        raise ProviderError("slug", f"{slug} is a word of our addresses. Choose another name.")
+        raise FieldError("slug", f"{slug} is a word of our addresses. Choose another name.")
     if not is_clean(slug) or "." in slug or len(slug) > 80:
-        raise ProviderError("slug", f"{slug!r}: use up to 80 letters, digits, dashes and underscores.")
+        raise FieldError("slug", f"{slug!r}: use up to 80 letters, digits, dashes and underscores.")
     if Provider.objects.filter(slug=slug).exists():
-        raise ProviderError("slug", f"{slug} exists. Edit it, or choose another name.")
+        raise FieldError("slug", f"{slug} exists. Edit it, or choose another name.")
