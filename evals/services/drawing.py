@@ -1,0 +1,239 @@
+"""Which battle a reviewer sees next.
+
+Pair first, then task. The pair is `evals.ratings.draw_pair`'s: half top-two Thompson, half uniform, whatever this
+reviewer has left. Then, among the pair's battles this reviewer has not seen: none that somebody else sits on while
+another is free, tasks in rotation (least shown first), and now and then one that others have judged, since agreement
+can be told from overlap alone. What is drawn, and which answer is shown left, is stored in the ballot.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import combinations, product
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q
+from django.utils import timezone
+
+from evals.models import Ballot, Battle, Category, Contender, Generation, Leaderboard, Reviewer
+from evals.models.votes import Side
+from evals.ratings import Standings, draw_pair
+
+__all__ = ["RESERVED_FOR", "WITHDRAWN", "draw"]
+
+RESERVED_FOR = timedelta(minutes=15)
+# Share of draws that repeat, where there is one, a battle judged by somebody else.
+OVERLAP = 0.1
+# Pairs tried before everything there is in the category is looked through.
+_TRIES = 8
+# Tasks whose showings are counted; of more, so many are taken at random.
+_TASKS_COMPARED = 64
+
+# Ballots whose battle must not be judged any more: an answer was quarantined, or a contender or the category retired.
+WITHDRAWN = (
+    ~Q(battle__lo__quarantine="")
+    | ~Q(battle__hi__quarantine="")
+    | Q(battle__lo__contender__retired_at__isnull=False)
+    | Q(battle__hi__contender__retired_at__isnull=False)
+    | Q(battle__task__category__retired_at__isnull=False)
+)
+
+# Ids of two generations, lower first; the same with their task's in front.
+Pair = tuple[int, int]
+Found = tuple[int, Pair]
+
+
+def draw(
+    *, category: Category, reviewer: Reviewer, now: datetime | None = None, rng: np.random.Generator | None = None
+) -> Ballot | None:
+    """The reviewer's open ballot, or a new one; None if there is nothing in the category they have not seen."""
+    now = now or timezone.now()
+    rng = rng or np.random.default_rng()
+    while True:
+        if (ballot := _resume(category, reviewer, now)) is not None:
+            return ballot
+        # Looked for outside the transaction that writes: on SQLite that one makes every other writer wait.
+        if (found := _find(category, reviewer, now, rng)) is None:
+            return None
+        if (ballot := _open(category, reviewer, now, *found)) is not None:
+            return ballot
+
+
+def _resume(category: Category, reviewer: Reviewer, now: datetime) -> Ballot | None:
+    """The oldest open ballot; ballots whose battle was withdrawn meanwhile are closed on the way."""
+    ballots = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, battle__task__category=category)
+    for ballot in ballots.annotate(withdrawn=WITHDRAWN).order_by("pk"):
+        if ballot.withdrawn:
+            ballots.filter(pk=ballot.pk).update(state=Ballot.State.SKIPPED, closed_at=now)
+        else:
+            if ballot.reserved_until < now + RESERVED_FOR / 2:
+                ballot.reserved_until = now + RESERVED_FOR
+                ballots.filter(pk=ballot.pk).update(reserved_until=ballot.reserved_until)
+            return ballot
+    return None
+
+
+def _open(category: Category, reviewer: Reviewer, now: datetime, task_id: int, battle: Pair) -> Ballot | None:
+    """The ballot for this battle; an older open one if another window of the reviewer was first, and None if it
+    even got and closed this very battle."""
+    with transaction.atomic():
+        Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer.pk)
+        if (ballot := _resume(category, reviewer, now)) is not None:
+            return ballot
+        lo, hi = battle
+        made, _ = Battle.objects.get_or_create(task_id=task_id, lo_id=lo, hi_id=hi)
+        ballot, created = Ballot.objects.get_or_create(
+            battle=made,
+            reviewer=reviewer,
+            defaults={
+                "left": secrets.choice((Side.LO, Side.HI)),
+                "reserved_until": now + RESERVED_FOR,
+                "shown_at": now,
+            },
+        )
+        return ballot if created else None
+
+
+def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.Generator) -> Found | None:
+    if category.retired_at is not None:
+        return None
+    contenders = _contenders(category)
+    slugs = sorted(contenders)
+    standings = _standings(category)
+    exhausted: set[tuple[str, str]] = set()
+    for _ in range(_TRIES):
+        left = None if not exhausted else [pair for pair in combinations(slugs, 2) if pair not in exhausted]
+        pair = draw_pair(contenders=slugs, standings=standings, admissible=left, rng=rng) if len(slugs) > 1 else None
+        if pair is None:
+            return None
+        ids = [contenders[str(slug)] for slug in pair]
+        if (found := _choose(_answers(category, ids), _ballots(category, reviewer, now, ids), rng)) is not None:
+            return found
+        a, b = sorted(map(str, pair))
+        exhausted.add((a, b))
+    return _choose(_answers(category, list(contenders.values())), _ballots(category, reviewer, now, None), rng)
+
+
+def _contenders(category: Category) -> dict[str, int]:
+    """Ids by slug of who may be shown."""
+    has_answers = Generation.objects.filter(
+        contender=OuterRef("pk"), state=Generation.State.DONE, quarantine="", task__category=category
+    )
+    shown = Contender.objects.filter(Exists(has_answers), retired_at__isnull=True)
+    return dict(shown.values_list("slug", "pk"))
+
+
+def _standings(category: Category) -> Standings | None:
+    newest = Leaderboard.objects.filter(category=category).order_by("-seq", "-revision", "-pk")
+    row = newest.values_list("pk", "digest", "params_digest").first()
+    return _parsed(*row) if row else None
+
+
+@lru_cache(maxsize=64)
+def _parsed(leaderboard_id: int, digest: str, params_digest: str) -> Standings:
+    """Leaderboards are immutable, and parsing one costs more than all the rest of a draw."""
+    return Standings.from_json(Leaderboard.objects.values_list("result", flat=True).get(pk=leaderboard_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ballots:
+    """What became of battles so far: seen by this reviewer, held open by others, judged by others."""
+
+    seen: set[Pair] = field(default_factory=set)
+    reserved: set[Pair] = field(default_factory=set)
+    judged: set[Pair] = field(default_factory=set)
+
+
+def _ballots(category: Category, reviewer: Reviewer, now: datetime, contender_ids: list[int] | None) -> _Ballots:
+    """Of battles between these contenders; of all in the category for None."""
+    ballots = Ballot.objects.filter(battle__task__category=category)
+    if contender_ids is not None:
+        ballots = ballots.filter(battle__lo__contender__in=contender_ids, battle__hi__contender__in=contender_ids)
+    found = _Ballots()
+    columns = ("battle__lo_id", "battle__hi_id", "reviewer_id", "state", "reserved_until")
+    for lo, hi, whose, state, until in ballots.values_list(*columns):
+        if whose == reviewer.pk:
+            found.seen.add((lo, hi))
+        elif state == Ballot.State.VOTED:
+            found.judged.add((lo, hi))
+        elif state == Ballot.State.OPEN and until > now:
+            found.reserved.add((lo, hi))
+    return found
+
+
+def _answers(category: Category, contender_ids: list[int]) -> dict[int, list[list[int]]]:
+    """By task, what may be shown of each of these contenders who answered it: the newest finished take of each
+    sample, unless that one is quarantined. From ids alone."""
+    newest: dict[tuple[int, int, int], tuple[int, int, str]] = {}
+    answers = Generation.objects.filter(
+        task__category=category, contender__in=contender_ids, state=Generation.State.DONE
+    ).order_by()
+    for task, who, sample, take, pk, quarantine in answers.values_list(
+        "task_id", "contender_id", "sample", "take", "pk", "quarantine"
+    ):
+        newest[task, who, sample] = max(newest.get((task, who, sample), (0, 0, "")), (take, pk, quarantine))
+    by_task: dict[int, dict[int, list[int]]] = {}
+    for (task, who, _), (_, pk, quarantine) in newest.items():
+        if not quarantine:
+            by_task.setdefault(task, {}).setdefault(who, []).append(pk)
+    return {task: list(answers.values()) for task, answers in by_task.items() if len(answers) > 1}
+
+
+def _choose(answers: dict[int, list[list[int]]], ballots: _Ballots, rng: np.random.Generator) -> Found | None:
+    """The first unseen battle in order of preference whose answers differ: equal ones leave nothing to judge."""
+    repeat = rng.random() < OVERLAP
+    for tasks in _portions(list(answers), rng):
+        shown = _showings(tasks)
+        battles = [
+            # Reserved ones last; in some draws judged ones first; tasks in rotation; luck.
+            (
+                pair in ballots.reserved,
+                repeat and pair not in ballots.judged,
+                shown.get(task, 0),
+                rng.random(),
+                task,
+                pair,
+            )
+            for task in tasks
+            for pair in _pairs(answers[task])
+            if pair not in ballots.seen
+        ]
+        if (found := _first_that_differs([battle[-2:] for battle in sorted(battles)])) is not None:
+            return found
+    return None
+
+
+def _pairs(answers: list[list[int]]) -> Iterator[Pair]:
+    for ones, others in combinations(answers, 2):
+        for a, b in product(ones, others):
+            yield min(a, b), max(a, b)
+
+
+def _portions(tasks: list[int], rng: np.random.Generator) -> Iterator[list[int]]:
+    rng.shuffle(tasks)
+    for start in range(0, len(tasks), _TASKS_COMPARED):
+        yield tasks[start : start + _TASKS_COMPARED]
+
+
+def _showings(tasks: list[int]) -> dict[int, int]:
+    rows = Ballot.objects.filter(battle__task__in=tasks).values("battle__task").annotate(n=Count("pk"))
+    return dict(rows.values_list("battle__task", "n"))
+
+
+def _first_that_differs(battles: list[Found]) -> Found | None:
+    """Reads texts, but as a rule two: each further look takes four times as many battles."""
+    start, size = 0, 1
+    while start < len(battles):
+        some = battles[start : start + size]
+        ids = {pk for _, pair in some for pk in pair}
+        texts = dict(Generation.objects.filter(pk__in=ids).values_list("pk", "text"))
+        for task, (lo, hi) in some:
+            if texts[lo].strip() != texts[hi].strip():
+                return task, (lo, hi)
+        start, size = start + size, size * 4
+    return None

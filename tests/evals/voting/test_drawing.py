@@ -1,0 +1,183 @@
+"""Which battle a reviewer is shown next."""
+
+from collections import Counter
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.utils import timezone
+
+from evals.models import Ballot, Battle, Generation
+from evals.services import drawing
+from evals.services.drawing import RESERVED_FOR, draw
+from evals.services.reviewers import reviewer_of
+from evals.services.voting import cast_vote, report, skip
+
+from .conftest import World
+
+
+def draw_all(category, reviewer, **kwargs):
+    """Every battle the reviewer can be shown, each voted on."""
+    drawn = []
+    while (ballot := draw(category=category, reviewer=reviewer, **kwargs)) is not None:
+        drawn.append(ballot)
+        cast_vote(ballot=ballot, side="tie", reviewer=reviewer)
+    return drawn
+
+
+def test_a_reviewer_sees_every_battle_once_and_then_nothing(world, reviewer):
+    battles = [ballot.battle_id for ballot in draw_all(world.category, reviewer)]
+    assert len(battles) == len(set(battles)) == 3 * 4
+
+
+def test_a_battle_is_two_answers_to_one_task_by_different_contenders(world, reviewer):
+    draw_all(world.category, reviewer)
+    for battle in Battle.objects.select_related("lo", "hi"):
+        assert battle.lo_id < battle.hi_id
+        assert battle.task_id == battle.lo.task_id == battle.hi.task_id
+        assert battle.lo.contender_id != battle.hi.contender_id
+
+
+def test_an_open_ballot_is_resumed(world, reviewer):
+    first = draw(category=world.category, reviewer=reviewer)
+    assert draw(category=world.category, reviewer=reviewer) == first
+    later = timezone.now() + timedelta(hours=1)
+    resumed = draw(category=world.category, reviewer=reviewer, now=later)
+    assert resumed == first
+    assert Ballot.objects.get().reserved_until == later + RESERVED_FOR
+
+
+def test_a_skipped_battle_does_not_come_back(world, reviewer):
+    first = draw(category=world.category, reviewer=reviewer)
+    skip(ballot=first)
+    assert first.battle_id not in {ballot.battle_id for ballot in draw_all(world.category, reviewer)}
+
+
+def test_two_reviewers_do_not_sit_on_one_battle_while_another_is_free(world, reviewer, make_user):
+    held = {draw(category=world.category, reviewer=reviewer).battle_id}
+    for n in range(11):
+        other = reviewer_of(make_user(f"other{n}"))
+        # One pair only, so that the choice is between its battles.
+        battle = draw(category=world.category, reviewer=other).battle_id
+        held.add(battle)
+    assert len(held) >= 10
+
+
+def test_a_reservation_that_ended_holds_nothing(db, make_user):
+    world = World().fill(contenders=2, tasks=2)
+    now = timezone.now()
+    first = draw(category=world.category, reviewer=reviewer_of(make_user("a")), now=now)
+    second = draw(category=world.category, reviewer=reviewer_of(make_user("b")), now=now)
+    assert first.battle_id != second.battle_id
+    # Both are held; a third reviewer still gets one of them.
+    assert draw(category=world.category, reviewer=reviewer_of(make_user("c")), now=now) is not None
+
+
+def test_tasks_take_turns(db, make_user, monkeypatch):
+    monkeypatch.setattr(drawing, "OVERLAP", 0)
+    world = World().fill(contenders=2, tasks=5)
+    for n in range(4):
+        someone = reviewer_of(make_user(f"someone{n}"))
+        for _ in range(5):
+            cast_vote(ballot=draw(category=world.category, reviewer=someone), side="left", reviewer=someone)
+            shown = Counter(Ballot.objects.values_list("battle__task", flat=True))
+            counts = [shown.get(task.pk, 0) for task in world.tasks]
+            assert max(counts) - min(counts) <= 1
+
+
+def test_some_draws_repeat_what_others_judged(db, make_user, monkeypatch):
+    monkeypatch.setattr(drawing, "OVERLAP", 1)
+    world = World().fill(contenders=2, tasks=30)
+    one, other = reviewer_of(make_user("one")), reviewer_of(make_user("other"))
+    first = draw(category=world.category, reviewer=one)
+    cast_vote(ballot=first, side="left", reviewer=one)
+    assert draw(category=world.category, reviewer=other).battle_id == first.battle_id
+
+
+def test_equal_answers_make_no_battle(db, reviewer):
+    world = World()
+    a, b, c = world.contender("granit"), world.contender("kiesel"), world.contender("basalt")
+    task = world.task("Yes or no?")
+    world.answer(task, a, "Yes.")
+    world.answer(task, b, "Yes.\n")
+    world.answer(task, c, "No.")
+    pairs = [{ballot.battle.lo.text.strip(), ballot.battle.hi.text} for ballot in draw_all(world.category, reviewer)]
+    assert pairs == [{"Yes.", "No."}] * 2
+
+
+@pytest.mark.parametrize("spoil", ["quarantine", "failed", "retired", "category"])
+def test_what_may_not_be_shown_is_not_drawn(db, reviewer, spoil):
+    world = World().fill(contenders=2, tasks=1)
+    answer = Generation.objects.first()
+    if spoil == "quarantine":
+        Generation.objects.filter(pk=answer.pk).update(quarantine="names itself")
+    elif spoil == "failed":
+        Generation.objects.filter(pk=answer.pk).update(state="failed", error="timeout")
+    elif spoil == "retired":
+        answer.contender.retired_at = timezone.now()
+        answer.contender.save()
+    else:
+        world.category.retired_at = timezone.now()
+        world.category.save()
+    assert draw(category=world.category, reviewer=reviewer) is None
+
+
+def test_the_newest_finished_take_is_shown(db, reviewer):
+    world = World().fill(contenders=2, tasks=1)
+    task, contender = world.tasks[0], world.contenders[0]
+    newest = world.answer(task, contender, "A second thought.", take=2)
+    world.answer(task, contender, "", take=3, state="waiting")
+    battle = draw(category=world.category, reviewer=reviewer).battle
+    assert newest.pk in (battle.lo_id, battle.hi_id)
+    newest.quarantine = "names itself"
+    newest.save()
+    assert draw(category=world.category, reviewer=reviewer) is None
+    assert Ballot.objects.get().state == Ballot.State.SKIPPED
+
+
+def test_a_battle_reported_by_one_is_shown_to_nobody(db, make_user):
+    world = World().fill(contenders=2, tasks=1)
+    one, other = reviewer_of(make_user("one")), reviewer_of(make_user("other"))
+    report(ballot=draw(category=world.category, reviewer=one), side="left")
+    assert draw(category=world.category, reviewer=other) is None
+
+
+def test_every_sample_is_an_answer_of_its_own(db, reviewer):
+    world = World().fill(contenders=2, tasks=1)
+    world.answer(world.tasks[0], world.contenders[0], "Another sample.", sample=2)
+    assert len(draw_all(world.category, reviewer)) == 2
+
+
+def test_contenders_that_share_no_task_are_found_by_looking_everywhere(db, reviewer):
+    world = World()
+    contenders = [world.contender(f"stone{n}") for n in range(24)]
+    for n in range(0, 24, 2):
+        task = world.task(f"Question {n}?")
+        world.answer(task, contenders[n])
+        world.answer(task, contenders[n + 1])
+    assert len(draw_all(world.category, reviewer)) == 12
+
+
+def test_each_side_gets_its_share_of_the_left(db, make_user):
+    world = World().fill(contenders=2, tasks=100)
+    reviewer = reviewer_of(make_user())
+    sides = Counter(ballot.left for ballot in draw_all(world.category, reviewer))
+    assert sides["lo"] + sides["hi"] == 100
+    assert min(sides.values()) > 20  # fails once in 10^9 runs
+
+
+def test_a_draw_costs_the_same_few_queries_however_much_there_is(db, reviewer, django_assert_max_num_queries):
+    world = World()
+    for n in range(12):
+        world.contender(f"stone{n}")
+    for n in range(40):
+        task = world.task(f"Question {n}?")
+        Generation.objects.bulk_create(
+            Generation(task=task, contender=c, state="done", text=f"{c.slug} {n}") for c in world.contenders
+        )
+    rng = np.random.default_rng(1)
+    with django_assert_max_num_queries(20):
+        ballot = draw(category=world.category, reviewer=reviewer, rng=rng)
+    with django_assert_max_num_queries(2):
+        draw(category=world.category, reviewer=reviewer, rng=rng)
+    cast_vote(ballot=ballot, side="left", reviewer=reviewer)
