@@ -1,0 +1,209 @@
+"""What can go wrong when a model is asked: one tree, one taxonomy for every wire format.
+
+    ProviderError
+      TransientError    worth asking again, a little later
+        ConnectionFailed, TimedOut, StreamCut, Malformed, RateLimited, ServerError, EmptyAnswer
+      LastingError      the same request would fail again
+        KeyRefused, NotFound, RequestRefused, ContextTooLong, Filtered, TooLarge, NotAllowed
+
+`back_off` says when, and whether at all: `ErrorCategory` names what is stored.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import ClassVar
+
+from evals.models.generations import ErrorCategory
+
+__all__ = [
+    "ConnectionFailed",
+    "ContextTooLong",
+    "EmptyAnswer",
+    "Filtered",
+    "KeyRefused",
+    "LastingError",
+    "Malformed",
+    "NotAllowed",
+    "NotFound",
+    "ProviderError",
+    "RateLimited",
+    "RequestRefused",
+    "ServerError",
+    "StreamCut",
+    "TimedOut",
+    "TooLarge",
+    "TransientError",
+    "allowed_attempts",
+    "back_off",
+    "retry_after",
+]
+
+
+class ProviderError(Exception):
+    """A call that gave no answer, with what was measured of it.
+
+    `detail` says what happened and, where we know, what to do; redacted, but otherwise the provider's own words:
+    hostile. `billed` False: the provider certainly charged nothing, so the call cost 0 rather than an unknown sum.
+    """
+
+    category: ClassVar[ErrorCategory]
+    billed: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
+        ttft_ms: float | None = None,
+        latency_ms: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.status_code = status_code
+        self.retry_after_s = retry_after_s
+        self.ttft_ms = ttft_ms
+        self.latency_ms = latency_ms
+
+
+class TransientError(ProviderError):
+    """Worth asking again, a little later."""
+
+
+class LastingError(ProviderError):
+    """The same request would fail again."""
+
+
+class ConnectionFailed(TransientError):  # noqa: N818 (names say what happened, as the taxonomy does)
+    category = ErrorCategory.CONNECTION
+
+
+class TimedOut(TransientError):  # noqa: N818
+    category = ErrorCategory.TIMEOUT
+    billed = True
+
+
+class StreamCut(TransientError):  # noqa: N818
+    category = ErrorCategory.CUT_STREAM
+    billed = True
+
+
+class Malformed(TransientError):  # noqa: N818
+    category = ErrorCategory.MALFORMED
+    billed = True
+
+
+class RateLimited(TransientError):  # noqa: N818
+    category = ErrorCategory.RATE_LIMIT
+
+
+class ServerError(TransientError):
+    category = ErrorCategory.SERVER_ERROR
+
+
+class EmptyAnswer(TransientError):  # noqa: N818
+    """Finished, with neither text nor a tool call. Worth one more try, no more."""
+
+    category = ErrorCategory.EMPTY
+    billed = True
+
+
+class KeyRefused(LastingError):  # noqa: N818
+    category = ErrorCategory.AUTH
+
+
+class NotFound(LastingError):  # noqa: N818
+    category = ErrorCategory.NOT_FOUND
+
+
+class RequestRefused(LastingError):  # noqa: N818
+    category = ErrorCategory.BAD_REQUEST
+
+
+class ContextTooLong(LastingError):  # noqa: N818
+    category = ErrorCategory.CONTEXT_LENGTH
+
+
+class Filtered(LastingError):  # noqa: N818
+    category = ErrorCategory.FILTERED
+    billed = True
+
+
+class TooLarge(LastingError):  # noqa: N818
+    category = ErrorCategory.TOO_LARGE
+    billed = True
+
+
+class NotAllowed(LastingError):  # noqa: N818
+    category = ErrorCategory.NOT_ALLOWED
+
+
+# How often a generation is asked before it has failed for good. What is not named here is asked once.
+_ATTEMPTS: dict[ErrorCategory, int] = {
+    ErrorCategory.CONNECTION: 4,
+    ErrorCategory.TIMEOUT: 4,
+    ErrorCategory.CUT_STREAM: 4,
+    ErrorCategory.MALFORMED: 4,
+    ErrorCategory.SERVER_ERROR: 4,
+    ErrorCategory.LOST: 4,
+    # Being told to wait says nothing against the request; the provider is paused meanwhile.
+    ErrorCategory.RATE_LIMIT: 8,
+    ErrorCategory.EMPTY: 2,
+}
+_FIRST_WAIT_S = 2.0
+_LONGEST_WAIT_S = 60.0
+# However long a provider asks us to stay away, we look again after this.
+_LONGEST_PAUSE_S = 900.0
+
+
+def allowed_attempts(category: ErrorCategory) -> int:
+    return _ATTEMPTS.get(category, 1)
+
+
+def back_off(
+    category: ErrorCategory, *, attempts_made: int, retry_after_s: float | None = None, jitter: float | None = None
+) -> float | None:
+    """Seconds to wait before the next attempt; None if there is none.
+
+    Doubles from 2 s to a minute; the wait is drawn from its upper half (`jitter` 0 to 1 fixes the draw), so that
+    calls which failed together do not come back together. Never shorter than the provider asked for.
+    """
+    if attempts_made >= allowed_attempts(category):
+        return None
+    if category == ErrorCategory.LOST:
+        return 0.0  # the worker failed, not the provider
+    full = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempts_made - 1))
+    wait = full * (0.5 + 0.5 * (random.random() if jitter is None else jitter))
+    return max(wait, min(retry_after_s or 0.0, _LONGEST_PAUSE_S))
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """How long the provider asks us to wait, in seconds: `Retry-After` as a number or an HTTP date, or the finer
+    `retry-after-ms`. None if it does not say, or says what nobody understands."""
+    try:
+        if "retry-after-ms" in headers:
+            return _sane(float(headers["retry-after-ms"]) / 1000)
+    except ValueError:
+        pass
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        return _sane(float(value))
+    except ValueError:
+        pass
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, IndexError, OverflowError):
+        return None
+    return _sane((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+
+
+def _sane(seconds: float) -> float | None:
+    if seconds != seconds:  # NaN
+        return None
+    return min(max(seconds, 0.0), _LONGEST_PAUSE_S)

@@ -1,0 +1,71 @@
+"""What a call cost. An unknown price is None, never 0."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from evals.providers.wire import Reply
+
+__all__ = ["cost_usd"]
+
+log = logging.getLogger(__name__)
+
+_PER = Decimal(1_000_000)
+_STORED = Decimal("0.00000001")
+_MOST = Decimal(1_000_000)
+
+
+def cost_usd(
+    reply: Reply,
+    *,
+    usd_per_mtok_input: Decimal | None,
+    usd_per_mtok_output: Decimal | None,
+    base_url: str,
+    model_name: str,
+) -> Decimal | None:
+    """From the contender's own prices if both are known, else from the price list, which knows hosted models by
+    their provider's address; else None. Also None where the provider did not count the tokens."""
+    if reply.tokens_in is None or reply.tokens_out is None:
+        return None
+    if usd_per_mtok_input is not None and usd_per_mtok_output is not None:
+        cost = (reply.tokens_in * usd_per_mtok_input + reply.tokens_out * usd_per_mtok_output) / _PER
+    else:
+        listed = _listed(base_url, model_name, reply.tokens_in, reply.tokens_out, reply.tokens_in_cached)
+        if listed is None:
+            return None
+        cost = listed
+    return cost.quantize(_STORED) if cost < _MOST else None
+
+
+def _listed(base_url: str, model_name: str, tokens_in: int, tokens_out: int, cached: int | None) -> Decimal | None:
+    if not _is_listed(base_url, model_name):
+        return None
+    return _calculate(base_url, model_name, tokens_in, tokens_out, min(cached, tokens_in) if cached else None)
+
+
+@lru_cache(maxsize=512)
+def _is_listed(base_url: str, model_name: str) -> bool:
+    listed = _calculate(base_url, model_name, 1, 1, None) is not None
+    if not listed:
+        log.info("The price list does not know %s at %s.", model_name, base_url)
+    return listed
+
+
+def _calculate(base_url: str, model_name: str, tokens_in: int, tokens_out: int, cached: int | None) -> Decimal | None:
+    prices = _price_list()
+    usage = prices.Usage(input_tokens=tokens_in, output_tokens=tokens_out, cache_read_tokens=cached)
+    try:
+        total: Decimal = prices.calc_price(usage, model_name, provider_api_url=base_url).total_price
+    except (LookupError, ValueError):
+        return None
+    return total
+
+
+@lru_cache(maxsize=1)
+def _price_list() -> Any:
+    """Loaded when the first unpriced call ends: half a second that no start of the web server should pay."""
+    return import_module("genai_prices")
