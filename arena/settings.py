@@ -1,11 +1,17 @@
 """All settings, from the environment. One file; every value that may differ between two installations
 has a variable, and `arena.env` refuses a wrong one by name."""
 
+import os
+
 import environ
 import structlog
 from csp.constants import NONE, SELF
 
 from arena import env
+
+# Read by numpy as it is imported. The ratings' matrices are small: BLAS threads that spin against the web's and the
+# workers' for the same cores made a ranking of 0.1 s take 1 to 5.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = env.BASE_DIR
 VAR_DIR = env.VAR_DIR
