@@ -50,10 +50,10 @@ class CountTable:
     hi: Ints
     counts: Ints
 
-    @property
+    @cached_property
     def fitted(self) -> Ints:
         """(n,) votes of each row that enter the fit: wins and ties."""
-        fitted: Ints = self.counts[:, :_BOTH_BAD].sum(axis=1)
+        fitted: Ints = self.counts[:, _LO] + self.counts[:, _HI] + self.counts[:, _TIE]
         return fitted
 
     @cached_property

@@ -44,15 +44,35 @@ def t_quantile(df: float | None, level: float = 0.95) -> float:
     return float(ndtri(p) if df is None else stdtrit(df, p))
 
 
-def _scores(table: CountTable, fit: DavidsonFit) -> sparse.csr_matrix:
-    """(groups, K + 1): each group's own part of the gradient at the fit, the prior's left out."""
-    K = len(fit.theta)
+def _row_scores(table: CountTable, fit: DavidsonFit) -> tuple[Floats, Floats]:
+    """(n,) each row's gradient in d = θ_lo − θ_hi and in ln ν at the fit, the prior's part left out."""
     expected = chances(fit.theta, fit.ln_ties)
+    cell = table.lo * len(fit.theta) + table.hi
     votes = table.fitted
-    p_tie = expected.tie[table.lo, table.hi]
-    p_lo = expected.win[table.lo, table.hi]
-    lean = table.counts[:, 0] + 0.5 * table.counts[:, 2] - votes * (p_lo + 0.5 * p_tie)
-    tied = table.counts[:, 2] - votes * p_tie
+    p_tie = expected.tie.ravel()[cell]
+    lean = table.counts[:, 0] + 0.5 * table.counts[:, 2] - votes * (expected.win.ravel()[cell] + 0.5 * p_tie)
+    return lean, table.counts[:, 2] - votes * p_tie
+
+
+def _dense_scores(table: CountTable, fit: DavidsonFit) -> Floats:
+    """(groups, K + 1) gradients, for the few groups that reviewers are."""
+    lean, tied = _row_scores(table, fit)
+    K, G = len(fit.theta), len(table.groups)
+    base = table.group * K
+
+    def add(at: Ints, weights: Floats, size: int) -> Floats:
+        return np.bincount(at, weights=weights, minlength=size)
+
+    scores = np.empty((G, K + 1))
+    scores[:, :K] = (add(base + table.lo, lean, G * K) - add(base + table.hi, lean, G * K)).reshape(G, K)
+    scores[:, K] = add(table.group, tied, G)
+    return scores
+
+
+def _sparse_scores(table: CountTable, fit: DavidsonFit) -> sparse.csr_matrix:
+    """(groups, K + 1) gradients, for tasks: there may be as many as votes, each with a pair or two."""
+    lean, tied = _row_scores(table, fit)
+    K = len(fit.theta)
     rows = np.concatenate([table.group] * 3)
     columns = np.concatenate([table.lo, table.hi, np.full(len(table.group), K)])
     values = np.concatenate([lean, -lean, tied])
@@ -77,7 +97,7 @@ def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints) -> R
     if R == 1:
         return ReviewerVariance(0.0, 1, effective, None)
     K = len(fit.theta)
-    shifts = (_scores(tallies.by_reviewer, fit)[np.flatnonzero(voted)] @ fit.covariance)[:, :K]
+    shifts = _dense_scores(tallies.by_reviewer, fit)[voted] @ fit.covariance[:, :K]
     shifts -= shifts.mean(axis=0)
     excess, pairs = 0.0, 0
     for label in range(int(components.max()) + 1):
@@ -111,7 +131,7 @@ def task_factor(tallies: Tallies, fit: DavidsonFit, components: Ints) -> float:
     if tasks < 2 or tasks == votes:
         return 1.0
     K = len(fit.theta)
-    scores = _scores(table, fit)
+    scores = _sparse_scores(table, fit)
     by_task = np.asarray((scores.T @ scores).todense()) * tasks / (tasks - 1)
     iid = _vote_scores(tallies, fit) * votes / (votes - 1)
     bread = fit.covariance[:K]

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--category", metavar="NAME", help="its slug or name; default: every category that has votes")
+        parser.add_argument("--category", metavar="NAME", help="slug or name; default: every category with votes")
         parser.add_argument("--json", action="store_true", help="print the leaderboards as one JSON document")
         parser.add_argument("--rebuild", action="store_true", help="first count the tallies anew from the votes")
 
