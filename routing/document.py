@@ -1,0 +1,251 @@
+"""The routing table's document, `routing-table/v1`: built from a plan, digested, serialised once. Pure.
+
+What is decided (`models`, routes, policy, `on_expired`) has a digest of its own, without the reasons and the evidence:
+a version is made if and only if that digest moves, or as a refresh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from routing.facts import CategoryFacts, Facts, Measured
+from routing.policies import canonical
+
+__all__ = [
+    "DEFAULT",
+    "SCHEMA",
+    "Body",
+    "Plan",
+    "PlannedCategory",
+    "Route",
+    "build",
+    "decision_digest",
+    "serialise",
+    "timestamp",
+]
+
+SCHEMA = "routing-table/v1"
+# The id of the default's unnamed route, and its key where routes are listed by category.
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Route:
+    """`since_version` is the version that first sent these requests to this primary; None: the one being made."""
+
+    id: str
+    when: Mapping[str, Any]
+    primary: str
+    fallbacks: tuple[str, ...] = ()
+    escalate_to: str | None = None
+    reason: str = ""
+    since_version: int | None = None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Route:
+        return cls(
+            id=entry["id"],
+            when=entry["when"],
+            primary=entry["primary"],
+            fallbacks=tuple(entry.get("fallbacks", ())),
+            escalate_to=entry.get("escalate_to"),
+            reason=entry.get("reason", ""),
+            since_version=entry.get("since_version"),
+        )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return (self.primary, *self.fallbacks, *((self.escalate_to,) if self.escalate_to else ()))
+
+    def decided(self) -> dict[str, Any]:
+        """What the digest is taken over."""
+        made: dict[str, Any] = {
+            "id": self.id,
+            "when": dict(self.when),
+            "primary": self.primary,
+            "fallbacks": list(self.fallbacks),
+        }
+        if self.escalate_to:
+            made["escalate_to"] = self.escalate_to
+        return made
+
+    def as_dict(self, version: int) -> dict[str, Any]:
+        return self.decided() | {"reason": self.reason, "since_version": self.since_version or version}
+
+
+@dataclass(frozen=True)
+class PlannedCategory:
+    """`basis`: what its unconditional route rests on: votes, default or pin."""
+
+    slug: str
+    basis: str
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a table decides. `models` maps slugs to entries as the document has them."""
+
+    models: Mapping[str, Mapping[str, Any]]
+    categories: tuple[PlannedCategory, ...]
+    default: tuple[Route, ...]
+    policy: Mapping[str, Any]
+    on_expired: str
+    complexity: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Plan:
+        """The plan a published document came from: what a rollback, or a refresh while frozen, publishes again."""
+        return cls(
+            models=document["models"],
+            categories=tuple(
+                PlannedCategory(slug, entry["basis"], tuple(map(Route.of, entry["routes"])))
+                for slug, entry in document["categories"].items()
+            ),
+            default=tuple(map(Route.of, document["default"]["routes"])),
+            policy=document["policy"],
+            on_expired=document["on_expired"],
+            complexity=document["complexity"],
+        )
+
+    def routes(self) -> dict[str, tuple[Route, ...]]:
+        """By category, the default's under DEFAULT with a space no slug has."""
+        return {one.slug: one.routes for one in self.categories} | {f" {DEFAULT}": self.default}
+
+    def since(self, previous: Plan | None) -> Plan:
+        """With each route's `since_version` taken over from `previous` where the same id has the same primary."""
+        known = {route.id: route for routes in (previous.routes() if previous else {}).values() for route in routes}
+
+        def kept(routes: Iterable[Route]) -> tuple[Route, ...]:
+            made = []
+            for route in routes:
+                before = known.get(route.id)
+                same = before is not None and before.primary == route.primary
+                made.append(replace(route, since_version=before.since_version if before and same else None))
+            return tuple(made)
+
+        return replace(
+            self,
+            categories=tuple(replace(one, routes=kept(one.routes)) for one in self.categories),
+            default=kept(self.default),
+        )
+
+
+def decision_digest(plan: Plan) -> str:
+    """`sha256:<hex>` over the canonical form of what the plan decides."""
+    decided = {
+        "models": {slug: dict(entry) for slug, entry in plan.models.items()},
+        "categories": {one.slug: [route.decided() for route in one.routes] for one in plan.categories},
+        "default": [route.decided() for route in plan.default],
+        "policy": dict(plan.policy),
+        "on_expired": plan.on_expired,
+    }
+    return f"sha256:{hashlib.sha256(canonical(decided)).hexdigest()}"
+
+
+class Body(NamedTuple):
+    data: bytes
+    sha256: str
+
+
+def serialise(document: Mapping[str, Any]) -> Body:
+    """The bytes that are hashed, signed, stored and served. Called once for a version."""
+    data = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return Body(data, hashlib.sha256(data).hexdigest())
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def build(
+    plan: Plan,
+    facts: Facts,
+    *,
+    version: int,
+    previous: int | None,
+    published_at: datetime,
+    expires_at: datetime,
+    cause: str,
+) -> dict[str, Any]:
+    """The document of a version. Evidence is as fresh as `facts`; of a model that `facts` no longer rates or measures
+    there is none, which never counts as zero."""
+    return {
+        "schema": SCHEMA,
+        "version": version,
+        "previous": previous,
+        "published_at": timestamp(published_at),
+        "expires_at": timestamp(expires_at),
+        "on_expired": plan.on_expired,
+        "cause": cause,
+        "decision_digest": decision_digest(plan),
+        "policy": dict(plan.policy),
+        "prices": _prices(plan.models, published_at),
+        "complexity": dict(plan.complexity),
+        "models": {slug: dict(entry) for slug, entry in plan.models.items()},
+        "categories": {one.slug: _category(one, plan, facts, version) for one in plan.categories},
+        "default": {
+            "candidates": [_candidate(slug, None, facts.pooled.get(slug)) for slug in plan.models],
+            "routes": [route.as_dict(version) for route in plan.default],
+        },
+    }
+
+
+def _prices(models: Mapping[str, Mapping[str, Any]], as_of: datetime) -> dict[str, Any]:
+    prices = {slug: entry["usd_per_mtok"] for slug, entry in models.items()}
+    digest = hashlib.sha256(canonical(prices)).hexdigest()
+    return {"source": "contenders", "as_of": timestamp(as_of), "sha256": digest}
+
+
+def _category(planned: PlannedCategory, plan: Plan, facts: Facts, version: int) -> dict[str, Any]:
+    known = facts.category(planned.slug)
+    board = known.board if known else None
+    return {
+        "basis": planned.basis,
+        "leaderboard": board
+        and {
+            "digest": board.digest,
+            "votes": board.votes,
+            "reviewers": board.reviewers,
+            "computed_at": timestamp(board.computed_at),
+            "url": board.url,
+        },
+        "candidates": _candidates(planned, plan, known),
+        "routes": [route.as_dict(version) for route in planned.routes],
+    }
+
+
+def _candidates(planned: PlannedCategory, plan: Plan, known: CategoryFacts | None) -> list[dict[str, Any]]:
+    """The rated by rating, then those that are only routed; all of them stand in `models`."""
+    rated = _ratings(known)
+    routed = [slug for route in planned.routes for slug in route.models]
+    slugs = [slug for slug in rated if slug in plan.models]
+    slugs += [slug for slug in dict.fromkeys(routed) if slug not in rated]
+    measured = known.measured if known else {}
+    return [_candidate(slug, rated.get(slug), measured.get(slug)) for slug in slugs]
+
+
+def _ratings(known: CategoryFacts | None) -> dict[str, Mapping[str, Any]]:
+    if known is None or known.board is None:
+        return {}
+    return {
+        str(rating.contender): {
+            "rating": round(rating.rating, 1),
+            "ci95": [round(edge, 1) for edge in rating.ci95],
+            "p_best": None if rating.p_best is None else round(rating.p_best, 3),
+            "both_bad_rate": None if rating.both_bad_rate is None else round(rating.both_bad_rate, 4),
+        }
+        for rating in known.board.standings.ratings
+    }
+
+
+_UNRATED: Mapping[str, Any] = {"rating": None, "ci95": None, "p_best": None, "both_bad_rate": None}
+
+
+def _candidate(slug: str, rating: Mapping[str, Any] | None, measured: Measured | None) -> dict[str, Any]:
+    return {"model": slug, **(rating or _UNRATED), **(measured or Measured()).as_dict()}

@@ -1,0 +1,87 @@
+"""Fills `routing.facts` from what evals lets others read."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.urls import reverse
+
+from evals.selectors.categories import category_cards
+from evals.selectors.contenders import ContenderCard, contender_cards
+from evals.selectors.evidence import Evidence, evidence
+from evals.selectors.leaderboards import LeaderboardView, all_latest
+from routing.facts import Board, CategoryFacts, Facts, Measured, Model, Spread
+
+__all__ = ["gather"]
+
+
+def gather() -> Facts:
+    """Everything publishing looks at. A few queries, and one more for each category's evidence."""
+    boards = {board.category: board for board in all_latest()}
+    return Facts(
+        models={card.slug: _model(card) for card in contender_cards()},
+        categories=tuple(
+            CategoryFacts(
+                slug=card.slug,
+                name=card.name,
+                speaks_for=card.speaks_for,
+                single_reviewer=card.single_reviewer,
+                board=_board(boards[card.slug]) if card.slug in boards else None,
+                measured=_measured(card.slug),
+            )
+            for card in category_cards()
+        ),
+        pooled=_measured(None),
+    )
+
+
+def _model(card: ContenderCard) -> Model:
+    return Model(
+        slug=card.slug,
+        provider=card.provider,
+        model_name=card.model_name,
+        base_url=card.base_url,
+        settings=card.settings,
+        locality=card.locality,
+        tier=card.tier,
+        capabilities=tuple(card.capabilities),
+        context_tokens=card.context_tokens,
+        usd_input=_float(card.usd_per_mtok_input),
+        usd_output=_float(card.usd_per_mtok_output),
+        retired=card.retired,
+    )
+
+
+def _float(price: Decimal | None) -> float | None:
+    return None if price is None else float(price)
+
+
+def _board(board: LeaderboardView) -> Board:
+    return Board(
+        standings=board.standings,
+        digest=board.digest,
+        seq=board.seq,
+        votes=board.votes,
+        reviewers=board.reviewers,
+        computed_at=board.computed_at,
+        url=reverse("evals:leaderboard", args=[board.category]),
+    )
+
+
+def _measured(category: str | None) -> dict[str, Measured]:
+    return {slug: _one(seen) for slug, seen in evidence(category).items()}
+
+
+def _one(seen: Evidence) -> Measured:
+    return Measured(
+        n=seen.n,
+        success_rate=seen.success_rate,
+        success_basis=seen.success_basis,
+        schema_ok_rate=seen.schema_ok_rate,
+        error_rate=seen.error_rate,
+        refusal_rate=seen.refusal_rate,
+        ttft_ms=Spread(seen.ttft_ms.p50, seen.ttft_ms.p95, seen.ttft_ms.n),
+        latency_ms=Spread(seen.latency_ms.p50, seen.latency_ms.p95, seen.latency_ms.n),
+        usd_per_success=seen.usd_per_success,
+        tokens_per_second=seen.tokens_per_second,
+    )
