@@ -1,0 +1,100 @@
+"""Hostile patterns and schemas, run where they can be killed.
+
+A regular expression or JSON schema comes from an uploaded task set, the text from a model: together they can take
+forever. Python cannot interrupt its own `re`, so a child process does the work, one for each worker process, and
+is killed and replaced when it does not answer in time.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import selectors
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+__all__ = ["OutOfTimeError", "ask_child"]
+
+TIME_LIMIT_S = 2.0
+# Starting an interpreter and jsonschema on a busy machine; not counted against the check.
+_START_LIMIT_S = 30.0
+_CHILD = Path(__file__).with_name("bounded_child.py")
+
+
+class OutOfTimeError(Exception):
+    """The child did not answer in time, or died of what it was asked."""
+
+
+class _Child:
+    """One interpreter, one question at a time. It ends by itself when our end of its input closes."""
+
+    def __init__(self) -> None:
+        # No environment: it needs no secrets. Its own session: a Ctrl-C is ours to handle.
+        self._process = subprocess.Popen(  # noqa: S603 (our own file, our own interpreter)
+            [sys.executable, "-I", str(_CHILD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._answers = selectors.DefaultSelector()
+        self._answers.register(self._stdout, selectors.EVENT_READ)
+        self._line(_START_LIMIT_S)
+
+    def ask(self, question: dict[str, Any]) -> Any:
+        try:
+            self._stdin.write(json.dumps(question).encode() + b"\n")
+            self._stdin.flush()
+        except OSError as error:
+            raise OutOfTimeError("the checking process has died") from error
+        return json.loads(self._line(TIME_LIMIT_S))
+
+    def _line(self, limit_s: float) -> bytes:
+        # Answers are one short line, written at once: readable means whole.
+        if not self._answers.select(limit_s):
+            raise OutOfTimeError(f"took longer than {TIME_LIMIT_S:g} s")
+        line = self._stdout.readline()
+        if not line:
+            raise OutOfTimeError("the checking process has died")
+        return line
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._answers.close()
+        self._stdin.close()
+        self._stdout.close()
+
+
+_lock = threading.Lock()
+_child: _Child | None = None
+
+
+def ask_child(question: dict[str, Any]) -> Any:
+    """The child's answer. Raises OutOfTimeError; the next question gets a new child."""
+    global _child  # noqa: PLW0603 (one for the process, behind its lock)
+    with _lock:
+        try:
+            if _child is None:
+                _child = _Child()
+            return _child.ask(question)
+        except OutOfTimeError:
+            _end()
+            raise
+
+
+def _end() -> None:
+    global _child  # noqa: PLW0603
+    if _child is not None:
+        _child.end()
+        _child = None
+
+
+atexit.register(_end)
