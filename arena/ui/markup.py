@@ -98,7 +98,7 @@ def _below_ours(tag: str) -> str:
 # `html: False` escapes raw HTML; `breaks` keeps the lines as they were written; reference definitions, which would
 # vanish from the text, are left standing.
 _markdown = MarkdownIt(
-    "commonmark", {"html": False, "breaks": True, "xhtmlOut": False, "maxNesting": 60}, renderer_cls=_Renderer
+    "commonmark", {"html": False, "breaks": True, "xhtmlOut": False, "maxNesting": 30}, renderer_cls=_Renderer
 )
 _markdown.enable(["table", "strikethrough"]).disable("reference")
 # The second fence: even a fault in the first lets nothing through but these.

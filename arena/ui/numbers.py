@@ -73,10 +73,10 @@ def duration(seconds: Number | None) -> str:
     if seconds is None:
         return NONE
     whole = max(0, math.ceil(seconds))
-    if whole < 90:
+    if whole <= 90:
         return f"{whole} s"
     minutes = math.ceil(whole / 60)
-    if minutes < 90:
+    if minutes <= 90:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     if hours < 36:

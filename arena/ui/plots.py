@@ -27,12 +27,11 @@ class Entry:
     name: str
     cost: float
     rating: Interval
-    live: bool = False
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A point with its interval and label. `kind`: on the front, `off` it, or `live`."""
+    """A point with its interval and label. `kind`: `on` the front or `off` it."""
 
     name: str
     kind: str
@@ -86,16 +85,15 @@ def plot(entries: Sequence[Entry]) -> Plot | None:
     if high / low < 2:
         low, high = low / 1.5, high * 1.5
     across = Scale(low / (high / low) ** 0.09, high * (high / low) ** 0.09, LEFT, RIGHT, log=True)
-    axis = fit_axis([entry.rating for entry in entries])
+    axis = fit_axis([entry.rating for entry in entries], everybody=True)
     up = Scale(axis.scale.low, axis.scale.high, BOTTOM, TOP)
-    inside = [entry for entry in entries if up.holds(entry.rating.point)]
-    front = _front(inside)
+    front = _front(entries)
     path = _steps([(across.at(entry.cost), up.at(entry.rating.point)) for entry in front])
     columns = log_ticks(across.low, across.high)
     if len(columns) < 2:
         columns = ticks(across.low, across.high, 4)
     return Plot(
-        marks=tuple(_marks(inside, {entry.name for entry in front}, across, up)),
+        marks=tuple(_marks(entries, {entry.name for entry in front}, across, up)),
         front=path,
         under=f"{path} L{RIGHT:g} {BOTTOM:g} Z" if path else "",
         rows=tuple(Label(round(up.at(tick.value), 1), points(tick.value)) for tick in axis.ticks),
@@ -132,7 +130,7 @@ def _marks(entries: Sequence[Entry], front: set[str], across: Scale, up: Scale) 
     """Labels are placed one by one, the front's first: each takes the first of four places that is free."""
     spots = {entry.name: (across.at(entry.cost), up.at(entry.rating.point)) for entry in entries}
     taken = [
-        Box(x - 7, up.at(up.clamp(entry.rating.high)), x + 7, up.at(up.clamp(entry.rating.low)))
+        Box(x - 7, up.at(entry.rating.high), x + 7, up.at(entry.rating.low))
         for entry in entries
         for x, _ in [spots[entry.name]]
     ]
@@ -140,8 +138,8 @@ def _marks(entries: Sequence[Entry], front: set[str], across: Scale, up: Scale) 
         x, y = spots[entry.name]
         label_x, label_y, anchor, box = _place(entry.name, x, y, taken)
         taken.append(box)
-        kind = "live" if entry.live else "on" if entry.name in front else "off"
-        low, high = up.at(up.clamp(entry.rating.low)), up.at(up.clamp(entry.rating.high))
+        kind = "on" if entry.name in front else "off"
+        low, high = up.at(entry.rating.low), up.at(entry.rating.high)
         yield Mark(
             entry.name, kind, round(x, 1), round(y, 1), round(low, 1), round(high, 1), round(label_x, 1),
             round(label_y, 1), anchor,

@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 __all__ = ["Axis", "Interval", "Scale", "Tick", "fit_axis", "log_ticks", "percent", "round_step", "ticks"]
 
 # One contender left off an axis must buy at least this much room: exp(-0.5), two fifths of the span.
 OUTLIER_COST = 0.5
+# An axis this many middling intervals long still shows them well: then everybody is on it.
+ROOMY = 8
 
 
 @dataclass(frozen=True)
@@ -103,18 +106,21 @@ def log_ticks(low: float, high: float) -> tuple[float, ...]:
     return tuple(10.0**d for d in decades if low <= 10.0**d <= high)
 
 
-def fit_axis(intervals: Sequence[Interval], about: int = 6) -> Axis:
+def fit_axis(intervals: Sequence[Interval], about: int = 6, *, everybody: bool = False) -> Axis:
     """An axis for the contest, not for its stragglers.
 
-    The ends are round, and every interval lies between them, except where leaving out a few at the edges makes
-    the rest much easier to tell apart: each one left out must shorten the axis by two fifths. At most a third
-    are left out, and never the last two. Those get an arrow (see `arena.ui.charts.whisker`).
+    The ends are round, and every interval lies between them, except where the intervals would be squeezed and
+    leaving out a few at the edges makes the rest much easier to tell apart: each one left out must shorten the axis
+    by two fifths. At most a third are left out. Those get an arrow (see
+    `arena.ui.charts.whisker`). `everybody`: nobody is left out.
     """
     if not intervals:
         raise ValueError("an axis needs at least one interval")
     ranked = sorted(intervals, key=lambda i: i.point)
     n = len(ranked)
-    most = min(n // 3, n - 2) if n > 2 else 0
+    low, high = _union(ranked)
+    squeezed = high - low > ROOMY * median(interval.high - interval.low for interval in ranked)
+    most = n // 3 if squeezed and not everybody else 0
     cuts = ((a, b) for a in range(most + 1) for b in range(most + 1 - a))
 
     def cost(cut: tuple[int, int]) -> float:

@@ -76,9 +76,7 @@ def specimens() -> dict[str, object]:
     return {
         "axis": axis,
         "whiskers": [(name, charts.whisker(interval, axis), name == ROUTED) for name, interval in intervals.items()],
-        "plot": plots.plot(
-            [plots.Entry(name, cost, intervals[name], name == ROUTED) for name, _, _, _, cost in _RATINGS if cost]
-        ),
+        "plot": plots.plot([plots.Entry(name, cost, intervals[name]) for name, _, _, _, cost in _RATINGS if cost]),
         "heat": charts.heat(names[:4], _wins()),
         "bars": [
             charts.bar([("done", 402), ("fly", 14), ("retry", 22), ("fail", 9)], 720, "402 done, 14 in flight"),
@@ -110,6 +108,7 @@ def specimens() -> dict[str, object]:
             ),
         ),
         "names": names,
+        "labels": {ROUTED: "routed"},
         "form": SpecimenForm({"name": "support-and-code", "budget": "4O", "kind": "openai"}),
     }
 

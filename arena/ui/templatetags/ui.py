@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from django import template
@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from arena.models import Role, User
 from arena.ui import charts, numbers, scales
 
 register = template.Library()
@@ -131,6 +132,18 @@ def lead_gap(decision: Lead) -> charts.Gap | None:
     return charts.gap(
         low=decision.low, lead=decision.lead, high=decision.high, margin=decision.margin, who=decision.challenger or ""
     )
+
+
+@register.filter
+def may(user: object, role: str) -> bool:
+    """`{% if user|may:"editor" %}`: whether the reader's role reaches that far. Nobody signed in may nothing."""
+    return isinstance(user, User) and user.may(Role(role))
+
+
+@register.filter
+def get(mapping: Mapping[str, object] | None, key: str) -> object:
+    """A dictionary's value by a key that is itself a variable; empty if there is none."""
+    return mapping.get(key, "") if mapping else ""
 
 
 @register.filter
