@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from arena import checks  # noqa: F401  (registers them)
 from arena.triggers import install_after_migrate
 
 

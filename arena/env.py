@@ -42,6 +42,13 @@ def boolean(name: str, *, default: bool) -> bool:
     refuse(name, f"{value!r} is neither yes nor no", f"Set {name}=1 or {name}=0.")
 
 
+def integer(name: str, *, default: int) -> int:
+    value = text(name, str(default))
+    if not value.isdecimal():
+        refuse(name, f"{value!r} is no number", f"Set {name} to a number, such as {default}, or leave it out.")
+    return int(value)
+
+
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """A comma-separated list."""
     value = os.environ.get(name)

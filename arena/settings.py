@@ -31,8 +31,8 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 ARENA_ROUTING_READ = env.choice("ARENA_ROUTING_READ", options=("token", "public"), default="token")
 ARENA_PUBLISH_DIR = env.text("ARENA_PUBLISH_DIR")
-# Where the demo model listens; `manage.py up` starts it there.
-ARENA_DEMO_MODEL_PORT = 8013
+# Where the demo model listens; `manage.py up` starts it there, or elsewhere if that is taken.
+ARENA_DEMO_MODEL_PORT = env.integer("ARENA_DEMO_MODEL_PORT", default=8013)
 ARENA_OUTBOUND_ALLOW = env.words(
     "ARENA_OUTBOUND_ALLOW",
     ("127.0.0.1:11434", "127.0.0.1:1234", f"127.0.0.1:{ARENA_DEMO_MODEL_PORT}") if DEBUG else (),
