@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from evals.management.importing import ImportCommand, counted
+from evals.services.importing import import_generations, open_source
+
+
+class Command(ImportCommand):
+    help = (
+        "Import answers collected elsewhere from a CSV or JSONL file. Fields: task (its id in the task set), model, "
+        "text; optional: sample, latency_ms, ttft_ms, tokens_in, tokens_out, cost_usd, error (a text in it: the call "
+        "failed), task_set. The text may be empty. Unknown models become contenders that are never asked. An answer "
+        "that is there already adds nothing; a further, different one becomes the next sample. The tasks' checks "
+        "are run on the answers, and an answer that names its own model is kept from reviewers."
+    )
+    example = """
+examples:
+  manage.py import_generations answers.csv --task-set support
+  manage.py import_generations results.jsonl --task-set llmfao --map task=prompt --map model=name \\
+      --map text=result --map latency_ms=duration
+"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        self.add_file_arguments(parser)
+        parser.add_argument("--task-set", default="", metavar="SLUG", help="whose task ids the file means")
+        self.add_contender_argument(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        columns, contenders = self.columns(options), self.contenders(options)
+        with self.refusals(), open_source(options["file"]) as source:
+            done = import_generations(
+                source=source,
+                task_set=options["task_set"],
+                file_format=options["format"],
+                columns=columns,
+                contenders=contenders,
+                dry_run=options["dry_run"],
+            )
+        lines = []
+        if done.contenders_new:
+            lines.append(f"New contenders: {', '.join(done.contenders_new)}")
+        if done.moved:
+            lines.append(f"{counted(done.moved, 'answer')} got the next free sample number: theirs was taken.")
+        if done.quarantined:
+            lines.append(f"{counted(done.quarantined, 'answer')} kept from reviewers: they name their own model.")
+        lines.append(
+            f"{counted(done.rows, 'row')}: {counted(done.new, 'new answer')} of "
+            f"{counted(len(done.contenders), 'contender')}, {done.failed:,} of them failed calls; "
+            f"{done.present:,} there already."
+        )
+        self.tell(lines, dry_run=options["dry_run"])

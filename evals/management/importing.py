@@ -1,0 +1,83 @@
+"""What the import commands share: options, and errors as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
+
+from evals.services.importing import FORMATS, BadRowsError, RefusedError, parse_pairs
+
+__all__ = ["ImportCommand", "counted"]
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """ "1 vote", "8,931 votes"."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+class _Formatter(DjangoHelpFormatter):
+    """Fills paragraphs, but leaves alone what was written in lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" not in text:
+            return super()._fill_text(text, width, indent)
+        return "\n".join(indent + line for line in text.strip().splitlines())
+
+
+class ImportCommand(BaseCommand):
+    """`example` is shown under the help, line by line."""
+
+    example = ""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs["formatter_class"] = _Formatter
+        return super().create_parser(prog_name, subcommand, epilog=self.example, **kwargs)
+
+    def add_file_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="CSV (with a header) or JSONL, in UTF-8")
+        parser.add_argument("--format", choices=FORMATS, default="auto", help="auto: by what stands in the file")
+        parser.add_argument(
+            "--map",
+            action="append",
+            default=[],
+            metavar="FIELD=COLUMN",
+            help="read our FIELD from the file's COLUMN; FIELD= reads it from none",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+
+    def add_contender_argument(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--contender",
+            action="append",
+            default=[],
+            metavar="NAME=SLUG",
+            help="the model called NAME in the file is our contender SLUG (by default found or made by its name)",
+        )
+
+    def columns(self, options: dict[str, Any]) -> dict[str, str]:
+        with self.refusals():
+            return parse_pairs("--map", options["map"])
+
+    def contenders(self, options: dict[str, Any]) -> dict[str, str]:
+        with self.refusals():
+            return parse_pairs("--contender", options["contender"])
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Turns a refused file into its errors, one a line, and exit code 1."""
+        try:
+            yield
+        except BadRowsError as error:
+            told = counted(error.total, "row is", "rows are") + " wrong, so nothing was written."
+            raise CommandError(f"{error}\n{told}") from None
+        except RefusedError as error:
+            raise CommandError(f"{error}\nNothing was written.") from None
+
+    def tell(self, lines: Iterable[str], *, dry_run: bool) -> None:
+        for line in lines:
+            self.stdout.write(line)
+        if dry_run:
+            self.stdout.write("This was a dry run: nothing was written.")

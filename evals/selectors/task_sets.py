@@ -1,0 +1,193 @@
+"""Reads of task sets and their tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Q
+
+from evals.models import Run, TaskSet, TaskSetItem, TaskSetVersion
+
+__all__ = [
+    "CategoryTasks",
+    "KnownTask",
+    "TaskSetCard",
+    "TaskSetPage",
+    "TaskView",
+    "VersionRow",
+    "known_tasks",
+    "task_set_cards",
+    "task_set_page",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTask:
+    """What an external id of a task set stands for. `asked` False: known only by id, from imported votes."""
+
+    task_id: int
+    category_id: int
+    asked: bool
+
+
+@dataclass(frozen=True)
+class TaskSetCard:
+    slug: str
+    name: str
+    local_only: bool
+    version: int | None
+    tasks: int
+    categories: tuple[str, ...]
+    runs: int
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    n: int
+    sha256: str
+    source: str
+    created_at: datetime
+    tasks: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """`asked` is the text of the last user message, `before` the messages ahead of it; both empty for a task known
+    only by its id."""
+
+    external_id: str
+    asked: str
+    before: tuple[dict[str, str], ...]
+    reference: str
+    checks: tuple[str, ...]
+    metadata: dict[str, Any]
+    generations: int
+    votes: int
+
+
+@dataclass(frozen=True)
+class CategoryTasks:
+    slug: str
+    name: str
+    tasks: tuple[TaskView, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class TaskSetPage:
+    slug: str
+    name: str
+    local_only: bool
+    version: VersionRow | None
+    versions: tuple[VersionRow, ...]
+    categories: tuple[CategoryTasks, ...]
+    asked: int
+    known_by_id: int
+
+
+def known_tasks(slug: str) -> dict[str, KnownTask]:
+    """What each external id stands for: in the newest version that has it. Two queries."""
+    items = TaskSetItem.objects.filter(version__task_set__slug=slug)
+    by_id = set(items.filter(task__messages=[]).values_list("task_id", flat=True).distinct())
+    rows = items.order_by("version__n").values_list("external_id", "task_id", "task__category_id")
+    return {
+        external_id: KnownTask(task_id, category_id, task_id not in by_id)
+        for external_id, task_id, category_id in rows.iterator()
+    }
+
+
+def task_set_cards() -> list[TaskSetCard]:
+    """All task sets, newest version's counts. Four queries, whatever there are."""
+    newest = {
+        version.task_set_id: version
+        for version in TaskSetVersion.objects.filter(
+            pk__in=TaskSetVersion.objects.values("task_set").annotate(newest=Max("pk")).values("newest")
+        ).annotate(task_count=Count("items"))
+    }
+    categories: dict[int, list[str]] = {}
+    named = TaskSetItem.objects.filter(version__in=[one.pk for one in newest.values()])
+    for version_id, name in (
+        named.values_list("version_id", "task__category__name").distinct().order_by("task__category__name")
+    ):
+        categories.setdefault(version_id, []).append(name)
+    runs = dict(Run.objects.values_list("version__task_set").annotate(n=Count("pk")).order_by())
+    cards = []
+    for task_set in TaskSet.objects.order_by("slug"):
+        version = newest.get(task_set.pk)
+        cards.append(
+            TaskSetCard(
+                slug=task_set.slug,
+                name=task_set.name,
+                local_only=task_set.local_only,
+                version=version.n if version else None,
+                tasks=version.task_count if version else 0,
+                categories=tuple(categories.get(version.pk, ())) if version else (),
+                runs=runs.get(task_set.pk, 0),
+                changed_at=version.created_at if version else task_set.created_at,
+            )
+        )
+    return cards
+
+
+def task_set_page(slug: str, *, n: int | None = None, shown: int = 25) -> TaskSetPage | None:
+    """One task set at version `n` (the newest if None), `shown` tasks of each category; None if there is none."""
+    task_set = TaskSet.objects.filter(slug=slug).first()
+    if task_set is None:
+        return None
+    versions = tuple(
+        VersionRow(one.n, one.sha256, one.source, one.created_at, one.task_count, one.run_count)
+        for one in task_set.versions.annotate(
+            task_count=Count("items", distinct=True), run_count=Count("runs", distinct=True)
+        ).order_by("-n")
+    )
+    version = next((one for one in versions if n is None or one.n == n), None)
+    if version is None and n is not None:
+        return None
+    items = TaskSetItem.objects.filter(version__task_set=task_set, version__n=version.n if version else 0)
+    known_by_id = items.filter(task__messages=[]).count()
+    return TaskSetPage(
+        slug=task_set.slug,
+        name=task_set.name,
+        local_only=task_set.local_only,
+        version=version,
+        versions=versions,
+        categories=tuple(_by_category(items, shown)),
+        asked=(version.tasks if version else 0) - known_by_id,
+        known_by_id=known_by_id,
+    )
+
+
+def _by_category(items: Any, shown: int) -> Iterator[CategoryTasks]:
+    totals = items.values_list("task__category_id", "task__category__slug", "task__category__name")
+    for category_id, slug, name, total in totals.annotate(n=Count("pk")).order_by("task__category__name"):
+        some = items.filter(task__category_id=category_id).select_related("task").order_by("position")[:shown]
+        views = tuple(
+            _task_view(item)
+            for item in some.annotate(
+                generation_count=Count(
+                    "task__generations", filter=Q(task__generations__state__in=["done", "failed"]), distinct=True
+                ),
+                vote_count=Count("task__votes", distinct=True),
+            )
+        )
+        yield CategoryTasks(slug, name, views, total)
+
+
+def _task_view(item: Any) -> TaskView:
+    messages = item.task.messages
+    last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=len(messages) - 1)
+    return TaskView(
+        external_id=item.external_id,
+        asked=messages[last]["content"] if messages else "",
+        before=tuple(messages[:last]) if messages else (),
+        reference=item.task.reference,
+        checks=tuple(check["type"] for check in item.task.checks),
+        metadata=item.metadata,
+        generations=item.generation_count,
+        votes=item.vote_count,
+    )

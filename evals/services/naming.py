@@ -1,0 +1,26 @@
+"""Slugs made from the names other people's files use: readable, and the same for the same name everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+__all__ = ["derived_slug"]
+
+
+def derived_slug(name: str, *, longest: int, dots: bool = False) -> str:
+    """ "GPT 4" to "gpt-4", "LLaMA-2-Chat (70B)" to "llama-2-chat-70b".
+
+    Where letters are lost on the way (another script, too long), a piece of the name's SHA-256 keeps two such
+    names apart. Names that differ in nothing but case, blanks and brackets get the same slug: callers decide.
+    """
+    plain = unicodedata.normalize("NFKD", name)
+    plain = "".join(char for char in plain if not unicodedata.combining(char)).lower()
+    lossy = any(char.isalnum() and not char.isascii() for char in plain)
+    kept = r"[^a-z0-9_.]+" if dots else r"[^a-z0-9_]+"
+    slug = re.sub(kept, "-", plain).strip("-._")
+    if slug and not lossy and len(slug) <= longest:
+        return slug
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{slug[: longest - 9].strip('-._')}-{digest}".strip("-")
