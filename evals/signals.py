@@ -2,8 +2,12 @@
 
 from django.dispatch import Signal
 
-__all__ = ["leaderboard_computed"]
+__all__ = ["leaderboard_computed", "retirement_asked"]
 
 # Sent with `leaderboard` inside the transaction that stores it: what a receiver enqueues commits with it, and what a
 # receiver raises keeps it from being stored. Once for each leaderboard, however often its ranking ran.
 leaderboard_computed = Signal()
+
+# Sent with `contender` before a confirmation is shown. A receiver returns what would be touched, each in words to
+# follow "It is named by": `route code-fast, as primary`. A list, empty for nothing.
+retirement_asked = Signal()

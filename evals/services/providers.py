@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 from django.db import transaction
 
 from evals.models import Provider
-from evals.services import keys
+from evals.providers import NotAllowed
+from evals.services import keys, outbound
 from evals.services.fields import FieldError
 from evals.services.slugs import is_clean, is_reserved
 
-__all__ = ["ProviderFields", "check_base_url", "origin", "save_provider"]
+__all__ = ["ProviderFields", "check_base_url", "check_provider", "origin", "save_provider", "store_provider"]
 
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*_(?:KEY|TOKEN)")
 # Arena's own secrets, and whatever says of itself that it is none of a model provider's.
@@ -32,7 +33,6 @@ class ProviderFields:
     total_timeout_s: float = 300
 
 
-@transaction.atomic
 def save_provider(
     *, slug: str, fields: ProviderFields, api_key: str | None = None, provider: Provider | None = None
 ) -> Provider:
@@ -41,9 +41,28 @@ def save_provider(
     `api_key` None keeps the stored key, empty forgets it. A stored key is not carried over to another host: a new
     address needs it typed again. Contenders in use keep the address they were measured at.
     """
-    _check(fields)
+    check_provider(slug=slug, fields=fields, provider=provider)
+    return store_provider(slug=slug, fields=fields, api_key=api_key, provider=provider)
+
+
+def check_provider(*, slug: str, fields: ProviderFields, provider: Provider | None = None) -> None:
+    """The part of `save_provider` that belongs outside a transaction: resolving the address's name may take
+    seconds, and SQLite has one writer."""
     if provider is None:
         _check_slug(slug)
+    _check(fields)
+    if provider is None or provider.base_url != fields.base_url:
+        _check_allowed(fields.base_url)
+
+
+@transaction.atomic
+def store_provider(
+    *, slug: str, fields: ProviderFields, api_key: str | None = None, provider: Provider | None = None
+) -> Provider:
+    """The rest of `save_provider`, for what `check_provider` let through."""
+    if provider is None:
+        if Provider.objects.filter(slug=slug).exists():
+            raise FieldError("slug", f"{slug} exists. Edit it, or choose another name.")
         provider = Provider(slug=slug)
     else:
         provider = Provider.objects.select_for_update().get(pk=provider.pk)
@@ -52,7 +71,7 @@ def save_provider(
             raise FieldError(
                 "api_key",
                 f"The stored key was typed for {origin(provider.base_url)} and is not sent elsewhere. "
-                "Type the key of the new address, or say that it needs none.",
+                "Type the key of the new address, or forget the stored one.",
             )
     for name in ProviderFields.__dataclass_fields__:
         setattr(provider, name, getattr(fields, name))
@@ -98,7 +117,8 @@ def _check(fields: ProviderFields) -> None:
     if name and (not _ENV_NAME.fullmatch(name) or _ENV_REFUSED.fullmatch(name)):
         raise FieldError(
             "api_key_env",
-            f"{name!r} is not read: the variable's name ends in _KEY or _TOKEN and is none of Arena's own secrets.",
+            # What was given is not repeated: it may be the key itself.
+            "Write the name of a variable that ends in _KEY or _TOKEN and is none of Arena's own secrets.",
         )
     if fields.max_concurrency < 1:
         raise FieldError("max_concurrency", "At least 1 request at a time.")
@@ -106,10 +126,22 @@ def _check(fields: ProviderFields) -> None:
         raise FieldError("first_token_timeout_s", "More than 0, and at most the total time.")
 
 
+def _check_allowed(base_url: str) -> None:
+    """A name that cannot be resolved just now is taken: the machine may be offline. Each call checks again."""
+    parts = urlsplit(base_url)
+    tls = parts.scheme == "https"
+    try:
+        outbound.allowed_addresses(str(parts.hostname), parts.port or (443 if tls else 80), tls=tls)
+    except NotAllowed as error:
+        raise FieldError("base_url", f"{error.detail}.") from error
+    except UnicodeError:
+        raise FieldError("base_url", f"{parts.hostname!r} is no name of a host.") from None
+    except OSError:
+        return
+
+
 def _check_slug(slug: str) -> None:
     if is_reserved(slug):
         raise FieldError("slug", f"{slug} is a word of our addresses. Choose another name.")
     if not is_clean(slug) or "." in slug or len(slug) > 80:
         raise FieldError("slug", f"{slug!r}: use up to 80 letters, digits, dashes and underscores.")
-    if Provider.objects.filter(slug=slug).exists():
-        raise FieldError("slug", f"{slug} exists. Edit it, or choose another name.")

@@ -1,0 +1,46 @@
+"""Add and revise contenders from a file."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from evals.services.contender_import import Line, import_contenders
+from evals.services.importing import RefusedError, open_source
+
+
+class Command(BaseCommand):
+    help = (
+        "Adds contenders and their providers from FILE (YAML, JSON, JSONL or CSV). Any bad row: nothing is written.\n"
+        "A contender in use is not changed: where the file differs, the next revision is made. What the file leaves\n"
+        "out stays as it is. Keys are never in the file: name a variable in api_key_env, or type them on the page.\n\n"
+        "Fields: slug, provider, model_name; optional: kind, base_url, api_key_env, settings, locality, tier,\n"
+        "capabilities, context_tokens, usd_per_mtok_input, usd_per_mtok_output. The providers openai, ollama and\n"
+        "lm-studio need no base_url.\n\n"
+        "Example:\n  manage.py import_contenders examples/contenders.yaml"
+    )
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE")
+
+    def handle(self, *, file: str, **_: Any) -> None:
+        try:
+            with open_source(file) as source:
+                done = import_contenders(source=source)
+        except RefusedError as error:
+            raise CommandError(f"Nothing was written.\n{error}") from error
+        for line in done.lines:
+            self.stdout.write(_told(line))
+        counts = [(how, done.count(how)) for how in ("created", "revised", "changed", "unchanged")]
+        self.stdout.write(", ".join(f"{n} {how}" for how, n in counts if n))
+
+
+def _told(line: Line) -> str:
+    if line.how == "revised":
+        return f"contender {line.slug}: made, because {line.was} is in use with other settings and stays as it is"
+    return f"{line.what} {line.slug}: {line.how}"
