@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from evals.views import contenders, providers
 
 app_name = "evals"
 
@@ -10,7 +12,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # voting
     # leaderboards
     # task sets
-    # providers and contenders
+    # providers and contenders (imported names may hold a slash)
+    path("providers/", providers.provider_list, name="provider-list"),
+    path("providers/new/", providers.provider_new, name="provider-new"),
+    path("providers/<slug:slug>/edit/", providers.provider_edit, name="provider-edit"),
+    path("contenders/", contenders.contender_list, name="contender-list"),
+    path("contenders/new/", contenders.contender_new, name="contender-new"),
+    path("contenders/<path:slug>/edit/", contenders.contender_edit, name="contender-edit"),
+    path("contenders/<path:slug>/test/", contenders.contender_test, name="contender-test"),
+    path("contenders/<path:slug>/retire/", contenders.contender_retire, name="contender-retire"),
     # runs
     # reviewers
 ]
