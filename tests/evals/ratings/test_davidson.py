@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evals.ratings import Tallies, fit_davidson
+from evals.ratings.davidson import chances
+from tests.evals.ratings import literal
+from tests.evals.ratings.votes import mirrored, simulate, vote_lists
+
+
+def fit_of(votes, **options):
+    tallies = Tallies.from_votes(votes)
+    return tallies.contenders, fit_davidson(tallies.wins, tallies.ties, **options)
+
+
+@settings(max_examples=40)
+@given(vote_lists())
+def test_the_fit_is_the_mode_a_literal_implementation_finds(votes):
+    names, fit = fit_of(votes)
+    assert fit.converged
+    expected = literal.mode(names, votes)
+    assert np.append(fit.theta, fit.ln_ties) == pytest.approx(expected, abs=1e-5)
+
+
+@given(vote_lists())
+def test_the_gradient_vanishes_at_the_fit(votes):
+    names, fit = fit_of(votes)
+    assert np.abs(literal.gradient(np.append(fit.theta, fit.ln_ties), names, votes)).max() < 1e-9
+
+
+@settings(max_examples=40)
+@given(vote_lists())
+def test_the_covariance_is_the_inverse_of_the_curvature(votes):
+    names, fit = fit_of(votes)
+    expected = np.linalg.inv(literal.hessian(np.append(fit.theta, fit.ln_ties), names, votes))
+    assert fit.covariance == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+@given(vote_lists())
+def test_telling_every_vote_from_the_other_side_changes_nothing(votes):
+    assert fit_of(votes)[1].theta == pytest.approx(fit_of(mirrored(votes))[1].theta, abs=1e-12)
+
+
+@given(vote_lists())
+def test_turning_every_verdict_round_mirrors_the_ratings(votes):
+    turned = {"lo": "hi", "hi": "lo"}
+    other = [(*vote[:4], turned.get(vote[4], vote[4])) for vote in votes]
+    assert fit_of(votes)[1].theta == pytest.approx(-fit_of(other)[1].theta, abs=1e-9)
+
+
+@given(vote_lists(), st.permutations(["atlas", "kestrel", "morrow", "onyx", "smol"]))
+def test_other_names_permute_the_ratings(votes, names):
+    renamed = dict(zip(["atlas", "kestrel", "morrow", "onyx", "smol"], names, strict=True))
+    before, fit = fit_of(votes)
+    after, other = fit_of([(r, t, renamed[lo], renamed[hi], o) for r, t, lo, hi, o in votes])
+    theta = dict(zip(after, other.theta, strict=True))
+    assert [theta[renamed[name]] for name in before] == pytest.approx(fit.theta.tolist(), abs=1e-9)
+
+
+@given(vote_lists())
+def test_a_further_win_never_lowers_the_winner_against_the_loser(votes):
+    votes = [*votes, ("ana", "t1", "atlas", "kestrel", "tie")]
+
+    def chance(given_votes):
+        names, fit = fit_of(given_votes)
+        return chances(fit.theta, fit.ln_ties).win[names.index("atlas"), names.index("kestrel")]
+
+    assert chance([*votes, ("ana", "t1", "atlas", "kestrel", "lo")]) >= chance(votes) - 1e-12
+
+
+@given(vote_lists(), vote_lists())
+def test_where_the_fit_starts_changes_nothing(votes, others):
+    tallies = Tallies.from_votes(votes)
+    cold = fit_davidson(tallies.wins, tallies.ties)
+    far = np.random.default_rng(len(others)).normal(0, 4, len(tallies.contenders) + 1)
+    warm = fit_davidson(tallies.wins, tallies.ties, start=far)
+    assert warm.converged
+    assert warm.theta == pytest.approx(cold.theta, abs=1e-9)
+    assert warm.covariance == pytest.approx(cold.covariance, rel=1e-7, abs=1e-9)
+
+
+def test_a_warm_start_saves_steps():
+    votes = simulate({f"m{i}": 0.2 * i for i in range(8)}, 600, seed=1)
+    tallies = Tallies.from_votes(votes)
+    before = fit_davidson(tallies.wins, tallies.ties)
+    after = Tallies.from_votes([*votes, ("r0", "new", "m0", "m7", "lo")])
+    cold = fit_davidson(after.wins, after.ties)
+    warm = fit_davidson(after.wins, after.ties, start=np.append(before.theta, before.ln_ties))
+    assert warm.iterations < cold.iterations
+
+
+def test_unbeaten_and_unconnected_contenders_stay_finite():
+    votes = [("ana", "t", "best", "worst", "lo")] * 50 + [("ana", "t", "x", "y", "tie")]
+    names, fit = fit_of(votes)
+    assert fit.converged
+    assert np.abs(fit.theta).max() < 8
+    assert fit.theta[names.index("x")] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [10**3, 10**7])
+def test_many_votes_and_extreme_ratios_still_converge(scale):
+    wins = np.array([[0, scale, scale], [1, 0, scale], [0, 1, 0]])
+    fit = fit_davidson(wins, np.zeros((3, 3)))
+    assert fit.converged
+    assert (np.diff(fit.theta) < 0).all()
+
+
+def test_nobody_to_rate_is_an_empty_fit():
+    fit = fit_davidson(np.zeros((0, 0)), np.zeros((0, 0)))
+    assert fit.converged
+    assert fit.theta.shape == (0,)
+    assert fit.ln_ties == pytest.approx(np.log(0.5))
