@@ -13,9 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from arena.access.tokens import BROWSE
+from arena.models import User
 from evals.api.base import Query
-from evals.models import Run
+from evals.models import Contender, Run, TaskSet
+from evals.selectors.contenders import askable_contenders
 from evals.selectors.runs import run_view
+from evals.services.runs import MOST_SAMPLES, RunError, start_run
 
 
 class RunOut(serializers.Serializer[Any]):
@@ -60,6 +63,22 @@ class RunDetailOut(RunOut):
     rows = RunRowOut(many=True)
 
 
+class RunIn(serializers.Serializer[Any]):
+    task_set = serializers.SlugRelatedField(slug_field="slug", queryset=TaskSet.objects.all())
+    version = serializers.IntegerField(allow_null=True, default=None, min_value=1, help_text="Null: the newest.")
+    contenders: serializers.Field[Any, Any, Any, Any] = serializers.ListField(
+        child=serializers.SlugRelatedField(slug_field="slug", queryset=Contender.objects.filter(retired_at=None)),
+        default=list,
+        max_length=500,
+        help_text="Without any: all that are not retired and can be asked.",
+    )
+    samples = serializers.IntegerField(default=1, min_value=1, max_value=MOST_SAMPLES)
+    fresh = serializers.BooleanField(default=False, help_text="Ask again for what exists, too.")
+    budget_usd = serializers.DecimalField(
+        max_digits=12, decimal_places=4, allow_null=True, default=None, min_value=0, help_text="Null: no limit."
+    )
+
+
 class RunQuery(Query):
     task_set = serializers.CharField(default="")
     state = serializers.ChoiceField(Run.State.choices, default="", allow_blank=True)
@@ -80,6 +99,24 @@ class RunList(GenericAPIView[Run]):
     def get(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
         return self.get_paginated_response(RunOut(page, many=True).data)
+
+    @extend_schema(operation_id="run_create", summary="Start a run", request=RunIn, responses={201: RunDetailOut})
+    def post(self, request: Request) -> Response:
+        given = RunIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = dict(given.validated_data)
+        task_set, n = asked.pop("task_set"), asked.pop("version")
+        versions = task_set.versions.order_by("-n")
+        version = versions.filter(n=n).first() if n is not None else versions.first()
+        if version is None:
+            raise serializers.ValidationError({"version": [f"{task_set.slug} has no version {n or ''}".strip() + "."]})
+        contenders = asked.pop("contenders") or list(askable_contenders())
+        user = request.user if isinstance(request.user, User) else None
+        try:
+            run = start_run(version=version, contenders=contenders, started_by=user, **asked)
+        except RunError as error:
+            raise serializers.ValidationError({error.field: [str(error)]}) from error
+        return Response(run_body(run), status=201)
 
 
 class RunDetail(GenericAPIView[Run]):

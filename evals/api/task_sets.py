@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,6 +17,7 @@ from rest_framework.response import Response
 from arena.access.tokens import BROWSE
 from evals.api.base import Query
 from evals.models import TaskSet, TaskSetItem, TaskSetVersion
+from evals.services.importing import BadRowsError, RefusedError, Source, import_tasks
 
 
 class VersionOut(serializers.Serializer[Any]):
@@ -43,6 +46,29 @@ class TaskOut(serializers.Serializer[Any]):
     metadata = serializers.DictField()
 
 
+class TaskSetIn(serializers.Serializer[Any]):
+    slug = serializers.SlugField(max_length=80)
+    name = serializers.CharField(max_length=120, default="", allow_blank=True)
+    local_only = serializers.BooleanField(allow_null=True, default=None, help_text="Null: as it is, else false.")
+    category = serializers.CharField(default="", allow_blank=True, help_text="For tasks that name none.")
+    tasks = serializers.ListField(
+        child=serializers.DictField(),
+        allow_empty=False,
+        max_length=100_000,
+        help_text="As in a JSONL file: id, category, and prompt or messages; optional system, reference, checks; "
+        "anything else is kept as metadata.",
+    )
+
+
+class TaskSetSavedOut(serializers.Serializer[Any]):
+    task_set = serializers.CharField()
+    version = serializers.IntegerField()
+    unchanged = serializers.BooleanField(help_text="The newest version says the same: none was made.")
+    tasks_new = serializers.IntegerField()
+    tasks_kept = serializers.IntegerField(help_text="They keep their generations and votes.")
+    notices = serializers.ListField(child=serializers.CharField())
+
+
 class TaskSetList(GenericAPIView[TaskSet]):
     scopes = {"GET": BROWSE, "POST": "evals:write"}
     queryset = TaskSet.objects.prefetch_related("versions")
@@ -52,6 +78,34 @@ class TaskSetList(GenericAPIView[TaskSet]):
     def get(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
         return self.get_paginated_response(TaskSetOut(page, many=True).data)
+
+    @extend_schema(
+        operation_id="task_set_create",
+        summary="Add a task set, or its next version",
+        request=TaskSetIn,
+        responses={200: TaskSetSavedOut, 201: TaskSetSavedOut},
+    )
+    def post(self, request: Request) -> Response:
+        given = TaskSetIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = given.validated_data
+        # One row a line, so that the line an error names is the task's place in the list, counted from 1.
+        lines = "".join(json.dumps(task) + "\n" for task in asked["tasks"])
+        try:
+            saved = import_tasks(
+                source=Source(io.BytesIO(lines.encode()), "API"),
+                task_set=asked["slug"],
+                category=asked["category"],
+                file_format="jsonl",
+                local_only=asked["local_only"],
+                name=asked["name"],
+            )
+        except BadRowsError as error:
+            rows = {str(row.line): [row.reason] for row in error.errors}
+            raise serializers.ValidationError({"tasks": rows}) from error
+        except RefusedError as error:
+            raise serializers.ValidationError({"tasks": [str(error)]}) from error
+        return Response(TaskSetSavedOut(saved).data, status=200 if saved.unchanged else 201)
 
 
 class TaskSetDetail(GenericAPIView[TaskSet]):

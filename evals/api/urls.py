@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from evals.api import contenders, generations, runs, task_sets, votes
+from evals.api import contenders, generations, leaderboards, runs, task_sets, votes
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets", task_sets.TaskSetList.as_view(), name="task-set-list"),
@@ -22,5 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("generations", generations.GenerationList.as_view(), name="generation-list"),
     path("generations/<int:pk>", generations.GenerationDetail.as_view(), name="generation"),
     path("votes", votes.VoteList.as_view(), name="vote-list"),
+    path("leaderboards", leaderboards.LeaderboardList.as_view(), name="leaderboard-list"),
+    path("leaderboards/<str:category>", leaderboards.LeaderboardDetail.as_view(), name="leaderboard"),
     path("votes/<int:pk>", votes.VoteDetail.as_view(), name="vote"),
 ]

@@ -7,13 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from evals.models import Contender, Provider, ReviewerTally
 
 __all__ = [
     "ContenderCard",
     "ProviderCard",
+    "askable_contenders",
     "contender_card",
     "contender_cards",
     "provider_card",
@@ -91,6 +92,12 @@ def contender_cards(*, retired: bool = True, slugs: tuple[str, ...] | None = Non
     if slugs is not None:
         contenders = contenders.filter(slug__in=slugs)
     return [contender_card(one) for one in contenders]
+
+
+def askable_contenders() -> QuerySet[Contender]:
+    """Who a run asks where nobody was chosen: not retired, and not imported."""
+    active = Contender.objects.select_related("provider").filter(retired_at=None)
+    return active.exclude(provider__kind=Provider.Kind.IMPORTED)
 
 
 def contender_card(contender: Contender) -> ContenderCard:
