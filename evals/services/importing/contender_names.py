@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from evals.models import Contender, Provider
 from evals.services import contenders
+from evals.services.fields import FieldError
 from evals.services.importing.errors import Problems
 from evals.services.naming import derived_slug
 from evals.services.slugs import is_clean
@@ -42,7 +43,7 @@ def contenders_named(names: Mapping[str, int], *, chosen: Mapping[str, str], pro
             continue
         try:
             made[name] = _used(contender or contenders.imported_contender(slug=slug, model_name=name))
-        except contenders.ContenderError as error:
+        except FieldError as error:
             problems.add(line, f"model “{name}”: {error} Choose one with --contender “{name}=…”.")
     return made
 
