@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from evals.views import contenders, providers
+from evals.views import contenders, providers, voting
 
 app_name = "evals"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # voting
+    path("vote/", voting.vote, name="vote"),
+    path("vote/b/<str:token>/", voting.battle, name="battle"),
+    path("vote/b/<str:token>/undo/", voting.undo_vote, name="battle-undo"),
+    path("vote/b/<str:token>/report/", voting.report_answer, name="battle-report"),
+    path("vote/<slug:category>/", voting.category_vote, name="category-vote"),
     # leaderboards
     # task sets
     # providers and contenders (imported names may hold a slash)

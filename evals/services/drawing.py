@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from itertools import combinations, product
 
 import numpy as np
@@ -20,11 +19,12 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
-from evals.models import Ballot, Battle, Category, Contender, Generation, Leaderboard, Reviewer
+from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer
 from evals.models.votes import Side
-from evals.ratings import Standings, draw_pair
+from evals.ratings import draw_pair
+from evals.selectors.voting import answer_text, newest_standings
 
-__all__ = ["RESERVED_FOR", "WITHDRAWN", "draw"]
+__all__ = ["RESERVED_FOR", "WITHDRAWN", "draw", "is_withdrawn"]
 
 RESERVED_FOR = timedelta(minutes=15)
 # Share of draws that repeat, where there is one, a battle judged by somebody else.
@@ -62,6 +62,11 @@ def draw(
             return None
         if (ballot := _open(category, reviewer, now, *found)) is not None:
             return ballot
+
+
+def is_withdrawn(ballot: Ballot) -> bool:
+    """Whether its battle must not be judged any more. One query."""
+    return Ballot.objects.filter(WITHDRAWN, pk=ballot.pk).exists()
 
 
 def _resume(category: Category, reviewer: Reviewer, now: datetime) -> Ballot | None:
@@ -104,7 +109,7 @@ def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.
         return None
     contenders = _contenders(category)
     slugs = sorted(contenders)
-    standings = _standings(category)
+    standings = newest_standings(category)
     exhausted: set[tuple[str, str]] = set()
     for _ in range(_TRIES):
         left = None if not exhausted else [pair for pair in combinations(slugs, 2) if pair not in exhausted]
@@ -126,18 +131,6 @@ def _contenders(category: Category) -> dict[str, int]:
     )
     shown = Contender.objects.filter(Exists(has_answers), retired_at__isnull=True)
     return dict(shown.values_list("slug", "pk"))
-
-
-def _standings(category: Category) -> Standings | None:
-    newest = Leaderboard.objects.filter(category=category).order_by("-seq", "-revision", "-pk")
-    row = newest.values_list("pk", "digest", "params_digest").first()
-    return _parsed(*row) if row else None
-
-
-@lru_cache(maxsize=64)
-def _parsed(leaderboard_id: int, digest: str, params_digest: str) -> Standings:
-    """Leaderboards are immutable, and parsing one costs more than all the rest of a draw."""
-    return Standings.from_json(Leaderboard.objects.values_list("result", flat=True).get(pk=leaderboard_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +224,10 @@ def _first_that_differs(battles: list[Found]) -> Found | None:
     while start < len(battles):
         some = battles[start : start + size]
         ids = {pk for _, pair in some for pk in pair}
-        texts = dict(Generation.objects.filter(pk__in=ids).values_list("pk", "text"))
+        rows = Generation.objects.filter(pk__in=ids).values_list("pk", "text", "tool_calls")
+        shown = {pk: answer_text(text, tool_calls) for pk, text, tool_calls in rows}
         for task, (lo, hi) in some:
-            if texts[lo].strip() != texts[hi].strip():
+            if shown[lo] != shown[hi]:
                 return task, (lo, hi)
         start, size = start + size, size * 4
     return None
