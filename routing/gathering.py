@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.urls import reverse
+from evals.selectors.evidence import Evidence, evidence
 
 from evals.selectors.categories import category_cards
 from evals.selectors.contenders import ContenderCard, contender_cards
-from evals.selectors.evidence import Evidence, evidence
 from evals.selectors.leaderboards import LeaderboardView, all_latest
 from routing.facts import Board, CategoryFacts, Facts, Measured, Model, Spread
 

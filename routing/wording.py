@@ -1,35 +1,18 @@
-"""Numbers in words, for reasons that are stored and read years later. Pure."""
+"""Words for reasons that are stored and read years later. Pure; figures are written as everywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+
+from arena.ui.numbers import money, points, span
+from arena.ui.numbers import rate as share
 
 __all__ = ["count", "duration", "listed", "milliseconds", "money", "points", "share"]
 
 
-def points(value: float) -> str:
-    """Whole rating points; a true minus sign."""
-    whole = round(value)
-    return f"−{-whole}" if whole < 0 else str(whole)
-
-
 def milliseconds(value: float) -> str:
-    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
-
-
-def money(value: float) -> str:
-    """To two figures that differ from nothing: $0.0041, $12.50."""
-    if value == 0 or value >= 1:
-        return f"${value:,.2f}"
-    digits = 2
-    while digits < 12 and round(value, digits) < 10 ** (1 - digits):
-        digits += 1
-    return f"${value:.{digits}f}"
-
-
-def share(value: float) -> str:
-    text = f"{value * 100:.1f}"
-    return f"{text.removesuffix('.0')}%"
+    return span(value, fine=True)
 
 
 def count(n: int, one: str, many: str | None = None) -> str:
@@ -37,15 +20,16 @@ def count(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def listed(words: list[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def duration(span: timedelta) -> str:
-    hours = span.total_seconds() / 3600
+def duration(time: timedelta) -> str:
+    """`40 minutes`, `26 hours`, `3 days`."""
+    hours = time.total_seconds() / 3600
     if hours < 1:
         return count(max(1, round(hours * 60)), "minute")
     if hours < 48:

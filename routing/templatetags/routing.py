@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from routing import selectors
+from routing import explaining
 from routing.verdicts import CategoryDecision
 
 register = template.Library()
@@ -14,4 +14,4 @@ register = template.Library()
 def category_decision(slug: str) -> CategoryDecision:
     """`{% category_decision category.slug as decision %}`: the newest decision of a category, in words and
     numbers. Costs two small queries."""
-    return selectors.category_decision(slug)
+    return explaining.category_decision(slug)
