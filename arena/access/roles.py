@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -18,16 +18,19 @@ from arena.models import Role, User
 __all__ = ["person", "role_required"]
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+# Views may ask for a request of their own kind, such as htmx's.
+R = TypeVar("R", bound=HttpRequest)
 
 
-def role_required(role: Role) -> Callable[[View[P]], View[P]]:
+def role_required(
+    role: Role,
+) -> Callable[[Callable[Concatenate[R, P], HttpResponseBase]], Callable[Concatenate[R, P], HttpResponseBase]]:
     """Anonymous: to the sign-in page, and back here afterwards. Too low a role: 403 with a sentence that says
     which one is needed."""
 
-    def decorate(view: View[P]) -> View[P]:
+    def decorate(view: Callable[Concatenate[R, P], HttpResponseBase]) -> Callable[Concatenate[R, P], HttpResponseBase]:
         @wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: R, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             user = request.user
             if not isinstance(user, User):
                 return _to_sign_in(request)

@@ -73,16 +73,16 @@ class ContenderForm(forms.Form):
         required=False, min_value=0, max_digits=12, decimal_places=6, label="USD per million tokens out"
     )
 
-    def __init__(self, *args: Any, contender: Contender | None = None, provider: str = "", **kwargs: Any):
+    def __init__(self, data: Any = None, *, contender: Contender | None = None, provider: str = "") -> None:
         self.contender = contender
         initial = _initial(contender) if contender else {"provider": Provider.objects.filter(slug=provider).first()}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         if contender is not None:
             del self.fields["slug"]
         choice = self.fields["provider"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = askable_providers()
-        choice.label_from_instance = lambda one: f"{one.name} ({one.locality})"  # type: ignore[method-assign]
+        choice.label_from_instance = _labelled  # type: ignore[method-assign]
 
     def clean_system(self) -> str:
         """As it was typed: browsers send line ends as CRLF, which would make every edit a new revision."""
@@ -130,6 +130,10 @@ class ProbeForm(forms.Form):
         initial="In one sentence: what makes a good test question?",
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+
+
+def _labelled(obj: Any) -> str:
+    return f"{obj.name} ({obj.locality})"
 
 
 def askable_providers() -> QuerySet[Provider]:

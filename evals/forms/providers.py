@@ -58,9 +58,9 @@ class ProviderForm(forms.Form):
     )
     total_timeout_s = forms.FloatField(min_value=0.1, max_value=7200, initial=300, label="Seconds in all")
 
-    def __init__(self, *args: Any, provider: Provider | None = None, preset: Preset | None = None, **kwargs: Any):
+    def __init__(self, data: Any = None, *, provider: Provider | None = None, preset: Preset | None = None) -> None:
         self.provider = provider
-        super().__init__(*args, initial=_initial(provider, preset), **kwargs)
+        super().__init__(data, initial=_initial(provider, preset))
         stored = provider is not None and bool(provider.api_key_encrypted)
         if provider is not None:
             del self.fields["slug"]

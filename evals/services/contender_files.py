@@ -39,6 +39,7 @@ LIMITS = replace(Limits(), file_bytes=4 * 1024 * 1024, rows=10_000, field_chars=
 
 _KEY_FIELDS = re.compile(r"(?i)(?!api_key_env$).*(api_?key|^key$|secret|token$|password|authorization)")
 _INTEGERS = {"tier": (0, 99), "context_tokens": (1, 2**31 - 1)}
+_NO_LIST = "is no list of contenders. Write a list, or `contenders:` and a list under it."
 _PRICES = ("usd_per_mtok_input", "usd_per_mtok_output")
 
 
@@ -103,7 +104,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise BadValueError(f"uses an alias in line {self.peek_event().start_mark.line + 1}. Write it out.")
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+            raise BadValueError(f"uses an alias in line {line}. Write it out.")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -122,7 +124,7 @@ def _yaml_items(text: str) -> Iterator[tuple[int, Any]]:
             named = [value for key, value in root.value if key.value == "contenders"]
             root = named[0] if len(root.value) == len(named) == 1 else root
         if not isinstance(root, yaml.SequenceNode):
-            _listed(None)
+            raise BadValueError(_NO_LIST)
         for node in root.value:
             yield node.start_mark.line + 1, loader.construct_document(node)
     finally:
@@ -133,7 +135,7 @@ def _listed(value: Any) -> list[Any]:
     if isinstance(value, dict) and set(value) == {"contenders"}:
         value = value["contenders"]
     if not isinstance(value, list):
-        raise BadValueError("is no list of contenders. Write a list, or `contenders:` and a list under it.")
+        raise BadValueError(_NO_LIST)
     return value
 
 

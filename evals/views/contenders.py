@@ -107,7 +107,7 @@ def _contender(slug: str) -> Contender:
 
 def _touched(contender: Contender) -> list[str]:
     answers = signals.retirement_asked.send(sender=Contender, contender=contender)
-    return [words for _, named in answers for words in named]
+    return [words for _, named in answers for words in named or ()]
 
 
 def _told(saved: SavedContender) -> str:
