@@ -1,4 +1,4 @@
-"""What the import commands share: options, and errors as a person reads them."""
+"""What the import and export commands share: options, and errors as a person reads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from evals.services.importing import FORMATS, BadRowsError, RefusedError, parse_pairs
 
-__all__ = ["ImportCommand", "counted"]
+__all__ = ["ExampleCommand", "ImportCommand", "counted"]
 
 
 def counted(n: int, one: str, many: str = "") -> str:
@@ -27,7 +27,7 @@ class _Formatter(DjangoHelpFormatter):
         return "\n".join(indent + line for line in text.strip().splitlines())
 
 
-class ImportCommand(BaseCommand):
+class ExampleCommand(BaseCommand):
     """`example` is shown under the help, line by line."""
 
     example = ""
@@ -35,6 +35,10 @@ class ImportCommand(BaseCommand):
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         kwargs["formatter_class"] = _Formatter
         return super().create_parser(prog_name, subcommand, epilog=self.example, **kwargs)
+
+
+class ImportCommand(ExampleCommand):
+    """A command that reads a file: exits with 1 and the reasons where the file is refused."""
 
     def add_file_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="CSV (with a header) or JSONL, in UTF-8")

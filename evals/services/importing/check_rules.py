@@ -28,7 +28,7 @@ from evals.services.importing.errors import BadValueError
 __all__ = ["CHECK_TYPES", "read_checks"]
 
 
-class _Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, tag_field="type", frozen=True):
+class _Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, tag_field="type"):
     pass
 
 

@@ -218,13 +218,14 @@ def _measured(answer: Answer) -> dict[str, Any]:
 
 
 def _store(batch: list[tuple[Generation, Answer]]) -> None:
+    now = timezone.now()
     Generation.objects.bulk_create(generation for generation, _ in batch)
     # One call each, so that cost per success counts an imported answer as it counts our own.
     Attempt.objects.bulk_create(
         Attempt(
             generation=generation,
             n=1,
-            started_at=generation.finished_at,
+            started_at=now,
             error=generation.error,
             error_detail=generation.error_detail,
             **_measured(answer),

@@ -12,9 +12,12 @@ from evals.services.importing.errors import BadValueError, UnreadableError
 from evals.services.importing.reading import Row
 from evals.services.importing.values import is_missing, moment, name_text, prose, required
 
-__all__ = ["LABELS", "VOTE_FIELDS", "Verdict", "read_labels", "read_verdict"]
+__all__ = ["JUDGES", "LABELS", "VOTE_FIELDS", "Verdict", "read_labels", "read_verdict"]
 
 VOTE_FIELDS = ("task_set", "question_id", "model_a", "model_b", "winner", "judge", "category", "tstamp")
+
+# Whose judges' names are one person each across task sets, in files whose rows name their task sets.
+JUDGES = "judge"
 
 # What the winner column may say. "a" and "b" are our short forms, for --value.
 LABELS: dict[str, str] = {
@@ -30,7 +33,11 @@ LABELS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`winner` is a, b, tie or both_bad. `row` counts the votes of the file, `line` its lines."""
+    """`winner` is a, b, tie or both_bad. `row` counts the votes of the file, `line` its lines.
+
+    `judged_for` is the source within which a judge's name is one person: the task set or, where rows name their
+    task sets themselves, as our exports do, all such files. Empty: no judge is named.
+    """
 
     line: int
     row: int
@@ -40,6 +47,7 @@ class Verdict:
     model_b: str
     winner: str
     judge: str
+    judged_for: str
     category: str
     at: datetime | None
 
@@ -85,6 +93,14 @@ def read_verdict(row: Row, *, number: int, task_set: str, labels: Mapping[str, s
         model_b=sys.intern(model_b),
         winner=labels[label],
         judge="" if is_missing(judge) else sys.intern(name_text(judge, "judge", longest=200)),
+        judged_for="" if is_missing(judge) else _source(task_set, own=not is_missing(fields.get("task_set"))),
         category="" if is_missing(category) else sys.intern(name_text(category, "category", longest=120)),
         at=moment(fields.get("tstamp"), "tstamp"),
     )
+
+
+def _source(task_set: str, *, own: bool) -> str:
+    """ "user" alone is the source of our own people."""
+    if own:
+        return JUDGES
+    return "user-set" if task_set == "user" else task_set

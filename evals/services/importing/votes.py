@@ -200,17 +200,15 @@ def _check_two(verdicts: Sequence[Verdict], named: Named, problems: Problems) ->
 
 
 def _reviewers(verdicts: Sequence[Verdict], vote_import: VoteImport) -> dict[tuple[str, str], int]:
-    """Reviewer ids by (task set, judge). A judge is one person within a task set, in whatever file."""
+    """Reviewer ids by (whose, judge)."""
     judges: dict[str, set[str]] = {}
     for verdict in verdicts:
-        judges.setdefault(verdict.task_set if verdict.judge else "", set()).add(verdict.judge)
+        judges.setdefault(verdict.judged_for, set()).add(verdict.judge)
     ids: dict[tuple[str, str], int] = {}
-    for task_set, names in judges.items():
-        if task_set:
-            # A blank cannot be in a slug, so this is no other task set's source; "user" alone is our own people's.
-            source = "user set" if task_set == "user" else task_set
+    for source, names in judges.items():
+        if source:
             found = imported_reviewers(source=source, names=names)
-            ids |= {(task_set, name): reviewer.pk for name, reviewer in found.items()}
+            ids |= {(source, name): reviewer.pk for name, reviewer in found.items()}
     if "" in judges:
         source = f"import {vote_import.sha256[:16]}"
         ids["", ""] = imported_reviewers(source=source, names=[vote_import.name])[vote_import.name].pk
@@ -236,11 +234,10 @@ def _cast(
     def vote(verdict: Verdict) -> Vote:
         place = places[verdict.task_set, verdict.question]
         a, b = named[verdict.model_a].pk, named[verdict.model_b].pk
-        reviewer = reviewers[(verdict.task_set, verdict.judge) if verdict.judge else ("", "")]
         made = Vote(
             category_id=place.category_id,
             seq=next(seqs[place.category_id]),
-            reviewer_id=reviewer,
+            reviewer_id=reviewers[verdict.judged_for, verdict.judge],
             task_id=place.task_id,
             lo_id=min(a, b),
             hi_id=max(a, b),
