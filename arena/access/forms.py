@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django import forms
+from django.contrib.auth.validators import UnicodeUsernameValidator
 
-from arena.models import User
+from arena.models import Role, User
 
 
 class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
@@ -12,3 +13,27 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
         model = User
         fields = ("first_name", "last_name", "voting_keys")
         labels = {"voting_keys": "Vote by single keys"}
+
+
+class NewPersonForm(forms.Form):
+    username = forms.CharField(
+        max_length=150,
+        label="Name",
+        validators=[UnicodeUsernameValidator()],
+        help_text="Letters, digits and @ . + - _. They may add their full name themselves.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.REVIEWER)
+
+    def clean_username(self) -> str:
+        username = str(self.cleaned_data["username"])
+        if User.objects.filter(username__iexact=username).exists():
+            raise forms.ValidationError(f"“{username}” is there already. Make a link in their row.")
+        return username
+
+
+class PersonForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices)
+    active = forms.TypedChoiceField(
+        choices=[("1", "may sign in"), ("", "deactivated")], coerce=bool, empty_value=False, required=False
+    )

@@ -6,14 +6,27 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.utils import timezone
 
 from arena.models import Role, SignInLink, User
 
-__all__ = ["LIFETIME", "create_sign_in_link", "link_owner", "save_person", "use_sign_in_link"]
+__all__ = [
+    "LIFETIME",
+    "PersonError",
+    "change_person",
+    "create_sign_in_link",
+    "link_owner",
+    "save_person",
+    "use_sign_in_link",
+]
 
 LIFETIME = timedelta(hours=24)
+
+
+class PersonError(ValueError):
+    """A change that would leave nobody in charge; the message is for the person who asked."""
 
 
 @transaction.atomic
@@ -56,6 +69,29 @@ def save_person(*, username: str, role: Role | None = None, default_role: Role =
         user.role = role
         user.save()
     return user, created
+
+
+@transaction.atomic
+def change_person(*, person: User, role: Role, active: bool, actor: User) -> User:
+    """Give a role, or take somebody in or out. One active admin always stays, and it is written down who did it."""
+    # All admins are locked, so that two of them cannot take each other out at once.
+    admins = list(User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk"))
+    person = User.objects.select_for_update().get(pk=person.pk)
+    if [one.pk for one in admins] == [person.pk] and not (active and role == Role.ADMIN):
+        raise PersonError(f"{person.username} is the only admin. Make somebody else one first.")
+    before = (person.role, person.is_active)
+    person.role, person.is_active = role, active
+    if before == (role, active):
+        return person
+    person.save(update_fields=["role", "is_active"])
+    LogEntry.objects.log_actions(
+        actor.pk,
+        User.objects.filter(pk=person.pk),
+        CHANGE,
+        change_message=f"Role {before[0]} to {role}, {'active' if active else 'deactivated'}",
+        single_object=True,
+    )
+    return person
 
 
 def _digest(token: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from arena.access import views
+from arena.access import people, views
 
 app_name = "accounts"
 
@@ -13,4 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("link/<str:token>/", views.link, name="link"),
     path("sign-out/", views.sign_out, name="sign-out"),
     path("settings/", views.settings, name="settings"),
+    path("people/", people.people, name="people"),
+    path("people/<int:pk>/", people.person_change, name="person-change"),
+    path("people/<int:pk>/link/", people.person_link, name="person-link"),
 ]
