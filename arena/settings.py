@@ -31,6 +31,8 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 ARENA_ROUTING_READ = env.choice("ARENA_ROUTING_READ", options=("token", "public"), default="token")
 ARENA_PUBLISH_DIR = env.text("ARENA_PUBLISH_DIR")
+# Who may read /metrics from elsewhere; without it, this machine alone.
+ARENA_METRICS_TOKEN = env.text("ARENA_METRICS_TOKEN")
 # Where the demo model listens; `manage.py up` starts it there, or elsewhere if that is taken.
 ARENA_DEMO_MODEL_PORT = env.integer("ARENA_DEMO_MODEL_PORT", default=8013)
 ARENA_OUTBOUND_ALLOW = env.words(
@@ -62,6 +64,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "arena.health.ProbeMiddleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -73,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "arena.urls"
@@ -158,19 +163,21 @@ CONTENT_SECURITY_POLICY = {
 # a lost message costs a few seconds (the workers look for due work by themselves).
 REDIS_URL = env.text("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL or "redis://127.0.0.1:6399/0"
+CELERY_TASK_DEFAULT_QUEUE = "arena"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A pump waits for the network nearly all of its time.
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = 8
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 600,
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
-    # A web request that rings the bell must not hang on a dead broker.
     "socket_connect_timeout": 2,
-    "max_retries": 1,
 }
 
 # django-q2 carries chores, on the default database so that enqueuing joins the caller's transaction.

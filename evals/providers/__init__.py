@@ -8,7 +8,10 @@ import httpx
 
 from evals.models import Provider
 from evals.providers.errors import (
+    KeyRefused,
     LastingError,
+    Lost,
+    Malformed,
     NotAllowed,
     ProviderError,
     RequestRefused,
@@ -22,8 +25,11 @@ from evals.providers.wire import Endpoint, Limits, Reply, Request, ToolCall, Wir
 
 __all__ = [
     "Endpoint",
+    "KeyRefused",
     "LastingError",
     "Limits",
+    "Lost",
+    "Malformed",
     "NotAllowed",
     "OpenAIFormat",
     "ProviderError",

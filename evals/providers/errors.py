@@ -2,7 +2,7 @@
 
     ProviderError
       TransientError    worth asking again, a little later
-        ConnectionFailed, TimedOut, StreamCut, Malformed, RateLimited, ServerError, EmptyAnswer
+        ConnectionFailed, TimedOut, StreamCut, Malformed, RateLimited, ServerError, EmptyAnswer, Lost
       LastingError      the same request would fail again
         KeyRefused, NotFound, RequestRefused, ContextTooLong, Filtered, TooLarge, NotAllowed
 
@@ -26,6 +26,7 @@ __all__ = [
     "Filtered",
     "KeyRefused",
     "LastingError",
+    "Lost",
     "Malformed",
     "NotAllowed",
     "NotFound",
@@ -48,6 +49,7 @@ class ProviderError(Exception):
 
     `detail` says what happened and, where we know, what to do; redacted, but otherwise the provider's own words:
     hostile. `billed` False: the provider certainly charged nothing, so the call cost 0 rather than an unknown sum.
+    The client fills in what it measured before the call failed.
     """
 
     category: ClassVar[ErrorCategory]
@@ -59,15 +61,16 @@ class ProviderError(Exception):
         *,
         status_code: int | None = None,
         retry_after_s: float | None = None,
-        ttft_ms: float | None = None,
-        latency_ms: float | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.status_code = status_code
         self.retry_after_s = retry_after_s
-        self.ttft_ms = ttft_ms
-        self.latency_ms = latency_ms
+        self.ttft_ms: float | None = None
+        self.latency_ms: float | None = None
+        self.tokens_in: int | None = None
+        self.tokens_out: int | None = None
+        self.tokens_in_cached: int | None = None
 
 
 class TransientError(ProviderError):
@@ -109,6 +112,13 @@ class EmptyAnswer(TransientError):  # noqa: N818
     """Finished, with neither text nor a tool call. Worth one more try, no more."""
 
     category = ErrorCategory.EMPTY
+    billed = True
+
+
+class Lost(TransientError):  # noqa: N818
+    """Nobody knows what became of the call: its worker died, or broke it off."""
+
+    category = ErrorCategory.LOST
     billed = True
 
 

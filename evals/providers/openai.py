@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 _CONNECT_TIMEOUT_S = 10.0
 # After the answer is complete we only wait for the end of the stream, so that the connection can be used again.
 _DRAIN_S = 0.25
+# Base URLs of servers that refuse `stream_options`: each is asked wrongly only once.
+_refuse_usage: set[str] = set()
 _ANSWER_TYPES = ("text/event-stream", "application/json", "text/plain", "application/x-ndjson", "")
 
 
@@ -49,8 +51,6 @@ class OpenAIFormat:
     def __init__(self, http: httpx.Client, *, limits: Limits | None = None) -> None:
         self._http = http
         self._limits = limits or Limits()
-        # Servers that refuse `stream_options`, remembered so that each is asked wrongly only once.
-        self._plain: set[str] = set()
 
     def ask(self, endpoint: Endpoint, request: Request) -> Reply:
         deadline = Deadline(first_token_s=endpoint.first_token_timeout_s, total_s=endpoint.total_timeout_s)
@@ -58,17 +58,18 @@ class OpenAIFormat:
         try:
             with deadline.applied():
                 try:
-                    return self._send(endpoint, request, call, usage=endpoint.base_url not in self._plain)
+                    return self._send(endpoint, request, call, usage=endpoint.base_url not in _refuse_usage)
                 except RequestRefused as error:
-                    if endpoint.base_url in self._plain or not _is_about_usage(error.detail):
+                    if endpoint.base_url in _refuse_usage or not _is_about_usage(error.detail):
                         raise
-                    self._plain.add(endpoint.base_url)
+                    _refuse_usage.add(endpoint.base_url)
                     return self._send(endpoint, request, call, usage=False)
         except ProviderError as error:
             error.detail = detail(error.detail, key=endpoint.api_key)
             error.args = (error.detail,)
-            error.ttft_ms = call.ttft_ms
-            error.latency_ms = deadline.elapsed_ms()
+            error.ttft_ms, error.latency_ms = call.ttft_ms, deadline.elapsed_ms()
+            error.tokens_in, error.tokens_out = call.answer.tokens_in, call.answer.tokens_out
+            error.tokens_in_cached = call.answer.tokens_in_cached
             raise
 
     def _send(self, endpoint: Endpoint, request: Request, call: _Call, *, usage: bool) -> Reply:

@@ -8,8 +8,6 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from evals.providers.wire import Reply
-
 __all__ = ["cost_usd"]
 
 log = logging.getLogger(__name__)
@@ -20,21 +18,26 @@ _MOST = Decimal(1_000_000)
 
 
 def cost_usd(
-    reply: Reply,
     *,
+    tokens_in: int | None,
+    tokens_out: int | None,
+    tokens_in_cached: int | None,
     usd_per_mtok_input: Decimal | None,
     usd_per_mtok_output: Decimal | None,
     base_url: str,
     model_name: str,
 ) -> Decimal | None:
     """From the contender's own prices if both are known, else from the price list, which knows hosted models by
-    their provider's address; else None. Also None where the provider did not count the tokens."""
-    if reply.tokens_in is None or reply.tokens_out is None:
+    their provider's address; else None. Also None where the provider did not count the tokens.
+
+    Cached tokens cost less only by the list: a contender has one price for what it reads.
+    """
+    if tokens_in is None or tokens_out is None:
         return None
     if usd_per_mtok_input is not None and usd_per_mtok_output is not None:
-        cost = (reply.tokens_in * usd_per_mtok_input + reply.tokens_out * usd_per_mtok_output) / _PER
+        cost = (tokens_in * usd_per_mtok_input + tokens_out * usd_per_mtok_output) / _PER
     else:
-        listed = _listed(base_url, model_name, reply.tokens_in, reply.tokens_out, reply.tokens_in_cached)
+        listed = _listed(base_url, model_name, tokens_in, tokens_out, tokens_in_cached)
         if listed is None:
             return None
         cost = listed
