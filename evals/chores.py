@@ -9,6 +9,7 @@ from evals.models import Category
 from evals.selectors.leaderboards import lagging
 from evals.services import ledger as ledgers
 from evals.services import ranking
+from evals.services.claims import work_is_due
 
 __all__ = ["rank", "sweep"]
 
@@ -19,11 +20,12 @@ def rank(category_id: int) -> None:
 
 
 def sweep() -> int:
-    """Each minute: enqueue ranking where the numbers say it is due and no chore waits, and ring for due jobs. Returns
-    how many categories lagged. What lost messages cost, this gives back."""
+    """Each minute: enqueue ranking where the numbers say it is due and no chore waits; ring for the workers if a
+    generation is due. Returns how many categories lagged. What lost messages cost, this gives back."""
     behind = lagging()
     for category in Category.objects.filter(pk__in=behind):
         with transaction.atomic():
             ledgers.enqueue_rank(ledgers.lock(category))
-    jobs.ring()
+    if work_is_due():
+        jobs.ring()
     return len(behind)

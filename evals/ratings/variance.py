@@ -61,7 +61,7 @@ def _dense_scores(table: CountTable, fit: DavidsonFit) -> Floats:
     base = table.group * K
 
     def add(at: Ints, weights: Floats, size: int) -> Floats:
-        return np.bincount(at, weights=weights, minlength=size)
+        return np.bincount(at, weights=weights, minlength=size).astype(np.float64, copy=False)
 
     scores = np.empty((G, K + 1))
     scores[:, :K] = (add(base + table.lo, lean, G * K) - add(base + table.hi, lean, G * K)).reshape(G, K)

@@ -47,6 +47,12 @@ def votes(n, seed=1):
     return simulate(STRENGTHS, n, seed=seed, reviewers=3, tasks=20, both_bad=0.1)
 
 
+def ranked(category, **options) -> Leaderboard:
+    leaderboard = rank_category(category_id=category.pk, **options)
+    assert leaderboard is not None
+    return leaderboard
+
+
 def numbers(category):
     ledger = Ledger.objects.get(category=category)
     return ledger.seq, ledger.revision, ledger.ranked_seq, ledger.ranked_revision
@@ -61,7 +67,7 @@ def test_one_ranking_takes_in_every_vote_cast_while_none_ran(code, heard):
     for vote in votes(200):
         cast(code, [vote])
     assert rank_chores() == 1, "the first vote enqueues a chore, the rest find its mark"
-    leaderboard = rank_category(category_id=code.pk)
+    leaderboard = ranked(code)
     assert numbers(code) == (200, 0, 200, 0)
     assert (leaderboard.seq, leaderboard.votes, leaderboard.reviewers) == (200, 200, 3)
     assert heard == [(200, 0)]
@@ -69,7 +75,7 @@ def test_one_ranking_takes_in_every_vote_cast_while_none_ran(code, heard):
 
 def test_ranking_twice_makes_one_leaderboard_and_one_piece_of_news(code, heard):
     cast(code, votes(50))
-    first, second = rank_category(category_id=code.pk), rank_category(category_id=code.pk)
+    first, second = ranked(code), ranked(code)
     assert first == second
     assert Leaderboard.objects.count() == 1
     assert heard == [(50, 0)]
@@ -77,10 +83,10 @@ def test_ranking_twice_makes_one_leaderboard_and_one_piece_of_news(code, heard):
 
 def test_a_raised_revision_makes_a_new_leaderboard(code, heard):
     cast(code, votes(50))
-    before = rank_category(category_id=code.pk)
+    before = ranked(code)
     with transaction.atomic():
         ledgers.raise_revision(code)
-    after = rank_category(category_id=code.pk)
+    after = ranked(code)
     assert (after.seq, after.revision) == (50, 1)
     assert after.digest == before.digest
     assert numbers(code) == (50, 1, 50, 1)
@@ -89,10 +95,10 @@ def test_a_raised_revision_makes_a_new_leaderboard(code, heard):
 
 def test_other_parameters_make_another_leaderboard_of_the_same_votes(code):
     cast(code, votes(50))
-    panel = rank_category(category_id=code.pk)
+    panel = ranked(code)
     code.speaks_for = "people"
     code.save()
-    people = rank_category(category_id=code.pk)
+    people = ranked(code)
     assert (people.seq, people.revision) == (panel.seq, panel.revision)
     assert people.params_digest != panel.params_digest
     assert people.params["speaks_for"] == "people"
@@ -115,12 +121,12 @@ def test_a_vote_during_the_ranking_is_left_for_the_next(code):
     try:
         cast(code, votes(50))
         OrmQ.objects.all().delete()
-        rank_category(category_id=code.pk)
+        ranked(code)
     finally:
         leaderboard_computed.disconnect(vote_meanwhile)
     assert numbers(code) == (51, 0, 50, 0)
     assert rank_chores() == 1, "the mark was cleared, so the new vote enqueued a chore of its own"
-    rank_category(category_id=code.pk)
+    ranked(code)
     assert numbers(code) == (51, 0, 51, 0)
 
 
@@ -132,7 +138,7 @@ def test_what_a_receiver_refuses_is_not_stored(code):
     try:
         cast(code, votes(10))
         with pytest.raises(RuntimeError):
-            rank_category(category_id=code.pk)
+            ranked(code)
     finally:
         leaderboard_computed.disconnect(refuse)
     assert not Leaderboard.objects.exists()
@@ -141,20 +147,20 @@ def test_what_a_receiver_refuses_is_not_stored(code):
 
 def test_votes_all_taken_back_leave_an_empty_leaderboard(code):
     [vote] = cast(code, [("ana", "t", "atlas", "kestrel", "lo")])
-    rank_category(category_id=code.pk)
+    ranked(code)
     retract(vote)
-    leaderboard = rank_category(category_id=code.pk)
+    leaderboard = ranked(code)
     assert (leaderboard.seq, leaderboard.votes) == (2, 0)
     assert Standings.from_json(leaderboard.result).ratings == ()
 
 
 def test_excluding_a_reviewer_makes_a_leaderboard_without_their_votes(code, admin_user):
     cast(code, votes(120))
-    rank_category(category_id=code.pk)
+    ranked(code)
     reviewers.exclude(
         reviewer=Reviewer.objects.get(handle="test:r0"), reason="clicked faster than one can read", actor=admin_user
     )
-    leaderboard = rank_category(category_id=code.pk)
+    leaderboard = ranked(code)
     kept = [vote for vote in votes(120) if vote[0] != "r0"]
     assert (leaderboard.revision, leaderboard.votes, leaderboard.reviewers) == (1, len(kept), 2)
     standings = Standings.from_json(leaderboard.result)
@@ -166,7 +172,7 @@ def test_a_retired_contender_is_out_of_the_ranks(code):
     Contender.objects.filter(slug="morrow").update(retired_at=timezone.now())
     with transaction.atomic():
         ledgers.raise_revision(code)
-    standings = Standings.from_json(rank_category(category_id=code.pk).result)
+    standings = Standings.from_json(ranked(code).result)
     assert "morrow" in standings
     assert set(standings.active) == {"atlas", "kestrel"}
 
@@ -184,46 +190,42 @@ def in_stored_order(cast_votes):
 def test_elo_goes_on_where_the_last_leaderboard_stopped(code):
     first, second = votes(60), votes(40, seed=2)
     cast(code, first)
-    rank_category(category_id=code.pk)
+    ranked(code)
     cast(code, second)
-    standings = Standings.from_json(rank_category(category_id=code.pk).result)
+    standings = Standings.from_json(ranked(code).result)
     assert standings.elo == replay(in_stored_order(first + second))
 
 
 def test_elo_is_replayed_when_an_old_vote_is_taken_back(code):
     first, second = votes(60), votes(10, seed=2)
     rows = cast(code, first)
-    rank_category(category_id=code.pk)
+    ranked(code)
     retract(rows[5])
     cast(code, second)
-    standings = Standings.from_json(rank_category(category_id=code.pk).result)
+    standings = Standings.from_json(ranked(code).result)
     assert standings.elo == replay(in_stored_order(first[:5] + first[6:] + second))
 
 
 def test_a_rebuild_gives_the_same_leaderboard(code):
     cast(code, votes(80))
-    before = rank_category(category_id=code.pk)
-    assert rank_category(category_id=code.pk, rebuild=True) == before
+    before = ranked(code)
+    assert ranked(code, rebuild=True) == before
     assert numbers(code) == (80, 0, 80, 0)
 
 
 def test_a_rebuild_of_tallies_that_drifted_raises_the_revision(code):
     cast(code, votes(80))
-    right = rank_category(category_id=code.pk)
+    right = ranked(code)
     with transaction.atomic():
         ledgers.raise_revision(code)
-    tally = ReviewerTally.objects.order_by("pk").first()
-    ReviewerTally.objects.filter(pk=tally.pk).update(reviewer=other_reviewer(tally))
-    wrong = rank_category(category_id=code.pk)
+    stranger = Reviewer.objects.create(handle="test:stranger", name="stranger")
+    ReviewerTally.objects.filter(pk=ReviewerTally.objects.earliest("pk").pk).update(reviewer=stranger)
+    wrong = ranked(code)
     assert wrong.digest != right.digest
-    healed = rank_category(category_id=code.pk, rebuild=True)
+    healed = ranked(code, rebuild=True)
     assert healed.digest == right.digest
     assert healed.revision == wrong.revision + 1
     assert numbers(code) == (80, 2, 80, 2)
-
-
-def other_reviewer(tally):
-    return Reviewer.objects.create(handle="test:stranger", name="stranger")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -237,7 +239,7 @@ def test_two_rankings_at_once_make_one_leaderboard(heard):
     def rank():
         try:
             start.wait()
-            rank_category(category_id=code.pk)
+            ranked(code)
         except Exception as error:
             failures.append(error)
         finally:
@@ -257,7 +259,7 @@ def test_two_rankings_at_once_make_one_leaderboard(heard):
 def test_a_mark_is_cleared_by_the_ranking_and_an_old_one_is_no_obstacle(code):
     cast(code, votes(1))
     assert Ledger.objects.get(category=code).rank_enqueued_at is not None
-    rank_category(category_id=code.pk)
+    ranked(code)
     assert Ledger.objects.get(category=code).rank_enqueued_at is None
     Ledger.objects.filter(category=code).update(rank_enqueued_at=timezone.now() - timedelta(seconds=61))
     queued = rank_chores()

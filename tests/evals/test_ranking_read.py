@@ -30,6 +30,12 @@ def code():
     return made
 
 
+def newest(slug) -> leaderboards.LeaderboardView:
+    found = leaderboards.latest(slug)
+    assert found is not None
+    return found
+
+
 def test_before_the_first_ranking_there_is_nothing(code):
     assert leaderboards.latest("code") is None
     assert leaderboards.all_latest() == []
@@ -42,7 +48,7 @@ def test_the_latest_is_the_newest_by_seq_and_revision(code):
         ledgers.raise_revision(code)
     rank_category(category_id=code.pk)
     cast(code, simulate(STRENGTHS, 5, seed=2))
-    found = leaderboards.latest("code")
+    found = newest("code")
     assert (found.seq, found.revision, found.votes, found.waiting) == (150, 1, 150, 5)
     assert [view.seq for view in leaderboards.all_latest()] == [150]
     assert [point.revision for point in leaderboards.history("code")] == [1, 0]
@@ -62,13 +68,13 @@ def test_history_reads_ratings_only(code, django_assert_num_queries):
     rank_category(category_id=code.pk)
     with django_assert_num_queries(1) as queries:
         [point] = leaderboards.history("code")
-    assert point.ratings == leaderboards.latest("code").standings.ratings
+    assert point.ratings == newest("code").standings.ratings
     assert '"params"' not in queries.captured_queries[0]["sql"]
 
 
 def test_the_document_is_the_public_contract(code):
     rank_category(category_id=code.pk)
-    document = json.loads(json.dumps(leaderboards.latest("code").document()))
+    document = json.loads(json.dumps(newest("code").document()))
     assert {"category", "votes", "reviewers", "computed_at", "method", "digest", "ratings"} <= set(document)
     assert (document["category"], document["votes"], document["reviewers"]) == ("code", 150, 4)
     assert document["computed_at"].endswith("Z")
@@ -84,7 +90,7 @@ def test_the_document_is_the_public_contract(code):
 def test_retired_contenders_leave_the_ratings_of_the_document(code):
     Contender.objects.filter(slug="morrow").update(retired_at=timezone.now())
     rank_category(category_id=code.pk)
-    document = leaderboards.latest("code").document()
+    document = newest("code").document()
     assert [row["contender"] for row in document["ratings"]] == ["kestrel", "atlas"]
     assert [(row["contender"], row["rank"]) for row in document["retired"]] == [("morrow", None)]
 
@@ -92,7 +98,7 @@ def test_retired_contenders_leave_the_ratings_of_the_document(code):
 def test_a_category_that_is_not_connected_says_so(code):
     cast(code, [("r9", "t", "lone", "lonely", "lo")])
     rank_category(category_id=code.pk)
-    found = leaderboards.latest("code")
+    found = newest("code")
     assert not found.connected
     assert found.document()["groups"] == [["atlas", "kestrel", "morrow"], ["lone", "lonely"]]
 
@@ -104,7 +110,7 @@ def test_the_matrix_shows_wins_in_percent_with_ties_as_half(code):
     votes += [("r", "t", "atlas", "morrow", "hi"), ("r", "t", "kestrel", "morrow", "both_bad")]
     cast(other, votes)
     rank_category(category_id=other.pk)
-    matrix = leaderboards.head_to_head(leaderboards.latest("letters").standings)
+    matrix = leaderboards.head_to_head(newest("letters").standings)
     cells = {
         (row, column): cell
         for row, line in zip(matrix.contenders, matrix.rows, strict=True)
@@ -127,7 +133,7 @@ def run(*arguments):
 
 def test_the_command_prints_one_json_document(code):
     document = json.loads(run("--json"))
-    assert document == {"leaderboards": [leaderboards.latest("code").document()]}
+    assert document == {"leaderboards": [newest("code").document()]}
     assert json.loads(run("--json", "--category", "code", "--rebuild")) == document
     assert Leaderboard.objects.count() == 1
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from evals.ratings import Standings, Tallies, compute
+from evals.ratings import PairCounts, Standings, Tallies, compute
 
 HERE = Path(__file__).parent
 _OUTCOMES = {"left": "lo", "right": "hi", "tie": "tie"}
@@ -43,7 +43,9 @@ def counts(tallies: Tallies) -> dict[str, Any]:
 def from_counts(document: dict[str, Any]) -> Tallies:
     """The same votes as if one person had cast them: reviewers and tasks are not in the golden counts."""
     names = document["contenders"]
-    return Tallies.from_rows(("all", names[i], names[j], w, l, t, 0) for i, j, w, l, t in document["pairs"])  # noqa: E741
+    pairs = document["pairs"]
+    rows = [PairCounts("all", names[i], names[j], wins, losses, ties, 0) for i, j, wins, losses, ties in pairs]
+    return Tallies.from_rows(rows)
 
 
 def figures(standings: Standings) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def main() -> None:
     whole = Tallies.from_votes(votes(data))
     scores = evalica_scores(data, "bradley_terry")
     write("llmfao-counts.json", counts(whole))
-    write("llmfao-evalica.json", {"bradley_terry": [[name, scores[name]] for name in whole.contenders]})
+    write("llmfao-evalica.json", {"bradley_terry": [[name, scores[str(name)]] for name in whole.contenders]})
     write("llmfao-default.json", figures(compute(from_counts(counts(whole)))))
     write("llmfao-whole.json", {"digest": whole.digest} | figures(compute(whole)))
 

@@ -160,7 +160,7 @@ def test_parameters_have_a_digest_and_refuse_nonsense():
     assert Params().digest == Params.from_json(Params().to_json()).digest
     assert Params(speaks_for="people").digest != Params().digest
     with pytest.raises(ValueError, match="panel or people"):
-        Params(speaks_for="everybody")
+        Params(speaks_for="everybody")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
