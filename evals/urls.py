@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from evals.views import contenders, providers, voting
+from evals.views import contenders, providers, runs, task_sets, voting
 
 app_name = "evals"
 
@@ -17,6 +17,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vote/<slug:category>/", voting.category_vote, name="category-vote"),
     # leaderboards
     # task sets
+    path("task-sets/", task_sets.task_set_list, name="task-set-list"),
+    path("task-sets/new/", task_sets.task_set_new, name="task-set-new"),
+    path("task-sets/<slug:slug>/", task_sets.task_set, name="task-set"),
     # providers and contenders (imported names may hold a slash)
     path("providers/", providers.provider_list, name="provider-list"),
     path("providers/new/", providers.provider_new, name="provider-new"),
@@ -27,5 +30,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("contenders/<path:slug>/test/", contenders.contender_test, name="contender-test"),
     path("contenders/<path:slug>/retire/", contenders.contender_retire, name="contender-retire"),
     # runs
+    path("runs/", runs.run_list, name="run-list"),
+    path("runs/new/", runs.run_new, name="run-new"),
+    path("runs/<int:run_id>/", runs.run, name="run"),
+    path("runs/<int:run_id>/progress/", runs.run_progress, name="run-progress"),
+    path("runs/<int:run_id>/again/", runs.run_again, name="run-again"),
+    path("runs/<int:run_id>/budget/", runs.run_budget, name="run-budget"),
+    path("runs/<int:run_id>/pause/", runs.run_pause, name="run-pause"),
+    path("runs/<int:run_id>/resume/", runs.run_resume, name="run-resume"),
+    path("runs/<int:run_id>/retry/", runs.run_retry, name="run-retry"),
+    path("runs/<int:run_id>/stop/", runs.run_stop, name="run-stop"),
     # reviewers
 ]

@@ -19,6 +19,8 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
+from arena.ui.highlight import highlight
+
 __all__ = ["MOST", "first_line", "render", "visible"]
 
 # Characters of one text that are rendered; longer ones end in a notice.
@@ -42,7 +44,7 @@ _BLOCKS = {
     "tr",
     "ul",
 }
-_TAGS = _BLOCKS | {"br", "code", "em", "s", "strong"}
+_TAGS = _BLOCKS | {"br", "code", "em", "s", "span", "strong"}
 # Control characters but tab and newline; soft hyphen; joiners and other zero-width characters; bidi marks, embeddings,
 # overrides and isolates; interlinear notes; tags and the second block of variation selectors, which can spell a text
 # nobody sees. The variation selectors of emoji stay.
@@ -53,7 +55,7 @@ _INVISIBLE = re.compile(
 
 
 class _Renderer(RendererHTML):
-    """Renders every text alike; what depends on its writer (languages of code, styles, addresses) is left out."""
+    """Renders every text alike; styles, addresses and names of languages are left out."""
 
     def link_open(self, *_: Any) -> str:
         return ""
@@ -66,7 +68,8 @@ class _Renderer(RendererHTML):
         return escape(f"[image: {words}]" if words else "[image]")
 
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: MutableMapping[str, Any]) -> str:
-        return f"<pre><code>{escape(tokens[idx].content)}</code></pre>\n"
+        language = tokens[idx].info.partition(" ")[0].strip()
+        return f"<pre><code>{highlight(tokens[idx].content, language)}</code></pre>\n"
 
     code_block = fence
 
@@ -92,20 +95,26 @@ class _Renderer(RendererHTML):
 
 def _below_ours(tag: str) -> str:
     """The page's own headings stand above any in a text."""
-    return "h3" if tag in ("h1", "h2") else "h4"
+    return "h3" if tag in ("h1", "h2", "h3") else "h4"
 
 
-# `html: False` escapes raw HTML; `breaks` keeps the lines as they were written; reference definitions, which would
-# vanish from the text, are left standing.
-_markdown = MarkdownIt(
-    "commonmark", {"html": False, "breaks": True, "xhtmlOut": False, "maxNesting": 30}, renderer_cls=_Renderer
-)
-_markdown.enable(["table", "strikethrough"]).disable("reference")
+def _parser(*without: str) -> MarkdownIt:
+    # `html: False` escapes raw HTML; `breaks` keeps the lines as they were written; reference definitions, which
+    # would vanish from the text, are left standing.
+    options = {"html": False, "breaks": True, "xhtmlOut": False, "maxNesting": 30}
+    parser = MarkdownIt("commonmark", options, renderer_cls=_Renderer)
+    return parser.enable(["table", "strikethrough"]).disable(["reference", *without])
+
+
+_markdown = _parser()
+# Looking for the ends of so many links takes seconds; only a text made for that holds them.
+_MOST_BRACKETS = 4000
+_without_links = _parser("link", "image")
 # The second fence: even a fault in the first lets nothing through but these.
 _cleaner = nh3.Cleaner(
     tags=_TAGS,
     attributes={"ol": {"start"}},
-    allowed_classes={"td": {"n"}, "th": {"n"}},
+    allowed_classes={"td": {"n"}, "th": {"n"}, "span": {"c", "k", "s"}},
     set_tag_attribute_values={"pre": {"class": "code", "tabindex": "0"}, "div": {"class": "wide"}},
     link_rel=None,
     url_schemes=set(),
@@ -125,7 +134,8 @@ def render(text: str) -> SafeString:
         notice = f"<p><em>Cut here: {MOST:,} of {len(text):,} characters are shown.</em></p>"
         text = text[:MOST]
     # Once more: entities such as &#8238; have become characters by now.
-    html = _cleaner.clean(visible(_markdown.render(text)))
+    parser = _markdown if text.count("[") <= _MOST_BRACKETS else _without_links
+    html = _cleaner.clean(visible(parser.render(text)))
     return mark_safe(html.strip() + notice)  # noqa: S308 (this is where it becomes safe)
 
 

@@ -15,7 +15,7 @@ __all__ = ["Axis", "Interval", "Scale", "Tick", "fit_axis", "log_ticks", "percen
 # One contender left off an axis must buy at least this much room: exp(-0.5), two fifths of the span.
 OUTLIER_COST = 0.5
 # An axis this many middling intervals long still shows them well: then everybody is on it.
-ROOMY = 8
+ROOMY = 6
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,22 @@
-"""The first page."""
+"""The first page: what is true, and what to do next."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
+
+from evals.selectors.overview import overview
+from evals.views.run_parts import listed
+
+__all__ = ["home"]
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("Arena")
+    """For everybody: who is not signed in reads what Arena is and how to get in."""
+    if not request.user.is_authenticated:
+        return render(request, "evals/welcome.html")
+    seen = overview()
+    context = {"overview": seen, "run": listed(seen.run) if seen.run else None}
+    return render(request, "evals/home.html", context)

@@ -77,13 +77,21 @@ def when(moment: dt.datetime | None) -> str | SafeString:
     if moment is None:
         return numbers.NONE
     local, today = timezone.localtime(moment), timezone.localdate()
-    clock = f"{local:%H:%M}"
+    at = f"{local:%H:%M}"
     if local.date() == today:
-        return _time(moment, f"today {clock}")
+        return _time(moment, f"today {at}", form="when")
     if local.date() == today - dt.timedelta(days=1):
-        return _time(moment, f"yesterday {clock}")
+        return _time(moment, f"yesterday {at}", form="when")
     year = "" if local.year == today.year else f" {local.year}"
-    return _time(moment, f"{local.day} {local:%b}{year} {clock}")
+    return _time(moment, f"{local.day} {local:%b}{year} {at}", form="when")
+
+
+@register.filter
+def clock(moment: dt.datetime | None) -> str | SafeString:
+    """`11:52`, for what is about to happen."""
+    if moment is None:
+        return numbers.NONE
+    return _time(moment, f"{timezone.localtime(moment):%H:%M}", form="clock")
 
 
 def _ago(seconds: float, moment: dt.datetime) -> str:
@@ -98,9 +106,16 @@ def _ago(seconds: float, moment: dt.datetime) -> str:
     return f"on {local.day} {local:%b %Y}"
 
 
-def _time(moment: dt.datetime, text: str) -> SafeString:
+def _time(moment: dt.datetime, text: str, *, form: str = "") -> SafeString:
+    """`form` tells `page.js` how to write the moment again by the reader's own clock; the server's is the fallback."""
     full = f"{timezone.localtime(moment):%d %B %Y, %H:%M:%S %Z}".lstrip("0")
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), full, text)
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        moment.isoformat(timespec="seconds"),
+        full,
+        format_html(' data-form="{}"', form) if form else "",
+        text,
+    )
 
 
 @register.filter
@@ -144,6 +159,11 @@ def may(user: object, role: str) -> bool:
 def get(mapping: Mapping[str, object] | None, key: str) -> object:
     """A dictionary's value by a key that is itself a variable; empty if there is none."""
     return mapping.get(key, "") if mapping else ""
+
+
+@register.filter
+def more_than(value: float, bound: float) -> bool:
+    return value > bound
 
 
 @register.filter

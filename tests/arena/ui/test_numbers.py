@@ -67,7 +67,7 @@ def test_a_duration_names_two_units_at_most(value, written):
     ("value", "written"),
     [
         (19.27, "$19.27"),
-        (Decimal("40"), "$40.00"),
+        (Decimal(40), "$40.00"),
         (1234.5, "$1,234.50"),
         (0.0094, "$0.0094"),
         (0.5, "$0.50"),

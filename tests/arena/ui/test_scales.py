@@ -1,5 +1,7 @@
 """Scales map and round as a reader expects, and an axis fits the contest rather than its stragglers."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ def test_ticks_are_round_few_and_inside(low, span, about):
     step = scales.round_step(span, about)
     assert all(low < value < low + span or abs(value - low) < 1e-6 for value in values)
     assert len(values) <= 2 * about + 2
-    assert all(abs(b - a - step) < step * 1e-6 for a, b in zip(values, values[1:], strict=False))
+    assert all(abs(b - a - step) < step * 1e-6 for a, b in pairwise(values))
 
 
 def test_ticks_come_from_whole_numbers_not_from_adding_up():

@@ -1,0 +1,83 @@
+"""How far each category is: what is there to vote on, what was voted, what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, Sum
+
+from evals.models import Category, Generation, ReviewerTally, Task
+from evals.selectors.leaderboards import LeaderboardView, all_latest, latest
+
+__all__ = ["CategoryState", "category_states", "state_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryState:
+    """`ready` tasks have finished answers by at least two contenders: something to vote on. `board` is None before
+    the first ranking; `votes` are those that count, ranked or not yet."""
+
+    slug: str
+    name: str
+    tasks: int
+    ready: int
+    contenders: int
+    votes: int
+    board: LeaderboardView | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The contenders of its leaderboard, best first."""
+        return tuple(str(rating.contender) for rating in self.board.ratings) if self.board else ()
+
+
+def category_states() -> list[CategoryState]:
+    """Of every category that is not retired, by name. Five queries."""
+    categories = list(Category.objects.filter(retired_at=None).order_by("name"))
+    return _states(categories, {board.category: board for board in all_latest()})
+
+
+def state_of(category: Category) -> CategoryState:
+    board = latest(category.slug)
+    return _states([category], {category.slug: board} if board else {})[0]
+
+
+def _states(categories: list[Category], boards: dict[str, LeaderboardView]) -> list[CategoryState]:
+    ids = [category.pk for category in categories]
+    tasks = dict(Task.objects.filter(category__in=ids).values_list("category").annotate(n=Count("pk")).order_by())
+    ready = _ready(ids)
+    every = Sum("lo_wins") + Sum("hi_wins") + Sum("ties") + Sum("both_bad")
+    votes = dict(ReviewerTally.objects.filter(category__in=ids).values_list("category").annotate(n=every).order_by())
+    asked = dict(
+        Generation.objects.filter(task__category__in=ids, state=Generation.State.DONE)
+        .values_list("task__category")
+        .annotate(n=Count("contender", distinct=True))
+        .order_by()
+    )
+    return [
+        CategoryState(
+            slug=category.slug,
+            name=category.name,
+            tasks=tasks.get(category.pk, 0),
+            ready=ready.get(category.pk, 0),
+            contenders=asked.get(category.pk, 0),
+            votes=votes.get(category.pk, 0),
+            board=boards.get(category.slug),
+        )
+        for category in categories
+    ]
+
+
+def _ready(categories: Iterable[int]) -> dict[int, int]:
+    finished = Q(generations__state=Generation.State.DONE, generations__contender__retired_at=None)
+    rows = (
+        Task.objects.filter(category__in=list(categories))
+        .annotate(answers=Count("generations__contender", filter=finished, distinct=True))
+        .filter(answers__gte=2)
+        .values_list("category")
+    )
+    counts: dict[int, int] = {}
+    for (category,) in rows:
+        counts[category] = counts.get(category, 0) + 1
+    return counts
