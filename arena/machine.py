@@ -119,14 +119,16 @@ def model_file() -> Path | None:
 def web(host: str, port: int) -> Part:
     options = ["--interface", "wsgi", "--host", host, "--port", str(port), "--log-level", "warning", "--no-ws"]
     options += ["--workers", "1", "--blocking-threads", str(WEB_THREADS)]
-    return Part("web", [sys.executable, "-m", "granian", *options, "arena.wsgi:application"])
+    command = [sys.executable, "-m", "granian", *options, "arena.wsgi:application"]
+    # It counts threads by cores; ours wait for the database, and the lane must not wait for them.
+    return Part("web", command, hushed=["Configuration allows spawning up to"])
 
 
 def worker(number: int) -> Part:
     """Gossip, mingle and heartbeats serve monitors that we do not run; work is remembered in rows, not here."""
     name = "worker" if number == 1 else f"worker{number}"
-    options = ["--pool", "threads", "-c", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    options += ["--loglevel", "WARNING", "-n", f"{name}@%h"]
+    options = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
+    options += ["-n", f"{name}@%h"]
     return Part(name, [sys.executable, "-m", "celery", "--quiet", "-A", "arena", "worker", *options])
 
 
@@ -144,7 +146,8 @@ def valkey(port: int) -> Part:
         raise MachineError(f"No Valkey for this platform ({error}). Start a Redis and set REDIS_URL.") from error
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     options += ["--maxmemory-policy", "noeviction", "--loglevel", "warning"]
-    return Part("valkey", [binary, *options], last=True)
+    # It warns of what could go wrong if it saved to disk.
+    return Part("valkey", [binary, *options], last=True, hushed=["Memory overcommit must be enabled"])
 
 
 def demo_model(port: int) -> Part:

@@ -44,6 +44,8 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     vital: bool = True
     last: bool = False
+    # Lines with these words are not worth a line of ours.
+    hushed: Sequence[str] = ()
     grace_s: float = 10.0
 
 
@@ -143,7 +145,7 @@ class Supervisor:
             limit=LINE_MOST,
         )
         self._tell_lifeline("+", process.pid)
-        relay = asyncio.create_task(self._relay(part.name, process))
+        relay = asyncio.create_task(self._relay(part, process))
         ended = asyncio.create_task(process.wait())
         stop = asyncio.create_task(told.wait())
         await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -171,7 +173,7 @@ class Supervisor:
                 os.killpg(process.pid, signal.SIGKILL)
         await gone
 
-    async def _relay(self, name: str, process: asyncio.subprocess.Process) -> None:
+    async def _relay(self, part: Part, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         while True:
             try:
@@ -180,7 +182,9 @@ class Supervisor:
                 line = b"(a line too long to show)\n"
             if not line:
                 return
-            self._log(name, line.decode(errors="replace").rstrip())
+            text = line.decode(errors="replace").rstrip()
+            if not any(words in text for words in part.hushed):
+                self._log(part.name, text)
 
     async def _hold_lifeline(self) -> None:
         """The lifeline reads our pipe; when we end in whatever way, it reads the end and stops what we left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from arena import health
 from arena.access import api as errors
 from arena.access import schema
 from arena.access import views as access
@@ -28,6 +29,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", schema.schema, name="api-schema"),
     path("api/v1/", include((api, "api"))),
     re_path("^api/", errors.not_found),
+    # /healthz and /readyz are answered before there are addresses: arena.health.ProbeMiddleware.
+    path("metrics", health.metrics, name="metrics"),
 ]
 
 handler500 = errors.server_error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -20,11 +22,13 @@ from django.urls import reverse
 from arena import machine
 from arena.access.services import create_sign_in_link, save_person
 from arena.machine import MachineError
+from arena.management.commands.demo import PROVIDER, is_empty
 from arena.models import Role, User
 from arena.supervisor import Part, Supervisor
 from evals.models import Provider
 from evals.services import schedules
 
+MANAGE = settings.BASE_DIR / "manage.py"
 VALKEY_PORT = 6399
 # On a development start, whom a link is printed for.
 PEOPLE = (("admin", Role.ADMIN), ("reviewer", Role.REVIEWER))
@@ -59,7 +63,7 @@ class Command(BaseCommand):
 
     def _up(self, host: str, port: int, workers: int) -> int:
         first = [machine.web(host, port), *self._broker()]
-        then = [machine.chores(settings.BASE_DIR / "manage.py"), *map(machine.worker, range(1, workers + 1))]
+        then = [machine.chores(MANAGE), *map(machine.worker, range(1, workers + 1))]
         if settings.DEBUG:
             os.environ.setdefault("ALLOWED_HOSTS", ",".join(machine.host_names(host)))
         else:
@@ -89,14 +93,18 @@ class Command(BaseCommand):
         if machine.model_file() is None:
             self._line("up", "the demo's model is not installed: nothing is seeded (make run installs it)")
             return []
-        provider = Provider.objects.filter(slug="smollm2").first()
+        provider = Provider.objects.filter(slug=PROVIDER).first()
         if provider is not None:
             port = urlsplit(provider.base_url).port or settings.ARENA_DEMO_MODEL_PORT
         else:
             port = machine.port_for(settings.ARENA_DEMO_MODEL_PORT)
         # Collection may reach this port: children read it into their ARENA_OUTBOUND_ALLOW.
         os.environ["ARENA_DEMO_MODEL_PORT"] = str(port)
-        call_command("demo", if_empty=True, model_port=port, stdout=self.stdout)
+        if is_empty():
+            # In a process of its own, which reads that port in its settings.
+            seeding = subprocess.run([sys.executable, str(MANAGE), "demo"], check=False)  # noqa: S603
+            if seeding.returncode:
+                raise MachineError("The demo could not be seeded: see above. Without it: make run DEMO=0.")
         return [machine.demo_model(port)]
 
     def _people(self) -> None:

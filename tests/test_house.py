@@ -1,0 +1,115 @@
+"""The house keeps its own rules: directions of import, pure rooms, files one can read, locks that pin."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("arena", "evals", "routing", "sdk", "tests", "benchmarks", "templates", "static")
+LONGEST = 400
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+PURE = ("evals.ratings", "routing.policies", "routing.gate", "routing.document", "routing.selection")
+
+
+def sources(*suffixes: str) -> list[Path]:
+    found = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in suffixes]
+    return [path for path in found if not {"migrations", "__pycache__", "vendor"} & set(path.parts)]
+
+
+def test_imports_point_one_way() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_maths_loads_in_a_bare_interpreter_without_django(module: str) -> None:
+    program = (
+        f"import sys, {module}; "
+        "found = sorted(name for name in sys.modules if name.split('.')[0] in ('django', 'rest_framework', 'celery')); "
+        "sys.exit(', '.join(found) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, env={}
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_source_file_is_longer_than_one_reads_in_one_go() -> None:
+    lengths = {path: path.read_text().count("\n") for path in sources(".py", ".html", ".css", ".js")}
+    assert {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n > LONGEST} == {}
+
+
+def modules() -> dict[str, Path]:
+    """Name to file, for our own packages. A package is known by its `__init__`."""
+    found = {}
+    for path in sources(".py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts[0] in ("arena", "evals", "routing"):
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported_at_load(path: Path, known: dict[str, Path]) -> set[str]:
+    """Our modules that `path` imports when it is loaded: not in functions, not for the type checker alone."""
+    found: set[str] = set()
+    pending: list[ast.AST] = [ast.parse(path.read_text())]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relative to itself"
+            base = node.module or ""
+            names = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else base for name in names}
+        pending += ast.iter_child_nodes(node)
+    return found & known.keys()
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    known = modules()
+    graph = {name: imported_at_load(path, known) - {name} for name, path in known.items()}
+    while leaves := [name for name, needed in graph.items() if not needed & graph.keys()]:
+        for name in leaves:
+            del graph[name]
+    # What is left stands on a circle, or leads to one.
+    circle = {name for name, needed in graph.items() if any(name in graph[other] for other in needed & graph.keys())}
+    assert graph == {}, f"circular imports, near {sorted(circle) or sorted(graph)}"
+
+
+def test_there_is_a_lock_for_everything_make_installs() -> None:
+    assert [path.name for path in LOCKS] == [
+        "requirements-demo.lock",
+        "requirements-test.lock",
+        "requirements-uv.lock",
+        "requirements.lock",
+    ]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_a_lock_pins_by_hash_and_names_no_address(lock: Path) -> None:
+    text = lock.read_text()
+    assert "://" not in text
+    assert not re.search(r"^\s*(--index|--extra-index|--find-links|-i|-f)\b", text, re.MULTILINE)
+    pins = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert pins
+    assert [pin.splitlines()[0] for pin in pins if "==" not in pin or "--hash=sha256:" not in pin] == []
+
+
+def test_the_tests_run_on_the_versions_that_are_shipped() -> None:
+    shipped, tested = (
+        dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-test.lock")
+    )
+    assert {name: tested.get(name) for name in shipped} == shipped
