@@ -14,10 +14,9 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from evals.models import Attempt, Contender, Generation, Run, RunItem
-from evals.models.generations import ErrorCategory
 from evals.selectors.causes import Cause, causes_of, paused_providers
 
-__all__ = ["Cause", "ContenderRow", "Progress", "RunLine", "RunView", "run_list", "run_view"]
+__all__ = ["Cause", "ContenderRow", "Progress", "RunLine", "RunView", "run_list", "run_progress", "run_view"]
 
 # Pace is what the last minutes saw; a run younger than that is measured over its age.
 PACE_WINDOW = timedelta(minutes=5)
@@ -137,6 +136,7 @@ def run_view(run: Run, *, now: datetime | None = None) -> RunView:
     p95 = _latency_p95(run)
     contenders: list[Contender] = list(run.contenders.select_related("provider").order_by("slug"))
     paused = paused_providers(contenders, now)
+    causes = causes_of(run, paused=paused)
     rows = tuple(
         ContenderRow(
             slug=contender.slug,
@@ -145,7 +145,7 @@ def run_view(run: Run, *, now: datetime | None = None) -> RunView:
             pace_per_minute=pace.get(contender.pk),
             latency_p95_ms=p95.get(contender.pk),
             spent_usd=None if contender.pk in unpriced else spent.get(contender.pk, Decimal(0)),
-            slowed=str(ErrorCategory.RATE_LIMIT.label) if contender.provider_id in paused else "",
+            slowed=_slowed(contender, causes) if contender.provider_id in paused else "",
         )
         for contender in contenders
     )
@@ -175,8 +175,13 @@ def run_view(run: Run, *, now: datetime | None = None) -> RunView:
         done_at=now + done_in if done_in is not None else None,
         last_contender=last,
         rows=rows,
-        causes=causes_of(run, paused=paused),
+        causes=causes,
     )
+
+
+def run_progress(run: Run) -> Progress:
+    """The run as a whole. One query."""
+    return sum(_progress(run).values(), Progress())
 
 
 def run_list(*, limit: int = 50) -> list[RunLine]:
@@ -283,6 +288,12 @@ def _latency_p95(run: Run) -> dict[int, float]:
 def nearest_rank(values: list[float], share: float) -> float:
     """The smallest value with at least `share` of the values at or below it."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def _slowed(contender: Contender, causes: tuple[Cause, ...]) -> str:
+    """Why its provider is left alone just now: what its own calls wait for, if any do."""
+    own = (cause.label for cause in causes if cause.state == "retrying" and contender.slug in cause.contenders)
+    return next(own, "paused")
 
 
 def _expected(rows: tuple[ContenderRow, ...], spent: Decimal) -> Decimal | None:

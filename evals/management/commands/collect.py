@@ -1,0 +1,205 @@
+"""Ask contenders for answers to a task set."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from evals.jobs import pump_until_idle, ring
+from evals.models import Contender, Provider, Run, TaskSet, TaskSetVersion
+from evals.selectors.runs import Progress, run_progress, run_view
+from evals.services.claims import work_is_due
+from evals.services.runs import RunError, settle, start_run
+
+_EXAMPLES = """\
+examples:
+  manage.py collect --task-set support                       every contender that can be asked; workers do it
+  manage.py collect --task-set support --contender gpt-x --contender llama --samples 2 --budget 5 --wait
+  manage.py collect --task-set support --here                no worker needed: this process asks
+
+A plain run asks only for what is missing or has failed; --fresh asks for everything once more.
+"""
+
+_LOOK_EVERY_S = 0.5
+_WORKER_MISSED_S = 15.0
+_GIVEN_UP_S = 60.0
+
+
+class Command(BaseCommand):
+    help = "Start a run: ask contenders for answers to a task set."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--task-set", metavar="SLUG", required=True, help="its newest version is asked")
+        parser.add_argument(
+            "--contender",
+            metavar="SLUG",
+            action="append",
+            default=[],
+            help="may be repeated; default: the newest revision of each that is not retired and may be asked",
+        )
+        parser.add_argument(
+            "--samples", metavar="N", type=int, default=1, help="answers of each contender to each task"
+        )
+        parser.add_argument("--budget", metavar="USD", type=_usd, help="pause when this much is spent")
+        parser.add_argument("--fresh", action="store_true", help="ask again for what was collected before")
+        parser.add_argument(
+            "--wait", action="store_true", help="show progress; exit non-zero if anything failed for good"
+        )
+        parser.add_argument(
+            "--here", metavar="CALLS", type=int, nargs="?", const=4, help="collect in this process, CALLS at once (4)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        version = self._version(options["task_set"])
+        contenders = self._contenders(version, options["contender"])
+        try:
+            run = start_run(
+                version=version,
+                contenders=contenders,
+                samples=options["samples"],
+                fresh=options["fresh"],
+                budget_usd=options["budget"],
+            )
+        except RunError as error:
+            raise CommandError(str(error)) from error
+        progress = run_progress(run)
+        self.stdout.write(
+            f"Run {run.pk}: {version}, {len(contenders)} contenders, {progress.total} generations, "
+            f"{progress.linked} of them collected before."
+        )
+        if options["here"]:
+            for _ in range(options["here"]):
+                threading.Thread(target=_pump_here, args=(run.pk,), daemon=True).start()
+        else:
+            ring()
+        if options["wait"] or options["here"]:
+            self._wait(run, here=bool(options["here"]))
+
+    def _version(self, slug: str) -> TaskSetVersion:
+        version = TaskSetVersion.objects.select_related("task_set").filter(task_set__slug=slug).order_by("-n").first()
+        if version is None:
+            known = ", ".join(TaskSet.objects.values_list("slug", flat=True)) or "none yet: see import_tasks"
+            raise CommandError(f"There is no task set {slug!r}. Known: {known}.")
+        return version
+
+    def _contenders(self, version: TaskSetVersion, slugs: Sequence[str]) -> list[Contender]:
+        if slugs:
+            found = {one.slug: one for one in Contender.objects.filter(slug__in=slugs)}
+            unknown = [slug for slug in slugs if slug not in found]
+            if unknown:
+                known = (
+                    ", ".join(Contender.objects.filter(retired_at=None).values_list("slug", flat=True)) or "none yet"
+                )
+                raise CommandError(f"There is no contender {', '.join(unknown)}. Known: {known}.")
+            return list(found.values())
+        askable = Contender.objects.filter(retired_at=None).exclude(provider__kind=Provider.Kind.IMPORTED)
+        newest = {one.family: one for one in askable.select_related("provider").order_by("revision")}
+        chosen = list(newest.values())
+        if version.task_set.local_only:
+            hosted = [one.slug for one in chosen if one.provider.locality == Provider.Locality.HOSTED]
+            if hosted:
+                self.stderr.write(f"{version.task_set.slug} is local_only; left out, as hosted: {', '.join(hosted)}.")
+            chosen = [one for one in chosen if one.slug not in hosted]
+        if not chosen:
+            raise CommandError(
+                "There is no contender that may be asked. Add one on /contenders/, or import_contenders."
+            )
+        return chosen
+
+    def _wait(self, run: Run, *, here: bool) -> None:
+        bar = _Bar(self.stderr, run)
+        last_sign, said, seen = time.monotonic(), False, None
+        while True:
+            progress = run_progress(run)
+            bar.show(progress)
+            if not progress.left:
+                settle(run=run)
+            run.refresh_from_db()
+            if run.state != Run.State.COLLECTING:
+                break
+            now = time.monotonic()
+            if progress.in_flight or progress != seen or not work_is_due():
+                last_sign, seen = now, progress
+            silent = now - last_sign
+            if not here and silent > _WORKER_MISSED_S and not said:
+                said = True
+                bar.say("No worker has taken this up. Start one with “manage.py up”, or collect with --here.")
+            if not here and silent > _GIVEN_UP_S:
+                raise CommandError(f"No worker in {_GIVEN_UP_S:g} s. Run {run.pk} stays, and goes on when one starts.")
+            time.sleep(_LOOK_EVERY_S)
+        bar.end()
+        self._report(run)
+
+    def _report(self, run: Run) -> None:
+        view = run_view(run)
+        for cause in view.causes:
+            self.stderr.write(f"{cause.calls} × {cause.label} ({', '.join(cause.contenders)}): {cause.advice}")
+            self.stderr.write(f"    {cause.detail}")
+        if run.state != Run.State.DONE:
+            raise CommandError(f"Run {run.pk} is {run.state}: {run.reason}")
+        if view.progress.failed:
+            raise CommandError(f"{view.progress.failed} of {view.progress.total} generations failed for good.")
+        self.stdout.write(f"Done: {view.progress.done} generations, ${view.spent_usd:,.4f} spent at known prices.")
+        if view.unpriced:
+            self.stdout.write(f"No price is known for {', '.join(view.unpriced)}.")
+
+
+class _Bar:
+    """Redrawn in place on a terminal; elsewhere a line each time another tenth is done."""
+
+    def __init__(self, out: Any, run: Run) -> None:
+        self._out = out
+        self._live = sys.stderr.isatty()
+        self._name = f"run {run.pk}"
+        self._shown = -1
+
+    def show(self, progress: Progress) -> None:
+        ended = progress.done + progress.failed
+        share = ended / progress.total if progress.total else 1.0
+        words = f"{self._name}: {ended} of {progress.total}"
+        words += f", {progress.in_flight} in flight" if progress.in_flight else ""
+        words += f", {progress.retrying} retrying" if progress.retrying else ""
+        words += f", {progress.failed} failed" if progress.failed else ""
+        if self._live:
+            full = round(30 * share)
+            self._out.write(f"\r\033[K[{'█' * full}{'░' * (30 - full)}] {words}", ending="")
+            self._out.flush()
+        elif int(share * 10) > self._shown:
+            self._shown = int(share * 10)
+            self._out.write(words)
+
+    def say(self, words: str) -> None:
+        self._out.write(("\r\033[K" if self._live else "") + words)
+
+    def end(self) -> None:
+        if self._live:
+            self._out.write("")
+
+
+def _pump_here(run_id: int) -> None:
+    """What a worker's bell and threads do, as long as the run lasts."""
+    while Run.objects.filter(pk=run_id, state=Run.State.COLLECTING).exists():
+        pump_until_idle()
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _usd(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise ArgumentTypeError(f"{text} is no amount of dollars")
+    return amount
