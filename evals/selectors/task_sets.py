@@ -14,6 +14,7 @@ from evals.models import Run, TaskSet, TaskSetItem, TaskSetVersion
 __all__ = [
     "CategoryTasks",
     "KnownTask",
+    "RunRow",
     "TaskSetCard",
     "TaskSetPage",
     "TaskView",
@@ -57,17 +58,26 @@ class VersionRow:
 
 @dataclass(frozen=True)
 class TaskView:
-    """`asked` is the text of the last user message, `before` the messages ahead of it; both empty for a task known
-    only by its id."""
+    """`asked` is the text of the last user message, `around` the others in their order; both empty for a task known
+    only by its id. `gist` is the beginning of its first line."""
 
     external_id: str
     asked: str
-    before: tuple[dict[str, str], ...]
+    around: tuple[dict[str, str], ...]
     reference: str
     checks: tuple[str, ...]
     metadata: dict[str, Any]
     generations: int
     votes: int
+
+    @property
+    def gist(self) -> str:
+        return next((line.strip() for line in self.asked.splitlines() if line.strip()), "")[:160]
+
+    @property
+    def more(self) -> bool:
+        """Whether there is anything to see beyond the gist."""
+        return self.gist != self.asked.strip() or bool(self.around or self.reference)
 
 
 @dataclass(frozen=True)
@@ -77,17 +87,37 @@ class CategoryTasks:
     tasks: tuple[TaskView, ...]
     total: int
 
+    @property
+    def left(self) -> int:
+        return self.total - len(self.tasks)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    id: int
+    n: int
+    state: str
+    contenders: int
+    created_at: datetime
+
 
 @dataclass(frozen=True)
 class TaskSetPage:
+    """`asked` tasks have a text, `known_by_id` ones came with imported votes; together the version's tasks."""
+
     slug: str
     name: str
     local_only: bool
     version: VersionRow | None
     versions: tuple[VersionRow, ...]
     categories: tuple[CategoryTasks, ...]
+    runs: tuple[RunRow, ...]
     asked: int
     known_by_id: int
+
+    @property
+    def newest(self) -> bool:
+        return not self.versions or self.version == self.versions[0]
 
 
 def known_tasks(slug: str) -> dict[str, KnownTask]:
@@ -134,8 +164,9 @@ def task_set_cards() -> list[TaskSetCard]:
     return cards
 
 
-def task_set_page(slug: str, *, n: int | None = None, shown: int = 25) -> TaskSetPage | None:
-    """One task set at version `n` (the newest if None), `shown` tasks of each category; None if there is none."""
+def task_set_page(slug: str, *, n: int | None = None, category: str = "", shown: int = 20) -> TaskSetPage | None:
+    """One task set at version `n` (the newest if None), `shown` tasks of each category or of one; None if there is
+    none. Two queries a category, six beside them."""
     task_set = TaskSet.objects.filter(slug=slug).first()
     if task_set is None:
         return None
@@ -156,7 +187,14 @@ def task_set_page(slug: str, *, n: int | None = None, shown: int = 25) -> TaskSe
         local_only=task_set.local_only,
         version=version,
         versions=versions,
-        categories=tuple(_by_category(items, shown)),
+        categories=tuple(_by_category(items.filter(task__category__slug=category) if category else items, shown)),
+        runs=tuple(
+            RunRow(run.pk, run.version.n, run.state, run.contender_count, run.created_at)
+            for run in Run.objects.filter(version__task_set=task_set)
+            .select_related("version")
+            .annotate(contender_count=Count("contenders"))
+            .order_by("-pk")[:10]
+        ),
         asked=(version.tasks if version else 0) - known_by_id,
         known_by_id=known_by_id,
     )
@@ -180,11 +218,11 @@ def _by_category(items: Any, shown: int) -> Iterator[CategoryTasks]:
 
 def _task_view(item: Any) -> TaskView:
     messages = item.task.messages
-    last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=len(messages) - 1)
+    last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=0)
     return TaskView(
         external_id=item.external_id,
         asked=messages[last]["content"] if messages else "",
-        before=tuple(messages[:last]) if messages else (),
+        around=tuple(messages[:last] + messages[last + 1 :]),
         reference=item.task.reference,
         checks=tuple(check["type"] for check in item.task.checks),
         metadata=item.metadata,
