@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from arena.access.tokens import BROWSE
 from arena.models import User
+from evals import jobs
 from evals.api.base import Query
 from evals.models import Contender, Run, TaskSet
 from evals.selectors.contenders import askable_contenders
@@ -116,6 +117,7 @@ class RunList(GenericAPIView[Run]):
             run = start_run(version=version, contenders=contenders, started_by=user, **asked)
         except RunError as error:
             raise serializers.ValidationError({error.field: [str(error)]}) from error
+        jobs.ring()
         return Response(run_body(run), status=201)
 
 
