@@ -105,6 +105,8 @@ def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
         lo, hi, left, outcome = vote.lo_id, vote.hi_id, vote.left, vote.outcome
         if lo > hi:
             lo, hi, left, outcome = hi, lo, _FLIPPED.get(left, left), _FLIPPED.get(outcome, outcome)
+        if outcome not in _OUTCOMES:
+            raise ValueError(f"{outcome!r} is no outcome of a vote: {', '.join(_OUTCOMES)} are.")
         column = _OUTCOMES.index(outcome)
         by_reviewer.setdefault((vote.reviewer_id, lo, hi, left), [0, 0, 0, 0])[column] += n
         by_task.setdefault((vote.task_id, lo, hi), [0, 0, 0, 0])[column] += n

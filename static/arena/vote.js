@@ -21,7 +21,7 @@ function buttonOf(key) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") document.getElementById("guide")?.hidePopover();
+  if (event.key === "Escape") document.querySelector("#guide:popover-open")?.hidePopover();
   if (!bar()?.hasAttribute("data-voting-keys")) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
   if (typing(event.target) || scrolling(event) || document.querySelector("[popover].ask:popover-open")) return;

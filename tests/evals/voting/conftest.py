@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arena.models import Role, User
+from arena.models import Role
 from evals.models import Category, Contender, Generation, Provider, Task
 from evals.services.reviewers import reviewer_of
 
@@ -58,18 +58,11 @@ def world(db):
 
 
 @pytest.fixture
-def make_user(db):
-    def make(username="mara", role=Role.REVIEWER, **fields):
-        return User.objects.create(username=username, role=role, **fields)
-
-    return make
+def make_reviewer(make_user):
+    """`make_reviewer("mara")`: a person who may vote, as a reviewer."""
+    return lambda username: reviewer_of(make_user(Role.REVIEWER, username))
 
 
 @pytest.fixture
-def user(make_user):
-    return make_user()
-
-
-@pytest.fixture
-def reviewer(user):
-    return reviewer_of(user)
+def reviewer(make_reviewer):
+    return make_reviewer("mara")

@@ -10,7 +10,6 @@ from django.utils import timezone
 from evals.models import Ballot, Battle, Generation
 from evals.services import drawing
 from evals.services.drawing import RESERVED_FOR, draw
-from evals.services.reviewers import reviewer_of
 from evals.services.voting import cast_vote, report, skip
 
 from .conftest import World
@@ -53,31 +52,31 @@ def test_a_skipped_battle_does_not_come_back(world, reviewer):
     assert first.battle_id not in {ballot.battle_id for ballot in draw_all(world.category, reviewer)}
 
 
-def test_two_reviewers_do_not_sit_on_one_battle_while_another_is_free(world, reviewer, make_user):
+def test_two_reviewers_do_not_sit_on_one_battle_while_another_is_free(world, reviewer, make_reviewer):
     held = {draw(category=world.category, reviewer=reviewer).battle_id}
     for n in range(11):
-        other = reviewer_of(make_user(f"other{n}"))
+        other = make_reviewer(f"other{n}")
         # One pair only, so that the choice is between its battles.
         battle = draw(category=world.category, reviewer=other).battle_id
         held.add(battle)
     assert len(held) >= 10
 
 
-def test_a_reservation_that_ended_holds_nothing(db, make_user):
+def test_a_reservation_that_ended_holds_nothing(db, make_reviewer):
     world = World().fill(contenders=2, tasks=2)
     now = timezone.now()
-    first = draw(category=world.category, reviewer=reviewer_of(make_user("a")), now=now)
-    second = draw(category=world.category, reviewer=reviewer_of(make_user("b")), now=now)
+    first = draw(category=world.category, reviewer=make_reviewer("a"), now=now)
+    second = draw(category=world.category, reviewer=make_reviewer("b"), now=now)
     assert first.battle_id != second.battle_id
     # Both are held; a third reviewer still gets one of them.
-    assert draw(category=world.category, reviewer=reviewer_of(make_user("c")), now=now) is not None
+    assert draw(category=world.category, reviewer=make_reviewer("c"), now=now) is not None
 
 
-def test_tasks_take_turns(db, make_user, monkeypatch):
+def test_tasks_take_turns(db, make_reviewer, monkeypatch):
     monkeypatch.setattr(drawing, "OVERLAP", 0)
     world = World().fill(contenders=2, tasks=5)
     for n in range(4):
-        someone = reviewer_of(make_user(f"someone{n}"))
+        someone = make_reviewer(f"someone{n}")
         for _ in range(5):
             cast_vote(ballot=draw(category=world.category, reviewer=someone), side="left", reviewer=someone)
             shown = Counter(Ballot.objects.values_list("battle__task", flat=True))
@@ -85,10 +84,10 @@ def test_tasks_take_turns(db, make_user, monkeypatch):
             assert max(counts) - min(counts) <= 1
 
 
-def test_some_draws_repeat_what_others_judged(db, make_user, monkeypatch):
+def test_some_draws_repeat_what_others_judged(db, make_reviewer, monkeypatch):
     monkeypatch.setattr(drawing, "OVERLAP", 1)
     world = World().fill(contenders=2, tasks=30)
-    one, other = reviewer_of(make_user("one")), reviewer_of(make_user("other"))
+    one, other = make_reviewer("one"), make_reviewer("other")
     first = draw(category=world.category, reviewer=one)
     cast_vote(ballot=first, side="left", reviewer=one)
     assert draw(category=world.category, reviewer=other).battle_id == first.battle_id
@@ -135,9 +134,9 @@ def test_the_newest_finished_take_is_shown(db, reviewer):
     assert Ballot.objects.get().state == Ballot.State.SKIPPED
 
 
-def test_a_battle_reported_by_one_is_shown_to_nobody(db, make_user):
+def test_a_battle_reported_by_one_is_shown_to_nobody(db, make_reviewer):
     world = World().fill(contenders=2, tasks=1)
-    one, other = reviewer_of(make_user("one")), reviewer_of(make_user("other"))
+    one, other = make_reviewer("one"), make_reviewer("other")
     report(ballot=draw(category=world.category, reviewer=one), side="left")
     assert draw(category=world.category, reviewer=other) is None
 
@@ -158,9 +157,9 @@ def test_contenders_that_share_no_task_are_found_by_looking_everywhere(db, revie
     assert len(draw_all(world.category, reviewer)) == 12
 
 
-def test_each_side_gets_its_share_of_the_left(db, make_user):
+def test_each_side_gets_its_share_of_the_left(db, make_reviewer):
     world = World().fill(contenders=2, tasks=100)
-    reviewer = reviewer_of(make_user())
+    reviewer = make_reviewer("mara")
     sides = Counter(ballot.left for ballot in draw_all(world.category, reviewer))
     assert sides["lo"] + sides["hi"] == 100
     assert min(sides.values()) > 20  # fails once in 10^9 runs

@@ -1,0 +1,169 @@
+"""Tallies follow every vote, and equal a rebuild after any sequence of acts."""
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from arena.models import Role
+from evals.models import Ballot, Category, Ledger, ReviewerTally, TaskTally, Vote
+from evals.services import tallies
+from evals.services.drawing import draw
+from evals.services.reviewers import exclude, include
+from evals.services.tallies import TallyDriftError, VoteFacts
+from evals.services.voting import NothingToUndoError, cast_vote, report, skip, undo
+
+from .conftest import World
+
+COUNTS = ("lo_wins", "hi_wins", "ties", "both_bad")
+
+
+def stored(category):
+    """Every row of both tables, without its id."""
+    by_reviewer = ReviewerTally.objects.filter(category=category)
+    by_task = TaskTally.objects.filter(category=category)
+    return (
+        set(by_reviewer.values_list("reviewer", "lo", "hi", "left", *COUNTS)),
+        set(by_task.values_list("task", "lo", "hi", *COUNTS)),
+    )
+
+
+def assert_equal_to_a_rebuild(category):
+    before = stored(category)
+    tallies.rebuild(category)
+    assert stored(category) == before
+    for rows in before:
+        assert all(any(row[-4:]) for row in rows)
+
+
+def facts(world, reviewer, lo=0, hi=1, left="lo", outcome="lo", task=0):
+    return VoteFacts(reviewer.pk, world.tasks[task].pk, world.contenders[lo].pk, world.contenders[hi].pk, left, outcome)
+
+
+def test_a_vote_the_other_way_round_is_counted_as_the_same(world, reviewer):
+    one = facts(world, reviewer, 0, 1, left="lo", outcome="lo")
+    mirrored = facts(world, reviewer, 1, 0, left="hi", outcome="hi")
+    tallies.move(category=world.category, added=[one, mirrored])
+    (row,) = ReviewerTally.objects.all()
+    assert (row.lo, row.hi, row.left) == (world.contenders[0], world.contenders[1], "lo")
+    assert (row.lo_wins, row.hi_wins) == (2, 0)
+    assert TaskTally.objects.get().lo_wins == 2
+
+
+def test_ties_and_unknown_sides_have_no_direction(world, reviewer):
+    votes = [
+        facts(world, reviewer, *pair, left="unknown", outcome=o)
+        for pair in ((0, 1), (1, 0))
+        for o in ("tie", "both_bad")
+    ]
+    tallies.move(category=world.category, added=votes)
+    (row,) = ReviewerTally.objects.all()
+    assert (row.left, row.ties, row.both_bad, row.lo_wins, row.hi_wins) == ("unknown", 2, 2, 0, 0)
+
+
+def test_a_row_that_counts_nothing_any_more_is_gone(world, reviewer):
+    tallies.move(category=world.category, added={facts(world, reviewer): 3})
+    tallies.move(category=world.category, removed={facts(world, reviewer): 3})
+    assert stored(world.category) == (set(), set())
+
+
+def test_removing_what_was_never_counted_is_an_error_and_changes_nothing(world, reviewer):
+    tallies.move(category=world.category, added=[facts(world, reviewer)])
+    before = stored(world.category)
+    with pytest.raises(TallyDriftError, match="rank --category code --rebuild"):
+        tallies.move(
+            category=world.category, removed=[facts(world, reviewer, outcome="hi")], added=[facts(world, reviewer)]
+        )
+    assert stored(world.category) == before
+
+
+def test_a_drift_is_healed_by_a_rebuild(world, reviewer):
+    cast_vote(ballot=draw(category=world.category, reviewer=reviewer), side="left", reviewer=reviewer)
+    right = stored(world.category)
+    ReviewerTally.objects.update(ties=7)
+    TaskTally.objects.all().delete()
+    tallies.rebuild(world.category)
+    assert stored(world.category) == right
+
+
+def test_thousands_of_votes_move_at_once(world, reviewer):
+    chance = random.Random(5)
+    votes = [
+        facts(
+            world,
+            reviewer,
+            *chance.sample(range(3), 2),
+            left=chance.choice(["lo", "hi", "unknown"]),
+            outcome=chance.choice(["lo", "hi", "tie", "both_bad"]),
+            task=chance.randrange(4),
+        )
+        for _ in range(5000)
+    ]
+    tallies.move(category=world.category, added=votes)
+    assert sum(sum(row[-4:]) for row in stored(world.category)[0]) == 5000
+    tallies.move(category=world.category, removed=Counter(votes[:2000]), added=[])
+    tallies.move(category=world.category, removed=votes[2000:])
+    assert stored(world.category) == (set(), set())
+
+
+def test_an_unknown_outcome_is_an_error(world, reviewer):
+    with pytest.raises(ValueError, match="draw"):
+        tallies.move(category=world.category, added=[facts(world, reviewer, outcome="draw")])
+
+
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["left", "right", "tie", "both_bad", "skip", "report", "undo", "again", "exclude", "include"]),
+        st.integers(0, 2),
+    ),
+    max_size=30,
+)
+
+
+@given(acts=ACTS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_after_any_sequence_of_acts_tallies_equal_a_rebuild(db, make_user, make_reviewer, acts):
+    """Each example is a category and people of its own."""
+    n = Category.objects.count()
+    world = World(f"code-{n}")
+    for name in ("granit", "kiesel", "basalt"):
+        world.contender(f"{name}-{n}")
+    for task in (world.task("One?"), world.task("Two?"), world.task("Three?")):
+        for contender in world.contenders:
+            world.answer(task, contender)
+    people = [make_reviewer(f"{name}-{n}") for name in ("mara", "noor", "otto")]
+    editor = make_user(Role.EDITOR, f"editor-{n}")
+    for act, who in acts:
+        perform(act, people[who], world.category, editor)
+    assert_equal_to_a_rebuild(world.category)
+    ledger = Ledger.objects.filter(category=world.category).first()
+    seqs = list(Vote.objects.filter(category=world.category).order_by("seq").values_list("seq", flat=True))
+    assert seqs == list(range(1, (ledger.seq if ledger else 0) + 1))
+
+
+def perform(act, reviewer, category, editor):
+    reviewer.refresh_from_db()
+    if act == "undo":
+        try:
+            undo(reviewer=reviewer, category=category)
+        except NothingToUndoError:
+            return
+    elif act == "again":
+        voted = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED).first()
+        if voted:
+            cast_vote(ballot=voted, side="tie", reviewer=reviewer)
+    elif act == "exclude":
+        if reviewer.excluded_at is None:
+            exclude(reviewer=reviewer, reason="too fast", actor=editor)
+    elif act == "include":
+        if reviewer.excluded_at is not None:
+            include(reviewer=reviewer, reason="spoke with them", actor=editor)
+    elif (ballot := draw(category=category, reviewer=reviewer)) is not None:
+        if act == "skip":
+            skip(ballot=ballot)
+        elif act == "report":
+            report(ballot=ballot, side="left")
+        else:
+            cast_vote(ballot=ballot, side=act, reviewer=reviewer)
