@@ -1,0 +1,52 @@
+"""The database itself refuses to change or delete a vote."""
+
+import pytest
+from django.db import connection, transaction
+from django.db.utils import DatabaseError
+
+from arena import triggers
+from evals.models import Vote
+from evals.services.drawing import draw
+from evals.services.voting import cast_vote
+
+
+@pytest.fixture
+def vote(world, reviewer):
+    return cast_vote(ballot=draw(category=world.category, reviewer=reviewer), side="left", reviewer=reviewer)
+
+
+def sql(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+ACTS = {
+    "save": lambda vote: Vote(
+        pk=vote.pk, **{f.attname: getattr(vote, f.attname) for f in Vote._meta.fields[1:]}
+    ).save(),
+    "update": lambda vote: Vote.objects.update(outcome="tie"),
+    "bulk update": lambda vote: Vote.objects.bulk_update([vote], ["row"]),
+    "delete": lambda vote: vote.delete(),
+    "delete all": lambda vote: Vote.objects.all()._raw_delete("default"),
+    "SQL update": lambda vote: sql("UPDATE evals_vote SET outcome = NULL"),
+    "SQL update to the same": lambda vote: sql("UPDATE evals_vote SET outcome = outcome"),
+    "SQL delete": lambda vote: sql("DELETE FROM evals_vote"),
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_votes_cannot_be_changed_or_deleted(vote, act):
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        act(vote)
+    kept = Vote.objects.get()
+    assert (kept.pk, kept.outcome, kept.seq) == (vote.pk, vote.outcome, vote.seq)
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has no TRUNCATE")
+def test_votes_cannot_be_truncated(vote):
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        sql("TRUNCATE evals_vote CASCADE")
+
+
+def test_the_triggers_are_all_there(db):
+    assert triggers.missing() == []
