@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from decimal import Decimal
 
-__all__ = ["NONE", "NO_PRICE", "chance", "count", "duration", "money", "money_digits", "points", "rate", "span"]
+__all__ = ["NONE", "NO_PRICE", "chance", "count", "duration", "money", "money_digits", "pace", "points", "rate", "span"]
 
 NONE = "–"
 NO_PRICE = "no price"
@@ -44,6 +44,13 @@ def rate(value: Number | None) -> str:
     if 0.9995 < value < 1:
         return "> 99.9%"
     return f"{value:.1%}"
+
+
+def pace(value: Number | None) -> str:
+    """So many a minute: whole from 10 on, else to the tenth, for what is slow is not standing still."""
+    if value is None:
+        return NONE
+    return count(value) if value >= 9.95 else f"{value:.1f}"
 
 
 def chance(value: Number | None) -> str:

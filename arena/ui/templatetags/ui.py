@@ -39,6 +39,7 @@ PLACES = (
 )
 
 register.filter("count", numbers.count)
+register.filter("pace", numbers.pace)
 register.filter("points", numbers.points)
 register.filter("rating", numbers.points)
 register.filter("percent", numbers.rate)

@@ -98,3 +98,8 @@ def test_money_too_small_for_its_column_says_so():
 )
 def test_a_column_of_prices_has_the_digits_that_tell_them_apart(column, digits):
     assert numbers.money_digits(column) == digits
+
+
+@pytest.mark.parametrize(("value", "written"), [(42.4, "42"), (0.4, "0.4"), (9.96, "10"), (1200, "1,200"), (None, "–")])
+def test_a_slow_pace_does_not_read_as_none(value, written):
+    assert numbers.pace(value) == written
