@@ -37,7 +37,7 @@ FIELDS = (
 REQUIRED = ("slug", "provider", "model_name")
 LIMITS = replace(Limits(), file_bytes=4 * 1024 * 1024, rows=10_000, field_chars=100_000)
 
-_KEY_FIELDS = re.compile(r"(?i)(?!api_key_env$).*(api_?key|^key$|secret|token$|password|authorization)")
+_KEY_FIELDS = re.compile(r"(?i)(?!api_key_env$).*(api[_-]?key|^key$|secret|token$|password|authorization)")
 _INTEGERS = {"tier": (0, 99), "context_tokens": (1, 2**31 - 1)}
 _NO_LIST = "is no list of contenders. Write a list, or `contenders:` and a list under it."
 _PRICES = ("usd_per_mtok_input", "usd_per_mtok_output")
