@@ -26,17 +26,12 @@ from django.utils import timezone
 from arena.access.tokens import find_token
 from arena.models import ApiToken
 from routing.selectors import served_if_newer
-from routing.serving import Answer, Served, problem, respond
+from routing.serving import NOT_PUBLISHED, Answer, Served, problem, respond
 
 __all__ = ["LATEST_PATH", "FastLane"]
 
 LATEST_PATH = "/api/v1/routing/latest"
 SCOPE = "routing:read"
-NOT_PUBLISHED = (
-    "Nothing is published yet. Vote until a category has enough votes, or name a default in the routing policy; "
-    "then publish on the routing page, or with: manage.py publish"
-)
-
 log = structlog.get_logger(__name__)
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]

@@ -2,8 +2,13 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arena.settings")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from arena.fast_lane import FastLane  # noqa: E402 (its models load only once the line above has set Django up)
+
+application = FastLane(_django, public=settings.ARENA_ROUTING_READ == "public")

@@ -21,7 +21,7 @@ from routing.facts import CategoryFacts, Facts
 from routing.gate import Incumbent, Question, Verdict
 from routing.policies import CategoryRules, FixedRoute, Limits, Policy, RouteRules
 
-__all__ = ["CategoryVerdict", "Planned", "plan"]
+__all__ = ["CategoryVerdict", "Planned", "entry", "plan"]
 
 # A category with several routes is told by the most telling of them.
 _TELLING = ("switched", "first", "held", "pinned", "default", "kept")

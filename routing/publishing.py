@@ -26,7 +26,7 @@ from routing.facts import Facts
 from routing.gate import Verdict
 from routing.gathering import gather
 from routing.models import PolicyVersion, Publication, RoutingTable
-from routing.planning import CategoryVerdict, plan
+from routing.planning import CategoryVerdict, entry, plan
 from routing.policies import Policy, parse
 from routing.services import current_policy, lock, worded
 from routing.wording import listed
@@ -52,6 +52,16 @@ class PublishResult:
     cause: str | None = None
     document: Mapping[str, Any] | None = None
     frozen: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `publish --json` and the API tell it."""
+        return {
+            "published": self.published,
+            "version": self.version,
+            "cause": self.cause,
+            "frozen": self.frozen,
+            "decisions": [entry(one) for one in self.decisions],
+        }
 
 
 @dataclass(frozen=True)

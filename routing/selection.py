@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 __all__ = ["MIN_MEASUREMENTS", "Ask", "NoEligibleModel", "Selection", "complexity_of", "estimate_tokens", "select"]
@@ -54,7 +55,8 @@ class Ask:
 
 @dataclass(frozen=True)
 class Selection:
-    """`unmet` names the budgets that gave way, "" budgets none; `target` is the model's entry in `models`."""
+    """`unmet` names the budgets that gave way; `stale`: the table has expired and serves as the last good one;
+    `target` is the model's entry in `models`."""
 
     model: str
     fallbacks: tuple[str, ...]
@@ -63,6 +65,7 @@ class Selection:
     table_version: int
     reason: str
     unmet: tuple[str, ...]
+    stale: bool
     target: Mapping[str, Any]
 
 
@@ -183,9 +186,15 @@ def _unmet(slug: str, ask: Ask, evidence: Sequence[Mapping[str, Mapping[str, Any
     return tuple(missed)
 
 
-def select(table: Mapping[str, Any], ask: Ask) -> Selection:
-    """Raises NoEligibleModel. `table` is the document of a routing table, as fetched."""
+def select(table: Mapping[str, Any], ask: Ask, *, now: datetime | None = None) -> Selection:
+    """Raises NoEligibleModel. `table` is the document of a routing table, as fetched; without `now` its expiry is not
+    looked at."""
+    expired = now is not None and now >= datetime.fromisoformat(table["expires_at"])
+    if expired and table["on_expired"] == "refuse":
+        raise NoEligibleModel(f"Table {table['version']} expired at {table['expires_at']}, and says to refuse then.")
     category = table["categories"].get(ask.category)
+    if expired and table["on_expired"] == "use_default":
+        category = None
     pooled = {seen["model"]: seen for seen in table["default"].get("candidates", ())}
     evidence = [pooled]
     routes = list(table["default"]["routes"])
@@ -193,20 +202,33 @@ def select(table: Mapping[str, Any], ask: Ask) -> Selection:
         evidence.insert(0, {seen["model"]: seen for seen in category.get("candidates", ())})
         routes = [*category["routes"], *routes]
 
+    chosen = _pass(table, ask, routes, evidence, gives_way=False)
+    chosen = chosen or _pass(table, ask, table["default"]["routes"], evidence, gives_way=True)
+    if chosen is None:
+        raise NoEligibleModel(_nobody(table, ask))
+    return replace(chosen, stale=expired)
+
+
+def _pass(
+    table: Mapping[str, Any],
+    ask: Ask,
+    routes: Sequence[Mapping[str, Any]],
+    evidence: Sequence[Mapping[str, Mapping[str, Any]]],
+    *,
+    gives_way: bool,
+) -> Selection | None:
+    """The first matching route that somebody may serve; with `gives_way`, whatever the budgets say."""
     for route in routes:
         if not _matches(route["when"], ask, table):
             continue
-        served = [slug for slug in _named(route) if _allowed(slug, ask, table) and not _unmet(slug, ask, evidence)]
+        served = [
+            slug
+            for slug in _named(route)
+            if _allowed(slug, ask, table) and (gives_way or not _unmet(slug, ask, evidence))
+        ]
         if served:
-            return _selection(table, ask, route, served, evidence)
-
-    for route in table["default"]["routes"]:
-        if not _matches(route["when"], ask, table):
-            continue
-        served = [slug for slug in _named(route) if _allowed(slug, ask, table)]
-        if served:
-            return _selection(table, ask, route, served, evidence, gave_way=True)
-    raise NoEligibleModel(_nobody(table, ask))
+            return _selection(table, ask, route, served, evidence, gave_way=gives_way)
+    return None
 
 
 def _named(route: Mapping[str, Any]) -> list[str]:
@@ -239,6 +261,7 @@ def _selection(
         table_version=table["version"],
         reason=reason,
         unmet=unmet,
+        stale=False,
         target=table["models"][served[0]],
     )
 

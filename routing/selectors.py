@@ -20,6 +20,7 @@ __all__ = [
     "PolicyView",
     "TableLine",
     "TableView",
+    "decisions_between",
     "decisions_of",
     "frozen",
     "last_decision",
@@ -175,8 +176,10 @@ def _served(found: TableView, *, public: bool, cache: str) -> Served:
 
 
 def frozen() -> Frozen | None:
-    row = Publication.objects.values_list("frozen_at", "frozen_by", "frozen_reason").first()
-    return Frozen(*row) if row and row[0] else None
+    row = Publication.objects.first()
+    if row is None or row.frozen_at is None:
+        return None
+    return Frozen(row.frozen_at, row.frozen_by, row.frozen_reason)
 
 
 def policy(version: int | None = None) -> PolicyView | None:
@@ -224,3 +227,21 @@ def last_decisions() -> dict[str, DecisionView]:
 def decisions_of(version: int) -> dict[str, DecisionView]:
     """What a table rests on, by category."""
     return {one.category: _decision(one) for one in Decision.objects.filter(table_id=version).order_by("id")}
+
+
+def decisions_between(older: int, newer: int) -> dict[str, dict[str, Any]]:
+    """The last decision of each category that a table after `older`, up to `newer`, rests on and that changed it."""
+    rows = Decision.objects.filter(table_id__gt=older, table_id__lte=newer).order_by("id")
+    return {
+        one.category: {
+            "outcome": one.outcome,
+            "from": one.model_from or None,
+            "to": one.model_to or None,
+            "reason": one.reason,
+            "gap": one.numbers.get("gap"),
+            "leaderboard": {"digest": one.leaderboard_digest, "seq": one.leaderboard_seq},
+            "version": one.table_id,
+        }
+        for one in rows
+        if one.model_from != one.model_to
+    }

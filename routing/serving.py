@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-__all__ = ["FOREVER", "LATEST", "Answer", "Headers", "Served", "problem", "respond"]
+__all__ = ["FOREVER", "LATEST", "NOT_PUBLISHED", "Answer", "Headers", "Served", "problem", "respond"]
 
 Headers = list[tuple[str, str]]
 
@@ -21,6 +21,11 @@ Headers = list[tuple[str, str]]
 LATEST = "max-age=15, stale-while-revalidate=60, stale-if-error=86400"
 # A numbered version never changes.
 FOREVER = "max-age=31536000, immutable"
+
+NOT_PUBLISHED = (
+    "Nothing is published yet. Vote until a category has enough votes, or name a default in the routing policy; "
+    "then publish on the routing page, or with: manage.py publish"
+)
 
 
 class Answer(NamedTuple):

@@ -25,7 +25,7 @@ RULES: dict[str, Any] = {
     "default": [{"primary": "a", "fallbacks": ["b"]}],
 }
 MODELS = [
-    model("a", usd_input=2.5, usd_output=10.0, context_tokens=128_000),
+    model("a", usd_input=2.5, usd_output=10.0, context_tokens=128_000, capabilities=("tools",)),
     model("b", capabilities=("tools",), locality="local", settings={"temperature": 0}),
     model("c", capabilities=("tools",)),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ def test_a_table_without_routes_says_what_to_do():
     empty = {"version": 1, "models": {}, "categories": {}, "default": {"routes": [], "candidates": []}}
     with pytest.raises(NoEligibleModel, match="Name a default"):
         select(empty, Ask("code"))
+
+
+@pytest.mark.parametrize(
+    ("on_expired", "route_id"), [("use_last_good", "code"), ("use_default", "default"), ("refuse", None)]
+)
+def test_an_expired_table_does_as_it_says(on_expired: str, route_id: str | None):
+    table = SHARED["table"] | {"expires_at": "2026-11-29T09:12:00Z", "on_expired": on_expired}
+    before, after = datetime(2026, 11, 29, 9, 11, tzinfo=UTC), datetime(2026, 11, 29, 9, 13, tzinfo=UTC)
+    assert not select(table, Ask("code"), now=before).stale
+    if route_id is None:
+        with pytest.raises(NoEligibleModel, match="expired"):
+            select(table, Ask("code"), now=after)
+        return
+    late = select(table, Ask("code"), now=after)
+    assert (late.route_id, late.stale) == (route_id, True)
 
 
 def test_complexity_grows_with_length_and_markers():

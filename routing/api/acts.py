@@ -1,0 +1,122 @@
+"""Publishing, rolling back and freezing: scope `routing:publish`, and a reason with each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from arena.access.api import problem_response
+from routing import publishing, selectors, services
+from routing.api.base import actor
+from routing.models import Decision
+
+
+class ReasonIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=500, help_text="Others will read why this was done.")
+
+
+class PublishIn(ReasonIn):
+    dry_run = serializers.BooleanField(default=False, help_text="Only say what would happen.")
+
+
+class RollbackIn(ReasonIn):
+    to = serializers.IntegerField(min_value=1, help_text="The version whose decisions to publish again.")
+
+
+class FreezeIn(ReasonIn):
+    frozen = serializers.BooleanField(default=True, help_text="False lifts the freeze.")
+
+
+class DecisionOut(serializers.Serializer[Any]):
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # `from` is a word of the language, so the fields cannot be attributes.
+        return {
+            "category": serializers.CharField(),
+            "outcome": serializers.ChoiceField(Decision.Outcome.choices),
+            "from": serializers.CharField(allow_null=True),
+            "to": serializers.CharField(allow_null=True),
+            "reason": serializers.CharField(),
+            "votes_to_go": serializers.IntegerField(allow_null=True),
+        }
+
+
+class PublishOut(serializers.Serializer[Any]):
+    published = serializers.BooleanField()
+    version = serializers.IntegerField(allow_null=True, help_text="The newest afterwards.")
+    cause = serializers.CharField(allow_null=True)
+    frozen = serializers.CharField(help_text="Who froze publishing and why, if that kept something back.")
+    decisions = DecisionOut(many=True)
+
+
+class FrozenOut(serializers.Serializer[Any]):
+    frozen = serializers.BooleanField()
+    by = serializers.CharField()
+    reason = serializers.CharField()
+    at = serializers.DateTimeField(allow_null=True)
+
+
+class Publish(APIView):
+    scopes = {"POST": "routing:publish"}
+
+    @extend_schema(
+        operation_id="routing_publish", summary="Publish what changed", request=PublishIn, responses=PublishOut
+    )
+    def post(self, request: Request) -> Response:
+        given = PublishIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = given.validated_data
+        result = publishing.publish(actor=actor(request), reason=asked["reason"], dry_run=asked["dry_run"])
+        return Response(result.as_dict())
+
+
+class Rollback(APIView):
+    scopes = {"POST": "routing:publish"}
+
+    @extend_schema(
+        operation_id="routing_rollback",
+        summary="Publish an earlier version's decisions, and freeze",
+        request=RollbackIn,
+        responses=PublishOut,
+    )
+    def post(self, request: Request) -> Response:
+        given = RollbackIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = given.validated_data
+        try:
+            result = publishing.rollback(to=asked["to"], reason=asked["reason"], actor=actor(request))
+        except publishing.RollbackError as error:
+            return problem_response(409, str(error))
+        return Response(result.as_dict())
+
+
+class Freeze(APIView):
+    scopes = {"POST": "routing:publish"}
+
+    @extend_schema(
+        operation_id="routing_freeze",
+        summary="Freeze publishing, or lift the freeze",
+        request=FreezeIn,
+        responses=FrozenOut,
+    )
+    def post(self, request: Request) -> Response:
+        given = FreezeIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = given.validated_data
+        if asked["frozen"]:
+            services.freeze(reason=asked["reason"], actor=actor(request))
+        else:
+            services.unfreeze()
+        now = selectors.frozen()
+        return Response(
+            {
+                "frozen": now is not None,
+                "by": now.by if now else "",
+                "reason": now.reason if now else "",
+                "at": now.at if now else None,
+            }
+        )

@@ -1,0 +1,147 @@
+"""Reading tables: the newest, the history, what changed, the schema, the keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from arena.access.api import problem_response
+from routing import selectors, signing
+from routing.api.base import TableView, as_response, reads_are_public
+from routing.models import RoutingTable
+from routing.schema import table_schema
+from routing.serving import NOT_PUBLISHED, Served, problem, respond
+
+_FORMAT = OpenApiParameter("format", str, description="`json`, which is the default and the only one so far.")
+
+
+def _served(request: Request, table: Served | None, missing: str) -> HttpResponse:
+    head = request.method == "HEAD"
+    if table is None:
+        return as_response(problem(404, missing, head=head))
+    return as_response(
+        respond(
+            table,
+            head=head,
+            if_none_match=request.headers.get("If-None-Match"),
+            accept_encoding=request.headers.get("Accept-Encoding"),
+        )
+    )
+
+
+class Latest(TableView):
+    @extend_schema(
+        operation_id="routing_latest",
+        summary="The live routing table",
+        description="The stored bytes, with a strong ETag over them, the version and the signature in headers.",
+        parameters=[_FORMAT],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        wanted = request.query_params.get("format", "json")
+        if wanted != "json":
+            detail = f"There is no format {wanted!r}. Leave format out, or say format=json."
+            return as_response(problem(400, detail))
+        return _served(request, selectors.served(public=reads_are_public()), NOT_PUBLISHED)
+
+
+class Version(TableView):
+    @extend_schema(
+        operation_id="routing_version",
+        summary="One version, for ever the same",
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request, version: int) -> HttpResponse:
+        table = selectors.served(version, public=reads_are_public())
+        newest = selectors.newest_version() if table is None else None
+        return _served(request, table, f"There is no version {version}. The newest is {newest or 'not published yet'}.")
+
+
+class VersionOut(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    cause = serializers.ChoiceField(RoutingTable.Cause.choices)
+    reason = serializers.CharField()
+    actor = serializers.CharField(help_text="Who published: a person, a token, or automatic.")
+    policy = serializers.IntegerField(source="policy_id")
+    rolled_back_to = serializers.IntegerField(allow_null=True)
+    published_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    sha256 = serializers.CharField()
+    decision_digest = serializers.CharField()
+
+
+class Versions(TableView, GenericAPIView[RoutingTable]):
+    queryset = RoutingTable.objects.defer("body")
+    serializer_class = VersionOut
+
+    @extend_schema(operation_id="routing_version_list", summary="All versions and their causes, newest first")
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(VersionOut(page, many=True).data)
+
+
+class DiffQuery(serializers.Serializer[Any]):
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # `from` is a word of the language, so the fields cannot be attributes.
+        return {
+            "from": serializers.IntegerField(min_value=1),
+            "to": serializers.IntegerField(min_value=1),
+        }
+
+
+class Diff(TableView):
+    @extend_schema(
+        operation_id="routing_diff",
+        summary="What one version decides otherwise than another",
+        description="Changes per category, each with the decision that caused it: reason, numbers, leaderboard.",
+        parameters=[DiffQuery],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request) -> Response:
+        query = DiffQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        older, newer = query.validated_data["from"], query.validated_data["to"]
+        changes = selectors.tables_between(older, newer)
+        if changes is None:
+            return problem_response(404, f"There is no version {older}, or no version {newer}.")
+        causes = selectors.decisions_between(older, newer)
+        groups: dict[str, Any] = {}
+        for change in changes:
+            group = groups.setdefault(change.group, {"changes": [], "decision": causes.get(change.group)})
+            group["changes"].append(
+                {"where": change.where, "field": change.field, "before": change.before, "after": change.after}
+            )
+        apart = ("models", "policy", "on_expired", "default")
+        return Response(
+            {
+                "from": older,
+                "to": newer,
+                "categories": {name: group for name, group in groups.items() if name not in apart},
+                **{name: groups[name]["changes"] if name in groups else [] for name in apart},
+            }
+        )
+
+
+class Schema(TableView):
+    @extend_schema(
+        operation_id="routing_schema", summary="JSON Schema of the routing table", responses=OpenApiTypes.OBJECT
+    )
+    def get(self, request: Request) -> Response:
+        return Response(table_schema(), content_type="application/schema+json")
+
+
+class Keys(TableView):
+    @extend_schema(
+        operation_id="routing_keys",
+        summary="Public keys that check signatures (JWK set)",
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request) -> Response:
+        return Response(signing.jwk_set())

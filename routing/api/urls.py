@@ -1,0 +1,20 @@
+"""`/api/v1/routing/`. Names live in the namespace `api`; included by `arena.urls`."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from routing.api import acts, choosing, tables
+
+urlpatterns: list[URLPattern] = [
+    path("latest", tables.Latest.as_view(), name="routing-latest"),
+    path("versions", tables.Versions.as_view(), name="routing-version-list"),
+    path("versions/<int:version>", tables.Version.as_view(), name="routing-version"),
+    path("diff", tables.Diff.as_view(), name="routing-diff"),
+    path("schema", tables.Schema.as_view(), name="routing-schema"),
+    path("keys", tables.Keys.as_view(), name="routing-keys"),
+    path("select", choosing.Select.as_view(), name="routing-select"),
+    path("publish", acts.Publish.as_view(), name="routing-publish"),
+    path("rollback", acts.Rollback.as_view(), name="routing-rollback"),
+    path("freeze", acts.Freeze.as_view(), name="routing-freeze"),
+]

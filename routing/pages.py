@@ -1,0 +1,153 @@
+"""A table's document as its page shows it: cards, chips, changes, the history's lines. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from routing.chips import Chip, chips
+from routing.comparing import Change
+from routing.document import DEFAULT
+from routing.wording import count, listed, money
+
+__all__ = ["Card", "ChangeGroup", "Row", "cards", "change_groups", "names"]
+
+_OUT, _IN = "out", "in"
+# The groups of a diff that are no category.
+_GROUPS = {DEFAULT: "Everything else", "models": "Contenders", "policy": "Policy", "on_expired": "When it expires"}
+_ON_EXPIRED = {
+    "use_last_good": "clients keep the last good table",
+    "use_default": "clients use the default routes only",
+    "refuse": "clients refuse to route",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route, read as a client does: when, first, else, then, escalate to."""
+
+    id: str
+    chips: tuple[Chip, ...]
+    first: str
+    rest: tuple[tuple[str, str], ...]
+    up: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A category's routes. `slug` is empty for the table's default, which has no leaderboard."""
+
+    slug: str
+    name: str
+    votes: str
+    badge: str
+    badge_kind: str
+    rows: tuple[Row, ...]
+
+
+class ChangeRow(NamedTuple):
+    kind: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ChangeGroup:
+    name: str
+    rows: tuple[ChangeRow, ...]
+    why: str
+
+
+def names(document: Mapping[str, Any]) -> list[str]:
+    """Every slug a reason may name: set in the mono face."""
+    return list(document["models"])
+
+
+def expires(document: Mapping[str, Any]) -> str:
+    """What clients do once it has expired."""
+    return _ON_EXPIRED[document["on_expired"]]
+
+
+def cards(document: Mapping[str, Any], titles: Mapping[str, str]) -> list[Card]:
+    """By the categories' names; the default's routes last, if there are any."""
+    version = document["version"]
+    made = [_card(slug, entry, titles.get(slug, slug), version) for slug, entry in document["categories"].items()]
+    made.sort(key=lambda card: card.name.lower())
+    default = document["default"]["routes"]
+    if default:
+        badge, kind = _since(default, version)
+        everything = "Categories not named here, and requests no route above serves."
+        made.append(Card("", _GROUPS[DEFAULT], everything, badge, kind, tuple(map(_row, default))))
+    return made
+
+
+def _card(slug: str, entry: Mapping[str, Any], name: str, version: int) -> Card:
+    board = entry["leaderboard"]
+    votes = "No votes yet"
+    if board:
+        votes = f"{count(board['votes'], 'vote')}, {count(board['reviewers'], 'reviewer')}"
+    badge, kind = _since(entry["routes"], version)
+    if entry["basis"] == "default":
+        badge, kind = "default", "warn"
+    elif entry["basis"] == "pin":
+        badge, kind = "pinned", "data"
+    return Card(slug, name, votes, badge, kind, tuple(map(_row, entry["routes"])))
+
+
+def _since(routes: Iterable[Mapping[str, Any]], version: int) -> tuple[str, str]:
+    newest = max(route["since_version"] for route in routes)
+    return (f"changed in {version}", "live") if newest == version else (f"since {newest}", "")
+
+
+def _row(route: Mapping[str, Any]) -> Row:
+    words = ["else", *["then"] * len(route["fallbacks"])]
+    return Row(
+        id=route["id"],
+        chips=tuple(chips(route["when"])),
+        first=route["primary"],
+        rest=tuple(zip(words, route["fallbacks"], strict=False)),
+        up=route.get("escalate_to"),
+        reason=route["reason"],
+    )
+
+
+def change_groups(changes: Iterable[Change], titles: Mapping[str, str], causes: Mapping[str, str]) -> list[ChangeGroup]:
+    """Minus and plus rows for each group, its cause in words under it."""
+    rows: dict[str, list[ChangeRow]] = {}
+    for change in changes:
+        label = _label(change)
+        group = rows.setdefault(change.group, [])
+        if change.before not in (None, []):
+            group.append(ChangeRow(_OUT, label, _value(change, change.before)))
+        if change.after not in (None, []):
+            group.append(ChangeRow(_IN, label, _value(change, change.after)))
+    return [
+        ChangeGroup(_GROUPS.get(name) or titles.get(name, name), tuple(found), causes.get(name, ""))
+        for name, found in rows.items()
+    ]
+
+
+def _label(change: Change) -> str:
+    if change.group in ("models", "policy", "on_expired"):
+        return change.where or change.field
+    field = change.field.replace("_", " ")
+    return field if change.where in (change.group, "") else f"{change.where}: {field}"
+
+
+def _value(change: Change, value: Any) -> str:
+    written = {
+        "when": lambda: listed([chip.text for chip in chips(value)]) or "always",
+        "usd_per_mtok": lambda: f"{money(value['input'])} in, {money(value['output'])} out per million tokens",
+        "policy": lambda: f"policy {value['version']}",
+        "on_expired": lambda: _ON_EXPIRED.get(value, str(value)),
+        "model": lambda: f"in the table, as {value}",
+    }
+    if change.field in written:
+        return written[change.field]()
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return text if change.group != "models" else f"{change.field.replace('_', ' ')} {text}"

@@ -1,0 +1,78 @@
+"""Publishing, rolling back, freezing: each is asked for once more, with a reason."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from arena.access.roles import person, role_required
+from arena.models import Role
+from evals.selectors.categories import category_cards
+from routing import publishing, selectors, services
+from routing.comparing import diff
+from routing.forms import PublishForm, ReasonForm, RollbackForm
+from routing.pages import change_groups
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.EDITOR)
+def publish(request: HttpRequest) -> HttpResponse:
+    """GET shows what would happen now; POST makes it happen, as far as it still would."""
+    form = PublishForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        made = publishing.publish(actor=person(request).name, reason=form.cleaned_data["reason"])
+        if made.published:
+            messages.success(request, f"Version {made.version} published.")
+        else:
+            messages.info(request, made.frozen or "Nothing published: every decision is as it was.")
+        return redirect("routing:live")
+    result = publishing.publish(actor=person(request).name, dry_run=True)
+    titles = {card.slug: card.name for card in category_cards()}
+    now = selectors.table()
+    changes = diff(now.document if now else None, result.document) if result.document and result.cause else []
+    context = {
+        "form": form,
+        "result": result,
+        "next": (result.version or 0) + 1,
+        "rows": [(titles.get(one.category, one.category), one.category, one.verdict) for one in result.decisions],
+        "groups": change_groups(changes, titles, {}) if now else [],
+        "names": list((result.document or {}).get("models", ())),
+        "frozen": selectors.frozen(),
+    }
+    return render(request, "routing/publish.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.EDITOR)
+def rollback(request: HttpRequest) -> HttpResponse:
+    newest, *earlier = selectors.tables(limit=200) or [None]
+    choices = [(line.version, f"Version {line.version}, {line.cause}: {line.reason[:80]}") for line in earlier if line]
+    form = RollbackForm(request.POST or None, versions=choices, initial={"to": request.GET.get("to")})
+    if request.method == "POST" and form.is_valid():
+        to = form.cleaned_data["to"]
+        try:
+            made = publishing.rollback(to=to, reason=form.cleaned_data["reason"], actor=person(request).name)
+        except publishing.RollbackError as error:
+            form.add_error("to", str(error))
+        else:
+            messages.success(request, f"Version {made.version} published with the decisions of {to}. Publishing froze.")
+            return redirect("routing:live")
+    return render(request, "routing/rollback.html", {"form": form, "newest": newest, "choices": choices})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.EDITOR)
+def freeze(request: HttpRequest) -> HttpResponse:
+    """Freezes, or with `lift` takes the freeze back."""
+    form = ReasonForm(request.POST if request.method == "POST" and "lift" not in request.POST else None)
+    if request.method == "POST" and "lift" in request.POST:
+        services.unfreeze()
+        messages.success(request, "Publishing goes on. What was kept back is looked at again.")
+        return redirect("routing:live")
+    if form.is_bound and form.is_valid():
+        services.freeze(reason=form.cleaned_data["reason"], actor=person(request).name)
+        messages.success(request, "Publishing is frozen. The live table stays as it is.")
+        return redirect("routing:live")
+    return render(request, "routing/freeze.html", {"form": form, "frozen": selectors.frozen()})

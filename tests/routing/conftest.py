@@ -1,0 +1,90 @@
+"""A small installation: one category, contenders, and votes that are counted as all votes are."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+from django.db import transaction
+
+from evals.models import Category, Contender, Provider, Reviewer, Task, Vote, VoteImport
+from evals.services import ledger as ledgers
+from evals.services import tallies
+from evals.services.ranking import rank_category
+from routing.services import save_policy
+from tests.routing.boards import Wins
+
+CLEAR = {("a", "b"): (90, 10, 5), ("a", "c"): (90, 10, 5), ("b", "c"): (50, 50, 5)}
+EAGER = {"every_category": {"gate": {"min_votes": 3, "dwell_hours": 0}}}
+
+
+@pytest.fixture
+def contenders(db: None) -> dict[str, Contender]:
+    hosted = Provider.objects.create(slug="one", name="One", base_url="https://one.example/v1", locality="hosted")
+    local = Provider.objects.create(slug="home", name="Home", base_url="http://127.0.0.1:1234/v1", locality="local")
+    return {
+        slug: Contender.objects.create(slug=slug, family=slug, provider=provider, model_name=f"{slug}-1")
+        for slug, provider in (("a", hosted), ("b", hosted), ("c", local))
+    }
+
+
+@pytest.fixture
+def code(contenders: dict[str, Contender]) -> Category:
+    return Category.objects.create(slug="code", name="Code")
+
+
+def cast(category: Category, wins: Wins, reviewers: int = 4) -> None:
+    """Stores votes cast elsewhere and ranks the category, as an import does."""
+    people = [
+        Reviewer.objects.get_or_create(handle=f"test:{n}", defaults={"name": f"Reviewer {n}"})[0]
+        for n in range(reviewers)
+    ]
+    task, _ = Task.objects.get_or_create(category=category, digest="0" * 64)
+    source = VoteImport.objects.create(sha256=secrets.token_hex(32), name="votes.csv", rows=0)
+    with transaction.atomic():
+        ledger = ledgers.lock(category)
+        outcomes = [
+            (Contender.objects.get(slug=one), Contender.objects.get(slug=other), outcome)
+            for (one, other), counts in wins.items()
+            for outcome, times in zip(("lo", "hi", "tie"), counts, strict=True)
+            for _ in range(times)
+        ]
+        rows = count(1)
+        votes = [
+            Vote(
+                category=category,
+                seq=seq,
+                reviewer=people[seq % reviewers],
+                task=task,
+                lo=lo,
+                hi=hi,
+                left="unknown",
+                outcome=outcome,
+                vote_import=source,
+                row=next(rows),
+            )
+            for seq, (lo, hi, outcome) in zip(ledgers.take_seqs(ledger, len(outcomes)), outcomes, strict=True)
+        ]
+        Vote.objects.bulk_create(votes)
+        tallies.move(category=category, added=[tallies.VoteFacts.of(vote) for vote in votes])
+    rank_category(category_id=category.pk)
+
+
+@pytest.fixture
+def eager() -> Callable[..., None]:
+    """`eager(**more)` saves a policy under which three votes are enough."""
+
+    def save(**more: object) -> None:
+        save_policy(document=EAGER | more, reason="For the test.")
+
+    return save
+
+
+@pytest.fixture
+def voted(code: Category, eager: Callable[..., None]) -> Category:
+    """315 votes that favour a, and a policy that lets them decide."""
+    eager()
+    cast(code, CLEAR)
+    return code
