@@ -109,13 +109,14 @@ class OpenAIFormat:
         if kind == "application/json":
             return self._read_whole(response, call)
         decoder = Decoder(line_bytes=self._limits.line_bytes)
-        for chunk in self._chunks(response, call):
+        chunks = self._chunks(response, call)
+        for chunk in chunks:
             for event in decoder.feed(chunk):
                 if self._take(event, call):
-                    self._drain(response, call)
+                    self._drain(chunks, call)
                     return call.reply()
         for event in decoder.close():
-            self._take(event, call)
+            self._take_last(event, call)
         if not call.events:
             raise Malformed("the stream ended without an event", status_code=200)
         return call.reply()
@@ -147,6 +148,16 @@ class OpenAIFormat:
         call.take(chunk)
         return False
 
+    def _take_last(self, event: Event, call: _Call) -> None:
+        """What the end of the stream closed: half an event is a cut, not a misunderstanding."""
+        try:
+            self._take(event, call)
+        except Malformed as error:
+            if call.events > 1 and not call.complete:
+                raise StreamCut("the stream ended in the middle of an event", status_code=200) from error
+            if not call.complete:
+                raise
+
     def _read_whole(self, response: httpx.Response, call: _Call) -> Reply:
         """A server that does not stream: accepted, without a time to the first token."""
         body = b"".join(self._chunks(response, call))
@@ -162,10 +173,10 @@ class OpenAIFormat:
         call.take(whole, streamed=False)
         return call.reply()
 
-    def _drain(self, response: httpx.Response, call: _Call) -> None:
+    def _drain(self, chunks: Iterator[bytes], call: _Call) -> None:
         call.deadline.shorten(_DRAIN_S)
         try:
-            for _ in self._chunks(response, call):
+            for _ in chunks:
                 pass
         except (httpx.HTTPError, ProviderError):
             log.debug("A stream did not end after [DONE]; its connection is not used again.")
