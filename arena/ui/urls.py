@@ -1,8 +1,7 @@
-"""The chosen theme, and on a development start the style guide."""
+"""The chosen theme, and the style guide."""
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.urls import URLPattern, path
 
 from arena.ui import views
@@ -11,6 +10,5 @@ app_name = "ui"
 
 urlpatterns: list[URLPattern] = [
     path("theme/", views.theme, name="theme"),
+    path("styleguide/", views.styleguide, name="styleguide"),
 ]
-if settings.DEBUG:
-    urlpatterns.append(path("styleguide/", views.styleguide, name="styleguide"))

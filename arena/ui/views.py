@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
@@ -31,4 +31,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def styleguide(request: HttpRequest) -> HttpResponse:
+    """For those who build pages: not there in production."""
+    if not settings.DEBUG:
+        raise Http404
     return render(request, "ui/styleguide.html", specimens())

@@ -131,6 +131,12 @@ def mono(text: str, names: Iterable[str] | None) -> SafeString:
     return mark_safe(re.sub(pattern, r'<span class="mono">\1</span>', escaped))  # noqa: S308 (escaped above)
 
 
+@register.filter
+def clauses(text: str) -> list[str]:
+    """Split at the first comma that ends a clause, so that only the number to act on is highlighted."""
+    return text.split(", ", 1)
+
+
 class Lead(Protocol):
     """What `lead_gap` needs of a decision."""
 
