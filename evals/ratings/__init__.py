@@ -31,7 +31,7 @@ from evals.ratings.sequence import (
     votes_to_go,
 )
 from evals.ratings.standings import Lead, PairRecord, Rating, Standings
-from evals.ratings.tallies import OUTCOMES, PairCounts, Tallies, TallyMismatchError
+from evals.ratings.tallies import OUTCOMES, PairCounts, Tallies, TallyMismatchError, count_pairs
 from evals.ratings.types import Key
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "boundary",
     "components_of",
     "compute",
+    "count_pairs",
     "draw_pair",
     "fit_bradley_terry",
     "fit_davidson",

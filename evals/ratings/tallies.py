@@ -14,11 +14,13 @@ import numpy as np
 
 from evals.ratings.types import Ints, Key
 
-__all__ = ["OUTCOMES", "CountTable", "PairCounts", "Tallies", "TallyMismatchError"]
+__all__ = ["OUTCOMES", "CountTable", "PairCounts", "Tallies", "TallyMismatchError", "count_pairs"]
 
 # The order of the columns of `CountTable.counts`.
 OUTCOMES = ("lo", "hi", "tie", "both_bad")
 _LO, _HI, _TIE, _BOTH_BAD = range(4)
+# Votes counted at once from arrays: blocks stay in the processor's cache, a pass over the whole log would not.
+_BLOCK = 1 << 20
 
 
 class TallyMismatchError(ValueError):
@@ -196,3 +198,17 @@ def _table(rows: Sequence[PairCounts], place: dict[Key, int]) -> CountTable:
     merged = np.zeros((len(cells), len(OUTCOMES)), np.int64)
     np.add.at(merged, which, counts)
     return CountTable(groups, cells // (K * K), cells // K % K, cells % K, merged)
+
+
+def count_pairs(first: Ints, second: Ints, outcome: Ints, contenders: int) -> tuple[Ints, Ints]:
+    """(K, K) wins and symmetric ties from one vote an element: contenders by place, outcomes by place in `OUTCOMES`.
+
+    For logs that are arrays already, and one reviewer; ten million votes take tenths of a second.
+    """
+    K = contenders
+    cells = np.zeros(len(OUTCOMES) * K * K, np.int64)
+    for start in range(0, len(outcome), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        cells += np.bincount((outcome[block] * K + first[block]) * K + second[block], minlength=len(cells))
+    lo, hi, tie, _ = cells.reshape(len(OUTCOMES), K, K)
+    return lo + hi.T, tie + tie.T

@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.ratings import PairCounts, Tallies, TallyMismatchError
+from evals.ratings import OUTCOMES, PairCounts, Tallies, TallyMismatchError, count_pairs
 from tests.evals.ratings.votes import mirrored, vote_lists
 
 
@@ -48,6 +49,16 @@ def test_counts_are_those_of_the_votes(votes):
             assert tallies.both_bad[i, j] == sum(outcome == "both_bad" for _, outcome in pair)
     assert tallies.votes == len(votes)
     assert tallies.fitted_votes == sum(vote[4] != "both_bad" for vote in votes)
+
+
+@given(vote_lists())
+def test_counting_from_arrays_counts_the_same(votes):
+    tallies = Tallies.from_votes(votes)
+    place = tallies.contenders.index
+    columns = [(place(lo), place(hi), OUTCOMES.index(outcome)) for _, _, lo, hi, outcome in votes]
+    wins, ties = count_pairs(*np.array(columns).T, contenders=len(tallies.contenders))
+    assert (wins == tallies.wins).all()
+    assert (ties == tallies.ties).all()
 
 
 def test_rows_that_count_nothing_are_as_if_they_were_not_there():
