@@ -71,7 +71,7 @@ class GenerationDetailOut(GenerationOut):
 
 
 class GenerationQuery(Query):
-    run = serializers.IntegerField(allow_null=True, default=None, min_value=1)
+    run = serializers.IntegerField(allow_null=True, default=None, min_value=1, max_value=2**63 - 1)
     task_set = serializers.CharField(default="", help_text="In its newest version.")
     category = serializers.CharField(default="")
     contender = serializers.CharField(default="")

@@ -66,7 +66,9 @@ class RunDetailOut(RunOut):
 
 class RunIn(serializers.Serializer[Any]):
     task_set = serializers.SlugRelatedField(slug_field="slug", queryset=TaskSet.objects.all())
-    version = serializers.IntegerField(allow_null=True, default=None, min_value=1, help_text="Null: the newest.")
+    version = serializers.IntegerField(
+        allow_null=True, default=None, min_value=1, max_value=2**31 - 1, help_text="Null: the newest."
+    )
     contenders: serializers.Field[Any, Any, Any, Any] = serializers.ListField(
         child=serializers.SlugRelatedField(slug_field="slug", queryset=Contender.objects.filter(retired_at=None)),
         default=list,

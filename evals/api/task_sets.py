@@ -122,7 +122,9 @@ class TaskSetDetail(GenericAPIView[TaskSet]):
 
 
 class TaskQuery(Query):
-    version = serializers.IntegerField(allow_null=True, default=None, min_value=1, help_text="Without it: the newest.")
+    version = serializers.IntegerField(
+        allow_null=True, default=None, min_value=1, max_value=2**31 - 1, help_text="Without it: the newest."
+    )
 
 
 class TaskList(GenericAPIView[TaskSetItem]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -30,6 +32,7 @@ FAMILY_LENGTH = Contender._meta.get_field("family").max_length or 0
 # Settings go into published tables and onto pages, so nothing secret may stand in them.
 _SECRET_WORDS = ("api_key", "apikey", "authorization", "password", "secret", "token")
 _NOT_SECRET = {"max_tokens", "max_completion_tokens", "max_output_tokens", "stop_token_ids", "min_tokens"}
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # What collecting itself decides in each request.
 _OURS = {"messages", "model", "stream", "stream_options"}
 
@@ -204,9 +207,25 @@ def _check_fields(fields: ContenderFields) -> None:
             raise FieldError("settings", f"{name} is set by Arena for each request. Leave it out.")
         if name.lower() not in _NOT_SECRET and _holds_secret(name):
             raise FieldError("settings", f"{name} looks like a secret. Keys belong to the provider.")
+    for text in (fields.model_name, *fields.capabilities, *_texts(fields.settings)):
+        if _UNSTORABLE.search(text):
+            raise FieldError("settings", f"{text[:40]!r} holds a character that no database stores. Leave it out.")
     for price in (fields.usd_per_mtok_input, fields.usd_per_mtok_output):
         if price is not None and price < 0:
             raise FieldError("usd_per_mtok_input", "A price is 0 or more. Leave it empty if it is not known.")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, names included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
 
 
 def _holds_secret(name: str) -> bool:

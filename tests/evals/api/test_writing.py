@@ -1,0 +1,138 @@
+"""Task sets, contenders and runs made by programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from evals.models import Contender, Generation, Provider, Run, TaskSet
+
+pytestmark = pytest.mark.django_db
+
+TASKS = [
+    {"id": "1", "category": "SQL", "prompt": "Count the rows."},
+    {"id": "2", "category": "SQL", "messages": [{"role": "user", "content": "Join them."}], "owner": "mara"},
+]
+
+
+@pytest.fixture
+def post(program) -> Callable[[str, Any], Any]:
+    client: Client = program("evals:write", "evals:read")
+
+    def post(path: str, body: Any) -> Any:
+        return client.post(f"/api/v1/{path}", body, content_type="application/json")
+
+    return post
+
+
+def test_a_task_set_and_its_next_version(post):
+    first = post("task-sets", {"slug": "sql", "name": "SQL", "local_only": True, "tasks": TASKS})
+    assert (first.status_code, first.json()["version"], first.json()["tasks_new"]) == (201, 1, 2)
+    assert TaskSet.objects.get().local_only
+    same = post("task-sets", {"slug": "sql", "tasks": TASKS})
+    assert (same.status_code, same.json()["unchanged"]) == (200, True)
+    more = post("task-sets", {"slug": "sql", "tasks": [*TASKS, {"id": "3", "category": "SQL", "prompt": "Third"}]})
+    assert (more.json()["version"], more.json()["tasks_new"], more.json()["tasks_kept"]) == (2, 1, 2)
+    assert TaskSet.objects.get().local_only
+
+
+def test_a_bad_task_is_named_by_its_place_and_nothing_is_written(post):
+    answer = post("task-sets", {"slug": "sql", "tasks": [*TASKS, {"id": "3", "category": "SQL"}]})
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert list(answer.json()["errors"]["tasks"]) == ["3"]
+    assert not TaskSet.objects.exists()
+
+
+@pytest.mark.parametrize("body", [{}, {"slug": "new", "tasks": TASKS}, {"slug": "sql", "tasks": []}, [], "x"])
+def test_a_task_set_that_cannot_be(post, body: Any):
+    answer = post("task-sets", body)
+    assert answer.status_code == 400
+    assert not TaskSet.objects.exists()
+
+
+def contender(**changes: Any) -> dict[str, Any]:
+    return {"slug": "basalt", "provider": "ollama", "model_name": "basalt-7b"} | changes
+
+
+def test_a_contender(stocked, post):
+    answer = post("contenders", contender(settings={"temperature": 0.1}, usd_per_mtok_input="0.5"))
+    assert answer.status_code == 201
+    body = answer.json()
+    assert (body["slug"], body["settings"], body["usd_per_mtok_input"]) == ("basalt", {"temperature": 0.1}, 0.5)
+    assert (body["usd_per_mtok_output"], body["used_at"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"slug": "kiesel"}, "slug"),
+        ({"slug": "new"}, "slug"),
+        ({"provider": "nobody"}, "provider"),
+        ({"settings": {"api_key": "x"}}, "settings"),
+        ({"settings": "x"}, "settings"),
+        ({"settings": {"stop": "a\x00b"}}, "settings"),
+        ({"usd_per_mtok_input": -1}, "usd_per_mtok_input"),
+        ({"context_tokens": 2**40}, "context_tokens"),
+        ({"model_name": ""}, "model_name"),
+    ],
+)
+def test_a_contender_that_cannot_be(stocked, post, change: dict[str, Any], field: str):
+    answer = post("contenders", contender(**change))
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
+    assert not Contender.objects.filter(slug="basalt").exists()
+
+
+def test_a_run_starts_and_links_what_there_is(stocked, post):
+    post("contenders", contender())
+    answer = post("runs", {"task_set": "code", "contenders": ["kiesel", "basalt"], "budget_usd": "2.50"})
+    assert answer.status_code == 201, answer.content
+    body = answer.json()
+    assert (body["progress"]["total"], body["progress"]["linked"], body["progress"]["waiting"]) == (6, 3, 3)
+    assert (body["version"], body["budget_usd"]) == (1, 2.5)
+    assert Generation.objects.filter(contender__slug="basalt", state="waiting").count() == 3
+    assert Contender.objects.get(slug="basalt").used_at is not None
+
+
+def test_a_run_without_contenders_asks_all_that_can_be(stocked, post):
+    assert post("runs", {"task_set": "code"}).json()["contenders"] == ["granit", "kiesel"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"task_set": "nothing"}, "task_set"),
+        ({"version": 9}, "version"),
+        ({"contenders": ["nobody"]}, "contenders"),
+        ({"samples": 0}, "samples"),
+        ({"samples": 10**6}, "samples"),
+        ({"budget_usd": -1}, "budget_usd"),
+    ],
+)
+def test_a_run_that_cannot_be(stocked, post, change: dict[str, Any], field: str):
+    answer = post("runs", {"task_set": "code"} | change)
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
+    assert Run.objects.count() == 1
+
+
+def test_what_stays_in_the_house_is_not_sent_out_through_the_api_either(stocked, post):
+    post("task-sets", {"slug": "sql", "local_only": True, "tasks": TASKS})
+    Provider.objects.update(locality="hosted")
+    answer = post("runs", {"task_set": "sql"})
+    assert answer.status_code == 400
+    assert "local_only" in answer.json()["errors"]["contenders"][0]
+
+
+def test_a_body_that_is_no_json_is_a_problem(stocked, post):
+    answer = post("runs", "{")
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_body_nested_too_deep_is_a_problem(stocked, post):
+    answer = post("contenders", "[" * 200_000)
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
