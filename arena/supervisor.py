@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -135,17 +136,21 @@ class Supervisor:
 
     async def _live(self, part: Part, told: asyncio.Event) -> int:
         """One life of a part, from start to the death of its whole group; its exit code."""
-        process = await asyncio.create_subprocess_exec(
-            *part.command,
-            env={**os.environ, **part.environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            limit=LINE_MOST,
-        )
+        # A pipe of our own: asyncio's would let `wait` wait for whatever the part's children do with it.
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *part.command,
+                env={**os.environ, **part.environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
+            relay = asyncio.create_task(self._relay(part, reading))
         self._tell_lifeline("+", process.pid)
-        relay = asyncio.create_task(self._relay(part, process))
         ended = asyncio.create_task(process.wait())
         stop = asyncio.create_task(told.wait())
         await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -173,18 +178,24 @@ class Supervisor:
                 os.killpg(process.pid, signal.SIGKILL)
         await gone
 
-    async def _relay(self, part: Part, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while True:
-            try:
-                line = await process.stdout.readline()
-            except ValueError:  # longer than LINE_MOST: the reader has dropped it
-                line = b"(a line too long to show)\n"
-            if not line:
-                return
-            text = line.decode(errors="replace").rstrip()
-            if not any(words in text for words in part.hushed):
-                self._log(part.name, text)
+    async def _relay(self, part: Part, reading: int) -> None:
+        lines = asyncio.StreamReader(limit=LINE_MOST)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), io.FileIO(reading)
+        )
+        try:
+            while line := await self._line(lines):
+                text = line.decode(errors="replace").rstrip()
+                if not any(words in text for words in part.hushed):
+                    self._log(part.name, text)
+        finally:
+            transport.close()
+
+    async def _line(self, lines: asyncio.StreamReader) -> bytes:
+        try:
+            return await lines.readline()
+        except ValueError:  # longer than LINE_MOST: the reader has dropped it
+            return b"(a line too long to show)\n"
 
     async def _hold_lifeline(self) -> None:
         """The lifeline reads our pipe; when we end in whatever way, it reads the end and stops what we left."""

@@ -1,0 +1,44 @@
+"""Chores come from the rows: a cluster that was away misses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from arena.models import User
+from evals.models import Leaderboard, Ledger
+from evals.services.drawing import draw
+from evals.services.reviewers import reviewer_of
+from evals.services.voting import Verdict, cast_vote
+from tests.evals.voting.conftest import World
+from tests.processes import Processes, wait_until
+
+pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
+
+VOTES = 200
+VERDICTS: tuple[Verdict, ...] = ("left", "right", "left", "tie", "both_bad")
+
+
+@pytest.fixture
+def voted(reviewer_user: User) -> World:
+    """200 votes on 70 tasks by one person, while no cluster runs."""
+    world = World().fill(contenders=3, tasks=70)
+    reviewer = reviewer_of(reviewer_user)
+    for n in range(VOTES):
+        ballot = draw(category=world.category, reviewer=reviewer)
+        assert ballot is not None
+        cast_vote(ballot=ballot, side=VERDICTS[n % len(VERDICTS)], reviewer=reviewer)
+    return world
+
+
+def test_votes_cast_while_no_cluster_ran_are_ranked_to_the_last(voted: World, processes: Processes) -> None:
+    ledger: Callable[[], Ledger] = lambda: Ledger.objects.get(category=voted.category)  # noqa: E731
+    assert (ledger().seq, ledger().ranked_seq) == (VOTES, 0)
+    assert not Leaderboard.objects.exists()
+
+    cluster = processes.manage("qcluster")
+    wait_until(lambda: ledger().ranked_seq == VOTES, "the last vote is ranked")
+
+    assert Leaderboard.objects.get(category=voted.category, seq=VOTES).votes == VOTES
+    assert cluster.running()
