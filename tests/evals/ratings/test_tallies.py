@@ -56,7 +56,8 @@ def test_counting_from_arrays_counts_the_same(votes):
     tallies = Tallies.from_votes(votes)
     place = tallies.contenders.index
     columns = [(place(lo), place(hi), OUTCOMES.index(outcome)) for _, _, lo, hi, outcome in votes]
-    wins, ties = count_pairs(*np.array(columns).T, contenders=len(tallies.contenders))
+    first, second, outcome = np.array(columns).T
+    wins, ties = count_pairs(first, second, outcome, len(tallies.contenders))
     assert (wins == tallies.wins).all()
     assert (ties == tallies.ties).all()
 
