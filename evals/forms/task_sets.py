@@ -47,7 +47,9 @@ class TaskSetForm(forms.Form):
         widget=forms.Textarea(attrs={"class": "mono", "rows": 2, "spellcheck": "false"}),
     )
     local_only = forms.BooleanField(
-        required=False, label="Local only: these tasks are never sent to a hosted provider. This cannot be taken back."
+        required=False,
+        label="Local only",
+        help_text="These tasks are never sent to a hosted provider. This cannot be taken back.",
     )
 
     def __init__(self, data: Any = None, files: Any = None, *, task_set: TaskSet | None = None) -> None:

@@ -49,7 +49,7 @@ class Layout:
             raise UnreadableError(f"The format is one of {', '.join(FORMATS)}, not “{self.format}”.")
         for name in self.columns:
             if name not in self.fields:
-                raise UnreadableError(f"--map {name}=…: there is no field “{name}”. Fields: {', '.join(self.fields)}.")
+                raise UnreadableError(f"Mapping {name}=…: there is no field “{name}”. Fields: {', '.join(self.fields)}.")
 
     def column(self, name: str) -> str:
         return self.columns.get(name, name)
@@ -195,7 +195,7 @@ def _check_wanted(wanted: set[str], names: set[str], where: str) -> None:
     if missing:
         what = "no column" if where == "the header has" else "a field"
         known = ", ".join(sorted(names)[:30])
-        raise UnreadableError(f"--map: {where} {what} “{missing[0]}”. There are: {known}.")
+        raise UnreadableError(f"Mapping: {where} {what} “{missing[0]}”. There are: {known}.")
 
 
 def _cells(header: list[str], cells: list[str]) -> dict[str, Any]:

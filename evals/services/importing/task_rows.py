@@ -95,7 +95,7 @@ def read_task(row: Row, *, number: int, category: str, limits: Limits) -> tuple[
 def _category(fields: Fields, default: str) -> str:
     value = fields.get("category")
     if is_missing(value) and not default:
-        raise BadValueError("has no category. Add a column, map one (--map category=…), or give --category.")
+        raise BadValueError("has no category. Add a column, map one to it (category=…), or name one for rows without.")
     return name_text(default if is_missing(value) else value, "category", longest=_CATEGORY_LENGTH)
 
 
@@ -106,7 +106,7 @@ def _asked(fields: Fields, limits: Limits) -> _Asked:
     if "messages" in given and "prompt" in given:
         raise BadValueError("has both prompt and messages. Leave one out.")
     if not given:
-        raise BadValueError("has no prompt and no messages. Is the text in another column? --map prompt=…")
+        raise BadValueError("has no prompt and no messages. Is the text in another column? Map it: prompt=…")
     asked = shapes[given[0]](fields, limits)
     theirs = {"turns": ("turns",), "input": ("input", "ideal")}
     read = theirs.get(given[0], ())
