@@ -34,6 +34,4 @@ class NewPersonForm(forms.Form):
 
 class PersonForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices)
-    active = forms.TypedChoiceField(
-        choices=[("1", "may sign in"), ("", "deactivated")], coerce=bool, empty_value=False, required=False
-    )
+    active = forms.TypedChoiceField(choices=[("1", "may sign in"), ("", "deactivated")], coerce=bool, required=False)

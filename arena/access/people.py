@@ -36,11 +36,13 @@ def person_change(request: HttpRequest, pk: int) -> HttpResponse:
     someone = get_object_or_404(User, pk=pk)
     form = PersonForm(request.POST)
     if not form.is_valid():
-        messages.error(request, f"Not changed: {' '.join(form.errors.get('role', ['choose a role']))}")
+        messages.error(request, "Not changed: choose a role from the list.")
         return redirect("accounts:people")
     role = Role(form.cleaned_data["role"])
     try:
-        services.change_person(person=someone, role=role, active=form.cleaned_data["active"], actor=person(request))
+        services.change_person(
+            person=someone, role=role, active=bool(form.cleaned_data["active"]), actor=person(request)
+        )
     except services.PersonError as error:
         messages.error(request, f"Not changed: {error}")
     else:

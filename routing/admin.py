@@ -1,0 +1,34 @@
+"""The rows of routing, to look at. Nothing published is ever changed; publishing is done on the routing page."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from arena.access.read_only import ReadOnlyAdmin
+from routing.models import Decision, PolicyVersion, Publication, RoutingTable
+
+
+@admin.register(RoutingTable)
+class RoutingTableAdmin(ReadOnlyAdmin):
+    list_display = ("version", "cause", "reason", "actor", "policy", "published_at", "expires_at")
+    list_filter = ("cause",)
+    list_select_related = ("policy",)
+    exclude = ("body",)
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(ReadOnlyAdmin):
+    list_display = ("version", "reason", "created_by", "created_at")
+    list_select_related = ("created_by",)
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    list_display = ("category", "outcome", "model_from", "model_to", "reason", "table", "created_at")
+    list_filter = ("outcome",)
+    list_select_related = ("table",)
+
+
+@admin.register(Publication)
+class PublicationAdmin(ReadOnlyAdmin):
+    list_display = ("newest", "frozen_at", "frozen_by", "frozen_reason")

@@ -1,0 +1,67 @@
+"""The admin site shows rows to admins, and changes next to nothing."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from django_q.models import Failure, OrmQ, Schedule, Success
+
+from arena.models import ApiToken, Role, User
+from evals.models import Category, Ledger, Provider
+
+pytestmark = pytest.mark.django_db
+
+REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
+@pytest.fixture
+def as_admin(client_of, admin_user: User):
+    return client_of(admin_user)
+
+
+@pytest.mark.parametrize("model", [Schedule, Success, Failure, OrmQ])
+def test_nobody_names_a_function_for_the_worker_to_call(model):
+    assert not admin.site.is_registered(model)
+
+
+@pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.label)
+def test_every_list_opens_and_nothing_is_added_or_deleted(as_admin, rf, admin_user, model):
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    assert as_admin.get(reverse(f"{name}_changelist")).status_code == 200
+    assert as_admin.get(reverse(f"{name}_add")).status_code == 403
+    request = rf.get("/")
+    request.user = admin_user
+    page = admin.site._registry[model]
+    assert not page.has_delete_permission(request)
+    assert page.has_change_permission(request) == (model is Category)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.REVIEWER, Role.EDITOR])
+def test_nobody_but_an_admin_gets_in(make_user, client_of, role: Role):
+    answer = client_of(make_user(role)).get(reverse("admin:evals_generation_changelist"))
+    assert answer.status_code == 302
+
+
+def test_a_providers_row_shows_no_key(as_admin):
+    provider = Provider.objects.create(
+        slug="p", name="P", base_url="http://127.0.0.1:1/v1", api_key_encrypted="gAAAA-cipher"
+    )
+    page = as_admin.get(reverse("admin:evals_provider_change", args=[provider.pk])).content.decode()
+    assert "gAAAA-cipher" not in page
+
+
+def test_a_token_is_ended_by_an_action(as_admin):
+    token, _ = ApiToken.objects.create_key(name="program", scopes=["evals:read"])
+    as_admin.post(reverse("admin:arena_apitoken_changelist"), {"action": "revoke", "_selected_action": [token.pk]})
+    token.refresh_from_db()
+    assert token.revoked
+
+
+def test_changing_whom_a_category_speaks_for_ranks_it_again(as_admin):
+    category = Category.objects.create(slug="code", name="Code")
+    url = reverse("admin:evals_category_change", args=[category.pk])
+    as_admin.post(url, {"name": "Code", "guidelines": "Shorter is better.", "speaks_for": "panel"})
+    assert not Ledger.objects.filter(revision__gt=0).exists()
+    as_admin.post(url, {"name": "Code", "guidelines": "", "speaks_for": "people"})
+    assert Ledger.objects.get().revision == 1
