@@ -19,14 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Log", "Part", "Supervisor"]
+__all__ = ["Log", "Part", "Patience", "Supervisor"]
 
-BACKOFF_FIRST_S = 0.3
-BACKOFF_MOST_S = 15.0
-# A part that lived this long was well: its next death starts the back-off anew.
-WELL_AFTER_S = 30.0
-# About 45 s of trying; then the part is given up.
-QUICK_DEATHS_MOST = 8
 LINE_MOST = 1 << 20
 RELAY_REST_S = 2.0
 
@@ -50,12 +44,27 @@ class Part:
     grace_s: float = 10.0
 
 
+@dataclass(frozen=True)
+class Patience:
+    """Pauses double from `first_s` to `most_s`. A part that lived for `well_after_s` was well: its next death starts
+    anew. One that dies more than `deaths` times in a row is given up, after about 45 s of trying."""
+
+    first_s: float = 0.3
+    most_s: float = 15.0
+    well_after_s: float = 30.0
+    deaths: int = 8
+
+    def pause_s(self, deaths: int) -> float:
+        return min(self.first_s * 2 ** (deaths - 1), self.most_s)
+
+
 class Supervisor:
     """`run(first, then, …)` starts `first`, waits for `ready()`, calls `announce()`, starts `then`, and keeps all of
     them running until SIGINT, SIGTERM or SIGHUP (returns 0) or until a vital part is given up (returns 1)."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, patience: Patience = Patience()) -> None:
         self._log = log
+        self._patience = patience
         self._stopping = asyncio.Event()
         self._stop_last = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -109,7 +118,7 @@ class Supervisor:
     async def _keep(self, part: Part) -> None:
         """Runs one part again and again until it is told to stop."""
         told = self._stop_last if part.last else self._stopping
-        quick_deaths = 0
+        deaths = 0
         while not told.is_set():
             began = time.monotonic()
             try:
@@ -119,17 +128,17 @@ class Supervisor:
                 code = os.EX_OSERR
             if told.is_set():
                 return
-            quick_deaths = 1 if time.monotonic() - began >= WELL_AFTER_S else quick_deaths + 1
-            if quick_deaths > QUICK_DEATHS_MOST:
+            deaths = 1 if time.monotonic() - began >= self._patience.well_after_s else deaths + 1
+            if deaths > self._patience.deaths:
                 self._give_up(part)
                 return
-            pause = min(BACKOFF_FIRST_S * 2 ** (quick_deaths - 1), BACKOFF_MOST_S)
+            pause = self._patience.pause_s(deaths)
             self._log(part.name, f"ended with {_said(code)}; starts again in {pause:.1f} s")
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(told.wait(), pause)
 
     def _give_up(self, part: Part) -> None:
-        self._log(part.name, f"ended {QUICK_DEATHS_MOST + 1} times in a row and is given up; its last lines say why")
+        self._log(part.name, f"ended {self._patience.deaths + 1} times in a row, given up; its last lines say why")
         if part.vital:
             self._status = 1
             self._stopping.set()

@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,15 @@ def wait_until(condition: Callable[[], object], what: str, *, timeout: float = W
         if time.monotonic() > deadline:
             pytest.fail(f"waited {timeout:.0f} s in vain until {what}")
         time.sleep(0.05)
+
+
+def all_gone(pids: Iterable[int]) -> bool:
+    """Whether none of them runs. The killed child of a killed parent may wait a moment for init to take note of it."""
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                return False
+    return True
 
 
 def listens(port: int) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import Process, Processes, free_port, listens, wait_until
+from tests.processes import Process, Processes, all_gone, free_port, listens, wait_until
 
 pytestmark = pytest.mark.crash
 
@@ -58,8 +58,8 @@ def get(port: int, path: str) -> int:
         return 0
 
 
-def family(process: Process) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
+def family(process: Process) -> list[int]:
+    return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
 
 
 def part(process: Process, word: str) -> psutil.Process | None:
@@ -69,10 +69,6 @@ def part(process: Process, word: str) -> psutil.Process | None:
             if any(word in argument for argument in child.cmdline()):
                 return child
     return None
-
-
-def all_gone(processes: list[psutil.Process]) -> bool:
-    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 
 
 def test_it_answers_brings_back_what_dies_and_leaves_nothing_behind(machine: Processes) -> None:
@@ -87,7 +83,7 @@ def test_it_answers_brings_back_what_dies_and_leaves_nothing_behind(machine: Pro
     for word in PARTS:
         before = part(process, word)
         assert before is not None, f"no {word} among the parts"
-        orphans = before.children(recursive=True)
+        orphans = [child.pid for child in before.children(recursive=True)]
         before.kill()
         wait_until(lambda word=word, before=before: part(process, word) not in {None, before}, f"{word} is back")
         wait_until(lambda orphans=orphans: all_gone(orphans), f"what {word} had started is gone")
