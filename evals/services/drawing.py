@@ -24,7 +24,7 @@ from evals.models.votes import Side
 from evals.ratings import draw_pair
 from evals.selectors.voting import answer_text, newest_standings
 
-__all__ = ["RESERVED_FOR", "WITHDRAWN", "draw", "is_withdrawn"]
+__all__ = ["RESERVED_FOR", "draw", "is_withdrawn"]
 
 RESERVED_FOR = timedelta(minutes=15)
 # Share of draws that repeat, where there is one, a battle judged by somebody else.
@@ -34,18 +34,11 @@ _TRIES = 8
 # Tasks whose showings are counted; of more, so many are taken at random.
 _TASKS_COMPARED = 64
 
-# Ballots whose battle must not be judged any more: an answer was quarantined, or a contender or the category retired.
-WITHDRAWN = (
-    ~Q(battle__lo__quarantine="")
-    | ~Q(battle__hi__quarantine="")
-    | Q(battle__lo__contender__retired_at__isnull=False)
-    | Q(battle__hi__contender__retired_at__isnull=False)
-    | Q(battle__task__category__retired_at__isnull=False)
-)
-
 # Ids of two generations, lower first; the same with their task's in front.
 Pair = tuple[int, int]
 Found = tuple[int, Pair]
+# By task, the generations of each contender.
+Answers = dict[int, list[list[int]]]
 
 
 def draw(
@@ -65,21 +58,28 @@ def draw(
 
 
 def is_withdrawn(ballot: Ballot) -> bool:
-    """Whether its battle must not be judged any more. One query."""
-    return Ballot.objects.filter(WITHDRAWN, pk=ballot.pk).exists()
+    """Whether its battle must not be judged any more: an answer was quarantined, or a contender or the category
+    retired. Two short queries, apart, since a join of all of it is slow while PostgreSQL has no statistics."""
+    battle = ballot.battle
+    answers = Generation.objects.filter(pk__in=(battle.lo_id, battle.hi_id))
+    if answers.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False)).exists():
+        return True
+    return Category.objects.filter(tasks=battle.task_id, retired_at__isnull=False).exists()
 
 
 def _resume(category: Category, reviewer: Reviewer, now: datetime) -> Ballot | None:
     """The oldest open ballot; ballots whose battle was withdrawn meanwhile are closed on the way."""
     ballots = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, battle__task__category=category)
-    for ballot in ballots.annotate(withdrawn=WITHDRAWN).order_by("pk"):
-        if ballot.withdrawn:
-            ballots.filter(pk=ballot.pk).update(state=Ballot.State.SKIPPED, closed_at=now)
-        else:
-            if ballot.reserved_until < now + RESERVED_FOR / 2:
-                ballot.reserved_until = now + RESERVED_FOR
-                ballots.filter(pk=ballot.pk).update(reserved_until=ballot.reserved_until)
-            return ballot
+    for ballot in ballots.select_related("battle").order_by("pk"):
+        if is_withdrawn(ballot):
+            Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN).update(
+                state=Ballot.State.SKIPPED, closed_at=now
+            )
+            continue
+        if ballot.reserved_until < now + RESERVED_FOR / 2:
+            ballot.reserved_until = now + RESERVED_FOR
+            ballot.save(update_fields=["reserved_until"])
+        return ballot
     return None
 
 
@@ -116,12 +116,13 @@ def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.
         pair = draw_pair(contenders=slugs, standings=standings, admissible=left, rng=rng) if len(slugs) > 1 else None
         if pair is None:
             return None
-        ids = [contenders[str(slug)] for slug in pair]
-        if (found := _choose(_answers(category, ids), _ballots(category, reviewer, now, ids), rng)) is not None:
+        answers = _answers(category, [contenders[str(slug)] for slug in pair])
+        if (found := _choose(answers, _ballots(category, reviewer, now, answers), rng)) is not None:
             return found
         a, b = sorted(map(str, pair))
         exhausted.add((a, b))
-    return _choose(_answers(category, list(contenders.values())), _ballots(category, reviewer, now, None), rng)
+    everything = _answers(category, list(contenders.values()))
+    return _choose(everything, _ballots(category, reviewer, now, None), rng)
 
 
 def _contenders(category: Category) -> dict[str, int]:
@@ -142,11 +143,13 @@ class _Ballots:
     judged: set[Pair] = field(default_factory=set)
 
 
-def _ballots(category: Category, reviewer: Reviewer, now: datetime, contender_ids: list[int] | None) -> _Ballots:
-    """Of battles between these contenders; of all in the category for None."""
-    ballots = Ballot.objects.filter(battle__task__category=category)
-    if contender_ids is not None:
-        ballots = ballots.filter(battle__lo__contender__in=contender_ids, battle__hi__contender__in=contender_ids)
+def _ballots(category: Category, reviewer: Reviewer, now: datetime, answers: Answers | None) -> _Ballots:
+    """Of battles between these answers; of all in the category for None."""
+    if answers is None:
+        ballots = Ballot.objects.filter(battle__task__category=category)
+    else:
+        ids = [pk for by_contender in answers.values() for some in by_contender for pk in some]
+        ballots = Ballot.objects.filter(battle__lo__in=ids, battle__hi__in=ids)
     found = _Ballots()
     columns = ("battle__lo_id", "battle__hi_id", "reviewer_id", "state", "reserved_until")
     for lo, hi, whose, state, until in ballots.values_list(*columns):
@@ -159,7 +162,7 @@ def _ballots(category: Category, reviewer: Reviewer, now: datetime, contender_id
     return found
 
 
-def _answers(category: Category, contender_ids: list[int]) -> dict[int, list[list[int]]]:
+def _answers(category: Category, contender_ids: list[int]) -> Answers:
     """By task, what may be shown of each of these contenders who answered it: the newest finished take of each
     sample, unless that one is quarantined. From ids alone."""
     newest: dict[tuple[int, int, int], tuple[int, int, str]] = {}
@@ -177,7 +180,7 @@ def _answers(category: Category, contender_ids: list[int]) -> dict[int, list[lis
     return {task: list(answers.values()) for task, answers in by_task.items() if len(answers) > 1}
 
 
-def _choose(answers: dict[int, list[list[int]]], ballots: _Ballots, rng: np.random.Generator) -> Found | None:
+def _choose(answers: Answers, ballots: _Ballots, rng: np.random.Generator) -> Found | None:
     """The first unseen battle in order of preference whose answers differ: equal ones leave nothing to judge."""
     repeat = rng.random() < OVERLAP
     for tasks in _portions(list(answers), rng):

@@ -153,11 +153,13 @@ def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]])
     """Raw, since `bulk_create` spends five times as long: an import of 100,000 votes may write as many rows."""
     if not rows:
         return
-    columns = ", ".join((*key_fields, *_COUNTS))
+    quote = connection.ops.quote_name  # `left` is a word of SQL
+    keys, counts = [quote(name) for name in key_fields], [quote(name) for name in _COUNTS]
     place = f"({', '.join(['%s'] * len(rows[0]))})"
     sql = (
-        f"INSERT INTO {model._meta.db_table} ({columns}) VALUES {', '.join([place] * len(rows))} "  # noqa: S608 (names, no values)
-        f"ON CONFLICT ({', '.join(key_fields)}) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _COUNTS)}"
+        f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(keys + counts)}) "  # noqa: S608 (names, no values)
+        f"VALUES {', '.join([place] * len(rows))} ON CONFLICT ({', '.join(keys)}) "
+        f"DO UPDATE SET {', '.join(f'{count} = excluded.{count}' for count in counts)}"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [value for row in rows for value in row])

@@ -14,7 +14,7 @@ from django.utils import timezone
 from evals.models import Ballot, Category, Ledger, Reviewer, Vote
 from evals.models.votes import Outcome, Side
 from evals.services import ledger, tallies
-from evals.services.drawing import RESERVED_FOR, WITHDRAWN
+from evals.services.drawing import RESERVED_FOR, is_withdrawn
 from evals.services.tallies import VoteFacts
 
 __all__ = [
@@ -139,8 +139,7 @@ def _locked(ballot: Ballot) -> tuple[Ledger, Ballot]:
     category = Category.objects.get(tasks__battles__ballots=ballot)
     book = ledger.lock(category)
     book.category = category
-    ballots = Ballot.objects.select_for_update(of=("self",)).annotate(withdrawn=WITHDRAWN)
-    related = ballots.select_related("battle__lo", "battle__hi", "reviewer")
+    related = Ballot.objects.select_for_update(of=("self",)).select_related("battle__lo", "battle__hi", "reviewer")
     return book, related.defer("battle__lo__text", "battle__hi__text").get(pk=ballot.pk)
 
 
@@ -148,7 +147,7 @@ def _refuse_unless_open(ballot: Ballot) -> None:
     if ballot.state != Ballot.State.OPEN:
         done = "skipped" if ballot.state == Ballot.State.SKIPPED else "reported"
         raise BallotClosedError(f"You {done} this battle, so nothing was saved. Undo that first to judge it.")
-    if ballot.withdrawn:  # type: ignore[attr-defined]  # annotated by `_locked`
+    if is_withdrawn(ballot):
         raise BattleWithdrawnError(
             "This battle was withdrawn while you looked at it, so nothing was saved. Go on with the next one."
         )
