@@ -42,11 +42,12 @@ def cast(category: Category, wins: Wins, reviewers: int = 4) -> None:
         for n in range(reviewers)
     ]
     task, _ = Task.objects.get_or_create(category=category, digest="0" * 64)
+    known = Contender.objects.in_bulk(field_name="slug")
     source = VoteImport.objects.create(sha256=secrets.token_hex(32), name="votes.csv", rows=0)
     with transaction.atomic():
         ledger = ledgers.lock(category)
         outcomes = [
-            (Contender.objects.get(slug=one), Contender.objects.get(slug=other), outcome)
+            (known[one], known[other], outcome)
             for (one, other), counts in wins.items()
             for outcome, times in zip(("lo", "hi", "tie"), counts, strict=True)
             for _ in range(times)

@@ -1,0 +1,164 @@
+"""Routing's pages: what they show, who may act, and what they ask before."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from arena.models import User
+from evals.models import Category
+from routing.models import PolicyVersion, Publication, RoutingTable
+from routing.policies import default_document
+from routing.publishing import publish
+from routing.services import freeze
+from tests.routing.conftest import cast
+
+FLIPPED = {("a", "b"): (0, 900, 0), ("a", "c"): (0, 500, 0), ("b", "c"): (500, 100, 0)}
+
+
+def text(response: Any) -> str:
+    return str(response.content.decode())
+
+
+@pytest.fixture
+def editor(editor_user: User, client_of: Any) -> Client:
+    client: Client = client_of(editor_user)
+    return client
+
+
+@pytest.fixture
+def viewer(viewer_user: User, client_of: Any) -> Client:
+    client: Client = client_of(viewer_user)
+    return client
+
+
+@pytest.fixture
+def two_tables(voted: Category) -> None:
+    publish(actor="Mara")
+    cast(voted, FLIPPED)
+    publish(actor="automatic", automatic=True)
+
+
+def test_before_the_first_table_the_page_says_what_is_missing(viewer: Client, code: Category):
+    cast(code, {("a", "b"): (2, 0, 0)})
+    page = text(viewer.get("/routing/"))
+    assert "No table is published yet" in page
+    assert "votes: 2, needs 30" in page
+    assert ">28<" in page
+
+
+def test_the_live_table_reads_as_a_client_does(viewer: Client, two_tables: None):
+    page = text(viewer.get("/routing/"))
+    assert "<h1>Version 2</h1>" in page
+    assert '<span class="first">b</span><i>else</i>' in page
+    assert "changed in 2" in page
+    assert "What changed from 1" in page
+    assert "leads" in page
+    assert "http://testserver/api/v1/routing/latest" in page
+
+
+def test_an_earlier_version_stays_readable(viewer: Client, two_tables: None):
+    page = text(viewer.get("/routing/versions/1/"))
+    assert "<h1>Version 1</h1>" in page
+    assert '<span class="first">a</span>' in page
+    assert viewer.get("/routing/versions/9/").status_code == 404
+
+
+def test_the_history_names_every_version(viewer: Client, two_tables: None):
+    page = text(viewer.get("/routing/versions/"))
+    assert "switched" in page
+    assert "first" in page
+
+
+def test_a_stranger_is_sent_to_sign_in(two_tables: None):
+    for path in ("", "versions/", "versions/1/", "policy/", "publish/", "rollback/", "freeze/"):
+        assert Client().get(f"/routing/{path}").status_code == 302, path
+
+
+def test_a_viewer_reads_and_acts_on_nothing(viewer: Client, two_tables: None):
+    page = text(viewer.get("/routing/"))
+    assert "Roll back" not in page
+    for path in ("publish/", "rollback/", "freeze/"):
+        assert viewer.get(f"/routing/{path}").status_code == 403, path
+        assert viewer.post(f"/routing/{path}", {"reason": "x", "to": 1}).status_code == 403, path
+    assert viewer.post("/routing/policy/", {"document": "{}", "reason": "x"}).status_code == 403
+    assert "Save policy" not in text(viewer.get("/routing/policy/"))
+    assert RoutingTable.objects.count() == 2
+
+
+def test_check_and_publish_shows_first_and_publishes_then(editor: Client, voted: Category, editor_user: User):
+    page = text(editor.get("/routing/publish/"))
+    assert "Version 1 would be published now" in page
+    assert RoutingTable.objects.count() == 0
+    assert editor.post("/routing/publish/", {"reason": ""}).status_code == 302
+    assert RoutingTable.objects.get().actor == editor_user.name
+    assert "Nothing would be published now" in text(editor.get("/routing/publish/"))
+
+
+def test_rolling_back_asks_for_a_reason(editor: Client, two_tables: None):
+    assert "Roll back and freeze" in text(editor.get("/routing/rollback/?to=1"))
+    page = text(editor.post("/routing/rollback/", {"to": "1", "reason": ""}))
+    assert "Write a reason" in page
+    assert RoutingTable.objects.count() == 2
+    assert editor.post("/routing/rollback/", {"to": "1", "reason": "Too slow."}).status_code == 302
+    assert RoutingTable.objects.count() == 3
+    page = text(editor.get("/routing/"))
+    assert "frozen" in page
+    assert "Back to" in page
+
+
+def test_freezing_asks_for_a_reason_and_lifting_does_not(editor: Client, two_tables: None):
+    assert "Write a reason" in text(editor.post("/routing/freeze/", {"reason": " "}))
+    editor.post("/routing/freeze/", {"reason": "Launch week."})
+    assert Publication.objects.get().frozen_reason == "Launch week."
+    assert "Launch week." in text(editor.get("/routing/"))
+    editor.post("/routing/freeze/", {"lift": "1"})
+    assert Publication.objects.get().frozen_at is None
+
+
+def test_a_frozen_check_says_that_nothing_would_be_published(editor: Client, voted: Category):
+    publish(actor="Mara")
+    freeze(reason="Launch week.", actor="Jonas")
+    cast(voted, FLIPPED)
+    assert "publishing is frozen" in text(editor.get("/routing/publish/"))
+
+
+def test_the_policy_is_edited_as_one_document(editor: Client, voted: Category, editor_user: User):
+    document = json.dumps(default_document() | {"on_expired": "refuse"})
+    assert editor.post("/routing/policy/", {"document": document, "reason": "Stricter."}).status_code == 302
+    newest = PolicyVersion.objects.order_by("-version")[0]
+    assert (newest.document["on_expired"], newest.reason, newest.created_by) == ("refuse", "Stricter.", editor_user)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{", "Line 1, column 2"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"every_category": {"gate": {"alpha": 7}}}', "every_category.gate.alpha"),
+        ('{"every_category": {"default": "nobody"}}', "every_category.default"),
+    ],
+)
+def test_a_wrong_policy_is_told_by_field_and_kept_in_the_form(editor: Client, db: None, document: str, message: str):
+    page = text(editor.post("/routing/policy/", {"document": document, "reason": "Try."}))
+    assert message in page
+    assert PolicyVersion.objects.count() == 0
+
+
+def test_checking_a_policy_shows_what_it_would_publish_and_saves_nothing(editor: Client, code: Category):
+    cast(code, {("a", "b"): (5, 0, 0)})
+    document = json.dumps({"every_category": {"gate": {"min_votes": 3}}})
+    page = text(editor.post("/routing/policy/", {"document": document, "reason": "", "check": "1"}))
+    assert "What this would publish now" in page
+    assert "leads after 5 votes" in page
+    assert PolicyVersion.objects.count() == 0
+
+
+def test_hostile_words_are_escaped(editor: Client, voted: Category):
+    publish(actor="Mara", reason="<script>alert(1)</script>")
+    page = text(editor.get("/routing/"))
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;" in page
