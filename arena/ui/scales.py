@@ -82,18 +82,20 @@ def percent(value: float) -> str:
     return f"{value:.2f}%"
 
 
-def round_step(span: float, about: int) -> float:
-    """The step of 1, 2, 5 × 10ⁿ that cuts `span` into about so many pieces."""
-    rough = span / max(1, about)
-    base = 10.0 ** math.floor(math.log10(rough))
-    return min((base * m for m in (1, 2, 5, 10)), key=lambda step: abs(math.log(step / rough)))
+def round_step(span: float, most: int) -> float:
+    """The smallest step of 1, 2, 5 × 10ⁿ that cuts `span` into at most so many pieces."""
+    base = 10.0 ** math.floor(math.log10(span / most))
+    return next(base * m for m in (1, 2, 5, 10, 20) if span <= base * m * most * (1 + 1e-9))
 
 
-def ticks(low: float, high: float, about: int = 6) -> tuple[float, ...]:
+def ticks(low: float, high: float, most: int = 7) -> tuple[float, ...]:
     """Round values strictly inside `low`…`high`."""
-    step = round_step(high - low, about)
-    first, last = math.floor(low / step) + 1, math.ceil(high / step) - 1
+    return _inside(low, high, round_step(high - low, most))
+
+
+def _inside(low: float, high: float, step: float) -> tuple[float, ...]:
     # From the integer, not by adding up: 0.1 added three times is not 0.3.
+    first, last = math.floor(low / step + 1e-9) + 1, math.ceil(high / step - 1e-9) - 1
     return tuple(round(n * step, 12) for n in range(first, last + 1))
 
 
@@ -106,7 +108,7 @@ def log_ticks(low: float, high: float) -> tuple[float, ...]:
     return tuple(10.0**d for d in decades if low <= 10.0**d <= high)
 
 
-def fit_axis(intervals: Sequence[Interval], about: int = 6, *, everybody: bool = False) -> Axis:
+def fit_axis(intervals: Sequence[Interval], most: int = 7, *, everybody: bool = False) -> Axis:
     """An axis for the contest, not for its stragglers.
 
     The ends are round, and every interval lies between them, except where the intervals would be squeezed and
@@ -120,8 +122,8 @@ def fit_axis(intervals: Sequence[Interval], about: int = 6, *, everybody: bool =
     n = len(ranked)
     low, high = _union(ranked)
     squeezed = high - low > ROOMY * median(interval.high - interval.low for interval in ranked)
-    most = n // 3 if squeezed and not everybody else 0
-    cuts = ((a, b) for a in range(most + 1) for b in range(most + 1 - a))
+    leave = n // 3 if squeezed and not everybody else 0
+    cuts = ((a, b) for a in range(leave + 1) for b in range(leave + 1 - a))
 
     def cost(cut: tuple[int, int]) -> float:
         low, high = _union(ranked[cut[0] : n - cut[1]])
@@ -131,10 +133,10 @@ def fit_axis(intervals: Sequence[Interval], about: int = 6, *, everybody: bool =
     low, high = _union(ranked[below : n - above])
     if high - low < 1e-9:
         low, high = low - 1, high + 1
-    step = round_step(high - low, about)
+    step = round_step(high - low, most)
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     scale = Scale(low, high)
-    return Axis(scale, tuple(Tick(v, scale.at(v)) for v in ticks(low, high, round((high - low) / step))))
+    return Axis(scale, tuple(Tick(v, scale.at(v)) for v in _inside(low, high, step)))
 
 
 def _union(intervals: Sequence[Interval]) -> tuple[float, float]:

@@ -2,9 +2,11 @@
 
 const typing = (element) => element?.closest("input, textarea, select, [contenteditable]");
 
-// A control with data-key is pressed by that key alone: with Ctrl, Cmd or Alt the key is the browser's.
+// A control with data-key is pressed by that key alone: with Ctrl, Cmd or Alt the key is the browser's, and while a
+// question is open it is nobody's.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
+  if (document.querySelector("[popover]:popover-open")) return;
   const control = document.querySelector(`[data-key="${CSS.escape(event.key)}"]:not([disabled])`);
   if (!control) return;
   event.preventDefault();

@@ -35,11 +35,11 @@ def test_a_scale_without_room_is_refused(arguments):
 
 
 @given(finite, st.floats(1e-3, 1e6), st.integers(2, 12))
-def test_ticks_are_round_few_and_inside(low, span, about):
-    values = scales.ticks(low, low + span, about)
-    step = scales.round_step(span, about)
+def test_ticks_are_round_few_and_inside(low, span, most):
+    values = scales.ticks(low, low + span, most)
+    step = scales.round_step(span, most)
     assert all(low < value < low + span or abs(value - low) < 1e-6 for value in values)
-    assert len(values) <= 2 * about + 2
+    assert len(values) <= most
     assert all(abs(b - a - step) < step * 1e-6 for a, b in pairwise(values))
 
 
