@@ -17,8 +17,8 @@ from evals.services.collecting import ask_once, collect
 from evals.services.leases import renew
 from evals.services.outcomes import recover_lost
 from evals.services.runs import settle
-from tests.evals.collecting.conftest import collect_all, states
 from tests.servers import ANSWER, DONE, chunk, refuses, says, usage
+from tests.suites import collect_all, states
 
 
 def later(seconds=120):
@@ -61,7 +61,7 @@ def test_an_unknown_price_is_null(suite):
 def test_refusals_and_answers_that_name_themselves_are_marked(suite):
     suite.task("Be mean.")
     provider = suite.provider(
-        "sorry", says(chunk("I'm sorry, but I can't help with that."), chunk(finish="stop"), DONE)
+        "first", says(chunk("I'm sorry, but I can't help with that."), chunk(finish="stop"), DONE)
     )
     vain = suite.provider("second", says(chunk("As ChatGPT, I say hello."), chunk(finish="stop"), DONE))
     suite.run(suite.contender("one", provider), suite.contender("two", vain))

@@ -10,8 +10,8 @@ from django.utils import timezone
 from evals.models import Contender, Generation, Provider, Run, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.generations import ErrorCategory
 from evals.services.runs import LocalOnlyError, RunError, rerun, start_run
-from tests.evals.collecting.conftest import collect_all, states
 from tests.servers import ANSWER, refuses, says
+from tests.suites import collect_all, states
 
 
 def test_every_task_is_asked_of_every_contender_as_often_as_wanted(suite):

@@ -10,8 +10,8 @@ from evals.models import Generation, Run
 from evals.services.claims import claim_next, work_is_due
 from evals.services.collecting import collect
 from evals.services.runs import RunError, change_budget, pause, resume, retry_failed, settle, stop
-from tests.evals.collecting.conftest import collect_all, states
 from tests.servers import ANSWER, refuses, says
+from tests.suites import collect_all, states
 
 
 def reloaded(run):
