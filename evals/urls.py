@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from evals.views import contenders, providers, runs, task_sets, voting
+from evals.views import contenders, leaderboards, providers, runs, task_sets, voting
 
 app_name = "evals"
 
@@ -16,6 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vote/b/<str:token>/report/", voting.report_answer, name="battle-report"),
     path("vote/<slug:category>/", voting.category_vote, name="category-vote"),
     # leaderboards
+    path("leaderboards/", leaderboards.leaderboard_list, name="leaderboard-list"),
+    path("leaderboards/<slug:category>/", leaderboards.leaderboard, name="leaderboard"),
     # task sets
     path("task-sets/", task_sets.task_set_list, name="task-set-list"),
     path("task-sets/new/", task_sets.task_set_new, name="task-set-new"),
