@@ -1,0 +1,94 @@
+"""The whole loop in a real browser, with a real server and a real cluster: sign in by a one-time link, vote by
+keyboard, see the leaderboard and then the published table change."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from arena.access.services import create_sign_in_link
+from arena.models import User
+from routing import publishing
+from routing.models import RoutingTable
+from routing.policies import default_document
+from routing.services import save_policy
+from tests.evals.voting.conftest import World
+from tests.processes import Processes, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.crash]
+
+# So many that a lead of all of them is sure however often one looks.
+TASKS = 24
+
+
+@pytest.fixture
+def world(transactional_db: None) -> World:
+    """Two contenders, one of which always writes the answer that this test's reviewer prefers."""
+    world = World("rewriting")
+    good, poor = world.contender("marmor"), world.contender("kiesel")
+    for n in range(TASKS):
+        task = world.task(f"Rewrite sentence {n} kindly.")
+        world.answer(task, good, f"A kind sentence, number {n}.")
+        world.answer(task, poor, f"A rude sentence, number {n}.")
+    return world
+
+
+@pytest.fixture
+def first_table(world: World, admin_user: User) -> RoutingTable:
+    """Version 1 sends the category to the other contender, as the policy's default."""
+    document = default_document()
+    rules = document["every_category"]
+    rules["default"] = "kiesel"
+    rules["gate"] |= {"min_votes": 3, "min_reviewers": 1, "single_reviewer": True, "dwell_hours": 0.0}
+    save_policy(document=document, reason="Until the votes decide.", actor=admin_user)
+    assert publishing.publish(actor="a test").version == 1
+    return RoutingTable.objects.get()
+
+
+def sign_in(page: Page, site: str, user: User) -> None:
+    page.goto(site + reverse("accounts:link", args=[create_sign_in_link(user=user)]))
+    page.get_by_role("button", name=f"Sign in as {user.name}").click()
+    expect(page.get_by_role("heading", level=1)).not_to_contain_text("Sign in")
+
+
+def vote_for_the_kind_one(page: Page) -> None:
+    """By the key of whichever side it is on; waits until another battle, or the page's end, is there."""
+    prompt = page.locator(".prompt .gist").inner_text()
+    left = page.locator('.side[data-side="left"]').inner_text()
+    page.keyboard.press("a" if "A kind sentence" in left else "b")
+    expect(page.locator(".prompt .gist").filter(has_text=prompt)).to_have_count(0)
+
+
+def test_from_a_one_time_link_to_a_changed_table(
+    live_server, page: Page, processes: Processes, first_table: RoutingTable, world: World, reviewer_user: User
+) -> None:
+    processes.manage("qcluster")
+    site = live_server.url
+    sign_in(page, site, reviewer_user)
+
+    page.goto(site + reverse("routing:live"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Version 1")
+
+    page.goto(site + reverse("evals:category-vote", args=["rewriting"]))
+    for _ in range(TASKS):
+        # An accepted key is followed by a short deafness, against double presses.
+        page.wait_for_function("() => performance.now() > (window.deafUntil ?? 0)")
+        vote_for_the_kind_one(page)
+        page.evaluate("() => { window.deafUntil = performance.now() + 350 }")
+    expect(page.locator("#main")).to_contain_text("No battle", ignore_case=True)
+
+    wait_until(lambda: RoutingTable.objects.count() > 1, "the cluster has ranked the votes and published")
+
+    page.goto(site + reverse("evals:leaderboard", args=["rewriting"]))
+    first, second = page.locator("#ratings ~ * tbody tr, section[aria-labelledby=ratings] tbody tr").all()
+    expect(first).to_contain_text("marmor")
+    expect(second).to_contain_text("kiesel")
+
+    page.goto(site + reverse("routing:live"))
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Version 1")
+    expect(page.get_by_text("marmor").first).to_be_visible()
+    newest = RoutingTable.objects.first()
+    assert newest is not None
+    assert newest.cause == RoutingTable.Cause.SWITCHED
+    assert b'"primary":"marmor"' in bytes(newest.body).replace(b" ", b"")
