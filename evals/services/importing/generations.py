@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from evals.models import Attempt, Contender, Generation, Task, TaskSet
+from evals.models import Attempt, Contender, Generation, TaskSet
 from evals.models.generations import ErrorCategory
-from evals.services.blinding import names_itself
-from evals.services.checks import run_checks
-from evals.services.declined import looks_like_refusal
 from evals.services.importing.contender_names import Named, contenders_named
 from evals.services.importing.errors import BadValueError, Problems, UnreadableError
-from evals.services.importing.generation_rows import GENERATION_FIELDS, Answer, answer_key, read_answer
+from evals.services.importing.generation_rows import GENERATION_FIELDS, Answer, read_answer
+from evals.services.importing.inserting import insert
+from evals.services.importing.judging import Judge, Judgement, Stored, stored_samples
 from evals.services.importing.known import KnownTasks
 from evals.services.importing.limits import Limits
 from evals.services.importing.lines import Source
@@ -74,30 +75,40 @@ def import_generations(
 ) -> GenerationsImported:
     """All of the file or, with a RefusedError, nothing; the same file twice adds nothing.
 
-    Reads the file twice: once to find every error without holding the database, once to write. `task_set` is for
-    rows that name none; `contenders` maps names in the file to contenders' slugs.
+    Reads the file three times: to find every error, to judge the answers, and to write. Only the last holds the
+    database. `task_set` is for rows that name none; `contenders` maps names in the file to contenders' slugs.
     """
     layout = Layout(GENERATION_FIELDS, file_format, columns or {}, limits or Limits())
-    known = KnownTasks()
-    problems = Problems()
-    found = _Found()
+    known, problems, found = KnownTasks(), Problems(), _Found()
     for answer, where, task_id in _answers(source, layout, problems, known, task_set):
         found.models.setdefault(answer.model, answer.line)
         found.tasks.add(task_id)
         found.task_sets.add(where)
     problems.raise_if_any()
+
+    def answers() -> Iterator[tuple[Answer, int]]:
+        return ((answer, task_id) for answer, _, task_id in _answers(source, layout, problems, known, task_set))
+
+    def named() -> Named:
+        made = contenders_named(found.models, chosen=contenders or {}, problems=problems)
+        problems.raise_if_any()
+        return made
+
+    with transaction.atomic():
+        # Made only to be judged by, and taken back.
+        before = set(Contender.objects.values_list("slug", flat=True))
+        judge = Judge(named())
+        transaction.set_rollback(True)
+    judge.judge_new(answers(), found.tasks)
     with transaction.atomic():
         # The same file imported twice at once: the second waits here, and then finds the first one's rows.
         list(TaskSet.objects.select_for_update().filter(slug__in=found.task_sets).order_by("pk"))
-        before = set(Contender.objects.values_list("slug", flat=True))
-        named = contenders_named(found.models, chosen=contenders or {}, problems=problems)
-        problems.raise_if_any()
-        answers = ((answer, task_id) for answer, _, task_id in _answers(source, layout, problems, known, task_set))
-        counts = _write(answers, named, found.tasks)
+        final = named()
+        counts = _write(answers(), final, judge, stored_samples(final.values(), found.tasks))
         problems.raise_if_any()
         if dry_run:
             transaction.set_rollback(True)
-    slugs = {contender.slug for contender in named.values()}
+    slugs = {contender.slug for contender in final.values()}
     return GenerationsImported(
         rows=counts.rows,
         new=counts.new,
@@ -137,98 +148,82 @@ def _task_id(known: KnownTasks, task_set: str, external_id: str) -> int:
     return task.task_id
 
 
-def _write(answers: Iterable[tuple[Answer, int]], named: Named, task_ids: set[int]) -> _Counts:
-    samples = _stored(named, task_ids)
-    tasks = _Tasks()
+def _write(answers: Iterable[tuple[Answer, int]], named: Named, judge: Judge, samples: Stored) -> _Counts:
     counts = _Counts()
-    batch: list[tuple[Generation, Answer]] = []
+    batch: list[_New] = []
     for answer, task_id in answers:
         counts.rows += 1
         contender = named[answer.model]
         sample = samples.setdefault((task_id, contender.pk), Samples()).place(answer.key, answer.sample)
         if sample is None:
             continue
-        generation = _generation(tasks.get(task_id), contender, sample, answer)
+        judgement = judge.of(answer, task_id)
         counts.new += 1
-        counts.failed += generation.state == Generation.State.FAILED
-        counts.quarantined += bool(generation.quarantine)
+        counts.failed += bool(answer.error)
+        counts.quarantined += bool(judgement.quarantine)
         counts.moved += answer.sample is not None and sample != answer.sample
-        batch.append((generation, answer))
+        batch.append(_New(answer, judgement, (task_id, contender.pk, sample)))
         if len(batch) == _BATCH:
             _store(batch)
             batch = []
-    _store(batch)
+    if batch:
+        _store(batch)
     return counts
 
 
-def _stored(named: Named, task_ids: set[int]) -> dict[tuple[int, int], Samples]:
-    """What these contenders have for these tasks, also what is still being collected. Texts are read, not kept."""
-    samples: dict[tuple[int, int], Samples] = {}
-    finished = (Generation.State.DONE, Generation.State.FAILED)
-    contenders = sorted({contender.pk for contender in named.values()})
-    ids = sorted(task_ids)
-    for start in range(0, len(ids), _BATCH):
-        rows = Generation.objects.filter(contender__in=contenders, task__in=ids[start : start + _BATCH])
-        columns = ("task_id", "contender_id", "sample", "state", "text", "error", "error_detail")
-        for task_id, contender_id, sample, state, text, error, detail in (
-            rows.order_by("sample", "take").values_list(*columns).iterator()
-        ):
-            key = answer_key(text, detail if error else "") if state in finished else None
-            samples.setdefault((task_id, contender_id), Samples()).store(sample, key)
-    return samples
+@dataclass(frozen=True, slots=True)
+class _New:
+    answer: Answer
+    judgement: Judgement
+    place: tuple[int, int, int]
 
 
-class _Tasks:
-    """Tasks as they come up; a file usually has its answers sorted by task or by model."""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, Task] = {}
-
-    def get(self, task_id: int) -> Task:
-        if task_id not in self._kept:
-            if len(self._kept) >= 5_000:
-                self._kept.clear()
-            self._kept[task_id] = Task.objects.get(pk=task_id)
-        return self._kept[task_id]
+_PLACE = ("task_id", "contender_id", "sample")
+_MEASURED = ("latency_ms", "ttft_ms", "tokens_in", "tokens_out", "cost_usd")
+_measured = attrgetter(*_MEASURED)
 
 
-def _generation(task: Task, contender: Contender, sample: int, answer: Answer) -> Generation:
-    failed = bool(answer.error)
-    quarantine = names_itself(answer.text, contender, messages=task.messages)
-    return Generation(
-        task=task,
-        contender=contender,
-        sample=sample,
-        state=Generation.State.FAILED if failed else Generation.State.DONE,
-        attempts_made=1,
-        text=answer.text,
-        error=ErrorCategory.IMPORTED if failed else "",
-        error_detail=answer.error,
-        quarantine=quarantine[: Generation._meta.get_field("quarantine").max_length],
-        finished_at=timezone.now(),
-        **_measured(answer),
-        refused=not failed and looks_like_refusal(answer.text),
-        checks=[] if failed else run_checks(task.checks, text=answer.text),
-    )
-
-
-def _measured(answer: Answer) -> dict[str, Any]:
-    names = ("latency_ms", "ttft_ms", "tokens_in", "tokens_out", "cost_usd")
-    return {name: getattr(answer, name) for name in names}
-
-
-def _store(batch: list[tuple[Generation, Answer]]) -> None:
+def _store(batch: list[_New]) -> None:
     now = timezone.now()
-    Generation.objects.bulk_create(generation for generation, _ in batch)
+    insert(Generation, (*_PLACE, *_MEASURED, *_generation(batch[0], now)), (_row(new, now) for new in batch))
+    ids = _ids(batch)
     # One call each, so that cost per success counts an imported answer as it counts our own.
-    Attempt.objects.bulk_create(
-        Attempt(
-            generation=generation,
-            n=1,
-            started_at=now,
-            error=generation.error,
-            error_detail=generation.error_detail,
-            **_measured(answer),
-        )
-        for generation, answer in batch
+    columns = ("generation_id", "n", "started_at", "error", "error_detail", *_MEASURED)
+    insert(
+        Attempt,
+        columns,
+        ((ids[new.place], 1, now, _error(new), new.answer.error, *_measured(new.answer)) for new in batch),
     )
+
+
+def _row(new: _New, now: datetime) -> tuple[Any, ...]:
+    return (*new.place, *_measured(new.answer), *_generation(new, now).values())
+
+
+def _generation(new: _New, now: datetime) -> dict[str, Any]:
+    return {
+        "take": 1,
+        "state": Generation.State.FAILED if new.answer.error else Generation.State.DONE,
+        "not_before": now,
+        "attempts_made": 1,
+        "text": new.answer.text,
+        "finish_reason": "",
+        "tool_calls": [],
+        "error": _error(new),
+        "error_detail": new.answer.error,
+        "checks": new.judgement.checks,
+        "refused": new.judgement.refused,
+        "quarantine": new.judgement.quarantine,
+        "created_at": now,
+        "finished_at": now,
+    }
+
+
+def _error(new: _New) -> str:
+    return ErrorCategory.IMPORTED if new.answer.error else ""
+
+
+def _ids(batch: list[_New]) -> dict[tuple[int, int, int], int]:
+    tasks, contenders = {new.place[0] for new in batch}, {new.place[1] for new in batch}
+    rows = Generation.objects.filter(task__in=tasks, contender__in=contenders, take=1)
+    return {row[1:]: row[0] for row in rows.values_list("pk", *_PLACE).iterator()}

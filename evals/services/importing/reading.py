@@ -49,7 +49,8 @@ class Layout:
             raise UnreadableError(f"The format is one of {', '.join(FORMATS)}, not “{self.format}”.")
         for name in self.columns:
             if name not in self.fields:
-                raise UnreadableError(f"Mapping {name}=…: there is no field “{name}”. Fields: {', '.join(self.fields)}.")
+                known = ", ".join(self.fields)
+                raise UnreadableError(f"Mapping {name}=…: there is no field “{name}”. Fields: {known}.")
 
     def column(self, name: str) -> str:
         return self.columns.get(name, name)

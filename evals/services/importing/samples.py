@@ -24,6 +24,9 @@ class Samples:
         if key is not None:
             self._by_key.setdefault(key, []).append(sample)
 
+    def has(self, key: bytes) -> bool:
+        return key in self._by_key
+
     def place(self, key: bytes, wanted: int | None) -> int | None:
         """The number for a new answer; None if the answer is there."""
         there = self._by_key.get(key, [])

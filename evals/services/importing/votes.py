@@ -7,7 +7,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import PurePath
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -17,6 +19,7 @@ from evals.models.votes import LeftSide
 from evals.services import ledger, tallies
 from evals.services.importing.contender_names import Named, contenders_named
 from evals.services.importing.errors import BadValueError, Problems, UnreadableError
+from evals.services.importing.inserting import insert
 from evals.services.importing.known import KnownTasks
 from evals.services.importing.limits import Limits
 from evals.services.importing.lines import Source, check_size
@@ -30,7 +33,11 @@ from evals.services.task_sets import TaskSetError, check_task_set_slug
 
 __all__ = ["VotesImported", "import_votes"]
 
-_BATCH = 5_000
+_COLUMNS = (
+    *("category_id", "seq", "n", "vote_import_id", "row", "cast_at", "created_at"),
+    *("reviewer_id", "task_id", "lo_id", "hi_id", "left", "outcome"),
+)
+_FACTS = attrgetter(*_COLUMNS[7:])
 
 
 @dataclass(frozen=True)
@@ -231,29 +238,26 @@ def _cast(
     added: dict[int, Counter[tallies.VoteFacts]] = {pk: Counter() for pk in ledgers}
     now = timezone.now()
 
-    def vote(verdict: Verdict) -> Vote:
-        place = places[verdict.task_set, verdict.question]
-        a, b = named[verdict.model_a].pk, named[verdict.model_b].pk
-        made = Vote(
-            category_id=place.category_id,
-            seq=next(seqs[place.category_id]),
-            reviewer_id=reviewers[verdict.judged_for, verdict.judge],
-            task_id=place.task_id,
-            lo_id=min(a, b),
-            hi_id=max(a, b),
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for verdict in verdicts:
+            place = places[verdict.task_set, verdict.question]
+            a, b = named[verdict.model_a].pk, named[verdict.model_b].pk
+            lo, hi = (a, b) if a < b else (b, a)
             # The file says which was called a, not where it was shown.
-            left=LeftSide.UNKNOWN,
-            outcome=verdict.outcome(a_is_lo=a < b),
-            vote_import=vote_import,
-            row=verdict.row,
-            cast_at=verdict.at or now,
-            created_at=now,
-        )
-        added[place.category_id][tallies.VoteFacts.of(made)] += 1
-        return made
+            facts = tallies.VoteFacts(
+                reviewer_id=reviewers[verdict.judged_for, verdict.judge],
+                task_id=place.task_id,
+                lo_id=lo,
+                hi_id=hi,
+                left=LeftSide.UNKNOWN,
+                outcome=verdict.outcome(a_is_lo=a == lo),
+            )
+            added[place.category_id][facts] += 1
+            at = verdict.at or now
+            seq = next(seqs[place.category_id])
+            yield (place.category_id, seq, 1, vote_import.pk, verdict.row, at, now, *_FACTS(facts))
 
-    for start in range(0, len(verdicts), _BATCH):
-        Vote.objects.bulk_create(map(vote, verdicts[start : start + _BATCH]))
+    insert(Vote, _COLUMNS, rows())
     for pk, category in categories.items():
         tallies.move(category=category, added=added[pk])
         ledger.enqueue_rank(ledgers[pk])

@@ -1,0 +1,39 @@
+"""Many rows at once, written plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast
+
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.models import DateTimeField, DecimalField, JSONField, Model
+
+__all__ = ["insert"]
+
+_PREPARED = (DateTimeField, DecimalField, JSONField)
+
+
+def insert(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Rows of `columns`, named as on the model (`task_id` of a relation); every other column must be nullable.
+
+    `bulk_create` spends ten times as long on composing its statements, and on SQLite nobody else can write
+    meanwhile: at 100,000 votes reviewers would meet "database is locked". Defaults of the model are not applied.
+    """
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    fields = [by_name[name] for name in columns]
+    names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    sql = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names}) VALUES ({marks})"  # noqa: S608
+    # Of the rest, the value is what the database takes as it is.
+    special = [(at, field) for at, field in enumerate(fields) if isinstance(field, _PREPARED)]
+    database = connections[DEFAULT_DB_ALIAS]
+
+    def prepared() -> Iterator[list[Any]]:
+        for row in rows:
+            values = list(row)
+            for at, field in special:
+                values[at] = field.get_db_prep_save(values[at], database)
+            yield values
+
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, cast(Any, prepared()))
