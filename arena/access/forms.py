@@ -13,6 +13,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
         model = User
         fields = ("first_name", "last_name", "voting_keys")
         labels = {"voting_keys": "Vote by single keys"}
+        help_texts = {"voting_keys": "a or ←, b or →, t or ↓, x or ↑; s skips, z takes back, ? helps."}
 
 
 class NewPersonForm(forms.Form):

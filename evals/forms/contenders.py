@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -146,9 +147,15 @@ def _initial(contender: Contender) -> dict[str, Any]:
     return {
         **{name: getattr(contender, name) for name in ("provider", "model_name", *ContenderFields.FREE)},
         **named,
+        **{name: _plain(getattr(contender, name)) for name in ("usd_per_mtok_input", "usd_per_mtok_output")},
         "capabilities": ", ".join(contender.capabilities),
         "more": json.dumps(more, ensure_ascii=False, indent=2) if more else "",
     }
+
+
+def _plain(price: Decimal | None) -> str:
+    """2.500000 as people write it: 2.5."""
+    return "" if price is None else f"{price.normalize():f}"
 
 
 def _refuse_constant(name: str) -> None:

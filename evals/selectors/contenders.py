@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Lower
 
 from evals.models import Contender, Provider, ReviewerTally
 
@@ -85,8 +86,8 @@ class ProviderCard:
 
 
 def contender_cards(*, retired: bool = True, slugs: tuple[str, ...] | None = None) -> list[ContenderCard]:
-    """By slug. `retired=False` leaves the retired out. One query."""
-    contenders = Contender.objects.select_related("provider").order_by("family", "revision")
+    """By family and revision. `retired=False` leaves the retired out. One query."""
+    contenders = Contender.objects.select_related("provider").order_by(Lower("family"), "revision")
     if not retired:
         contenders = contenders.filter(retired_at=None)
     if slugs is not None:

@@ -26,12 +26,12 @@ def provider_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.ADMIN)
 def provider_new(request: HttpRequest) -> HttpResponse:
-    chosen = preset(request.GET.get("preset", ""))
-    form = ProviderForm(request.POST or None, preset=chosen)
+    start = preset(request.GET.get("preset", ""))
+    form = ProviderForm(request.POST or None, preset=start)
     if request.method == "POST" and form.is_valid() and (provider := form.save()) is not None:
         messages.success(request, f"{provider.name} added. Next: a contender there.")
         return redirect(reverse("evals:contender-new", query={"provider": provider.slug}))
-    context = {"form": form, "chosen": chosen, "presets": PRESETS, "blank": "preset" in request.GET}
+    context = {"form": form, "start": start, "presets": PRESETS, "blank": "preset" in request.GET}
     return render(request, "evals/provider_form.html", context)
 
 
