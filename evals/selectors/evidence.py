@@ -91,15 +91,34 @@ def _counted(category_slug: str | None) -> QuerySet[Generation]:
 
 
 def _costs(counted: QuerySet[Generation]) -> dict[str, float | None]:
-    """What all calls for them cost; None where one that was answered has no known price. A call that failed without
-    a count of tokens was not charged."""
+    """What all calls for them cost; None where one that was answered has no known price.
+
+    A call that broke in the middle was charged, but nobody counted its tokens: it is taken to cost what an answered
+    one costs on average. A call that the provider refused has a known cost of 0.
+    """
+    answered, unknown = Q(error=""), Q(cost_usd__isnull=True)
     rows = (
         Attempt.objects.filter(generation__in=counted)
         .values(slug=F("generation__contender__slug"))
-        .annotate(usd=Sum("cost_usd"), unpriced=Count("pk", filter=Q(cost_usd__isnull=True, error="")))
+        .annotate(
+            usd=Sum("cost_usd"),
+            usd_answered=Sum("cost_usd", filter=answered),
+            answered=Count("pk", filter=answered),
+            unpriced=Count("pk", filter=answered & unknown),
+            broken=Count("pk", filter=~answered & unknown),
+        )
         .order_by()
     )
-    return {row["slug"]: None if row["unpriced"] else float(row["usd"] or 0) for row in rows}
+    costs: dict[str, float | None] = {}
+    for row in rows:
+        cost = float(row["usd"] or 0)
+        if row["unpriced"] or (row["broken"] and not row["answered"]):
+            costs[row["slug"]] = None
+        elif row["broken"]:
+            costs[row["slug"]] = cost + row["broken"] * float(row["usd_answered"] or 0) / row["answered"]
+        else:
+            costs[row["slug"]] = cost
+    return costs
 
 
 @dataclass

@@ -3,7 +3,6 @@ whatever the run's size."""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from django.utils import timezone
 
 from evals.models import Attempt, Contender, Generation, Run, RunItem
 from evals.selectors.causes import Cause, causes_of, paused_providers
+from evals.selectors.evidence import nearest_rank
 
 __all__ = ["Cause", "ContenderRow", "Progress", "RunLine", "RunView", "run_list", "run_progress", "run_view"]
 
@@ -282,12 +282,7 @@ def _latency_p95(run: Run) -> dict[int, float]:
     answered = _attempts(run).filter(error="", latency_ms__isnull=False)
     for contender, latency in answered.values_list("generation__contender_id", "latency_ms").iterator(5000):
         latencies[contender].append(latency)
-    return {contender: nearest_rank(values, 0.95) for contender, values in latencies.items()}
-
-
-def nearest_rank(values: list[float], share: float) -> float:
-    """The smallest value with at least `share` of the values at or below it."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+    return {contender: nearest_rank(sorted(values), 0.95) for contender, values in latencies.items()}
 
 
 def _slowed(contender: Contender, causes: tuple[Cause, ...]) -> str:

@@ -94,9 +94,15 @@ def test_one_unknown_price_makes_the_cost_unknown(code, basalt):
     assert evidence("code")["basalt"].usd_per_success is None
 
 
-def test_a_call_that_was_never_answered_costs_nothing(code, basalt):
-    answer(basalt, code, "1", attempts=((None, "connection"), ("0.004", "")))
+def test_a_call_that_was_refused_costs_nothing(code, basalt):
+    answer(basalt, code, "1", attempts=(("0", "rate_limit"), ("0.004", "")))
     assert evidence("code")["basalt"].usd_per_success == pytest.approx(0.004)
+
+
+def test_a_call_that_broke_uncounted_is_taken_to_cost_what_answers_do(code, basalt):
+    answer(basalt, code, "1", attempts=((None, "cut_stream"), ("0.004", "")))
+    answer(basalt, code, "2", attempts=(("0.002", ""),))
+    assert evidence("code")["basalt"].usd_per_success == pytest.approx((0.004 + 0.002 + 0.003) / 2)
 
 
 def test_without_a_success_there_is_no_cost_of_one(code, basalt):
