@@ -77,8 +77,9 @@ class Tokens:
         return grant
 
     def _ask(self, key: str, digest: bytes) -> _Grant | None:
-        # Outside a Django request nobody else drops a connection that died meanwhile.
-        connection.close_if_unusable_or_obsolete()
+        if not connection.in_atomic_block:
+            # Outside a Django request nobody else drops a connection that died meanwhile.
+            connection.close_if_unusable_or_obsolete()
         token = find_token(key)
         known: dict[bytes, Any] = self._unknown if token is None else self._grants
         if len(known) >= self.KNOWN_AT_MOST:

@@ -14,6 +14,7 @@ from evals.views import home
 # One namespace for the whole API: api:task-set-list, …
 api: list[URLPattern | URLResolver] = [
     path("", include("evals.api.urls")),
+    path("routing/", include("routing.api.urls")),
     re_path("", errors.not_found),  # the last one: whatever no line above it knows
 ]
 
@@ -21,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("", include("arena.ui.urls")),
     path("", include("evals.urls")),
+    path("routing/", include("routing.urls")),
     path("accounts/", include("arena.access.urls")),
     # The admin site has no form for passwords: people sign in by one-time links there too.
     path("admin/login/", access.admin_sign_in),

@@ -10,7 +10,7 @@ from evals.ratings import NonInferiority, VotesToGo, from_points, non_inferiorit
 from routing.eligibility import figure
 from routing.gate import Question, Verdict, Weighing, first, patience_checks, votes_checks, weigh
 from routing.verdicts import Check
-from routing.wording import count, listed, milliseconds, money, points, share
+from routing.wording import ahead, count, listed, milliseconds, money, points, share
 
 __all__ = ["decide"]
 
@@ -96,7 +96,7 @@ def _judged(question: Question, weighing: Weighing) -> Verdict:
     gap = weighing.gap
     board = question.category.board
     after = f"after {count(board.votes, 'vote')} by {count(board.reviewers, 'reviewer')}" if board else ""
-    lead = f"{gap.challenger} leads {gap.incumbent} by {points(gap.lead)} points; {weighing.evidence}, {after}."
+    lead = f"{gap.challenger} leads {gap.incumbent} by {ahead(gap.lead)}; {weighing.evidence}, {after}."
     if weighing.passed:
         return Verdict(
             "switched", gap.challenger, gap.incumbent, lead, checks=weighing.checks, gap=gap, to_go=weighing.to_go
@@ -106,7 +106,7 @@ def _judged(question: Question, weighing: Weighing) -> Verdict:
     if weighing.to_go is not None:
         lead += f" {_capital(str(weighing.to_go))}."
     elif gap.margin and gap.lead <= gap.margin:
-        lead += f" A change is worth more than {points(gap.margin)} points only."
+        lead += f" A change is worth more than {ahead(gap.margin)} only."
     return _stay(question, "held", lead, weighing=weighing, to_go=weighing.to_go)
 
 
@@ -121,7 +121,7 @@ def _leads(question: Question, incumbent: str) -> Verdict:
         weighing = weigh(question, question.rated[1], incumbent)
         second = question.rated[1]
         lead = to_points(standings.lead(incumbent, second).lead)
-        said = f"{incumbent} leads by {points(lead)} points over {second}, {after}."
+        said = f"{incumbent} leads by {ahead(lead)} over {second}, {after}."
     above = [str(key) for key in standings.active[: standings.active.index(incumbent)]]
     for barred in above[:1]:
         breaches = question.entrants[barred].breaches if barred in question.entrants else ()

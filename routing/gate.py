@@ -311,9 +311,10 @@ def _leader(question: Question, before: str | None, lost: str) -> Verdict:
     checks.append(related)
     if not question.rated:
         return _hold(question, f"{lost}No contender with votes may be routed: {_kept_out(question)}", checks, before)
-    waiting = [f"{check.label.lower()}: {check.value}" for check in checks[:2] if check.state != "ok"]
-    if waiting:
-        return _hold(question, f"{lost}Too few to rank on; {'; '.join(waiting)}.", checks, before)
+    if any(check.state != "ok" for check in checks[:2]):
+        have = f"{board.votes:,} of {count(question.rules.gate.min_votes, 'vote')}"
+        people = f"{board.reviewers:,} of {count(question.min_reviewers, 'reviewer')}"
+        return _hold(question, f"{lost}Too few to rank on: {have}, {people}.", checks, before)
     if related.state != "ok":
         return _hold(question, f"{lost}Votes do not relate all contenders yet; vote on.", checks, before)
     if before is None and question.rules.gate.mode == "held" and not question.may_switch:

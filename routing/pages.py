@@ -114,8 +114,10 @@ def _row(route: Mapping[str, Any]) -> Row:
     )
 
 
-def change_groups(changes: Iterable[Change], titles: Mapping[str, str], causes: Mapping[str, str]) -> list[ChangeGroup]:
-    """Minus and plus rows for each group, its cause in words under it."""
+def change_groups(
+    changes: Iterable[Change], titles: Mapping[str, str], causes: Mapping[str, str], otherwise: str = ""
+) -> list[ChangeGroup]:
+    """Minus and plus rows for each group, its cause in words under it; `otherwise` where it has none of its own."""
     rows: dict[str, list[ChangeRow]] = {}
     for change in changes:
         label = _label(change)
@@ -125,14 +127,16 @@ def change_groups(changes: Iterable[Change], titles: Mapping[str, str], causes: 
         if change.after not in (None, []):
             group.append(ChangeRow(_IN, label, _value(change, change.after)))
     return [
-        ChangeGroup(_GROUPS.get(name) or titles.get(name, name), tuple(found), causes.get(name, ""))
+        ChangeGroup(_GROUPS.get(name) or titles.get(name, name), tuple(found), causes.get(name, otherwise))
         for name, found in rows.items()
     ]
 
 
 def _label(change: Change) -> str:
-    if change.group in ("models", "policy", "on_expired"):
-        return change.where or change.field
+    if change.group in ("policy", "on_expired"):
+        return "rules" if change.group == "policy" else "then"
+    if change.group == "models":
+        return change.where
     field = change.field.replace("_", " ")
     return field if change.where in (change.group, "") else f"{change.where}: {field}"
 

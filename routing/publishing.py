@@ -312,10 +312,17 @@ def _summary(look: _Look, newest: _Newest | None) -> str:
     if look.cause == RoutingTable.Cause.POLICY:
         return f"Policy {look.policy.version}: {look.policy.reason}"
     moved = [one for one in look.verdicts if one.verdict.to is not None and one.verdict.to != one.verdict.before]
+    if len(moved) == 1:
+        return f"{_name(look, moved[0])} goes to {moved[0].verdict.to}. {moved[0].verdict.reason}"
     if moved:
-        return " ".join(f"{one.category} goes to {one.verdict.to}: {one.verdict.reason}" for one in moved[:3])
+        return f"{listed([f'{_name(look, one)} goes to {one.verdict.to}' for one in moved])}."
     document: Mapping[str, Any] = {} if newest is None else newest.document
     return _changed_models(look.plan, document)
+
+
+def _name(look: _Look, verdict: CategoryVerdict) -> str:
+    category = look.facts.category(verdict.category)
+    return category.name if category else verdict.category
 
 
 def _changed_models(planned: Plan, document: Mapping[str, Any]) -> str:

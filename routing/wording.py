@@ -8,7 +8,7 @@ from datetime import timedelta
 from arena.ui.numbers import money, points, span
 from arena.ui.numbers import rate as share
 
-__all__ = ["count", "duration", "listed", "milliseconds", "money", "points", "share"]
+__all__ = ["ahead", "count", "duration", "listed", "milliseconds", "money", "points", "share"]
 
 
 def milliseconds(value: float) -> str:
@@ -18,6 +18,12 @@ def milliseconds(value: float) -> str:
 def count(n: int, one: str, many: str | None = None) -> str:
     """`1 vote`, `1,204 votes`."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def ahead(value: float) -> str:
+    """`1 point`, `28 points`."""
+    written = points(value)
+    return f"{written} point{'' if written == '1' else 's'}"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from evals.selectors.categories import category_cards
 from routing import publishing, selectors
 from routing.comparing import diff
 from routing.pages import cards, change_groups, expires, names
-from routing.selectors import TableView
+from routing.selectors import TableLine, TableView
 
 RECENT = 6
 
@@ -53,7 +53,8 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
     older = selectors.table(base) if base else None
     causes = selectors.decisions_between(base or 0, line.version)
     changes = diff(older.document, document) if older else []
-    groups = change_groups(changes, titles, {slug: cause["reason"] for slug, cause in causes.items()})
+    reasons = {slug: cause["reason"] for slug, cause in causes.items()}
+    groups = change_groups(changes, titles, reasons, _follows(line) if base == line.version - 1 else "")
     decisions = selectors.last_decisions() if live else {}
     return {
         "line": line,
@@ -77,6 +78,15 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
             reverse("api:routing-latest") if live else reverse("api:routing-version", args=[line.version])
         ),
     }
+
+
+def _follows(line: TableLine) -> str:
+    """Why something changed that no decision on votes changed."""
+    if line.cause == "policy":
+        return f"Follows from policy {line.policy}."
+    if line.rolled_back_to:
+        return f"Follows from the rollback to {line.rolled_back_to}: “{line.reason}”"
+    return "No route’s first choice changed because of it." if line.cause == "models" else ""
 
 
 def _compared_with(request: HttpRequest, version: int) -> int | None:

@@ -46,7 +46,7 @@ def test_before_the_first_table_the_page_says_what_is_missing(viewer: Client, co
     cast(code, {("a", "b"): (2, 0, 0)})
     page = text(viewer.get("/routing/"))
     assert "No table is published yet" in page
-    assert "votes: 2, needs 30" in page
+    assert "2 of 30 votes" in page
     assert ">28<" in page
 
 
