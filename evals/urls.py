@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from evals.views import contenders, leaderboards, providers, runs, task_sets, voting
+from evals.views import contenders, leaderboards, providers, runs, schedules, task_sets, voting
 
 app_name = "evals"
 
@@ -33,6 +33,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("contenders/<path:slug>/retire/", contenders.contender_retire, name="contender-retire"),
     # runs
     path("runs/", runs.run_list, name="run-list"),
+    path("runs/schedules/", schedules.schedule_list, name="schedule-list"),
+    path("runs/schedules/<int:pk>/", schedules.schedule_change, name="schedule-change"),
     path("runs/new/", runs.run_new, name="run-new"),
     path("runs/<int:run_id>/", runs.run, name="run"),
     path("runs/<int:run_id>/progress/", runs.run_progress, name="run-progress"),
