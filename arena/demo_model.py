@@ -27,6 +27,9 @@ def main(port: int) -> None:
     params.n_ctx = 2048
     params.n_parallel = 1
     params.verbosity = 1  # errors alone
+    # Its threads wait for each other by spinning: one that shares its core with the web server holds all of them up.
+    threads = max(1, min(4, (os.cpu_count() or 1) - 1))
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     server = xllamacpp.Server(params)
     print(f"{NAME} answers at {server.listening_address}/v1", flush=True)
     signal.sigwait({signal.SIGINT, signal.SIGTERM})

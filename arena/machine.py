@@ -129,7 +129,9 @@ def worker(number: int) -> Part:
     name = "worker" if number == 1 else f"worker{number}"
     options = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
     options += ["-n", f"{name}@%h"]
-    return Part(name, [sys.executable, "-m", "celery", "--quiet", "-A", "arena", "worker", *options])
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "arena", "worker", *options]
+    # It warns at length of running as root, as containers do; it never unpickles what it is sent.
+    return Part(name, command, {"PYTHONWARNINGS": "ignore:::celery.platforms"})
 
 
 def chores(manage: Path) -> Part:
