@@ -8,7 +8,18 @@ from msgspec import UNSET
 
 from evals.ratings import NonInferiority, VotesToGo, from_points, non_inferiority, to_points, votes_to_go
 from routing.eligibility import figure
-from routing.gate import Question, Verdict, Weighing, first, patience_checks, votes_checks, weigh
+from routing.gate import (
+    Gap,
+    Question,
+    Verdict,
+    Weighing,
+    ahead_of,
+    patience_checks,
+    to_go_words,
+    votes_checks,
+    weigh,
+)
+from routing.opening import first
 from routing.verdicts import Check
 from routing.wording import ahead, count, listed, milliseconds, money, points, share
 
@@ -56,7 +67,7 @@ def _stay(
     reason: str,
     *,
     checks: tuple[Check, ...] | None = None,
-    weighing: Weighing | None = None,
+    gap: Gap | None = None,
     to_go: VotesToGo | None = None,
 ) -> Verdict:
     """The incumbent goes on. One that the policy set, and that votes cannot judge yet, is `default` still."""
@@ -72,8 +83,8 @@ def _stay(
         incumbent.model,
         reason,
         basis="default" if by_default else "votes",
-        checks=checks if checks is not None else weighing.checks if weighing else tuple(enough),
-        gap=weighing.gap if weighing else None,
+        checks=tuple(enough) if checks is None else checks,
+        gap=gap,
         to_go=to_go,
     )
 
@@ -102,12 +113,14 @@ def _judged(question: Question, weighing: Weighing) -> Verdict:
             "switched", gap.challenger, gap.incumbent, lead, checks=weighing.checks, gap=gap, to_go=weighing.to_go
         )
     if weighing.sure:
-        return _stay(question, "held", f"{lead} It waits for {listed(weighing.waits_for)}.", weighing=weighing)
+        return _stay(
+            question, "held", f"{lead} It waits for {listed(weighing.waits_for)}.", checks=weighing.checks, gap=gap
+        )
     if weighing.to_go is not None:
-        lead += f" {_capital(str(weighing.to_go))}."
+        lead += f" {_capital(to_go_words(weighing.to_go))}."
     elif gap.margin and gap.lead <= gap.margin:
         lead += f" A change is worth more than {ahead(gap.margin)} only."
-    return _stay(question, "held", lead, weighing=weighing, to_go=weighing.to_go)
+    return _stay(question, "held", lead, checks=weighing.checks, gap=gap, to_go=weighing.to_go)
 
 
 def _leads(question: Question, incumbent: str) -> Verdict:
@@ -116,21 +129,27 @@ def _leads(question: Question, incumbent: str) -> Verdict:
     assert standings is not None
     assert board is not None
     after = f"after {count(board.votes, 'vote')} by {count(board.reviewers, 'reviewer')}"
-    said, weighing = f"{incumbent} is the only one rated here that may be routed, {after}.", None
+    said, gap = f"{incumbent} is the only one rated here that may be routed, {after}.", None
     if len(question.rated) > 1:
-        weighing = weigh(question, question.rated[1], incumbent)
         second = question.rated[1]
+        gap = ahead_of(question, incumbent, second)
         lead = to_points(standings.lead(incumbent, second).lead)
         said = f"{incumbent} leads by {ahead(lead)} over {second}, {after}."
     above = [str(key) for key in standings.active[: standings.active.index(incumbent)]]
-    for barred in above[:1]:
-        breaches = question.entrants[barred].breaches if barred in question.entrants else ()
-        why = listed([f"{one.label.lower()}: {one.value}" for one in breaches]) or "not known to Arena"
-        said += f" {barred} is rated higher but may not be routed ({why})."
-        weighing = weigh(question, barred, incumbent)
-        checks = (*(weighing.checks if weighing else votes_checks(question)), *breaches)
-        return _stay(question, "kept", said, checks=checks, weighing=weighing)
-    return _stay(question, "kept", said, weighing=weighing)
+    if not above:
+        checks = (*votes_checks(question), Check("wait", "Lead of another, safe at every look", "nobody leads it"))
+        return _stay(question, "kept", said, checks=checks, gap=gap)
+    barred = above[0]
+    breaches = question.entrants[barred].breaches if barred in question.entrants else ()
+    why = listed([f"{one.label.lower()}: {one.value}" for one in breaches]) or "not known to Arena"
+    weighing = weigh(question, barred, incumbent)
+    return _stay(
+        question,
+        "kept",
+        f"{said} {barred} is rated higher but may not be routed ({why}).",
+        checks=(*(weighing.checks if weighing else votes_checks(question)), *breaches),
+        gap=weighing.gap if weighing else None,
+    )
 
 
 def _good_enough(question: Question, incumbent: str, objective: str) -> Verdict:
@@ -240,7 +259,7 @@ def _nobody_yet(
             alpha=question.rules.gate.alpha,
         )
     if to_go is not None:
-        reason += f" {_capital(str(to_go))}."
+        reason += f" {_capital(to_go_words(to_go))}."
     return _stay(question, "held", reason, checks=tuple(_test_checks(question, test)), to_go=to_go)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from routing.chips import chips
+from routing.gate import EXACT, SEQUENCE
 from routing.selectors import DecisionView, last_decision, table
 from routing.verdicts import CategoryDecision, Check, Routed
-from routing.wording import count, listed
+from routing.wording import ahead, listed
 
 __all__ = ["category_decision", "explained"]
 
@@ -50,7 +51,7 @@ def explained(decision: DecisionView | None, routes: list[Mapping[str, Any]]) ->
         badge=badge,
         badge_kind=kind,  # type: ignore[arg-type]
         headline=_headline(decision, gap, checks),
-        sentence=decision.reason,
+        sentence=_sentence(decision, gap, to_go, checks),
         challenger=gap.get("challenger"),
         incumbent=gap.get("incumbent"),
         lead=gap.get("lead"),
@@ -58,7 +59,7 @@ def explained(decision: DecisionView | None, routes: list[Mapping[str, Any]]) ->
         low=gap.get("low"),
         high=gap.get("high"),
         margin=gap.get("margin", 0.0),
-        votes_to_go=_votes_to_go(to_go),
+        votes_to_go=to_go.get("words", ""),
         advice="More reviewers help more than more votes." if to_go.get("more_reviewers") else "",
         checks=checks,
         routed=_routed(routes),
@@ -76,24 +77,28 @@ def _headline(decision: DecisionView, gap: Mapping[str, Any], checks: tuple[Chec
     if decision.outcome == "default":
         return f"The policy sends this category to {to} until votes decide."
     if decision.outcome == "kept":
-        return f"{to} is routed, and nobody is surely better."
+        sure = gap.get("challenger") == to and gap.get("low", 0) > 0
+        return f"{to} is routed, and surely ahead." if sure else f"{to} is routed, and nobody is surely better."
     if not to:
         return "Not enough votes to route this category."
     challenger = gap.get("challenger")
     if not challenger or challenger == to:
         return f"{to} stays for now."
-    if any(check.label.startswith(("Lead", "Head")) and check.state == "ok" for check in checks):
+    if any(check.label in (SEQUENCE, EXACT) and check.state == "ok" for check in checks):
         return f"{challenger} is better than {to}, but may not take over yet."
     return f"{challenger} looks better than {to}, but not surely enough to switch."
 
 
-def _votes_to_go(to_go: Mapping[str, Any]) -> str:
-    if not to_go or not to_go.get("more"):
-        return ""
-    more, low, high = to_go["more"], to_go["low"], to_go["high"]
-    if low == high:
-        return f"{count(more, 'more vote')}"
-    return f"about {more:,} more votes, likely {low:,} to {high:,}"
+def _sentence(
+    decision: DecisionView, gap: Mapping[str, Any], to_go: Mapping[str, Any], checks: tuple[Check, ...]
+) -> str:
+    """The stored reason; its votes to go are shown beside it. A lead that is not sure yet is explained instead."""
+    unsure = any(check.label == SEQUENCE and check.state == "wait" for check in checks)
+    if decision.outcome == "held" and unsure and gap:
+        lead, needed = ahead(gap["lead"]), ahead(gap["needed"])
+        return f"It leads by {lead}. To be safe however often we look, the lead must reach {needed}."
+    words = to_go.get("words", "")
+    return decision.reason.removesuffix(f" {words[:1].upper()}{words[1:]}.") if words else decision.reason
 
 
 def _routed(routes: list[Mapping[str, Any]]) -> tuple[Routed, ...]:

@@ -34,6 +34,8 @@ from routing.verdicts import Check
 from routing.wording import count, duration, points
 
 __all__ = [
+    "EXACT",
+    "SEQUENCE",
     "Basis",
     "Gap",
     "Incumbent",
@@ -41,12 +43,22 @@ __all__ = [
     "Question",
     "Verdict",
     "Weighing",
-    "first",
+    "ahead_of",
     "numbers",
     "patience_checks",
+    "to_go_words",
     "votes_checks",
     "weigh",
 ]
+
+# The checks on the lead itself, by name: the others may fail while it is sure.
+SEQUENCE = "Lead, safe at every look"
+EXACT = "Head to head, one reviewer"
+
+# Further votes are told in figures up to here.
+BEYOND = 100_000
+# What a database column holds.
+_LARGEST = 2**31 - 1
 
 Outcome = Literal["first", "switched", "kept", "held", "pinned", "default"]
 Basis = Literal["votes", "default", "pin"]
@@ -135,7 +147,7 @@ class Verdict:
 
     @property
     def votes_to_go(self) -> int | None:
-        return self.to_go.more if self.to_go else None
+        return min(self.to_go.more, _LARGEST) if self.to_go else None
 
 
 @dataclass(frozen=True)
@@ -193,6 +205,18 @@ def weigh(question: Question, challenger: str, incumbent: str, *, margin: float 
     return Weighing(gap, tuple(checks), sure, to_go, evidence)
 
 
+def ahead_of(question: Question, incumbent: str, second: str) -> Gap | None:
+    """The incumbent's own lead over the next, safe at every look; None if votes do not relate them."""
+    standings, gate = question.standings, question.rules.gate
+    if standings is None:
+        return None
+    lead = standings.lead(incumbent, second)
+    if not lead.connected:
+        return None
+    bound = sequence_bound(lead.lead, lead.se, rivals=lead.rivals, q=lead.q, alpha=gate.alpha)
+    return _gap(incumbent, second, bound, 0.0)
+
+
 def _gap(challenger: str, incumbent: str, bound: SequenceBound, margin: float) -> Gap:
     return Gap(
         challenger,
@@ -221,8 +245,7 @@ def _sequence(
             b=lead.b,
             alpha=question.rules.gate.alpha,
         )
-    label = "Lead, safe at every look"
-    check = Check("ok" if sure else "wait", label, f"{points(gap.lead)} of {points(gap.needed)} points")
+    check = Check("ok" if sure else "wait", SEQUENCE, f"{points(gap.lead)} of {points(gap.needed)} points")
     return sure, check, to_go, f"the gate asks for {points(gap.needed)}"
 
 
@@ -231,7 +254,7 @@ def _exact(question: Question, lead: Lead, margin: float) -> tuple[bool, Check, 
     wins, losses, alpha = lead.record.wins, lead.record.losses, question.rules.gate.alpha
     exact = head_to_head(wins, losses, rivals=lead.rivals, alpha=alpha)
     sure = exact.passed and lead.lead > from_points(margin)
-    check = Check("ok" if sure else "wait", "Head to head, one reviewer", f"{wins} of {wins + losses} decisive votes")
+    check = Check("ok" if sure else "wait", EXACT, f"{wins} of {wins + losses} decisive votes")
     to_go = None if sure else _exact_to_go(exact, lead, alpha)
     says = f"head to head it won {wins} of {count(wins + losses, 'decisive vote')}"
     return sure, check, to_go, f"{says}, {'enough' if sure else 'not enough'} for one reviewer"
@@ -277,75 +300,13 @@ def patience_checks(question: Question) -> list[Check]:
     return checks
 
 
-def first(question: Question, *, before: str | None = None, lost: str = "") -> Verdict:
-    """No incumbent that may stay. The policy's default, else the leader of a connected leaderboard.
-
-    `before` was routed and may no longer be, for the reason `lost`; then votes go before the default.
-    """
-    voted = _leader(question, before, lost)
-    if before is not None and voted.to is not None:
-        return voted
-    if question.may_be_routed(question.default):
-        missing = f" {voted.reason}" if voted.to is None else ""
-        return Verdict(
-            "default",
-            question.default,
-            before,
-            f"{lost}Set by {question.policy} while votes do not decide.{missing}",
-            basis="default",
-            checks=voted.checks,
-            to_go=voted.to_go,
-        )
-    return voted
-
-
-def _leader(question: Question, before: str | None, lost: str) -> Verdict:
-    checks = votes_checks(question)
-    board, standings = question.category.board, question.standings
-    if board is None or standings is None or not board.votes:
-        return _hold(question, f"{lost}No votes here yet.", checks, before)
-    places = {int(standings.components[standings.place(slug)]) for slug in question.rated}
-    related = Check(
-        "ok" if len(places) == 1 else "wait", "All compared", "with each other" if len(places) == 1 else "not yet"
-    )
-    checks.append(related)
-    if not question.rated:
-        return _hold(question, f"{lost}No contender with votes may be routed: {_kept_out(question)}", checks, before)
-    if any(check.state != "ok" for check in checks[:2]):
-        have = f"{board.votes:,} of {count(question.rules.gate.min_votes, 'vote')}"
-        people = f"{board.reviewers:,} of {count(question.min_reviewers, 'reviewer')}"
-        return _hold(question, f"{lost}Too few to rank on: {have}, {people}.", checks, before)
-    if related.state != "ok":
-        return _hold(question, f"{lost}Votes do not relate all contenders yet; vote on.", checks, before)
-    if before is None and question.rules.gate.mode == "held" and not question.may_switch:
-        return _hold(question, f"{question.rated[0]} leads; a first route waits for a person to publish.", checks, None)
-    leader = question.rated[0]
-    said = f"{leader} leads after {count(board.votes, 'vote')} by {count(board.reviewers, 'reviewer')}"
-    if len(question.rated) > 1:
-        ahead, second = standings.rating(leader), standings.rating(question.rated[1])
-        said += f": {points(ahead.rating)} against {points(second.rating)} of {second.contender}"
-    if before is None:
-        return Verdict("first", leader, None, f"{said}. Only later changes pass the gate.", checks=tuple(checks))
-    return Verdict("switched", leader, before, f"{lost}{said}.", checks=tuple(checks))
-
-
-def _hold(question: Question, reason: str, checks: list[Check], before: str | None) -> Verdict:
-    """Left out of the table: nothing may be routed here yet."""
-    votes = question.category.board.votes if question.category.board else 0
-    missing = max(0, question.rules.gate.min_votes - votes)
-    to_go = VotesToGo(missing, missing, missing, more_reviewers=False) if missing else None
-    return Verdict("held", None, before, reason, checks=tuple(checks), to_go=to_go)
-
-
-def _kept_out(question: Question) -> str:
-    standings = question.standings
-    known = [question.entrants.get(str(key)) for key in (standings.active if standings else ())]
-    said = [
-        f"{entrant.slug} ({entrant.breaches[0].label.lower()}: {entrant.breaches[0].value})"
-        for entrant in known
-        if entrant and entrant.breaches
-    ]
-    return f"{'; '.join(said[:4])}." if said else "none is known to Arena."
+def to_go_words(go: VotesToGo) -> str:
+    """`about 160 more votes, likely 50 to 500`; beyond what anybody would cast, no figure that only looks exact."""
+    if go.more > BEYOND:
+        return f"more than {BEYOND:,} more votes at this lead"
+    if go.low == go.high:
+        return count(go.more, "more vote")
+    return f"about {go.more:,} more votes, likely {go.low:,} to {go.high:,}"
 
 
 def numbers(verdict: Verdict) -> dict[str, Any]:
@@ -354,5 +315,5 @@ def numbers(verdict: Verdict) -> dict[str, Any]:
     return {
         "checks": [list(check.__dict__.values()) for check in verdict.checks],
         "gap": verdict.gap._asdict() if verdict.gap else None,
-        "to_go": {"more": go.more, "low": go.low, "high": go.high, "more_reviewers": go.more_reviewers} if go else None,
+        "to_go": {"words": to_go_words(go), "more_reviewers": go.more_reviewers} if go else None,
     }

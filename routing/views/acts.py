@@ -47,8 +47,8 @@ def publish(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def rollback(request: HttpRequest) -> HttpResponse:
-    newest, *earlier = selectors.tables(limit=200) or [None]
-    choices = [(line.version, f"Version {line.version}, {line.cause}: {line.reason[:80]}") for line in earlier if line]
+    lines = selectors.tables(limit=200)
+    choices = [(line.version, f"Version {line.version}, {line.cause}: {line.reason[:80]}") for line in lines[1:]]
     form = RollbackForm(request.POST or None, versions=choices, initial={"to": request.GET.get("to")})
     if request.method == "POST" and form.is_valid():
         to = form.cleaned_data["to"]
@@ -59,7 +59,7 @@ def rollback(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"Version {made.version} published with the decisions of {to}. Publishing froze.")
             return redirect("routing:live")
-    return render(request, "routing/rollback.html", {"form": form, "newest": newest, "choices": choices})
+    return render(request, "routing/rollback.html", {"form": form, "newest": lines[0] if lines else None, "choices": choices})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

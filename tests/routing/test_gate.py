@@ -64,7 +64,7 @@ def test_too_few_votes_leave_the_category_out_and_say_how_many_are_missing():
     made = planned(facts({("a", "b"): (2, 1, 0)}))
     verdict = only(made)
     assert (verdict.outcome, verdict.to, verdict.votes_to_go) == ("held", None, 7)
-    assert "3 of 10 votes, 4 of 2 reviewers" in verdict.reason
+    assert "Too few to rank on: 3 of 10 votes." in verdict.reason
     assert made.plan.categories == ()
 
 

@@ -1,0 +1,89 @@
+"""A route without an incumbent: who gets it first. Pure."""
+
+from __future__ import annotations
+
+from evals.ratings import VotesToGo
+from routing.gate import Question, Verdict, votes_checks
+from routing.verdicts import Check
+from routing.wording import count, points
+
+__all__ = ["first"]
+
+
+def first(question: Question, *, before: str | None = None, lost: str = "") -> Verdict:
+    """No incumbent that may stay. The policy's default, else the leader of a connected leaderboard.
+
+    `before` was routed and may no longer be, for the reason `lost`; then votes go before the default.
+    """
+    voted = _leader(question, before, lost)
+    if before is not None and voted.to is not None:
+        return voted
+    if question.may_be_routed(question.default):
+        missing = f" {voted.reason}" if voted.to is None else ""
+        return Verdict(
+            "default",
+            question.default,
+            before,
+            f"{lost}Set by {question.policy} while votes do not decide.{missing}",
+            basis="default",
+            checks=voted.checks,
+            to_go=voted.to_go,
+        )
+    return voted
+
+
+def _leader(question: Question, before: str | None, lost: str) -> Verdict:
+    checks = votes_checks(question)
+    board, standings = question.category.board, question.standings
+    if board is None or standings is None or not board.votes:
+        return _hold(question, f"{lost}No votes here yet.", checks, before)
+    places = {int(standings.components[standings.place(slug)]) for slug in question.rated}
+    related = Check(
+        "ok" if len(places) == 1 else "wait", "All compared", "with each other" if len(places) == 1 else "not yet"
+    )
+    checks.append(related)
+    if not question.rated:
+        return _hold(question, f"{lost}No contender with votes may be routed: {_kept_out(question)}", checks, before)
+    if any(check.state != "ok" for check in checks[:2]):
+        return _hold(question, f"{lost}Too few to rank on: {_too_few(question)}.", checks, before)
+    if related.state != "ok":
+        return _hold(question, f"{lost}Votes do not relate all contenders yet; vote on.", checks, before)
+    if before is None and question.rules.gate.mode == "held" and not question.may_switch:
+        return _hold(question, f"{question.rated[0]} leads; a first route waits for a person to publish.", checks, None)
+    leader = question.rated[0]
+    said = f"{leader} leads after {count(board.votes, 'vote')} by {count(board.reviewers, 'reviewer')}"
+    if len(question.rated) > 1:
+        ahead, second = standings.rating(leader), standings.rating(question.rated[1])
+        said += f": {points(ahead.rating)} against {points(second.rating)} of {second.contender}"
+    if before is None:
+        return Verdict("first", leader, None, f"{said}. Only later changes pass the gate.", checks=tuple(checks))
+    return Verdict("switched", leader, before, f"{lost}{said}.", checks=tuple(checks))
+
+
+def _hold(question: Question, reason: str, checks: list[Check], before: str | None) -> Verdict:
+    """Left out of the table: nothing may be routed here yet."""
+    votes = question.category.board.votes if question.category.board else 0
+    missing = max(0, question.rules.gate.min_votes - votes)
+    to_go = VotesToGo(missing, missing, missing, more_reviewers=False) if missing else None
+    return Verdict("held", None, before, reason, checks=tuple(checks), to_go=to_go)
+
+
+def _kept_out(question: Question) -> str:
+    standings = question.standings
+    known = [question.entrants.get(str(key)) for key in (standings.active if standings else ())]
+    said = [
+        f"{entrant.slug} ({entrant.breaches[0].label.lower()}: {entrant.breaches[0].value})"
+        for entrant in known
+        if entrant and entrant.breaches
+    ]
+    return f"{'; '.join(said[:4])}." if said else "none is known to Arena."
+
+
+def _too_few(question: Question) -> str:
+    board, least = question.category.board, question.rules.gate.min_votes
+    said = []
+    if board is not None and board.votes < least:
+        said.append(f"{board.votes:,} of {count(least, 'vote')}")
+    if board is not None and board.reviewers < question.min_reviewers:
+        said.append(f"{board.reviewers:,} of {count(question.min_reviewers, 'reviewer')}")
+    return ", ".join(said)
