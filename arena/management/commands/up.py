@@ -27,6 +27,7 @@ from arena.models import Role, User
 from arena.supervisor import Part, Supervisor
 from evals.models import Provider
 from evals.services import schedules
+from routing import schedules as routing_schedules
 
 MANAGE = settings.BASE_DIR / "manage.py"
 VALKEY_PORT = 6399
@@ -70,6 +71,7 @@ class Command(BaseCommand):
             call_command("collectstatic", interactive=False, verbosity=0)
         call_command("migrate", interactive=False, verbosity=0)
         schedules.ensure()
+        routing_schedules.ensure()
         if self.demo:
             then += self._demo()
         self._people()
