@@ -90,16 +90,18 @@ def plot(entries: Sequence[Entry]) -> Plot | None:
     front = _front(entries)
     path = _steps([(across.at(entry.cost), up.at(entry.rating.point)) for entry in front])
     columns = log_ticks(across.low, across.high)
+    digits = [money_digits([value]) for value in columns]
     if len(columns) < 2:
         columns = ticks(across.low, across.high, 4)
+        digits = [money_digits(columns)] * len(columns)
     return Plot(
         marks=tuple(_marks(entries, {entry.name for entry in front}, across, up)),
         front=path,
         under=f"{path} L{RIGHT:g} {BOTTOM:g} Z" if path else "",
         rows=tuple(Label(round(up.at(tick.value), 1), points(tick.value)) for tick in axis.ticks),
         columns=tuple(
-            Label(round(across.at(value), 1), money(value, max(money_digits([value]), 2 if value >= 1 else 0)))
-            for value in columns
+            Label(round(across.at(value), 1), money(value, decimals))
+            for value, decimals in zip(columns, digits, strict=True)
         ),
         label="Rating against cost per success; nothing is both better and cheaper than "
         + ", ".join(entry.name for entry in front),

@@ -132,9 +132,20 @@ def mono(text: str, names: Iterable[str] | None) -> SafeString:
 
 
 @register.filter
-def clauses(text: str) -> list[str]:
-    """Split at the first comma that ends a clause, so that only the number to act on is highlighted."""
-    return text.split(", ", 1)
+def highlit(text: str, phrase: str) -> SafeString:
+    """The phrase's first clause as the one number to act on: where the text says it, else as a sentence of its own.
+
+    Give it text that is escaped already, such as what `mono` returns.
+    """
+    clause, _, rest = phrase.partition(", ")
+    if not clause:
+        return mark_safe(text)  # noqa: S308 (escaped by the filter before)
+    at = text.casefold().find(escape(clause).casefold())
+    if at < 0:
+        tail = format_html(' That takes <span class="hi">{}</span>{}.', clause, rest and f", {rest}")
+        return mark_safe(text + tail)  # noqa: S308
+    end = at + len(escape(clause))
+    return mark_safe(f'{text[:at]}<span class="hi">{text[at:end]}</span>{text[end:]}')  # noqa: S308
 
 
 class Lead(Protocol):

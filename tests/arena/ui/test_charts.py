@@ -126,6 +126,13 @@ def test_labels_do_not_collide():
     assert all(b.x1 >= 0 and b.x2 <= plots.WIDTH for b in boxes)
 
 
+def test_neighbouring_costs_are_told_apart_on_the_axis():
+    plot = plots.plot([entry("a", 0.0070, 1000), entry("b", 0.0118, 1050)])
+    assert plot is not None
+    words = [column.words for column in plot.columns]
+    assert len(words) == len(set(words)) >= 2
+
+
 def test_equal_costs_still_have_a_scale():
     plot = plots.plot([entry("a", 0.002, 1000), entry("b", 0.002, 1050)])
     assert plot is not None

@@ -60,6 +60,22 @@ def test_slugs_are_set_in_mono_and_text_is_escaped():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("It leads. About 160 more votes, likely 50 to 500.",
+         'It leads. <span class="hi">About 160 more votes</span>, likely 50 to 500.'),
+        ("It leads.", 'It leads. That takes <span class="hi">about 160 more votes</span>, likely 50 to 500.'),
+    ],
+)  # fmt: skip
+def test_the_number_to_act_on_is_highlit_once(text, html):
+    assert ui.highlit(text, "about 160 more votes, likely 50 to 500") == html
+
+
+def test_without_a_number_nothing_is_highlit():
+    assert ui.highlit("It leads.", "") == "It leads."
+
+
 def test_mono_without_names_only_escapes():
     assert ui.mono("<i>", None) == "&lt;i&gt;"
 
