@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -18,6 +19,7 @@ from arena.models import User
 from evals.models import Contender, Generation, Provider, Run, RunItem, Task, TaskSet, TaskSetVersion
 from evals.models.generations import ErrorCategory
 from evals.services.contenders import freeze
+from evals.services.importing.inserting import insert
 
 __all__ = [
     "MOST_SAMPLES",
@@ -52,7 +54,6 @@ class LocalOnlyError(RunError):
     """A hosted provider would have received what must stay in the house."""
 
 
-@transaction.atomic
 def start_run(
     *,
     version: TaskSetVersion,
@@ -64,7 +65,9 @@ def start_run(
 ) -> Run:
     """A run over every task of `version`. The caller rings `evals.jobs.ring()` on commit.
 
-    Raises RunError, LocalOnlyError among them, before anything is written. Each contender is frozen by it.
+    Raises RunError, LocalOnlyError among them, before anything is written. Each contender is frozen by it. A large run
+    writes its generations in several transactions before its own, so that reviewers can vote meanwhile; should it be
+    broken off there, what is left waits for the next run to link it.
     """
     chosen = list(
         Contender.objects.select_related("provider").filter(pk__in=[one.pk for one in contenders]).order_by("slug")
@@ -72,10 +75,6 @@ def start_run(
     _check(version, chosen, samples, budget_usd)
     for contender in chosen:
         freeze(contender)
-    run = Run.objects.create(
-        version=version, samples=samples, fresh=fresh, budget_usd=budget_usd, started_by=started_by
-    )
-    run.contenders.set(chosen)
     tasks = list(dict.fromkeys(version.items.order_by("position").values_list("task_id", flat=True)))
     # Samples first, then task by task across the contenders: the order in which they will be claimed.
     wanted = [
@@ -83,26 +82,15 @@ def start_run(
     ]
     before = _newest(version, chosen)
     missing = [place for place in wanted if fresh or place not in before]
-    takes = {place: before[place].take + 1 if place in before else 1 for place in missing}
-    Generation.objects.bulk_create(
-        [
-            Generation(task_id=place.task, contender_id=place.contender, sample=place.sample, take=takes[place])
-            for place in missing
-        ],
-        batch_size=_BATCH,
-        # Another run may ask for the same at this very moment: then both link the same generations.
-        ignore_conflicts=True,
+    for n in range(0, len(missing), _BATCH):
+        _create([(place, before[place].take + 1 if place in before else 1) for place in missing[n : n + _BATCH]])
+    newest = _newest(version, chosen)
+    return _make_run(
+        Run(version=version, samples=samples, fresh=fresh, budget_usd=budget_usd, started_by=started_by),
+        chosen,
+        [newest[place] for place in wanted],
+        asks=bool(missing),
     )
-    now = _newest(version, chosen)
-    RunItem.objects.bulk_create(
-        [RunItem(run=run, generation_id=now[place].id, linked=now[place].done) for place in wanted],
-        batch_size=_BATCH,
-    )
-    reopened = _reopen(Generation.objects.filter(run_items__run=run, state=_STATE.FAILED))
-    if settle(run=run) and not missing and not reopened:
-        Run.objects.filter(pk=run.pk).update(reason="Everything had been collected before.")
-    run.refresh_from_db()
-    return run
 
 
 def rerun(*, run: Run, started_by: User | None = None) -> Run:
@@ -214,6 +202,45 @@ def _newest(version: TaskSetVersion, contenders: Iterable[Contender]) -> dict[_P
         _Place(task, contender, sample): _Known(pk, take, state == _STATE.DONE)
         for pk, task, contender, sample, take, state in rows.iterator(_BATCH)
     }
+
+
+# A generation that nobody has asked for yet.
+_BLANK: dict[str, Any] = {
+    "state": _STATE.WAITING.value,
+    "attempts_made": 0,
+    "text": "",
+    "finish_reason": "",
+    "tool_calls": [],
+    "error": "",
+    "error_detail": "",
+    "checks": [],
+    "refused": False,
+    "quarantine": "",
+}
+
+
+@transaction.atomic
+def _create(places: Iterable[tuple[_Place, int]]) -> None:
+    now = timezone.now()
+    insert(
+        Generation,
+        ("task_id", "contender_id", "sample", "take", "not_before", "created_at", *_BLANK),
+        ((place.task, place.contender, place.sample, take, now, now, *_BLANK.values()) for place, take in places),
+        # Another run may ask for the same at this very moment: then both link the same generations.
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def _make_run(run: Run, contenders: Sequence[Contender], wanted: Iterable[_Known], *, asks: bool) -> Run:
+    run.save()
+    run.contenders.set(contenders)
+    insert(RunItem, ("run_id", "generation_id", "linked"), ((run.pk, one.id, one.done) for one in wanted))
+    reopened = _reopen(Generation.objects.filter(run_items__run=run, state=_STATE.FAILED))
+    if settle(run=run) and not asks and not reopened:
+        Run.objects.filter(pk=run.pk).update(reason="Everything had been collected before.")
+    run.refresh_from_db()
+    return run
 
 
 def _reopen(failed: QuerySet[Generation]) -> int:

@@ -13,17 +13,22 @@ __all__ = ["insert"]
 _PREPARED = (DateTimeField, DecimalField, JSONField)
 
 
-def insert(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def insert(
+    model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], *, ignore_conflicts: bool = False
+) -> None:
     """Rows of `columns`, named as on the model (`task_id` of a relation); every other column must be nullable.
 
     `bulk_create` spends ten times as long on composing its statements, and on SQLite nobody else can write
     meanwhile: at 100,000 votes reviewers would meet "database is locked". Defaults of the model are not applied.
+    `ignore_conflicts`: rows that some unique constraint knows already are left out.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     fields = [by_name[name] for name in columns]
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     sql = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names}) VALUES ({marks})"  # noqa: S608
+    if ignore_conflicts:
+        sql += " ON CONFLICT DO NOTHING"
     # Of the rest, the value is what the database takes as it is.
     special = [(at, field) for at, field in enumerate(fields) if isinstance(field, _PREPARED)]
     database = connections[DEFAULT_DB_ALIAS]
