@@ -42,7 +42,7 @@ def create_sign_in_link(*, user: User, lifetime: timedelta = LIFETIME) -> str:
 
 def link_owner(token: str) -> User | None:
     """Whom a usable link would sign in. Does not use it up: mail and chat programs open links by themselves."""
-    link = SignInLink.objects.select_related("user").filter(**_usable(token)).first()
+    link = SignInLink.objects.select_related("user").filter(**_usable(token), user__is_active=True).first()
     return link.user if link else None
 
 
@@ -50,12 +50,14 @@ def link_owner(token: str) -> User | None:
 def use_sign_in_link(*, token: str) -> User | None:
     """The person the link was made for, and the link is spent; None if it was spent, has expired, or never was.
 
-    Of two that arrive at once one gets the row: the UPDATE names the state it expects.
+    Of two that arrive at once one gets the row: the UPDATE names the state it expects, and only in columns of its
+    own table. A join would become a subquery, which PostgreSQL does not look at again after waiting for the row.
     """
     link = SignInLink.objects.select_related("user").filter(token_sha256=_digest(token)).first()
-    if link is None or SignInLink.objects.filter(**_usable(token)).update(used_at=timezone.now()) != 1:
+    if link is None or not link.user.is_active:
         return None
-    return link.user
+    spent = SignInLink.objects.filter(**_usable(token)).update(used_at=timezone.now())
+    return link.user if spent == 1 else None
 
 
 @transaction.atomic
@@ -99,9 +101,4 @@ def _digest(token: str) -> str:
 
 
 def _usable(token: str) -> dict[str, object]:
-    return {
-        "token_sha256": _digest(token),
-        "used_at": None,
-        "expires_at__gt": timezone.now(),
-        "user__is_active": True,
-    }
+    return {"token_sha256": _digest(token), "used_at": None, "expires_at__gt": timezone.now()}

@@ -20,7 +20,7 @@ from evals.models import TaskSet, TaskSetItem, TaskSetVersion
 from evals.services.importing import BadRowsError, RefusedError, Source, import_tasks
 
 
-class VersionOut(serializers.Serializer[Any]):
+class TaskSetVersionOut(serializers.Serializer[Any]):
     n = serializers.IntegerField()
     sha256 = serializers.CharField(help_text="Over the ordered content.")
     source = serializers.CharField()  # type: ignore[assignment]
@@ -32,7 +32,7 @@ class TaskSetOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     local_only = serializers.BooleanField(help_text="Hosted providers never receive it.")
     created_at = serializers.DateTimeField()
-    versions = VersionOut(many=True, help_text="Newest first.")
+    versions = TaskSetVersionOut(many=True, help_text="Newest first.")
 
 
 class TaskOut(serializers.Serializer[Any]):
