@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from evals.models import Contender, Generation, Provider, Run, RunItem
@@ -71,13 +71,13 @@ def _candidates(now: datetime) -> list[_Candidate]:
 
     One index walk a contender (`generation_of_contender`), however many generations wait.
     """
-    runs = list(active_runs().values_list("pk", flat=True))
-    providers = _providers_with_room(now) if runs else []
+    wanting = _wanting()
+    providers = _providers_with_room(now) if wanting.runs else []
     if not providers:
         return []
     rows = (
-        Contender.objects.filter(provider__in=providers, runs__in=runs)
-        .annotate(next=Subquery(_due(OuterRef("pk"), runs, now).values("pk")[:1]))
+        Contender.objects.filter(provider__in=providers, runs__in=wanting.runs)
+        .annotate(next=Subquery(_due(OuterRef("pk"), wanting, now).values("pk")[:1]))
         .values_list("pk", "provider_id", "next")
         .distinct()
     )
@@ -85,18 +85,38 @@ def _candidates(now: datetime) -> list[_Candidate]:
     return sorted(found, key=lambda candidate: candidate.generation_id)
 
 
-def _due(contender: Any, runs: list[int], now: datetime) -> QuerySet[Generation]:
-    """What a contender may be asked for, oldest first. What lies outside the ids of the active runs is not even
-    looked at: a stopped run may have left thousands of rows waiting."""
-    items = RunItem.objects.filter(run__in=runs)
-    ids = items.aggregate(first=Min("generation_id"), last=Max("generation_id"))
+@dataclass(frozen=True)
+class _Wanting:
+    """The active runs, and the ids between which all their generations lie. What lies outside is not even looked at:
+    a stopped run may have left thousands of rows waiting."""
+
+    runs: list[int]
+    first: int
+    last: int
+
+
+def _wanting() -> _Wanting:
+    # Two index look-ups a run; MIN and MAX in one query would read all of its items.
+    items = RunItem.objects.filter(run=OuterRef("pk")).values("generation_id")
+    rows = active_runs().annotate(
+        first=Subquery(items.order_by("generation_id")[:1]), last=Subquery(items.order_by("-generation_id")[:1])
+    )
+    found = [row for row in rows.values_list("pk", "first", "last") if row[1] is not None]
+    return _Wanting(
+        runs=[pk for pk, _, _ in found],
+        first=min((first for _, first, _ in found), default=0),
+        last=max((last for _, _, last in found), default=0),
+    )
+
+
+def _due(contender: Any, wanting: _Wanting, now: datetime) -> QuerySet[Generation]:
+    """What a contender may be asked for, oldest first."""
     return Generation.objects.filter(
-        Exists(items.filter(generation=OuterRef("pk"))),
+        Exists(RunItem.objects.filter(run__in=wanting.runs, generation=OuterRef("pk"))),
         contender=contender,
         state=_STATE.WAITING,
         not_before__lte=now,
-        pk__gte=ids["first"] or 0,
-        pk__lte=ids["last"] or 0,
+        pk__range=(wanting.first, wanting.last),
     ).order_by("pk")
 
 
@@ -120,8 +140,8 @@ def _claim(candidate: _Candidate, now: datetime) -> Claim | None:
     ).count()
     if in_flight >= provider.max_concurrency:
         return None
-    runs = list(active_runs().values_list("pk", flat=True))
-    generation_id = _due(candidate.contender_id, runs, now).values_list("pk", flat=True).first()
+    # Seen anew inside the transaction: a run may have been stopped, or its budget reached.
+    generation_id = _due(candidate.contender_id, _wanting(), now).values_list("pk", flat=True).first()
     if generation_id is None:
         return None
     claim = Claim(generation_id, uuid.uuid4(), now)
