@@ -108,6 +108,7 @@ def specimens() -> dict[str, object]:
             ),
         ),
         "names": names,
+        "views": [("#panel", "These reviewers", True), ("#people", "People like them", False)],
         "labels": {ROUTED: "routed"},
         "form": SpecimenForm({"name": "support-and-code", "budget": "4O", "kind": "openai"}),
     }

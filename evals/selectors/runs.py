@@ -164,7 +164,7 @@ def run_view(run: Run, *, now: datetime | None = None) -> RunView:
         fresh=run.fresh,
         created_at=run.created_at,
         finished_at=run.finished_at,
-        started_by=str(run.started_by) if run.started_by else "",
+        started_by=run.started_by.name if run.started_by else "",
         progress=total,
         pace_per_minute=sum(paces) if paces else None,
         spent_usd=run.spent_usd,
@@ -217,7 +217,7 @@ def run_list(*, limit: int = 50) -> list[RunLine]:
             budget_usd=run.budget_usd,
             created_at=run.created_at,
             finished_at=run.finished_at,
-            started_by=str(run.started_by) if run.started_by else "",
+            started_by=run.started_by.name if run.started_by else "",
         )
         for run in runs
     ]

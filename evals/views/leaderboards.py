@@ -45,7 +45,10 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     context = {
         "category": found,
         "board": board,
-        "audience": audience,
+        "audiences": [
+            ("?for=panel", "These reviewers", audience == "panel"),
+            ("?for=people", "People like them", audience == "people"),
+        ],
         "table": table,
         "plot": plot,
         "left_out": left_out,
