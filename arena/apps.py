@@ -1,5 +1,9 @@
-from django.apps import AppConfig
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import import_string
 
 from arena import checks  # noqa: F401  (registers them)
 from arena.celery import app as celery_app
@@ -9,9 +13,18 @@ from arena.triggers import install_after_migrate
 __all__ = ["ArenaConfig", "celery_app"]
 
 
+def ensure_schedules(using: str, **_: Any) -> None:
+    """Receiver of `post_migrate`. By name: this module is loaded before there are models."""
+    if using == DEFAULT_DB_ALIAS and "django_q_schedule" in connection.introspection.table_names():
+        for ensure in ("evals.services.schedules.ensure", "routing.schedules.ensure"):
+            import_string(ensure)()
+
+
 class ArenaConfig(AppConfig):
     name = "arena"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         post_migrate.connect(install_after_migrate, dispatch_uid="arena.triggers")
+        # After the last of our apps: a cluster started by hand finds its schedules like one that `up` starts.
+        post_migrate.connect(ensure_schedules, sender=apps.get_app_config("routing"), dispatch_uid="arena.schedules")

@@ -19,6 +19,12 @@ pytestmark = pytest.mark.django_db
 PAGE = "/runs/schedules/"
 
 
+@pytest.fixture(autouse=True)
+def _none_but_ours(db: None) -> None:
+    """`migrate` makes the house's own."""
+    Schedule.objects.all().delete()
+
+
 @pytest.fixture
 def provider():
     fields = ProviderFields(name="Ollama", base_url="http://127.0.0.1:11434/v1", locality="local")

@@ -17,17 +17,17 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 from django.urls import reverse
 
-from arena import machine
+from arena import machine, triggers
 from arena.access.services import create_sign_in_link, save_person
+from arena.apps import ensure_schedules
 from arena.machine import MachineError
 from arena.management.commands.demo import PROVIDER, is_empty
 from arena.models import Role, User
 from arena.supervisor import Part, Supervisor
 from evals.models import Provider
-from evals.services import schedules
-from routing import schedules as routing_schedules
 
 MANAGE = settings.BASE_DIR / "manage.py"
 VALKEY_PORT = 6399
@@ -69,9 +69,8 @@ class Command(BaseCommand):
             os.environ.setdefault("ALLOWED_HOSTS", ",".join(machine.host_names(host)))
         else:
             call_command("collectstatic", interactive=False, verbosity=0)
-        call_command("migrate", interactive=False, verbosity=0)
-        schedules.ensure()
-        routing_schedules.ensure()
+        _migrate()
+        ensure_schedules(using="default")
         if self.demo:
             then += self._demo()
         self._people()
@@ -142,6 +141,13 @@ class Command(BaseCommand):
     def _line(self, name: str, line: str) -> None:
         self.stdout.write(f"{name:<7} | {line}")
         self.stdout.flush()
+
+
+def _migrate() -> None:
+    """Only if there is something to do: a look is ten times as fast."""
+    executor = MigrationExecutor(connections["default"])
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()) or triggers.missing():
+        call_command("migrate", interactive=False, verbosity=0)
 
 
 def _answers(url: str) -> bool:
