@@ -31,7 +31,7 @@ from routing.eligibility import Entrant
 from routing.facts import CategoryFacts
 from routing.policies import CategoryRules, RouteRules
 from routing.verdicts import Check
-from routing.wording import count, duration, points
+from routing.wording import ahead, count, duration, points
 
 __all__ = [
     "EXACT",
@@ -282,7 +282,7 @@ def _passes(wins: int, losses: int, factor: float, lead: Lead, alpha: float) -> 
 
 def _nobody_flips(lead: Lead) -> Check:
     weakest = lead.weakest if lead.weakest is not None else 0.0
-    left = f"{points(to_points(weakest))} points without the closest call"
+    left = f"{ahead(to_points(weakest))} without the closest call"
     return Check("ok" if weakest > 0 else "wait", "No single person flips it", left)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -28,6 +29,9 @@ NOT_PUBLISHED = (
 )
 
 
+_STATUS_LINES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
+
+
 class Answer(NamedTuple):
     status: int
     headers: Headers
@@ -35,7 +39,7 @@ class Answer(NamedTuple):
 
     @property
     def status_line(self) -> str:
-        return f"{self.status} {HTTPStatus(self.status).phrase}"
+        return _STATUS_LINES[self.status]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ def _knows(if_none_match: str, tag: str) -> bool:
     return any(one.strip().removeprefix("W/") in (tag, "*") for one in if_none_match.split(","))
 
 
+@lru_cache(maxsize=256)  # a handful of clients send the same few forms
 def _takes_gzip(accept_encoding: str) -> bool:
     """RFC 9110, 12.5.3: `gzip`, `x-gzip` or `*`, unless refused by `;q=0`; the exact name goes before `*`."""
     star = False

@@ -23,7 +23,7 @@ def count(n: int, one: str, many: str | None = None) -> str:
 def ahead(value: float) -> str:
     """`1 point`, `28 points`."""
     written = points(value)
-    return f"{written} point{'' if written == '1' else 's'}"
+    return f"{written} point{'' if written in ('1', '−1') else 's'}"
 
 
 def listed(words: Sequence[str]) -> str:

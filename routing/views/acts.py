@@ -59,7 +59,9 @@ def rollback(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"Version {made.version} published with the decisions of {to}. Publishing froze.")
             return redirect("routing:live")
-    return render(request, "routing/rollback.html", {"form": form, "newest": lines[0] if lines else None, "choices": choices})
+    return render(
+        request, "routing/rollback.html", {"form": form, "newest": lines[0] if lines else None, "choices": choices}
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
