@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
-from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer
+from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer, Task
 from evals.models.votes import Side
 from evals.ratings import draw_pair
 from evals.selectors.voting import answer_text, newest_standings
@@ -116,8 +116,8 @@ def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.
         pair = draw_pair(contenders=slugs, standings=standings, admissible=left, rng=rng) if len(slugs) > 1 else None
         if pair is None:
             return None
-        answers = _answers(category, [contenders[str(slug)] for slug in pair])
-        if (found := _choose(answers, _ballots(category, reviewer, now, answers), rng)) is not None:
+        ids = [contenders[str(slug)] for slug in pair]
+        if (found := _choose(_answers(category, ids), _ballots(category, reviewer, now, ids), rng)) is not None:
             return found
         a, b = sorted(map(str, pair))
         exhausted.add((a, b))
@@ -126,11 +126,13 @@ def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.
 
 
 def _contenders(category: Category) -> dict[str, int]:
-    """Ids by slug of who may be shown."""
-    has_answers = Generation.objects.filter(
-        contender=OuterRef("pk"), state=Generation.State.DONE, quarantine="", task__category=category
+    """Ids by slug of who may be shown. Asked task by task, so that the first answer ends the search, and the
+    answers to other categories' tasks cost nothing."""
+    answers = Generation.objects.filter(
+        task=OuterRef("pk"), contender=OuterRef(OuterRef("pk")), state=Generation.State.DONE, quarantine=""
     )
-    shown = Contender.objects.filter(Exists(has_answers), retired_at__isnull=True)
+    answered = Task.objects.filter(Exists(answers), category=category)
+    shown = Contender.objects.filter(Exists(answered), retired_at__isnull=True).order_by()
     return dict(shown.values_list("slug", "pk"))
 
 
@@ -143,13 +145,14 @@ class _Ballots:
     judged: set[Pair] = field(default_factory=set)
 
 
-def _ballots(category: Category, reviewer: Reviewer, now: datetime, answers: Answers | None) -> _Ballots:
-    """Of battles between these answers; of all in the category for None."""
-    if answers is None:
+def _ballots(category: Category, reviewer: Reviewer, now: datetime, contender_ids: list[int] | None) -> _Ballots:
+    """Of battles between these contenders, in whatever category; of all in this one for None."""
+    if contender_ids is None:
         ballots = Ballot.objects.filter(battle__task__category=category)
     else:
-        ids = [pk for by_contender in answers.values() for some in by_contender for pk in some]
-        ballots = Ballot.objects.filter(battle__lo__in=ids, battle__hi__in=ids)
+        ballots = Ballot.objects.filter(
+            battle__lo__contender__in=contender_ids, battle__hi__contender__in=contender_ids
+        )
     found = _Ballots()
     columns = ("battle__lo_id", "battle__hi_id", "reviewer_id", "state", "reserved_until")
     for lo, hi, whose, state, until in ballots.values_list(*columns):

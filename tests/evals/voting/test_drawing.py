@@ -177,6 +177,6 @@ def test_a_draw_costs_the_same_few_queries_however_much_there_is(db, reviewer, d
     rng = np.random.default_rng(1)
     with django_assert_max_num_queries(20):
         ballot = draw(category=world.category, reviewer=reviewer, rng=rng)
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         draw(category=world.category, reviewer=reviewer, rng=rng)
     cast_vote(ballot=ballot, side="left", reviewer=reviewer)

@@ -118,12 +118,12 @@ ACTS = st.lists(
         st.sampled_from(["left", "right", "tie", "both_bad", "skip", "report", "undo", "again", "exclude", "include"]),
         st.integers(0, 2),
     ),
-    max_size=30,
+    max_size=25,
 )
 
 
 @given(acts=ACTS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_after_any_sequence_of_acts_tallies_equal_a_rebuild(db, make_user, make_reviewer, acts):
     """Each example is a category and people of its own."""
     n = Category.objects.count()
