@@ -19,7 +19,7 @@ from arena.models import User
 from evals.models import Contender, Generation, Provider, Run, RunItem, Task, TaskSet, TaskSetVersion
 from evals.models.generations import ErrorCategory
 from evals.services.contenders import freeze
-from evals.services.importing.inserting import insert
+from evals.services.inserting import insert
 
 __all__ = [
     "MOST_SAMPLES",

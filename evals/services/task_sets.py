@@ -14,6 +14,7 @@ from django.db import transaction
 
 from evals.models import Category, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.services.categories import CategoryNameError, named_categories
+from evals.services.inserting import insert
 from evals.services.slugs import is_reserved
 
 __all__ = [
@@ -204,15 +205,13 @@ def _version(task_set: TaskSet, places: Sequence[_Place], source: str) -> tuple[
     version = TaskSetVersion.objects.create(
         task_set=task_set, n=newest.n + 1 if newest else 1, sha256=sha256, source=source[:_SOURCE_LENGTH]
     )
-    TaskSetItem.objects.bulk_create(
-        TaskSetItem(
-            version=version,
-            task_id=place.task_id,
-            external_id=place.external_id,
-            position=position,
-            metadata=place.metadata,
-        )
-        for position, place in enumerate(places)
+    insert(
+        TaskSetItem,
+        ("version_id", "task_id", "external_id", "position", "metadata"),
+        (
+            (version.pk, place.task_id, place.external_id, position, place.metadata)
+            for position, place in enumerate(places)
+        ),
     )
     return version, False
 

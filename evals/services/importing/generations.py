@@ -16,13 +16,13 @@ from evals.models.generations import ErrorCategory
 from evals.services.importing.contender_names import Named, contenders_named
 from evals.services.importing.errors import BadValueError, Problems, UnreadableError
 from evals.services.importing.generation_rows import GENERATION_FIELDS, Answer, read_answer
-from evals.services.importing.inserting import insert
 from evals.services.importing.judging import Judge, Judgement, Stored, stored_samples
 from evals.services.importing.known import KnownTasks
 from evals.services.importing.limits import Limits
 from evals.services.importing.lines import Source
 from evals.services.importing.reading import Layout, read_rows
 from evals.services.importing.samples import Samples
+from evals.services.inserting import insert
 
 __all__ = ["GenerationsImported", "import_generations"]
 

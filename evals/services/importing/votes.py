@@ -19,7 +19,6 @@ from evals.models.votes import LeftSide
 from evals.services import ledger, tallies
 from evals.services.importing.contender_names import Named, contenders_named
 from evals.services.importing.errors import BadValueError, Problems, UnreadableError
-from evals.services.importing.inserting import insert
 from evals.services.importing.known import KnownTasks
 from evals.services.importing.limits import Limits
 from evals.services.importing.lines import Source, check_size
@@ -27,6 +26,7 @@ from evals.services.importing.reading import Layout, read_rows
 from evals.services.importing.values import name_text
 from evals.services.importing.vote_rows import LABELS, VOTE_FIELDS, Verdict, read_labels, read_verdict
 from evals.services.importing.vote_tasks import Place, tasks_voted_on
+from evals.services.inserting import insert
 from evals.services.naming import derived_slug
 from evals.services.reviewers import imported_reviewers
 from evals.services.task_sets import TaskSetError, check_task_set_slug

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import DateTimeField, DecimalField, JSONField, Model
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import DateTimeField, DecimalField, Field, JSONField, Model
 
 __all__ = ["insert"]
 
@@ -30,15 +32,21 @@ def insert(
     if ignore_conflicts:
         sql += " ON CONFLICT DO NOTHING"
     # Of the rest, the value is what the database takes as it is.
-    special = [(at, field) for at, field in enumerate(fields) if isinstance(field, _PREPARED)]
     database = connections[DEFAULT_DB_ALIAS]
+    special = [(at, _preparing(field, database)) for at, field in enumerate(fields) if isinstance(field, _PREPARED)]
 
     def prepared() -> Iterator[list[Any]]:
         for row in rows:
             values = list(row)
-            for at, field in special:
-                values[at] = field.get_db_prep_save(values[at], database)
+            for at, prepare in special:
+                values[at] = prepare(values[at])
             yield values
 
     with connection.cursor() as cursor:
         cursor.executemany(sql, cast(Any, prepared()))
+
+
+def _preparing(field: Field[Any, Any], database: BaseDatabaseWrapper) -> Callable[[Any], Any]:
+    prepare = partial(field.get_db_prep_save, connection=database)
+    # A whole import is often of one moment.
+    return lru_cache(maxsize=256)(prepare) if isinstance(field, DateTimeField) else prepare
