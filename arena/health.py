@@ -57,7 +57,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 if all parts are there, else 503; the body says which is not. Names no address: anybody may ask."""
-    parts: dict[str, str] = cache.get_or_set("arena.readyz", _parts, READY_KEPT_S)
+    parts: dict[str, str] = cache.get_or_set("arena.readyz", _parts, READY_KEPT_S) or {}
     ready = all(said == OK for said in parts.values())
     return JsonResponse({"ready": ready, **parts}, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
 

@@ -55,7 +55,8 @@ class Patience:
     deaths: int = 8
 
     def pause_s(self, deaths: int) -> float:
-        return min(self.first_s * 2 ** (deaths - 1), self.most_s)
+        pause: float = min(self.first_s * 2 ** (deaths - 1), self.most_s)
+        return pause
 
 
 class Supervisor:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.conf import settings as django_settings
@@ -39,7 +40,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 def _flush_past_the_triggers() -> Iterator[None]:
     """Transactional tests empty the tables at their end, which the append-only triggers refuse: they are lifted
     around that flush, and around nothing else."""
-    flush = TransactionTestCase._fixture_teardown
+    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # Django keeps it to itself
 
     def flush_lifted(case: TransactionTestCase) -> None:
         with triggers.lifted():
@@ -128,6 +129,8 @@ def database_url() -> str:
     values: dict[str, Any] = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{values['NAME']}"
-    host = values["HOST"] or "localhost"
-    address = f"{host.replace('/', '%2F')}:{values['PORT']}" if values["PORT"] else host.replace("/", "%2F")
-    return f"postgres://{values['USER']}:{values['PASSWORD']}@{address}/{values['NAME']}"
+    address = f"{quote(values['HOST'], safe='')}:{values['PORT']}" if values["PORT"] else quote(values["HOST"], safe="")
+    # A socket's folder comes as `?host=…`, which is an option rather than the host.
+    options = urlencode({name: value for name, value in values["OPTIONS"].items() if isinstance(value, str)})
+    who = f"{quote(values['USER'], safe='')}:{quote(values['PASSWORD'], safe='')}"
+    return f"postgres://{who}@{address}/{values['NAME']}?{options}"

