@@ -26,12 +26,15 @@ __all__ = ["Entrant", "binding_limits", "entrant", "figure", "may_take_over"]
 
 @dataclass(frozen=True)
 class Entrant:
-    """A contender before a route: what was checked. `breaches` empty means it may be routed."""
+    """A contender before a route: what was checked. `breaches` empty means it may be routed.
+
+    `evidence` is the category's, then the pooled, of all contenders: read only where a limit or an objective asks,
+    because measuring costs more than deciding.
+    """
 
     model: Model
     rating: Rating | None
-    measured: Measured
-    pooled: Measured
+    evidence: tuple[Mapping[str, Measured], ...]
     checks: tuple[Check, ...] = field(default=())
 
     @property
@@ -69,15 +72,14 @@ def binding_limits(limits: Limits, route: RouteRules) -> Limits:
 def entrant(
     model: Model,
     *,
-    rating: Rating | None,
-    measured: Measured | None,
-    pooled: Measured | None,
+    rating: Rating | None = None,
+    evidence: tuple[Mapping[str, Measured], ...] = (),
     limits: Limits,
-    excluded: bool,
+    excluded: bool = False,
 ) -> Entrant:
-    bare = Entrant(model, rating, measured or Measured(), pooled or Measured())
+    bare = Entrant(model, rating, evidence)
     checks = [*_standing(model, excluded), *_fixed(model, limits), *_measured(bare, limits)]
-    return Entrant(bare.model, bare.rating, bare.measured, bare.pooled, tuple(checks))
+    return Entrant(model, rating, evidence, tuple(checks))
 
 
 def may_take_over(one: Entrant, limits: Limits) -> bool:
@@ -106,6 +108,7 @@ def _fixed(model: Model, limits: Limits) -> Iterator[Check]:
         yield Check(state, "Context", f"{value}, needs {limits.min_context_tokens:,}")  # type: ignore[arg-type]
 
 
+_NOTHING = Measured()
 Reader = Callable[[Measured], tuple[float | None, int]]
 
 # limit -> label, how it is read, whether more is better, how it is written
@@ -146,8 +149,8 @@ def _both_bad(rating: Rating | None, limit: float) -> Check:
 def _read(one: Entrant, read: Reader) -> tuple[float | None, int]:
     """The category's figure, else the pooled one; too few measurements are none, and their number is told."""
     most = 0
-    for seen in (one.measured, one.pooled):
-        value, n = read(seen)
+    for source in one.evidence:
+        value, n = read(source.get(one.slug, _NOTHING))
         if value is not None and n >= MIN_MEASUREMENTS:
             return value, n
         most = max(most, n)

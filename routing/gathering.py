@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-
-from evals.selectors.evidence import Evidence, evidence
+from functools import cached_property
 
 from evals.selectors.categories import category_cards
 from evals.selectors.contenders import ContenderCard, contender_cards
+from evals.selectors.evidence import Evidence, evidence
 from evals.selectors.leaderboards import LeaderboardView, all_latest
 from routing.facts import Board, CategoryFacts, Facts, Measured, Model, Spread
 
@@ -15,7 +16,8 @@ __all__ = ["gather"]
 
 
 def gather() -> Facts:
-    """Everything publishing looks at. A few queries, and one more for each category's evidence."""
+    """Everything publishing looks at. Three queries; evidence costs two more for each category whose figures are read,
+    which happens where a limit or an objective asks for them, or once a table is made."""
     boards = {board.category: board for board in all_latest()}
     return Facts(
         models={card.slug: _model(card) for card in contender_cards()},
@@ -26,11 +28,11 @@ def gather() -> Facts:
                 speaks_for=card.speaks_for,
                 single_reviewer=card.single_reviewer,
                 board=_board(boards[card.slug]) if card.slug in boards else None,
-                measured=_measured(card.slug),
+                measured=_Measured(card.slug),
             )
             for card in category_cards()
         ),
-        pooled=_measured(None),
+        pooled=_Measured(None),
     )
 
 
@@ -68,8 +70,24 @@ def _board(board: LeaderboardView) -> Board:
     )
 
 
-def _measured(category: str | None) -> dict[str, Measured]:
-    return {slug: _one(seen) for slug, seen in evidence(category).items()}
+class _Measured(Mapping[str, Measured]):
+    """A category's evidence by contender, or the pooled; measured when it is first read."""
+
+    def __init__(self, category: str | None) -> None:
+        self._category = category
+
+    @cached_property
+    def _found(self) -> dict[str, Measured]:
+        return {slug: _one(seen) for slug, seen in evidence(self._category).items()}
+
+    def __getitem__(self, slug: str) -> Measured:
+        return self._found[slug]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def _one(seen: Evidence) -> Measured:

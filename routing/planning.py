@@ -136,8 +136,7 @@ def _entrants(desk: _Desk, category: CategoryFacts, rules: CategoryRules, limits
         slug: entrant(
             model,
             rating=ratings.get(slug),
-            measured=category.measured.get(slug),
-            pooled=desk.facts.pooled.get(slug),
+            evidence=(category.measured, desk.facts.pooled),
             limits=limits,
             excluded=slug in rules.exclude,
         )
@@ -238,9 +237,7 @@ def _fixed(desk: _Desk) -> tuple[Route, ...]:
 
 def _serves(desk: _Desk, slug: str, limits: Limits) -> bool:
     model = desk.facts.models.get(slug)
-    if model is None:
-        return False
-    return may_take_over(entrant(model, rating=None, measured=None, pooled=None, limits=limits, excluded=False), limits)
+    return model is not None and may_take_over(entrant(model, limits=limits), limits)
 
 
 def _derived(desk: _Desk, categories: Sequence[PlannedCategory]) -> tuple[Route, ...]:

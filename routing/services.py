@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -28,6 +29,7 @@ __all__ = [
     "worded",
 ]
 
+log = structlog.get_logger(__name__)
 # A chore that was lost is noticed: a mark this old no longer keeps another from being enqueued.
 STALE = timedelta(seconds=60)
 
@@ -157,14 +159,16 @@ def freeze(*, reason: str, actor: str) -> Publication:
     publication = lock()
     publication.frozen_at, publication.frozen_by, publication.frozen_reason = timezone.now(), actor, said
     publication.save(update_fields=["frozen_at", "frozen_by", "frozen_reason"])
+    log.info("publishing_frozen", actor=actor, reason=said)
     return publication
 
 
 @transaction.atomic
-def unfreeze() -> Publication:
+def unfreeze(*, actor: str, reason: str = "") -> Publication:
     """Lifts the freeze, and has publishing look at what it kept back."""
     publication = lock()
     publication.frozen_at, publication.frozen_by, publication.frozen_reason = None, "", ""
     publication.save(update_fields=["frozen_at", "frozen_by", "frozen_reason"])
     enqueue_publish()
+    log.info("publishing_unfrozen", actor=actor, reason=reason)
     return publication

@@ -110,7 +110,7 @@ class Freeze(APIView):
         if asked["frozen"]:
             services.freeze(reason=asked["reason"], actor=actor(request))
         else:
-            services.unfreeze()
+            services.unfreeze(actor=actor(request), reason=asked["reason"])
         now = selectors.frozen()
         return Response(
             {

@@ -70,7 +70,7 @@ def freeze(request: HttpRequest) -> HttpResponse:
     """Freezes, or with `lift` takes the freeze back."""
     form = ReasonForm(request.POST if request.method == "POST" and "lift" not in request.POST else None)
     if request.method == "POST" and "lift" in request.POST:
-        services.unfreeze()
+        services.unfreeze(actor=person(request).name)
         messages.success(request, "Publishing goes on. What was kept back is looked at again.")
         return redirect("routing:live")
     if form.is_bound and form.is_valid():

@@ -17,6 +17,8 @@ from routing.services import save_policy
 from tests.routing.boards import Wins
 
 CLEAR = {("a", "b"): (90, 10, 5), ("a", "c"): (90, 10, 5), ("b", "c"): (50, 50, 5)}
+# After these b leads, surely.
+FLIPPED = {("a", "b"): (0, 300, 0), ("a", "c"): (0, 100, 0), ("b", "c"): (200, 40, 0)}
 EAGER = {"every_category": {"gate": {"min_votes": 3, "dwell_hours": 0}}}
 
 

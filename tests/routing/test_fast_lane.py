@@ -19,9 +19,7 @@ from arena.models import ApiToken
 from evals.models import Category
 from routing.models import RoutingTable
 from routing.publishing import publish
-from tests.routing.conftest import cast
-
-FLIPPED = {("a", "b"): (0, 900, 0), ("a", "c"): (0, 500, 0), ("b", "c"): (500, 100, 0)}
+from tests.routing.conftest import FLIPPED, cast
 
 
 class Got(NamedTuple):

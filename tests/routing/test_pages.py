@@ -14,9 +14,7 @@ from routing.models import PolicyVersion, Publication, RoutingTable
 from routing.policies import default_document
 from routing.publishing import publish
 from routing.services import freeze
-from tests.routing.conftest import cast
-
-FLIPPED = {("a", "b"): (0, 900, 0), ("a", "c"): (0, 500, 0), ("b", "c"): (500, 100, 0)}
+from tests.routing.conftest import FLIPPED, cast
 
 
 def text(response: Any) -> str:
