@@ -82,7 +82,7 @@ def misbehaving(*scripts: Script) -> Iterator[Misbehaving]:
                     server.requests.append(body)
                     server.headers.append(headers)
                 script(Talk(body, headers, connection, closing))
-                if not getattr(script, "keeps_open", False):
+                if not isinstance(script, KeepsOpen):
                     return
 
     def accept() -> None:
@@ -140,6 +140,16 @@ def says(*parts: bytes, head: bytes = OK) -> Script:
             talk.send(part)
 
     return script
+
+
+@dataclass(frozen=True)
+class KeepsOpen:
+    """A script after which the connection stays open for the next request."""
+
+    script: Script
+
+    def __call__(self, talk: Talk) -> None:
+        self.script(talk)
 
 
 def refuses(status: int, body: Any = "", **headers: str) -> Script:

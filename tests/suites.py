@@ -12,6 +12,7 @@ import pytest
 from evals.models import Category, Contender, Generation, Provider, Run, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.services.claims import claim_next
 from evals.services.collecting import collect
+from evals.services.leases import Claim
 from evals.services.runs import start_run
 from tests.servers import ANSWER, Misbehaving, Script, misbehaving, says
 
@@ -66,6 +67,12 @@ def serve() -> Iterator[Callable[..., Misbehaving]]:
 def suite(db: None, settings: Any, serve: Callable[..., Misbehaving]) -> Suite:
     settings.ARENA_OUTBOUND_ALLOW = []
     return Suite(serve, settings)
+
+
+def next_claim(**options: Any) -> Claim:
+    claim = claim_next(**options)
+    assert claim is not None
+    return claim
 
 
 def collect_all() -> int:

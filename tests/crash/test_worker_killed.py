@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,8 @@ def model(suite):
     """A server whose calls hang until `model.opens` is set; the suite has one contender there."""
     model = HangingModel()
     provider = suite.provider("local", model.answer)
-    model.server = suite.servers["local"]
+    model.asked = suite.servers["local"].requests
+    model.port = suite.servers["local"].port
     suite.contender("one", provider)
     suite.contender("two", provider)
     yield model
@@ -35,6 +37,8 @@ class HangingModel:
     def __init__(self):
         self.opens = threading.Event()
         self.hanging = 0
+        self.port = 0
+        self.asked: list[dict[str, Any]] = []
 
     def answer(self, talk):
         if not self.opens.is_set():
@@ -50,7 +54,7 @@ def start_worker(processes, model):
         return processes.python(
             *("-m", "celery", "-A", "arena", "worker", "--concurrency", "2"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-            ARENA_OUTBOUND_ALLOW=f"127.0.0.1:{model.server.port}",
+            ARENA_OUTBOUND_ALLOW=f"127.0.0.1:{model.port}",
             LOG_LEVEL="INFO",
             **environment,
         )
@@ -84,7 +88,7 @@ def test_what_a_killed_worker_held_is_taken_up_by_another_and_everything_is_done
         errors = list(generation.attempts.values_list("n", "error"))
         assert errors == ([(1, "lost"), (2, "")] if generation.pk in held else [(1, "")])
     assert Generation.objects.count() == 10
-    assert len(model.server.requests) == 12
+    assert len(model.asked) == 12
     assert command.popen.wait(timeout=60) == 0, command.output()
     assert "Done: 10 generations" in command.output()
     assert Run.objects.get().state == Run.State.DONE

@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
 
 from evals.jobs import pump_until_idle, ring
 from evals.models import Contender, Provider, Run, TaskSet, TaskSetVersion
@@ -190,9 +191,12 @@ class _Bar:
 
 def _pump_here(run_id: int) -> None:
     """What a worker's bell and threads do, as long as the run lasts."""
-    while Run.objects.filter(pk=run_id, state=Run.State.COLLECTING).exists():
-        pump_until_idle()
-        time.sleep(_LOOK_EVERY_S)
+    try:
+        while Run.objects.filter(pk=run_id, state=Run.State.COLLECTING).exists():
+            pump_until_idle()
+            time.sleep(_LOOK_EVERY_S)
+    finally:
+        connections.close_all()
 
 
 def _usd(text: str) -> Decimal:

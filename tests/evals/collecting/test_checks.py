@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from evals.providers import ToolCall
@@ -94,7 +96,7 @@ def test_what_cannot_be_judged_has_not_passed_and_says_why(check):
 
 
 def test_hostile_answers_do_not_raise():
-    checks = [
+    checks: list[dict[str, Any]] = [
         {"type": "json_schema", "schema": {}},
         {"type": "number", "value": 1},
         {"type": "regex", "pattern": "x"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -26,7 +27,7 @@ def test_it_starts_a_run_of_every_contender_that_can_be_asked(suite):
 
     run = Run.objects.get()
     assert [one.slug for one in run.contenders.all()] == ["one"]
-    assert (run.samples, float(run.budget_usd), run.items.count()) == (2, 1.5, 4)
+    assert (run.samples, run.budget_usd, run.items.count()) == (2, Decimal("1.5"), 4)
     assert out.startswith(f"Run {run.pk}: suite version 1, 1 contenders, 4 generations, 0 of them")
 
 

@@ -18,7 +18,7 @@ from evals.services.leases import renew
 from evals.services.outcomes import recover_lost
 from evals.services.runs import settle
 from tests.servers import ANSWER, DONE, chunk, refuses, says, usage
-from tests.suites import collect_all, states
+from tests.suites import collect_all, next_claim, states
 
 
 def later(seconds=120):
@@ -26,9 +26,7 @@ def later(seconds=120):
 
 
 def collect_later(seconds=120):
-    claim = claim_next(now=later(seconds))
-    assert claim is not None
-    return collect(claim)
+    return collect(next_claim(now=later(seconds)))
 
 
 def test_an_answer_is_stored_with_its_measurements_and_one_attempt(suite):
@@ -40,9 +38,11 @@ def test_an_answer_is_stored_with_its_measurements_and_one_attempt(suite):
     generation = Generation.objects.get()
     assert (generation.state, generation.text, generation.finish_reason) == ("done", "Hello there.", "stop")
     assert (generation.tokens_in, generation.tokens_out, generation.cost_usd) == (12, 5, Decimal("0.017"))
+    assert generation.ttft_ms is not None
+    assert generation.latency_ms is not None
     assert 0 < generation.ttft_ms <= generation.latency_ms
     assert [check["ok"] for check in generation.checks] == [True, False]
-    assert generation.lease_token is generation.lease_until is None
+    assert (generation.lease_token, generation.lease_until) == (None, None)
     attempt = Attempt.objects.get()
     assert (attempt.n, attempt.error, attempt.cost_usd, attempt.status_code) == (1, "", Decimal("0.017"), 200)
     assert attempt.latency_ms == generation.latency_ms
@@ -150,7 +150,7 @@ def test_a_pause_is_never_shortened(suite):
     suite.tasks(2)
     busy = suite.provider("busy", refuses(429, Retry_After="40"), refuses(429, Retry_After="1"))
     suite.run(suite.contender("busy", busy))
-    first, second = claim_next(), claim_next()
+    first, second = next_claim(), next_claim()
 
     collect(first)
     collect(second)
@@ -171,11 +171,11 @@ class TestLeases:
     def test_work_whose_worker_died_is_taken_up_and_the_lost_call_is_kept(self, suite):
         suite.task()
         suite.run()
-        lost = claim_next()
+        lost = next_claim()
         assert claim_next() is None
         assert claim_next(now=later(19)) is None
 
-        claim = claim_next(now=later(21))
+        claim = next_claim(now=later(21))
 
         assert claim.generation_id == lost.generation_id
         assert claim.token != lost.token
@@ -185,7 +185,7 @@ class TestLeases:
     def test_a_worker_believed_dead_writes_nothing(self, suite):
         suite.task()
         run = suite.run()
-        dead = claim_next()
+        dead = next_claim()
         recover_lost(now=later(21))
 
         assert collect(dead) is False
@@ -196,7 +196,7 @@ class TestLeases:
     def test_nor_while_another_asks_nor_after_it_has_answered(self, suite):
         suite.task()
         suite.run()
-        dead, living = claim_next(), claim_next(now=later(21))
+        dead, living = next_claim(), next_claim(now=later(21))
 
         assert collect(dead) is False
         assert collect(living) is True
@@ -208,7 +208,7 @@ class TestLeases:
     def test_a_lease_that_ran_out_unnoticed_may_still_be_used(self, suite):
         suite.task()
         run = suite.run()
-        claim = claim_next()
+        claim = next_claim()
         Generation.objects.update(lease_until=timezone.now() - timedelta(hours=1))
 
         assert collect(claim) is True
@@ -232,7 +232,7 @@ class TestLeases:
         run = suite.run()
 
         with pytest.raises(TypeError):
-            collect(claim_next())
+            collect(next_claim())
 
         assert states(run) == ["waiting"]
         assert Attempt.objects.get().error == ErrorCategory.LOST
@@ -241,7 +241,7 @@ class TestLeases:
     def test_leases_are_renewed_while_a_call_lasts(self, suite):
         suite.task()
         suite.run()
-        claim = claim_next()
+        claim = next_claim()
         Generation.objects.update(lease_until=timezone.now())
 
         assert renew({claim.token}) == 1

@@ -10,11 +10,10 @@ from django.utils import timezone
 
 from evals.models import Run
 from evals.selectors.runs import Progress, run_list, run_progress, run_view
-from evals.services.claims import claim_next
 from evals.services.collecting import collect
 from evals.services.runs import settle
 from tests.servers import ANSWER, refuses, says
-from tests.suites import collect_all
+from tests.suites import collect_all, next_claim
 
 
 def viewed(run):
@@ -28,7 +27,7 @@ def busy(suite):
     suite.tasks(4)
     two = suite.contender("two", suite.provider("bad", refuses(401), refuses(500, "oops")))
     run = suite.run(suite.priced("one"), two, budget_usd=Decimal(1))
-    for claim in [claim_next() for _ in range(7)][:5]:
+    for claim in [next_claim() for _ in range(7)][:5]:
         collect(claim)
     return run
 
@@ -92,7 +91,7 @@ def test_the_expected_end_is_what_is_left_at_the_pace_and_price_so_far(suite):
     suite.tasks(4)
     run = suite.run(suite.priced())
     assert viewed(run).expected_usd is None
-    collect(claim_next())
+    collect(next_claim())
 
     view = viewed(run)
 

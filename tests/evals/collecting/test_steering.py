@@ -11,7 +11,7 @@ from evals.services.claims import claim_next, work_is_due
 from evals.services.collecting import collect
 from evals.services.runs import RunError, change_budget, pause, resume, retry_failed, settle, stop
 from tests.servers import ANSWER, refuses, says
-from tests.suites import collect_all, states
+from tests.suites import collect_all, next_claim, states
 
 
 def reloaded(run):
@@ -21,8 +21,8 @@ def reloaded(run):
 def test_a_run_is_done_when_nothing_waits_or_flies(suite):
     suite.tasks(2)
     run = suite.run()
-    claim = claim_next()
-    collect(claim_next())
+    claim = next_claim()
+    collect(next_claim())
     assert settle() == 0
     collect(claim)
 
@@ -35,7 +35,7 @@ def test_a_run_is_done_when_nothing_waits_or_flies(suite):
 def test_a_paused_run_is_not_claimed_and_what_flies_is_kept(suite):
     suite.tasks(2)
     run = suite.run()
-    flying = claim_next()
+    flying = next_claim()
 
     assert pause(run=run)
     assert not pause(run=run)
@@ -52,7 +52,7 @@ def test_a_stopped_run_stays_stopped_and_its_leftovers_wait_for_another_run(suit
     suite.tasks(3)
     one = suite.contender()
     run = suite.run(one)
-    collect(claim_next())
+    collect(next_claim())
 
     assert stop(run=run)
 
@@ -132,7 +132,7 @@ class TestBudget:
     def test_lowering_it_below_what_is_spent_pauses(self, suite):
         suite.tasks(3)
         run = suite.run(suite.priced(), budget_usd=Decimal(1))
-        collect(claim_next())
+        collect(next_claim())
 
         change_budget(run=run, budget_usd=Decimal("0.01"))
 

@@ -8,7 +8,7 @@ import pytest
 
 from evals.providers import ToolCall
 from evals.providers.errors import EmptyAnswer, Filtered
-from tests.servers import ANSWER, DONE, OK, chunk, event, says, usage
+from tests.servers import ANSWER, DONE, OK, KeepsOpen, chunk, event, says, usage
 
 
 def test_a_streamed_answer_is_put_together_and_measured(serve, ask):
@@ -194,9 +194,7 @@ def test_a_filtered_answer_is_an_error_even_with_text(serve, ask):
 def test_connections_are_used_again(serve, ask):
     body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (chunk("Hi"), chunk(finish="stop"), DONE))
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-    script = says(body, b"0\r\n\r\n", head=head)
-    script.keeps_open = True
-    server = serve(script)
+    server = serve(KeepsOpen(says(body, b"0\r\n\r\n", head=head)))
 
     for _ in range(3):
         assert ask(server.base_url).text == "Hi"

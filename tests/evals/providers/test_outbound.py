@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ def nothing_listed(settings):
 @pytest.fixture
 def names(monkeypatch):
     """`names["host"] = ["address", …]`: what the resolver says; a list of lists: each time something else."""
-    known: dict[str, list] = {}
+    known: dict[str, list[Any]] = {}
     real = socket.getaddrinfo
 
     def resolve(host, port, *args, **kwargs):
