@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from evals.views import contenders, leaderboards, providers, runs, schedules, task_sets, voting
+from evals.views import contenders, leaderboards, providers, reviewers, runs, schedules, task_sets, voting
 
 app_name = "evals"
 
@@ -45,4 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:run_id>/retry/", runs.run_retry, name="run-retry"),
     path("runs/<int:run_id>/stop/", runs.run_stop, name="run-stop"),
     # reviewers
+    path("reviewers/", reviewers.reviewer_list, name="reviewer-list"),
+    path("reviewers/<int:pk>/exclude/", reviewers.reviewer_exclude, name="reviewer-exclude"),
+    path("reviewers/<int:pk>/include/", reviewers.reviewer_include, name="reviewer-include"),
 ]

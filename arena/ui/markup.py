@@ -69,12 +69,12 @@ class _Renderer(RendererHTML):
 
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: MutableMapping[str, Any]) -> str:
         language = tokens[idx].info.partition(" ")[0].strip()
-        return f"<pre><code>{highlight(tokens[idx].content, language)}</code></pre>\n"
+        return f'<pre class="code" tabindex="0"><code>{highlight(tokens[idx].content, language)}</code></pre>\n'
 
     code_block = fence
 
     def table_open(self, *_: Any) -> str:
-        return "<div><table>\n"
+        return '<div class="wide"><table>\n'
 
     def table_close(self, *_: Any) -> str:
         return "</table></div>\n"
@@ -114,8 +114,9 @@ _without_links = _parser("link", "image")
 _cleaner = nh3.Cleaner(
     tags=_TAGS,
     attributes={"ol": {"start"}},
-    allowed_classes={"td": {"n"}, "th": {"n"}, "span": {"c", "k", "s"}},
-    set_tag_attribute_values={"pre": {"class": "code", "tabindex": "0"}, "div": {"class": "wide"}},
+    # Only looked at, never set here: attributes that nh3 adds come in another order in each process.
+    tag_attribute_values={"pre": {"tabindex": {"0"}}},
+    allowed_classes={"div": {"wide"}, "pre": {"code"}, "span": {"c", "k", "s"}, "td": {"n"}, "th": {"n"}},
     link_rel=None,
     url_schemes=set(),
 )

@@ -1,0 +1,209 @@
+"""The voting pages as a browser without JavaScript sees them, and as htmx does."""
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from arena.models import Role
+from evals.models import Ballot, Generation, Vote
+from evals.services.drawing import draw
+from evals.services.reviewers import reviewer_of
+
+from .conftest import World
+
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def user(reviewer_user):
+    return reviewer_user
+
+
+@pytest.fixture
+def client(client_of, user):
+    return client_of(user)
+
+
+@pytest.fixture
+def ballot(world, user):
+    return draw(category=world.category, reviewer=reviewer_of(user))
+
+
+def url(ballot, name="evals:battle"):
+    return reverse(name, args=[ballot.token])
+
+
+def test_voting_goes_from_form_to_form(client, world):
+    response = client.get("/vote/", follow=True)
+    assert [step[1] for step in response.redirect_chain] == [303, 303]
+    first = Ballot.objects.get()
+    assert response.redirect_chain[-1][0] == f"/vote/b/{first.token}/"
+    answered = client.post(url(first), {"choice": "left"}, follow=True)
+    assert answered.redirect_chain[0][1] == 303
+    second = Ballot.objects.get(state="open")
+    assert answered.redirect_chain[-1][0] == url(second)
+    assert "Saved: A is better." in answered.text
+    assert Vote.objects.get().outcome == first.left
+
+    undone = client.post(url(first, "evals:battle-undo"), follow=True)
+    assert undone.redirect_chain[-1] == (url(first), 303)
+    assert "Undone. Choose again." in undone.text
+    client.post(url(first), {"choice": "both_bad"})
+    assert list(Vote.objects.order_by("seq").values_list("outcome", flat=True)) == [first.left, None, "both_bad"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"), [("left", "A is better"), ("right", "B is better"), ("tie", "tie"), ("both_bad", "both bad")]
+)
+def test_each_button_saves_its_verdict(client, ballot, choice, words):
+    assert f"Saved: {words}." in client.post(url(ballot), {"choice": choice}, follow=True).text
+
+
+def test_a_skip_goes_on_without_a_vote(client, ballot):
+    assert "Skipped." in client.post(url(ballot), {"choice": "skip"}, follow=True).text
+    assert not Vote.objects.exists()
+
+
+def test_a_form_sent_twice_is_one_vote(client, ballot):
+    client.post(url(ballot), {"choice": "left"})
+    assert "Saved: A is better." in client.post(url(ballot), {"choice": "right"}, follow=True).text
+    assert Vote.objects.count() == 1
+
+
+def test_an_unknown_choice_is_refused_and_saves_nothing(client, ballot):
+    response = client.post(url(ballot), {"choice": "<b>lo"})
+    assert response.status_code == 400
+    assert response["Content-Type"].startswith("text/plain")
+    assert not Vote.objects.exists()
+
+
+def test_htmx_gets_the_next_battle_in_place_with_its_address(client, ballot):
+    response = client.post(url(ballot), {"choice": "left"}, **HTMX)
+    following = Ballot.objects.get(state="open")
+    assert response.status_code == 200
+    assert response["HX-Push-Url"] == url(following)
+    assert "<html" not in response.text
+    assert url(following) in response.text
+    assert "Saved: A is better." in response.text
+    assert url(ballot, "evals:battle-undo") in response.text
+
+
+def test_htmx_undo_brings_the_same_battle_back(client, ballot):
+    before = sides(client.get(url(ballot)).text)
+    client.post(url(ballot), {"choice": "left"}, **HTMX)
+    response = client.post(url(ballot, "evals:battle-undo"), **HTMX)
+    assert response["HX-Push-Url"] == url(ballot)
+    assert sides(response.text) == before
+
+
+def sides(html):
+    return re.findall(r'<article class="side".*?</article>', html, re.DOTALL)
+
+
+def test_after_the_last_battle_the_page_says_so_and_offers_undo(db, client, user):
+    world = World().fill(contenders=2, tasks=1)
+    ballot = draw(category=world.category, reviewer=reviewer_of(user))
+    assert client.post(url(ballot), {"choice": "tie"}, **HTMX)["HX-Redirect"] == "/vote/code/"
+    page = client.get("/vote/code/")
+    assert page.status_code == 200
+    assert "You have seen every battle in Code" in page.text
+    assert url(ballot, "evals:battle-undo") in page.text
+    assert "You have seen every battle in Code" in client.get("/vote/").text
+
+
+def test_an_empty_house_says_what_is_missing(client, db):
+    assert "No tasks yet" in client.get("/vote/").text
+    world = World()
+    assert "No tasks in Code yet" in client.get("/vote/code/").text
+    task = world.task("One?")
+    world.answer(task, world.contender("granit"))
+    assert "answers by 1 of the 2 contenders" in client.get("/vote/code/").text
+    assert client.get("/vote/nothing/").status_code == 404
+
+
+def test_the_neediest_category_comes_first_and_an_open_ballot_before_it(client, user, world):
+    other = World("prose")
+    other.contenders = world.contenders
+    for n in range(2):
+        task = other.task(f"Prose {n}?")
+        for contender in other.contenders:
+            other.answer(task, contender)
+    client.post(url(draw(category=world.category, reviewer=reviewer_of(user))), {"choice": "left"})
+    Ballot.objects.filter(state="open").delete()
+    assert client.get("/vote/").url == "/vote/prose/"
+    client.post(url(Ballot.objects.get(state="open")), {"choice": "skip"})
+    Ballot.objects.filter(state="open").delete()
+    draw(category=world.category, reviewer=reviewer_of(user))
+    assert client.get("/vote/").url == "/vote/code/"
+
+
+def test_a_voted_ballot_shows_its_state_and_goes_on(client, ballot):
+    client.post(url(ballot), {"choice": "right"})
+    page = client.get(url(ballot))
+    assert "You voted: B is better" in page.text
+    assert reverse("evals:category-vote", args=["code"]) in page.text
+    assert sides(page.text) == []
+
+
+def test_a_report_takes_the_answer_out_and_goes_on(client, ballot):
+    response = client.post(url(ballot, "evals:battle-report"), {"side": "right", "detail": "signs as X"}, follow=True)
+    assert "Reported: answer B is out of use." in response.text
+    assert Generation.objects.exclude(quarantine="").get().quarantine.endswith("signs as X")
+    assert client.post(url(ballot, "evals:battle-report"), {"side": "lo"}).status_code == 400
+
+
+def test_a_battle_withdrawn_meanwhile_is_explained_not_lost(client, ballot):
+    Generation.objects.filter(pk=ballot.battle.lo_id).update(quarantine="names itself")
+    response = client.post(url(ballot), {"choice": "left"}, follow=True)
+    assert "withdrawn while you looked at it" in response.text
+    assert not Vote.objects.exists()
+
+
+def test_a_withdrawn_battle_is_not_shown(client, ballot):
+    Generation.objects.filter(pk=ballot.battle.lo_id).update(quarantine="names itself")
+    assert client.get(url(ballot)).status_code == 303
+
+
+def test_another_reviewers_ballot_does_not_exist(client_of, make_user, ballot):
+    stranger = client_of(make_user(Role.ADMIN, "stranger"))
+    for address, method in (
+        (url(ballot), "get"),
+        (url(ballot), "post"),
+        (url(ballot, "evals:battle-undo"), "post"),
+        (url(ballot, "evals:battle-report"), "post"),
+    ):
+        assert getattr(stranger, method)(address, {"choice": "left", "side": "left"}).status_code == 404
+    assert stranger.get("/vote/b/AAAAAAAAAAAAAAAAAAAAAA/").status_code == 404
+    assert not Vote.objects.exists()
+
+
+def test_a_viewer_may_not_vote(client_of, viewer_user, ballot):
+    viewer = client_of(viewer_user)
+    assert [viewer.get(address).status_code for address in ("/vote/", "/vote/code/", url(ballot))] == [403] * 3
+    assert viewer.post(url(ballot), {"choice": "left"}).status_code == 403
+
+
+def test_nobody_signed_in_is_sent_to_sign_in(client_of, ballot, client):
+    client.logout()
+    assert client.get(url(ballot)).status_code == 302
+
+
+def test_acts_are_posts(client, ballot):
+    for name in ("evals:battle-undo", "evals:battle-report"):
+        assert client.get(url(ballot, name)).status_code == 405
+    assert client.put(url(ballot)).status_code == 405
+
+
+def test_without_voting_keys_no_key_is_shown(client, user, ballot):
+    assert 'class="key"' in client.get(url(ballot)).text
+    user.voting_keys = False
+    user.save()
+    page = client.get(url(ballot)).text
+    assert 'class="key"' not in page
+    assert "data-voting-keys" not in page
+
+
+def test_the_page_costs_a_bounded_number_of_queries(client, ballot, django_assert_max_num_queries):
+    with django_assert_max_num_queries(22):
+        client.get(url(ballot))

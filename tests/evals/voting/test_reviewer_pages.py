@@ -1,0 +1,70 @@
+"""The page of people: what they voted, and an editor's exclusion with its reason."""
+
+import pytest
+from django.urls import reverse
+
+from arena.models import Role
+from evals.services.drawing import draw
+from evals.services.reviewers import imported_reviewer, reviewer_of
+from evals.services.voting import cast_vote
+
+
+@pytest.fixture
+def voter(world, make_user):
+    reviewer = reviewer_of(make_user(Role.REVIEWER, "mara"))
+    for _ in range(3):
+        cast_vote(ballot=draw(category=world.category, reviewer=reviewer), side="left", reviewer=reviewer)
+    return reviewer
+
+
+def act(client, name, reviewer, reason="votes by length"):
+    return client.post(reverse(f"evals:reviewer-{name}", args=[reviewer.pk]), {"reason": reason}, follow=True).text
+
+
+def test_everybody_reads_who_voted_how_much(client_of, viewer_user, voter):
+    imported_reviewer(source="arena.csv", name="judge 1")
+    page = client_of(viewer_user).get("/reviewers/").text
+    assert page.index("mara") < page.index("judge 1")
+    assert '<td role="cell" class="n" data-l="votes">3</td>' in page
+    assert "from arena.csv" in page
+    assert "Exclude…" not in page
+
+
+def test_an_editor_excludes_and_includes_with_a_reason(client_of, editor_user, voter):
+    client = client_of(editor_user)
+    assert "Exclude…" in client.get("/reviewers/").text
+    page = act(client, "exclude", voter)
+    assert "votes do not count any more" in page
+    assert "votes by length" in page
+    assert "a-editor" in page
+    voter.refresh_from_db()
+    assert voter.excluded_reason == "votes by length"
+    page = act(client, "include", voter, "it was the layout")
+    assert "votes count again" in page
+    voter.refresh_from_db()
+    assert voter.excluded_at is None
+
+
+def test_what_cannot_be_is_explained(client_of, editor_user, voter):
+    client = client_of(editor_user)
+    assert "Give a reason" in act(client, "exclude", voter, " ")
+    assert "is not excluded" in act(client, "include", voter)
+    assert client.get(reverse("evals:reviewer-exclude", args=[voter.pk])).status_code == 405
+
+
+@pytest.mark.parametrize("name", ["exclude", "include"])
+def test_a_reviewer_may_not_exclude(client_of, reviewer_user, voter, name):
+    client = client_of(reviewer_user)
+    assert client.post(reverse(f"evals:reviewer-{name}", args=[voter.pk]), {"reason": "x"}).status_code == 403
+    voter.refresh_from_db()
+    assert voter.excluded_at is None
+
+
+def test_many_reviewers_come_in_pages_at_a_bounded_cost(client_of, viewer_user, db, django_assert_max_num_queries):
+    for n in range(60):
+        imported_reviewer(source="arena.csv", name=f"judge {n:02}")
+    client = client_of(viewer_user)
+    with django_assert_max_num_queries(14):
+        first = client.get("/reviewers/").text
+    assert "Page 1 of 2" in first
+    assert "judge 59" in client.get("/reviewers/?page=2").text
