@@ -246,10 +246,11 @@ def _derived(desk: _Desk, categories: Sequence[PlannedCategory]) -> tuple[Route,
     if not primaries:
         return ()
     before = desk.before.get(DEFAULT)
-    ordered = [slug for slug, _ in sorted(primaries.items(), key=lambda pair: (-pair[1], pair[0]))]
+    # Equally many: in the order of the categories, which is by name.
+    ordered = [slug for slug, _ in primaries.most_common()]
     to = before.primary if before is not None and before.primary in primaries else ordered[0]
     rest = Counter(slug for one in categories for slug in one.routes[-1].fallbacks)
-    ordered += [slug for slug, _ in sorted(rest.items(), key=lambda pair: (-pair[1], pair[0]))]
+    ordered += [slug for slug, _ in rest.most_common()]
     kept = before.fallbacks if before is not None and before.primary == to and not desk.policy_changed else ()
     others = [slug for slug in dict.fromkeys(ordered) if slug != to]
     routed = f"{primaries[to]} of {len(categories)} routed categories"
