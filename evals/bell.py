@@ -16,6 +16,7 @@ from django.db import connections
 
 from evals.jobs import pump_until_idle, ring
 from evals.services.claims import work_is_due
+from evals.services.runs import settle
 
 __all__ = ["LOOK_EVERY_S", "Bell"]
 
@@ -55,6 +56,9 @@ class Bell(bootsteps.StartStopStep):  # type: ignore[misc]
             try:
                 if work_is_due():
                     self._start_pumps(worker)
+                else:
+                    # Whoever wrote the last answer of a run may have died before it could say so.
+                    settle()
             except Exception:
                 # The database may be away for a moment. A bell that ends would make lost messages lost work.
                 log.exception("Could not look for due work; looking again in %g s.", LOOK_EVERY_S)

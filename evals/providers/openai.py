@@ -72,7 +72,7 @@ class OpenAIFormat:
             error.tokens_in_cached = call.answer.tokens_in_cached
             raise
 
-    def _send(self, endpoint: Endpoint, request: Request, call: _Call, *, usage: bool) -> Reply:
+    def _send(self, endpoint: Endpoint, request: Request, call: _Call, *, usage: bool, again: bool = True) -> Reply:
         try:
             url = httpx.URL(endpoint.base_url.rstrip("/") + "/chat/completions")
             prepared = self._http.build_request(
@@ -94,6 +94,9 @@ class OpenAIFormat:
         except httpx.HTTPError as error:
             if call.complete:
                 return call.reply()
+            if again and call.status_code is None and _is_dropped(error):
+                # A connection we kept, which the server closed just as we wrote. A new one tells whether it is there.
+                return self._send(endpoint, request, call, usage=usage, again=False)
             raise _as_ours(error, call) from error
 
     def _read(self, response: httpx.Response, call: _Call) -> Reply:
@@ -268,6 +271,12 @@ def _is_about_usage(words: str) -> bool:
     return "stream_options" in words or "include_usage" in words
 
 
+def _is_dropped(error: httpx.HTTPError) -> bool:
+    return isinstance(error, httpx.ReadError | httpx.WriteError) or (
+        isinstance(error, httpx.RemoteProtocolError) and "disconnected" in str(error)
+    )
+
+
 def _as_ours(error: httpx.HTTPError, call: _Call) -> TransientError | LastingError:
     status, words = call.status_code, str(error) or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout):
@@ -282,6 +291,6 @@ def _as_ours(error: httpx.HTTPError, call: _Call) -> TransientError | LastingErr
         return RequestRefused(f"the request could not be written: {words}")
     if status is not None:
         return StreamCut(f"the connection broke in the middle of the answer: {words}", status_code=status)
-    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in words:
+    if isinstance(error, httpx.RemoteProtocolError) and not _is_dropped(error):
         return Malformed(f"not HTTP: {words}")
     return ConnectionFailed(f"the connection was closed before an answer: {words}")

@@ -200,3 +200,18 @@ def test_connections_are_used_again(serve, ask):
         assert ask(server.base_url).text == "Hi"
 
     assert (server.connections, len(server.requests)) == (1, 3)
+
+
+def test_a_kept_connection_that_the_server_closed_meanwhile_is_no_failure(serve, ask):
+    whole = chunk("Hi") + chunk(finish="stop") + DONE
+    head = OK.replace(b"Connection: close", b"Content-Length: %d" % len(whole))
+
+    def hang_up(talk):
+        """Reads the request, then goes: as a server does whose patience with an idle connection ended just now."""
+
+    server = serve(KeepsOpen(says(whole, head=head)), hang_up, says(whole, head=head))
+
+    assert ask(server.base_url).text == "Hi"
+    assert ask(server.base_url).text == "Hi"
+
+    assert (server.connections, len(server.requests)) == (2, 3)
