@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from arena import env
 from arena.access.services import LIFETIME, create_sign_in_link, save_person
+from arena.machine import writable_url
 from arena.models import Role
 
 
@@ -50,6 +51,4 @@ class Command(BaseCommand):
 
 def _default_base_url() -> str:
     """Where `make run` listens."""
-    host = env.text("HOST", "127.0.0.1")
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
-    return f"http://{shown}:{env.text('PORT', '8000')}"
+    return writable_url(env.text("HOST", "127.0.0.1"), env.integer("PORT", default=8000))
