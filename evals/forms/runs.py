@@ -9,10 +9,10 @@ from django import forms
 from django.db.models import F, Max
 
 from arena.models import User
-from evals.models import Contender, Provider, Run, TaskSetVersion
+from evals.models import Contender, Run, TaskSetVersion
 from evals.services.runs import MOST_SAMPLES, RunError, change_budget, start_run
 
-__all__ = ["BudgetForm", "RunForm", "askable_contenders", "newest_versions"]
+__all__ = ["BudgetForm", "RunForm", "newest_versions"]
 
 _AMOUNT = "Write the amount in digits, as 40 or 12.50; leave it empty for no limit."
 
@@ -21,12 +21,6 @@ def newest_versions() -> list[TaskSetVersion]:
     """The newest version of each task set, by slug."""
     versions = TaskSetVersion.objects.annotate(newest=Max("task_set__versions__n")).filter(n=F("newest"))
     return list(versions.select_related("task_set").order_by("task_set__slug"))
-
-
-def askable_contenders() -> list[Contender]:
-    """Those a run can ask: not retired, and not known only from imported outputs."""
-    contenders = Contender.objects.filter(retired_at=None).exclude(provider__kind=Provider.Kind.IMPORTED)
-    return list(contenders.select_related("provider").order_by("family", "revision"))
 
 
 class AmountField(forms.DecimalField):

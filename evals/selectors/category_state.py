@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count
 
 from evals.models import Category, Generation, ReviewerTally, Task
 from evals.selectors.leaderboards import LeaderboardView, all_latest, latest
+from evals.selectors.tallies import VOTES
 
 __all__ = ["CategoryState", "category_states", "state_of"]
 
@@ -33,7 +34,7 @@ class CategoryState:
 
 
 def category_states() -> list[CategoryState]:
-    """Of every category that is not retired, by name. Five queries."""
+    """Of every category that is not retired, by name. Six queries."""
     categories = list(Category.objects.filter(retired_at=None).order_by("name"))
     return _states(categories, {board.category: board for board in all_latest()})
 
@@ -47,8 +48,8 @@ def _states(categories: list[Category], boards: dict[str, LeaderboardView]) -> l
     ids = [category.pk for category in categories]
     tasks = dict(Task.objects.filter(category__in=ids).values_list("category").annotate(n=Count("pk")).order_by())
     ready = _ready(ids)
-    every = Sum("lo_wins") + Sum("hi_wins") + Sum("ties") + Sum("both_bad")
-    votes = dict(ReviewerTally.objects.filter(category__in=ids).values_list("category").annotate(n=every).order_by())
+    tallies = ReviewerTally.objects.filter(category__in=ids)
+    votes = dict(tallies.values_list("category").annotate(n=VOTES).order_by())
     asked = dict(
         Generation.objects.filter(task__category__in=ids, state=Generation.State.DONE)
         .values_list("task__category")
@@ -70,14 +71,14 @@ def _states(categories: list[Category], boards: dict[str, LeaderboardView]) -> l
 
 
 def _ready(categories: Iterable[int]) -> dict[int, int]:
-    finished = Q(generations__state=Generation.State.DONE, generations__contender__retired_at=None)
-    rows = (
-        Task.objects.filter(category__in=list(categories))
-        .annotate(answers=Count("generations__contender", filter=finished, distinct=True))
+    """Tasks to vote on, by category; categories without any are not in it."""
+    finished = Generation.objects.filter(state=Generation.State.DONE, contender__retired_at=None)
+    compared = (
+        finished.filter(task__category__in=list(categories))
+        .values("task")
+        .annotate(answers=Count("contender", distinct=True))
         .filter(answers__gte=2)
-        .values_list("category")
+        .order_by()
     )
-    counts: dict[int, int] = {}
-    for (category,) in rows:
-        counts[category] = counts.get(category, 0) + 1
-    return counts
+    counts = Task.objects.filter(pk__in=compared.values("task")).values_list("category").annotate(n=Count("pk"))
+    return dict(counts.order_by())

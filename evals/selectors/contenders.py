@@ -7,10 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Lower
 
 from evals.models import Contender, Provider, ReviewerTally
+from evals.selectors.tallies import VOTES
 
 __all__ = [
     "ContenderCard",
@@ -59,11 +60,6 @@ class ContenderCard:
     def askable(self) -> bool:
         return self.kind != Provider.Kind.IMPORTED
 
-    @property
-    def has_price(self) -> bool:
-        """Both: half a price is none."""
-        return self.usd_per_mtok_input is not None and self.usd_per_mtok_output is not None
-
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderCard:
@@ -96,9 +92,9 @@ def contender_cards(*, retired: bool = True, slugs: tuple[str, ...] | None = Non
 
 
 def askable_contenders() -> QuerySet[Contender]:
-    """Who a run asks where nobody was chosen: not retired, and not imported."""
+    """Who a run can ask: not retired, and not known from imported outputs alone. By family and revision."""
     active = Contender.objects.select_related("provider").filter(retired_at=None)
-    return active.exclude(provider__kind=Provider.Kind.IMPORTED)
+    return active.exclude(provider__kind=Provider.Kind.IMPORTED).order_by("family", "revision")
 
 
 def contender_card(contender: Contender) -> ContenderCard:
@@ -130,9 +126,8 @@ def contender_card(contender: Contender) -> ContenderCard:
 def votes_by_contender() -> dict[int, int]:
     """Effective votes each contender took part in, by its id. From the tallies: two queries, whatever was voted."""
     counts: dict[int, int] = {}
-    total = Sum("lo_wins") + Sum("hi_wins") + Sum("ties") + Sum("both_bad")
     for side in ("lo_id", "hi_id"):
-        for contender_id, votes in ReviewerTally.objects.values_list(side).annotate(votes=total).order_by():
+        for contender_id, votes in ReviewerTally.objects.values_list(side).annotate(votes=VOTES).order_by():
             counts[contender_id] = counts.get(contender_id, 0) + votes
     return counts
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evals.models import Contender, Generation, Provider, Run, TaskSet
+from evals.models import Generation, Run, TaskSet
 from evals.selectors.category_state import CategoryState, category_states
+from evals.selectors.contenders import askable_contenders
 from evals.selectors.runs import RunLine, run_list
 
 __all__ = ["Overview", "overview"]
@@ -40,7 +41,7 @@ def overview() -> Overview:
     active = (run for run in runs if run.state == Run.State.COLLECTING)
     return Overview(
         task_sets=TaskSet.objects.count(),
-        contenders=Contender.objects.filter(retired_at=None).exclude(provider__kind=Provider.Kind.IMPORTED).count(),
+        contenders=askable_contenders().count(),
         answers=Generation.objects.filter(state=Generation.State.DONE).count(),
         states=tuple(category_states()),
         run=next(active, runs[0] if runs else None),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from evals.models import Contender, ReviewerTally, TaskTally, Vote
 from evals.ratings import PairCounts, Tallies
 
-__all__ = ["outcomes", "tallies_of"]
+__all__ = ["VOTES", "outcomes", "tallies_of"]
+
+# The votes that tallies count, as an aggregate of them.
+VOTES = Sum("lo_wins") + Sum("hi_wins") + Sum("ties") + Sum("both_bad")
 
 _COUNTS = ("lo__slug", "hi__slug", "lo_wins", "hi_wins", "ties", "both_bad")
 _CHUNK = 5000

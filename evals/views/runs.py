@@ -15,9 +15,10 @@ from django_htmx.http import HttpResponseClientRefresh
 from arena.access.roles import person, role_required
 from arena.models import Role
 from evals import jobs
-from evals.forms.runs import BudgetForm, RunForm, askable_contenders, newest_versions
+from evals.forms.runs import BudgetForm, RunForm, newest_versions
 from evals.models import Run
 from evals.models.generations import ErrorCategory
+from evals.selectors.contenders import askable_contenders
 from evals.selectors.runs import run_list as newest_runs
 from evals.selectors.runs import run_view
 from evals.services import runs as service
@@ -67,7 +68,7 @@ def run_progress(request: HttpRequest, run_id: int) -> HttpResponse:
 @role_required(Role.EDITOR)
 def run_new(request: HttpRequest) -> HttpResponse:
     """`?task-set=` and `?contender=` (repeatable) choose beforehand; without contenders, all are."""
-    versions, offered = newest_versions(), askable_contenders()
+    versions, offered = newest_versions(), list(askable_contenders())
     if not versions or not offered:
         return render(request, "evals/run_new_empty.html", {"versions": versions, "offered": offered})
     initial = {
