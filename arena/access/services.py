@@ -61,9 +61,9 @@ def use_sign_in_link(*, token: str) -> User | None:
 
 
 @transaction.atomic
-def save_person(*, username: str, role: Role | None = None, default_role: Role = Role.VIEWER) -> tuple[User, bool]:
-    """The person and whether they are new. `role` None leaves a known person's role alone."""
-    user, created = User.objects.get_or_create(username=username, defaults={"role": role or default_role})
+def save_person(*, username: str, role: Role | None = None) -> tuple[User, bool]:
+    """The person and whether they are new. `role` None leaves a known person's role alone; somebody new is a viewer."""
+    user, created = User.objects.get_or_create(username=username, defaults={"role": role or Role.VIEWER})
     if created:
         user.set_unusable_password()
         user.save()

@@ -50,7 +50,7 @@ class Contender(models.Model):
     `gpt-x@2`. Ratings, tables and the outside call this slug `model`; `model_name` is the provider's id for it.
 
     `used_at` marks the first use; from then on `kind` and `base_url` hold what the provider's were at that
-    moment, and a database trigger refuses a change of any frozen column.
+    moment, and a database trigger (`evals.apps`) refuses a change of any frozen column.
     """
 
     slug = models.CharField(max_length=120, unique=True)
@@ -70,8 +70,6 @@ class Contender(models.Model):
     usd_per_mtok_output = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
-
-    FROZEN = ("slug", "family", "revision", "provider_id", "model_name", "settings", "kind", "base_url", "used_at")
 
     class Meta:
         ordering = ["slug"]

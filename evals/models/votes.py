@@ -71,7 +71,7 @@ class VoteImport(models.Model):
 
 
 class Vote(models.Model):
-    """A verdict. Append-only: database triggers refuse UPDATE and DELETE (see `evals.triggers`).
+    """A verdict. Append-only: database triggers refuse UPDATE and DELETE (see `evals.apps`).
 
     `lo` and `hi` are the contenders of the battle's two generations in the battle's order; for an imported vote,
     which has no battle, the lower contender id first. A change or undo is a new row that supersedes; `outcome`
