@@ -245,6 +245,8 @@ LOGGING = {
         },
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # Django's own handlers would say everything twice, and django-structlog has a line for each request.
+    "loggers": {"django": {"handlers": []}, "django.request": {"level": "ERROR"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING" if DEBUG else "INFO")},
 }
 structlog.configure(
