@@ -5,7 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
@@ -41,6 +42,10 @@ def _plain(status: int, detail: str) -> HttpResponse:
 
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every error the API raises becomes a problem document."""
+    if isinstance(error, RequestDataTooBig):
+        # Raised where the body is first read; Django itself would answer with a page.
+        most = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0:,} bytes"
+        return problem_response(413, f"The body is larger than {most}. Send it in parts, or import it as a file.")
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -53,6 +53,14 @@ def test_a_task_set_that_cannot_be(post, body: Any):
     assert not TaskSet.objects.exists()
 
 
+def test_a_body_that_is_too_large_is_refused_as_a_problem(post, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    answer = post("task-sets", {"slug": "sql", "tasks": TASKS * 20})
+    assert (answer.status_code, answer["Content-Type"]) == (413, "application/problem+json")
+    assert "1,000 bytes" in answer.json()["detail"]
+    assert not TaskSet.objects.exists()
+
+
 def contender(**changes: Any) -> dict[str, Any]:
     return {"slug": "basalt", "provider": "ollama", "model_name": "basalt-7b"} | changes
 
