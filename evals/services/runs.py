@@ -75,7 +75,8 @@ def start_run(
     _check(version, chosen, samples, budget_usd)
     for contender in chosen:
         freeze(contender)
-    tasks = list(dict.fromkeys(version.items.order_by("position").values_list("task_id", flat=True)))
+    askable = version.items.exclude(task__messages=[])
+    tasks = list(dict.fromkeys(askable.order_by("position").values_list("task_id", flat=True)))
     # Samples first, then task by task across the contenders: the order in which they will be claimed.
     wanted = [
         _Place(task, contender.pk, sample) for sample in range(1, samples + 1) for task in tasks for contender in chosen
@@ -287,11 +288,11 @@ def _check(version: TaskSetVersion, contenders: Sequence[Contender], samples: in
     tasks = Task.objects.filter(items__version=version)
     if not tasks.exists():
         raise RunError("version", f"{version} has no tasks.")
-    unknown = tasks.filter(messages=[]).count()
-    if unknown:
+    # Tasks known only by their ids, from imported votes, are left out: there is no text to ask.
+    if not tasks.exclude(messages=[]).exists():
         raise RunError(
             "version",
-            f"{unknown} tasks of {version} are known only by their ids, from imported votes: there is nothing to ask. "
+            f"The tasks of {version} are known only by their ids, from imported votes: there is nothing to ask. "
             "Import the task set itself.",
         )
     _check_locality(version, contenders)
