@@ -205,8 +205,8 @@ def _check_fields(fields: ContenderFields) -> None:
     for name in fields.settings:
         if name in _OURS:
             raise FieldError("settings", f"{name} is set by Arena for each request. Leave it out.")
-        if name.lower() not in _NOT_SECRET and _holds_secret(name):
-            raise FieldError("settings", f"{name} looks like a secret. Keys belong to the provider.")
+    for name in _secrets(fields.settings):
+        raise FieldError("settings", f"{name} looks like a secret. Keys belong to the provider.")
     for text in (fields.model_name, *fields.capabilities, *_texts(fields.settings)):
         if _UNSTORABLE.search(text):
             raise FieldError("settings", f"{text[:40]!r} holds a character that no database stores. Leave it out.")
@@ -228,8 +228,22 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
 
 
-def _holds_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET_WORDS)
+def _secrets(value: Any, *, inside: bool = False) -> Iterator[str]:
+    """Names of what looks like a secret. Further inside, only what has a text: the schema of a tool may well have a
+    property called password."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if _names_secret(name) and (not inside or isinstance(one, str)):
+                yield name
+            yield from _secrets(one, inside=True)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _secrets(one, inside=True)
+
+
+def _names_secret(name: str) -> bool:
+    plain = name.lower().replace("-", "_")
+    return plain not in _NOT_SECRET and any(word in plain for word in _SECRET_WORDS)
 
 
 def _check_new_slug(slug: str) -> None:

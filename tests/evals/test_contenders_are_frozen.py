@@ -137,6 +137,19 @@ def test_settings_hold_neither_secrets_nor_what_is_ours(provider: Provider, name
     assert error.value.field == "settings"
 
 
+@pytest.mark.parametrize("inner", [{"api_key": "x"}, {"headers": [{"X-API-Key": "x"}]}, {"a": {"Authorization": "x"}}])
+def test_settings_hold_no_secret_further_inside_either(provider: Provider, inner: dict[str, Any]):
+    with pytest.raises(FieldError, match="looks like a secret"):
+        save_contender(slug="llama", fields=fields(provider, settings={"extra_body": inner}))
+
+
+def test_the_schema_of_a_tool_may_speak_of_passwords(provider: Provider):
+    properties = {"password": {"type": "string"}, "token": {"type": "string"}}
+    tools = [{"type": "function", "function": {"name": "log_in", "parameters": {"properties": properties}}}]
+    settings = {"tools": tools, "max_tokens": 100, "logit_bias": {"50256": -100}}
+    assert save_contender(slug="llama", fields=fields(provider, settings=settings)).how == "created"
+
+
 def test_an_imported_name_is_taken_as_it_is_and_found_again():
     one = imported_contender(slug="LLaMA-2-Chat (70B)")
     assert (one.slug, one.kind, one.provider.kind) == ("LLaMA-2-Chat (70B)", "imported", "imported")
