@@ -14,7 +14,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from arena.access.tokens import BROWSE
+from arena.access.tokens import BROWSE, granted_scopes
 from evals.api.base import Query
 from evals.models import TaskSet, TaskSetItem, TaskSetVersion
 from evals.services.importing import BadRowsError, RefusedError, Source, import_tasks
@@ -43,7 +43,13 @@ class TaskOut(serializers.Serializer[Any]):
     messages = serializers.ListField(child=serializers.DictField(), source="task.messages")
     reference = serializers.CharField(source="task.reference")
     checks = serializers.ListField(child=serializers.DictField(), source="task.checks")
-    metadata = serializers.DictField()
+    metadata = serializers.SerializerMethodField(
+        help_text="Needs evals:read, else null: a file may well carry others' answers along, with their writers' names."
+    )
+
+    def get_metadata(self, item: TaskSetItem) -> dict[str, Any] | None:
+        request: Request = self.context["request"]
+        return item.metadata if "evals:read" in granted_scopes(request.auth, request.user) else None
 
 
 class TaskSetIn(serializers.Serializer[Any]):
@@ -143,4 +149,4 @@ class TaskList(GenericAPIView[TaskSetItem]):
     @extend_schema(operation_id="task_list", summary="Tasks of a version", parameters=[TaskQuery])
     def get(self, request: Request, slug: str) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
-        return self.get_paginated_response(TaskOut(page, many=True).data)
+        return self.get_paginated_response(TaskOut(page, many=True, context={"request": request}).data)

@@ -48,6 +48,14 @@ def test_nothing_open_to_a_reviewer_holds_an_answer(stocked, client_of, reviewer
         assert "kiesel says" not in client.get(f"/api/v1/{path}").content.decode()
 
 
+@pytest.mark.parametrize(("role", "told"), [(Role.REVIEWER, None), (Role.EDITOR, {"model_a": "kiesel"})])
+def test_what_else_stood_in_a_task_file_is_not_for_reviewers(stocked, make_user, client_of, role: Role, told: Any):
+    """Files of comparisons carry answers and the names of their writers beside the prompt."""
+    stocked["task_set"].versions.get().items.update(metadata={"model_a": "kiesel"})
+    [task, *_] = client_of(make_user(role)).get("/api/v1/task-sets/code/tasks").json()["results"]
+    assert task["metadata"] == told
+
+
 @pytest.mark.parametrize("path", ["task-sets", "contenders", "runs"])
 def test_writing_needs_its_own_scope(stocked, program: Callable[..., Client], path: str):
     def post(client: Client) -> int:
