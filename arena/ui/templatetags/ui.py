@@ -17,9 +17,8 @@ from django.http import HttpRequest
 from django.template.base import Parser, Token
 from django.template.context import RequestContext
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import escape, format_html
+from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from arena.models import Role, User
@@ -135,17 +134,19 @@ def mono(text: str, names: Iterable[str] | None) -> SafeString:
 def highlit(text: str, phrase: str) -> SafeString:
     """The phrase's first clause as the one number to act on: where the text says it, else as a sentence of its own.
 
-    Give it text that is escaped already, such as what `mono` returns.
+    Text that is not marked as escaped, as `mono`'s is, is escaped here.
     """
+    text = conditional_escape(text)
     clause, _, rest = phrase.partition(", ")
     if not clause:
-        return mark_safe(text)  # noqa: S308 (escaped by the filter before)
-    at = text.casefold().find(escape(clause).casefold())
-    if at < 0:
+        return text
+    # Not by folding case: folded text may be longer, and its places are not those of the text.
+    found = re.search(re.escape(escape(clause)), text, re.IGNORECASE)
+    if found is None:
         tail = format_html(' That takes <span class="hi">{}</span>{}.', clause, rest and f", {rest}")
-        return mark_safe(text + tail)  # noqa: S308
-    end = at + len(escape(clause))
-    return mark_safe(f'{text[:at]}<span class="hi">{text[at:end]}</span>{text[end:]}')  # noqa: S308
+        return text + tail
+    at, end = found.span()
+    return mark_safe(f'{text[:at]}<span class="hi">{text[at:end]}</span>{text[end:]}')  # noqa: S308 (escaped above)
 
 
 class Lead(Protocol):
@@ -206,14 +207,6 @@ def theme(context: RequestContext) -> str:
     request: HttpRequest | None = context.get("request")
     chosen = request.COOKIES.get("theme", "") if request else ""
     return chosen if chosen in THEMES else ""
-
-
-@register.simple_tag
-def place_url(name: str, *args: object) -> str:
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return "#"
 
 
 class PlacesNode(template.Node):

@@ -72,6 +72,14 @@ def test_the_number_to_act_on_is_highlit_once(text, html):
     assert ui.highlit(text, "about 160 more votes, likely 50 to 500") == html
 
 
+def test_what_is_highlit_is_escaped_and_found_where_it_stands():
+    assert ui.highlit("<i>", "") == "&lt;i&gt;"
+    # Two of these letters are one more when their case is folded.
+    html = 'Straße, Straße: <span class="hi">3 more votes</span>.'
+    assert ui.highlit("Straße, Straße: 3 more votes.", "3 more votes") == html
+    assert ui.highlit("<b>", "3 < 4") == '&lt;b&gt; That takes <span class="hi">3 &lt; 4</span>.'
+
+
 def test_without_a_number_nothing_is_highlit():
     assert ui.highlit("It leads.", "") == "It leads."
 
