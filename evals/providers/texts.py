@@ -10,7 +10,9 @@ DETAIL_CHARS = 500
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # What looks like a key or token, whoever it belongs to: providers repeat keys in their error messages.
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|key|gsk|xai|hf|AIza|ghp|tok)[-_][\w*.-]{8,}|\bBearer\s+\S+", re.IGNORECASE)
+_KEY_LIKE = re.compile(
+    r"\b(?:sk|pk|rk|key|gsk|xai|hf|ghp|tok)[-_][\w*.-]{8,}|\bAIza[\w-]{8,}|\bBearer\s+\S+", re.IGNORECASE
+)
 
 
 def clean(text: str) -> str:
