@@ -1,4 +1,4 @@
-"""Pages of evals, at the root. Each owner of a page adds its line under its heading."""
+"""Pages of evals, at the root."""
 
 from __future__ import annotations
 
