@@ -105,8 +105,13 @@ def ratings_table(
             )
         )
     unchecked = any(measured.success_basis == "completion" for measured in evidence.values())
-    groups = tuple(tuple(str(slug) for slug in group) for group in board.standings.groups)
-    return RatingsTable(tuple(rows), axis, unchecked, groups)
+    return RatingsTable(tuple(rows), axis, unchecked, _groups(board.standings))
+
+
+def _groups(standings: Standings) -> tuple[tuple[str, ...], ...]:
+    """Who was compared with whom, largest first, of those in the table."""
+    groups = [[str(slug) for slug in group if slug not in standings.retired] for group in standings.groups]
+    return tuple(tuple(group) for group in sorted(groups, key=len, reverse=True) if group)
 
 
 def cost_plot(board: LeaderboardView, evidence: Mapping[str, Evidence]) -> tuple[plots.Plot | None, tuple[str, ...]]:

@@ -197,6 +197,7 @@ def test_a_retired_contender_is_apart(viewer, code, ranked):
     html = text(page(viewer))
     assert "marble" not in rows(html)
     assert 'id="retired"' in html
+    assert "2 of 2 contenders connected." in html
 
 
 def test_the_decision_comes_first(viewer, ranked):
