@@ -18,15 +18,18 @@ _SLASH = (
 )
 _DASH = "haskell hs lua sql"
 
-_KEYWORDS = (
-    "abstract and as assert async await begin bool break byte case catch char class const continue crate def "
-    "default defer del delete do done double dyn elif else elseif end enum esac except export extends extern "
-    "fallthrough False false fi final finally float fn for foreach from func function global go goto if impl "
-    "implements import in int interface internal is lambda let local long loop match mod mut namespace new nil None "
-    "nonlocal not null nullptr object of or override package pass private protected pub public raise readonly ref "
-    "require return self short static string struct super switch template then this throw throws trait True true "
-    "try type typedef typeof union unless unsafe unsigned until use using val var virtual void volatile when where "
-    "while with yield"
+_SCRIPT = (
+    "and as assert async await begin break case class continue def del do done elif else elsif end esac except "
+    "export False false fi finally for from function global if import in is lambda local match module nil None "
+    "nonlocal not null or pass raise require rescue return then True true try unless until while with yield"
+)
+_CURLY = (
+    "abstract as async await bool break byte case catch char class const continue debugger default defer delete do "
+    "double dyn else enum export extends extern fallthrough false final finally float fn for foreach from func "
+    "function go goto if impl implements import in int interface internal let long loop match mod mut namespace new "
+    "nil null nullptr object of override package private protected pub public readonly ref return self short static "
+    "string struct super switch template this throw throws trait true try type typedef typeof undefined union "
+    "unsafe unsigned use using val var virtual void volatile when where while with yield"
 )
 _SQL = (
     "alter and as asc between by case cast constraint create cross delete desc distinct drop else end exists false "
@@ -50,8 +53,8 @@ def _pattern(comment: str, keywords: str, flags: int = 0) -> re.Pattern[str]:
 
 
 _FAMILIES = (
-    (_HASH, _pattern(r"(?<![\w$&])#[^\n]*", _KEYWORDS)),
-    (_SLASH, _pattern(r"//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)", _KEYWORDS)),
+    (_HASH, _pattern(r"(?<![\w$&])#[^\n]*", _SCRIPT)),
+    (_SLASH, _pattern(r"//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)", _CURLY)),
     (_DASH, _pattern(r"--[^\n]*|/\*[\s\S]*?(?:\*/|\Z)", _SQL, re.IGNORECASE)),
 )
 _PATTERNS = {language: pattern for languages, pattern in _FAMILIES for language in languages.split()}

@@ -8,7 +8,6 @@ const perch = () => document.getElementById("perch");
 // A press that follows an accepted one this closely was meant for the battle that has just gone.
 const DOUBLE_PRESS = 300;
 let accepted = -Infinity;
-let waiting = false;
 
 const typing = (target) =>
   target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
@@ -36,13 +35,14 @@ document.addEventListener("keydown", (event) => {
   if (!event.repeat) button.click();
 });
 
-// Keys and pointer alike: one act at a time, and no act by the second half of a double press.
+// Keys and pointer alike: one act a battle, and no act by the second half of a double press. The bar itself remembers
+// that it was sent; the next battle brings a new bar.
 document.addEventListener(
   "click",
   (event) => {
     const button = event.target.closest?.("#verdict button");
     if (!button) return;
-    if (waiting || event.timeStamp - accepted < DOUBLE_PRESS) {
+    if ("sent" in bar().dataset || event.timeStamp - accepted < DOUBLE_PRESS) {
       event.preventDefault();
       event.stopImmediatePropagation();
       return;
@@ -66,20 +66,16 @@ let last;
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (!ours(event)) return;
-  waiting = true;
+  bar().dataset.sent = "";
   const submitter = event.detail.requestConfig.triggeringEvent?.submitter;
   last = submitter ?? event.detail.elt;
   if (submitter?.name === "choice" && submitter.value !== "skip") choose(submitter);
 });
 
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (ours(event)) waiting = false;
-});
-
-for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+for (const failure of ["htmx:sendError", "htmx:sendAbort", "htmx:responseError", "htmx:timeout"]) {
   document.addEventListener(failure, (event) => {
     if (!ours(event)) return;
-    waiting = false;
+    delete bar().dataset.sent;
     unchoose();
     const notice = document.getElementById("not-saved").content.cloneNode(true);
     notice.querySelector("[data-again]").addEventListener("click", () => {
