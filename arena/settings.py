@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "arena.access.unstorable.UnstorableMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 

@@ -24,17 +24,17 @@ def problem_response(status: int, detail: str, **extra: Any) -> Response:
 @csrf_exempt
 def not_found(request: HttpRequest) -> HttpResponse:
     """An address of the API that there is not."""
-    return _plain(404, f"{request.path} is no address of this API. See /api/docs/.")
+    return plain_problem(404, f"{request.path} is no address of this API. See /api/docs/.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: a problem document for the API, the page for people."""
     if request.path.startswith("/api/"):
-        return _plain(500, "Something failed at our side and was logged. Nothing was saved; try again.")
+        return plain_problem(500, "Something failed at our side and was logged. Nothing was saved; try again.")
     return defaults.server_error(request)
 
 
-def _plain(status: int, detail: str) -> HttpResponse:
+def plain_problem(status: int, detail: str) -> HttpResponse:
     """As `problem_response`, outside REST framework."""
     response = problem_response(status, detail)
     return JsonResponse(response.data, status=status, content_type=response.content_type)
