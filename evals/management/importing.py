@@ -6,35 +6,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
+from django.core.management.base import CommandError, CommandParser
 
+from arena.commands import ExampleCommand
 from evals.services.importing import FORMATS, BadRowsError, RefusedError, parse_pairs
 
-__all__ = ["ExampleCommand", "ImportCommand", "counted"]
+__all__ = ["ImportCommand", "counted"]
 
 
 def counted(n: int, one: str, many: str = "") -> str:
     """ "1 vote", "8,931 votes"."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
-
-
-class _Formatter(DjangoHelpFormatter):
-    """Fills paragraphs, but leaves alone what was written in lines."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        if "\n" not in text:
-            return super()._fill_text(text, width, indent)
-        return "\n".join(indent + line for line in text.strip().splitlines())
-
-
-class ExampleCommand(BaseCommand):
-    """`example` is shown under the help, line by line."""
-
-    example = ""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        kwargs["formatter_class"] = _Formatter
-        return super().create_parser(prog_name, subcommand, epilog=self.example, **kwargs)
 
 
 class ImportCommand(ExampleCommand):

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from arena.commands import ExampleCommand
 from arena.models import ApiToken
 
-_EXAMPLES = """\
+
+class Command(ExampleCommand):
+    help = "Make an API token. It is printed once, alone on the last line, and stored only as a hash."
+    example = """
 example:
   manage.py create_token --name checkout-service --scope routing:read
   manage.py create_token --name ci --scope evals:write --scope routing:publish
 """
-
-
-class Command(BaseCommand):
-    help = "Make an API token. It is printed once, alone on the last line, and stored only as a hash."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="who uses it; stands in the history of what it does")

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.urls import reverse
 
 from arena import env
 from arena.access.services import LIFETIME, create_sign_in_link, save_person
+from arena.commands import ExampleCommand
 from arena.machine import writable_url
 from arena.models import Role
 
 
-class Command(BaseCommand):
-    help = (
-        "Prints a link that signs USER in once, alone on the last line. A new user is added.\n\n"
-        "Example:\n  manage.py sign_in_link mara --role reviewer --base-url https://arena.example"
-    )
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+class Command(ExampleCommand):
+    help = "Prints a link that signs USER in once, alone on the last line. A new user is added."
+    example = """
+example:
+  manage.py sign_in_link mara --role reviewer --base-url https://arena.example
+"""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", metavar="USER", help="the name they sign in as")

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from evals.management.importing import ExampleCommand, counted
+from arena.commands import ExampleCommand
+from evals.management.importing import counted
 from evals.services.exporting import ExportError, export_generations
 
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from arena.commands import ExampleCommand
 from evals.services.contender_import import Line, import_contenders
 from evals.services.importing import RefusedError, open_source
 
 
-class Command(BaseCommand):
+class Command(ExampleCommand):
     help = (
-        "Adds contenders and their providers from FILE (YAML, JSON, JSONL or CSV). Any bad row: nothing is written.\n"
-        "A contender in use is not changed: where the file differs, the next revision is made. What the file leaves\n"
-        "out stays as it is. Keys are never in the file: name a variable in api_key_env, or type them on the page.\n\n"
-        "Fields: slug, provider, model_name; optional: kind, base_url, api_key_env, settings, locality, tier,\n"
-        "capabilities, context_tokens, usd_per_mtok_input, usd_per_mtok_output. The providers openai, ollama and\n"
-        "lm-studio need no base_url.\n\n"
-        "Example:\n  manage.py import_contenders examples/contenders.yaml"
+        "Adds contenders and their providers from FILE (YAML, JSON, JSONL or CSV). Any bad row: nothing is written. "
+        "A contender in use is not changed: where the file differs, the next revision is made. What the file leaves "
+        "out stays as it is. Keys are never in the file: name a variable in api_key_env, or type them on the page."
     )
+    example = """
+fields: slug, provider, model_name; optional: kind, base_url, api_key_env, settings, locality, tier, capabilities,
+context_tokens, usd_per_mtok_input, usd_per_mtok_output. The providers openai, ollama and lm-studio need no base_url.
 
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+example:
+  manage.py import_contenders examples/contenders.yaml
+"""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE")

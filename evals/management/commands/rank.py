@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import json
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q
 
+from arena.commands import ExampleCommand
 from evals.models import Category
 from evals.selectors import leaderboards
 from evals.services import ranking
 
-_EXAMPLES = """\
+
+class Command(ExampleCommand):
+    help = "Recompute leaderboards from the tallies, or with --rebuild from the votes."
+    example = """
 examples:
   manage.py rank                            every category
   manage.py rank --category code --json     one, as one JSON document on stdout
   manage.py rank --rebuild                  count the tallies anew from the votes first
 """
-
-
-class Command(BaseCommand):
-    help = "Recompute leaderboards from the tallies, or with --rebuild from the votes."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--category", metavar="NAME", help="slug or name; default: every category with votes")
