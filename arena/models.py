@@ -30,9 +30,10 @@ class User(AbstractUser):
     voting_keys = models.BooleanField(default=True, help_text="Vote by single keys on the voting page.")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """The role decides; what Django's admin site asks for follows it."""
+        """The role decides; what Django's admin site asks for follows it, and is written with it alone: to sign in
+        writes the time, and must not bring back what an admin has just taken away."""
         self.is_staff = self.is_superuser = self.role == Role.ADMIN
-        if kwargs.get("update_fields") is not None:
+        if "role" in (kwargs.get("update_fields") or ()):
             kwargs["update_fields"] = {*kwargs["update_fields"], "is_staff", "is_superuser"}
         super().save(*args, **kwargs)
 

@@ -15,6 +15,13 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
         labels = {"voting_keys": "Vote by single keys"}
         help_texts = {"voting_keys": "a or ←, b or →, t or ↓, x or ↑; s skips, z takes back, ? helps."}
 
+    def save(self, commit: bool = True) -> User:
+        """These fields alone: the role, as it was when the request began, may have been changed since."""
+        person: User = super().save(commit=False)
+        if commit:
+            person.save(update_fields=self.Meta.fields)
+        return person
+
 
 class NewPersonForm(forms.Form):
     username = forms.CharField(

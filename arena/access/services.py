@@ -69,7 +69,7 @@ def save_person(*, username: str, role: Role | None = None) -> tuple[User, bool]
         user.save()
     elif role is not None and user.role != role:
         user.role = role
-        user.save()
+        user.save(update_fields=["role"])
     return user, created
 
 

@@ -6,9 +6,11 @@ import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import update_last_login
 from django.test import Client
 from django.urls import reverse
 
+from arena.access.forms import SettingsForm
 from arena.access.services import PersonError, change_person
 from arena.models import Role, SignInLink, User
 
@@ -105,3 +107,16 @@ def test_settings_change_ones_own_name_and_keys_and_nothing_else(client_of, edit
     editor_user.refresh_from_db()
     assert (editor_user.name, editor_user.voting_keys) == ("Mara Lind", False)
     assert (editor_user.role, editor_user.is_staff) == (Role.EDITOR, False)
+
+
+def test_saving_ones_settings_or_signing_in_brings_no_role_back(admin_user: User):
+    """Both may have read the person just before an admin changed them."""
+    before = User.objects.get(pk=admin_user.pk)
+    User.objects.filter(pk=admin_user.pk).update(role=Role.VIEWER, is_staff=False, is_superuser=False, is_active=False)
+    form = SettingsForm({"first_name": "Mara"}, instance=before)
+    assert form.is_valid()
+    form.save()
+    update_last_login(None, before)
+    now = User.objects.get(pk=admin_user.pk)
+    assert (now.first_name, now.voting_keys) == ("Mara", False)
+    assert (now.role, now.is_staff, now.is_superuser, now.is_active) == (Role.VIEWER, False, False, False)
