@@ -59,7 +59,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """200 if all parts are there, else 503; the body says which is not. Names no address: anybody may ask."""
     parts: dict[str, str] = cache.get_or_set("arena.readyz", _parts, READY_KEPT_S) or {}
     ready = all(said == OK for said in parts.values())
-    return JsonResponse({"ready": ready, **parts}, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
+    answer = JsonResponse(
+        {"ready": ready, **parts}, status=200 if ready else 503, headers={"Cache-Control": "no-store"}
+    )
+    # Django's mark for "said already": that something is not ready is an answer here, no error to log each second.
+    answer._has_been_logged = True  # type: ignore[attr-defined]
+    return answer
 
 
 def _parts() -> dict[str, str]:

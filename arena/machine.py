@@ -148,8 +148,9 @@ def valkey(port: int) -> Part:
         raise MachineError(f"No Valkey for this platform ({error}). Start a Redis and set REDIS_URL.") from error
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     options += ["--maxmemory-policy", "noeviction", "--loglevel", "warning"]
-    # It warns of what could go wrong if it saved to disk.
-    return Part("valkey", [binary, *options], last=True, hushed=["Memory overcommit must be enabled"])
+    # It warns of what could go wrong if it saved to disk, and of being told to stop.
+    hushed = ["Memory overcommit must be enabled", "Received SIGTERM scheduling", "ready to exit, bye bye"]
+    return Part("valkey", [binary, *options], last=True, hushed=hushed)
 
 
 def demo_model(port: int) -> Part:
