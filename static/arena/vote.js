@@ -5,9 +5,16 @@
 const bar = () => document.getElementById("verdict");
 const perch = () => document.getElementById("perch");
 
-// A press that follows an accepted one this closely was meant for the battle that has just gone.
+// A press that follows an accepted one this closely was meant for the battle that has just gone. Until then <body> has
+// data-pressed.
 const DOUBLE_PRESS = 300;
-let accepted = -Infinity;
+let release;
+
+function hold() {
+  document.body.dataset.pressed = "";
+  clearTimeout(release);
+  release = setTimeout(() => delete document.body.dataset.pressed, DOUBLE_PRESS);
+}
 
 const typing = (target) =>
   target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
@@ -42,12 +49,12 @@ document.addEventListener(
   (event) => {
     const button = event.target.closest?.("#verdict button");
     if (!button) return;
-    if ("sent" in bar().dataset || event.timeStamp - accepted < DOUBLE_PRESS) {
+    if ("sent" in bar().dataset || "pressed" in document.body.dataset) {
       event.preventDefault();
       event.stopImmediatePropagation();
       return;
     }
-    accepted = event.timeStamp;
+    hold();
   },
   true,
 );
@@ -80,7 +87,7 @@ for (const failure of ["htmx:sendError", "htmx:sendAbort", "htmx:responseError",
     const notice = document.getElementById("not-saved").content.cloneNode(true);
     notice.querySelector("[data-again]").addEventListener("click", () => {
       perch().replaceChildren();
-      accepted = -Infinity;
+      delete document.body.dataset.pressed;
       last?.click?.();
     });
     perch().replaceChildren(notice);

@@ -54,6 +54,8 @@ def sign_in(page: Page, site: str, user: User) -> None:
 
 def vote_for_the_kind_one(page: Page) -> None:
     """By the key of whichever side it is on; waits until another battle, or the page's end, is there."""
+    # The page ignores a press so close to the last one that it is a double press.
+    expect(page.locator("body:not([data-pressed]) #verdict:not([data-sent])")).to_be_visible()
     prompt = page.locator(".prompt__text").inner_text()
     left = page.locator('.side[data-side="left"]').inner_text()
     page.keyboard.press("a" if "A kind sentence" in left else "b")
