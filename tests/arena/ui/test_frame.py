@@ -86,7 +86,9 @@ def test_every_id_is_there_once_and_every_reference_leads_somewhere(guide):
 
 
 def test_every_drawing_says_what_it_shows(guide):
-    for attrs in Tags(guide).of("svg"):
+    drawings = list(Tags(guide).of("svg"))
+    assert drawings
+    for attrs in drawings:
         named = attrs.get("role") == "img" and attrs.get("aria-label")
         assert named or attrs.get("aria-hidden") == "true" or attrs.get("class") == "whisker__end"
 
