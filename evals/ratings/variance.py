@@ -17,6 +17,8 @@ __all__ = ["ReviewerVariance", "leave_one_out", "pairwise_variance", "reviewer_v
 # Exact refits without one reviewer are made for those with most votes. Anybody beyond has cast less than
 # 1/REFITS of them, far too few to flip a lead that passes the gate.
 REFITS = 64
+# Of the largest variance between two contenders: below it, one is rounding.
+NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,9 @@ def task_factor(tallies: Tallies, fit: DavidsonFit, components: Ints) -> float:
     bread = fit.covariance[:K]
     clustered = pairwise_variance(bread @ by_task @ bread.T)
     single = pairwise_variance(bread @ iid @ bread.T)
-    related = np.triu(components[:, None] == components[None, :], 1) & (single > 0)
+    # What rounding leaves of a variance of nothing (two who only tied, say) has no ratio to anything.
+    varied = single > NOTHING * single.max()
+    related = np.triu(components[:, None] == components[None, :], 1) & varied
     if not related.any():
         return 1.0
     return 1 + max(0.0, float((clustered[related] / single[related]).mean()) - 1)
