@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 from django.db import models
 from django.utils import timezone
@@ -10,6 +11,10 @@ from django.utils import timezone
 from evals.models.generations import Generation
 from evals.models.task_sets import Task
 from evals.models.votes import Reviewer, Side
+
+# A slip is noticed at once. Later, leaderboards have moved with the vote, and whoever watched them could tell which
+# answer was whose, take the vote back, and judge again with open eyes.
+UNDO_WITHIN = timedelta(minutes=2)
 
 
 def new_token() -> str:
@@ -60,3 +65,10 @@ class Ballot(models.Model):
 
     def __str__(self) -> str:
         return f"ballot {self.pk}"
+
+    @property
+    def can_be_undone(self) -> bool:
+        """A skip took no vote and can always be; a vote for `UNDO_WITHIN`; a report never."""
+        if self.state == self.State.VOTED:
+            return self.closed_at is not None and timezone.now() - self.closed_at <= UNDO_WITHIN
+        return self.state == self.State.SKIPPED

@@ -170,10 +170,11 @@ def said(verdict: str) -> str:
 
 
 def last_closed(reviewer: Reviewer, category: Category) -> Ballot | None:
-    """What undo would take back."""
+    """What undo would take back; None if that can no longer be."""
     states = (Ballot.State.VOTED, Ballot.State.SKIPPED)
     closed = Ballot.objects.filter(reviewer=reviewer, state__in=states, battle__task__category=category)
-    return closed.order_by("-closed_at", "-pk").first()
+    last = closed.order_by("-closed_at", "-pk").first()
+    return last if last is not None and last.can_be_undone else None
 
 
 def battles_closed(reviewer: Reviewer, category: Category | None = None) -> int:

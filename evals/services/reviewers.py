@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from arena.models import User
+from arena.ui.markup import visible
 from evals.models import Category, Reviewer
 from evals.services import ledger, tallies
 
@@ -96,7 +97,7 @@ def include(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
 
 
 def _checked(reason: str) -> str:
-    reason = " ".join(reason.split())
+    reason = " ".join(visible(reason).split())
     if not reason:
         raise ExclusionError("Give a reason: it is kept with the decision and shown beside it.")
     if len(reason) > 255:

@@ -11,7 +11,9 @@ from typing import Literal
 from django.db import transaction
 from django.utils import timezone
 
+from arena.ui.markup import visible
 from evals.models import Ballot, Category, Ledger, Reviewer, Vote
+from evals.models.battles import UNDO_WITHIN
 from evals.models.votes import Outcome, Side
 from evals.services import ledger, tallies
 from evals.services.drawing import RESERVED_FOR, is_withdrawn
@@ -22,6 +24,7 @@ __all__ = [
     "BattleWithdrawnError",
     "ForeignBallotError",
     "NothingToUndoError",
+    "TooLateToUndoError",
     "Verdict",
     "VotingError",
     "cast_vote",
@@ -48,6 +51,10 @@ class BallotClosedError(VotingError):
 
 class BattleWithdrawnError(VotingError):
     """An answer was quarantined, or something retired, while the reviewer looked at it."""
+
+
+class TooLateToUndoError(VotingError):
+    """The vote has counted for too long to be taken back."""
 
 
 class NothingToUndoError(VotingError):
@@ -93,9 +100,8 @@ def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") 
         return ballot
     _refuse_unless_open(ballot)
     answer = ballot.battle.lo if _shown_at(ballot, side) == Side.LO else ballot.battle.hi
-    answer.quarantine = f"reported by {ballot.reviewer.name}: {' '.join(detail.split()) or 'gives its writer away'}"[
-        :255
-    ]
+    why = " ".join(visible(detail).split()) or "gives its writer away"
+    answer.quarantine = f"reported by {ballot.reviewer.name}: {why}"[:255]
     answer.save(update_fields=["quarantine"])
     _close(ballot, Ballot.State.REPORTED)
     return ballot
@@ -115,8 +121,8 @@ def undo(*, reviewer: Reviewer, category: Category | None = None) -> Ballot:
 
 @transaction.atomic
 def reopen(*, ballot: Ballot, reviewer: Reviewer) -> Ballot:
-    """Retract this ballot's vote, if it has one, and open it again. An open ballot stays as it is, so that an undo
-    sent twice takes back one vote."""
+    """Retract this ballot's vote, if it has one and is younger than `UNDO_WITHIN`, and open it again. An open ballot
+    stays as it is, so that an undo sent twice takes back one vote."""
     book, ballot = _locked(ballot)
     if ballot.reviewer_id != reviewer.pk:
         raise ForeignBallotError("This ballot was drawn for somebody else. Nothing was changed.")
@@ -126,6 +132,9 @@ def reopen(*, ballot: Ballot, reviewer: Reviewer) -> Ballot:
         raise BallotClosedError("You reported this answer, and it is out of use. An editor can bring it back.")
     last = ballot.votes.order_by("-n").first()
     if last is not None and last.outcome is not None:
+        if not ballot.can_be_undone:
+            minutes = UNDO_WITHIN.seconds // 60
+            raise TooLateToUndoError(f"A vote can be undone for {minutes} minutes. This one is older, and it counts.")
         _write(book, ballot, last, None)
         tallies.move(category=book.category, removed=[VoteFacts.of(last)])
     ballot.state, ballot.closed_at = Ballot.State.OPEN, None

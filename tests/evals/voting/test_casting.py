@@ -1,16 +1,22 @@
 """A verdict, sent once or twice, taken back and given anew."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.utils import timezone
 from django_q.models import OrmQ
 
 from evals.models import Ballot, Generation, Ledger, Vote
+from evals.models.battles import UNDO_WITHIN
+from evals.selectors.voting import last_closed
 from evals.services.drawing import draw
 from evals.services.voting import (
     BallotClosedError,
     BattleWithdrawnError,
     ForeignBallotError,
     NothingToUndoError,
+    TooLateToUndoError,
     cast_vote,
     reopen,
     report,
@@ -139,3 +145,14 @@ def test_many_votes_enqueue_one_ranking(world, reviewer):
     ledger = Ledger.objects.get(category=world.category)
     assert (ledger.seq, OrmQ.objects.count()) == (5, 1)
     assert ledger.rank_enqueued_at is not None
+
+
+def test_an_old_vote_is_not_taken_back(world, reviewer):
+    """By then the leaderboard has told whoever watched it which answer was whose."""
+    ballot = draw(category=world.category, reviewer=reviewer)
+    cast_vote(ballot=ballot, side="left", reviewer=reviewer)
+    with time_machine.travel(timezone.now() + UNDO_WITHIN + timedelta(seconds=1)):
+        with pytest.raises(TooLateToUndoError, match="older, and it counts"):
+            reopen(ballot=ballot, reviewer=reviewer)
+        assert last_closed(reviewer, world.category) is None
+    assert Vote.objects.get().outcome is not None
