@@ -13,11 +13,15 @@ A name that the task itself mentions gives nothing away, and does not count.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
+import nh3
+
+from arena.ui.markup import render, visible
 from evals.models import Contender
 
 __all__ = ["names_itself"]
@@ -115,8 +119,6 @@ _INTRODUCTIONS = tuple(
         rf"\b{_WHO}['’]s\s+(?:large\s+)?(?:language\s+model|AI\s+assistant|assistant)\b[^.!?\n]{{0,40}}?\b(?:I|me|my)\b",
     )
 )
-# What invisible characters would hide from the patterns, a reader would still read.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _EMPHASIS = re.compile(r"[*`~]+|(?<!\w)_+(?=\w)|(?<=[^\W_])_+(?!\w)")
 
 
@@ -125,7 +127,7 @@ def names_itself(text: str, contender: Contender, *, messages: Iterable[Any] = (
 
     `messages` are the task's own (`{"role", "content"}`): names in them are not counted. Reads `contender.provider`.
     """
-    answer = _plain(text)
+    answer = _plain(_shown(text))
     asked = _plain("\n".join(_texts(messages)))
     for pattern in _INTRODUCTIONS:
         for found in pattern.finditer(answer):
@@ -140,9 +142,15 @@ def names_itself(text: str, contender: Contender, *, messages: Iterable[Any] = (
     return ""
 
 
+def _shown(text: str) -> str:
+    """What a reviewer would read of it: `Chat&#71;PT` and `[Chat](x)GPT` are the name as much as the name is."""
+    read = html.unescape(nh3.clean(render(text), tags=set()))
+    return re.sub(r"\[image: ([^\]]*)\]", r"\1", read)
+
+
 def _plain(text: str) -> str:
     """Without emphasis marks around words and without characters nobody sees."""
-    return _EMPHASIS.sub("", _INVISIBLE.sub("", text))
+    return _EMPHASIS.sub("", visible(text).replace("\u00a0", " "))
 
 
 def _texts(messages: Iterable[Any]) -> Iterator[str]:
