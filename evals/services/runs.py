@@ -168,12 +168,21 @@ def retry_failed(*, run: Run, errors: Collection[str] = ()) -> int:
 
 
 def settle(*, run: Run | None = None) -> int:
-    """Mark runs as done for which nothing waits or is in flight; how many. Without `run`, looks at all."""
+    """Mark runs as done for which nothing waits or is in flight; how many. Without `run`, looks at all.
+
+    Locks first, then looks again: one UPDATE alone would, on PostgreSQL, wait for a run that is being reopened and
+    then judge its items by what they were before the wait.
+    """
     open_items = RunItem.objects.filter(run=OuterRef("pk"), generation__state__in=(_STATE.WAITING, _STATE.RUNNING))
     ended = Run.objects.filter(~Exists(open_items), state__in=_UNFINISHED)
     if run is not None:
         ended = ended.filter(pk=run.pk)
-    return ended.update(state=Run.State.DONE, reason="", finished_at=timezone.now())
+    seen = list(ended.values_list("pk", flat=True))
+    if not seen:
+        return 0
+    with transaction.atomic():
+        locked = list(Run.objects.select_for_update().filter(pk__in=seen).order_by("pk").values_list("pk", flat=True))
+        return ended.filter(pk__in=locked).update(state=Run.State.DONE, reason="", finished_at=timezone.now())
 
 
 @dataclass(frozen=True)

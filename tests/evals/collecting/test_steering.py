@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 
 import pytest
+from django.db import connections, transaction
 
 from evals.models import Generation, Run
 from evals.services.claims import claim_next, work_is_due
@@ -30,6 +32,32 @@ def test_a_run_is_done_when_nothing_waits_or_flies(suite):
     assert reloaded(run).state == Run.State.DONE
     assert reloaded(run).finished_at is not None
     assert settle() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_reopened_at_this_moment_is_not_marked_as_done(suite):
+    suite.provider("local", refuses(401))
+    suite.task()
+    run = suite.run()
+    collect(next_claim())
+    assert states(run) == ["failed"]
+    reopened, counted = threading.Event(), []
+
+    def settle_beside_it():
+        reopened.wait(10)
+        counted.append(settle())
+        connections.close_all()
+
+    thread = threading.Thread(target=settle_beside_it)
+    thread.start()
+    with transaction.atomic():
+        assert retry_failed(run=run) == 1
+        reopened.set()
+        # Time for the other to look and to wait for us; too little of it makes the test weaker, never wrong.
+        thread.join(0.5)
+    thread.join(30)
+
+    assert (counted, reloaded(run).state) == ([0], Run.State.COLLECTING)
 
 
 def test_a_paused_run_is_not_claimed_and_what_flies_is_kept(suite):
