@@ -57,6 +57,8 @@ class PolicyForm(ReasonForm):
             raise forms.ValidationError(
                 f"Line {error.lineno}, column {error.colno}: this is no JSON ({error.msg})."
             ) from None
+        except ValueError:
+            raise forms.ValidationError("A number in this is too long to be read.") from None
         except RecursionError:
             raise forms.ValidationError("This is nested too deeply to be a policy.") from None
 

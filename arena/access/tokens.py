@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # rest_framework.views reads the settings that name this modu
 
 # `evals:browse` is what anybody signed in may read: leaderboards, task sets, contenders, runs. It is a part of
 # `evals:read` and no scope of its own to give a token. The rest of `evals:read`, answers and votes, says which
-# contender wrote which text, and nobody who may be shown those texts as A and B reads that before voting.
+# contender wrote which text: reviewers never read that. Editors may, and may vote too; theirs is a vote on trust.
 BROWSE = "evals:browse"
 
 # What a signed-in person's role grants of the scopes that tokens carry.
