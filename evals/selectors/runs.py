@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, Sum, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from evals.models import Attempt, Contender, Generation, Run, RunItem
@@ -20,6 +21,8 @@ __all__ = ["Cause", "ContenderRow", "Progress", "RunLine", "RunView", "run_list"
 
 # Pace is what the last minutes saw; a run younger than that is measured over its age.
 PACE_WINDOW = timedelta(minutes=5)
+# What a contender's latency is measured over: enough for a 95th percentile, and no more to read as a run grows.
+LATENCIES = 1000
 
 _STATE = Generation.State
 
@@ -58,7 +61,8 @@ class Progress:
 @dataclass(frozen=True)
 class ContenderRow:
     """`spent_usd` None: some call has no known price. `pace_per_minute` and `latency_p95_ms` None: nothing measured.
-    `slowed` is the error its provider is being left alone for, in words; empty: it is not."""
+    The latency is over its newest 1,000 answers at most. `slowed` is the error its provider is being left alone for,
+    in words; empty: it is not."""
 
     slug: str
     provider: str
@@ -278,9 +282,11 @@ def _pace(run: Run, now: datetime) -> dict[int, float]:
 
 
 def _latency_p95(run: Run) -> dict[int, float]:
+    """Of each contender's newest LATENCIES answers in the run at most: the page asks again every few seconds."""
     latencies: dict[int, list[float]] = defaultdict(list)
-    answered = _attempts(run).filter(error="", latency_ms__isnull=False)
-    for contender, latency in answered.values_list("generation__contender_id", "latency_ms").iterator(5000):
+    age = Window(RowNumber(), partition_by="generation__contender_id", order_by="-pk")
+    answered = _attempts(run).filter(error="", latency_ms__isnull=False).annotate(age=age).filter(age__lte=LATENCIES)
+    for contender, latency in answered.order_by().values_list("generation__contender_id", "latency_ms"):
         latencies[contender].append(latency)
     return {contender: nearest_rank(sorted(values), 0.95) for contender, values in latencies.items()}
 

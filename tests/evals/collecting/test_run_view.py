@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from evals.models import Run
-from evals.selectors.runs import Progress, run_list, run_progress, run_view
+from evals.models import Attempt, Generation, Run
+from evals.selectors.runs import LATENCIES, Progress, run_list, run_progress, run_view
 from evals.services.collecting import collect
 from evals.services.runs import settle
 from tests.servers import ANSWER, refuses, says
@@ -124,6 +124,18 @@ def test_a_finished_run_expects_nothing_more(suite):
 
     assert (view.state, view.done_in, view.progress.share_done, view.causes) == ("done", None, 1.0, ())
     assert not view.active
+
+
+def test_latency_is_that_of_the_newest_answers(suite):
+    suite.task()
+    run = suite.run(suite.contender("one"), suite.contender("two"))
+    for generation, old in zip(Generation.objects.order_by("pk"), (9000, 7000), strict=True):
+        latencies = [old] * 100 + [100] * LATENCIES
+        Attempt.objects.bulk_create(
+            Attempt(generation=generation, n=n, started_at=timezone.now(), latency_ms=latency)
+            for n, latency in enumerate(latencies, 1)
+        )
+    assert [row.latency_p95_ms for row in viewed(run).rows] == [100, 100]
 
 
 def test_the_number_of_queries_does_not_grow(suite, django_assert_max_num_queries):
