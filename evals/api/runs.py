@@ -17,7 +17,7 @@ from arena.models import User
 from evals import jobs
 from evals.api.base import Query
 from evals.models import Contender, Run, TaskSet
-from evals.selectors.contenders import askable_contenders
+from evals.selectors.contenders import asked_by_default
 from evals.selectors.runs import run_view
 from evals.services.runs import MOST_SAMPLES, RunError, start_run
 
@@ -73,7 +73,7 @@ class RunIn(serializers.Serializer[Any]):
         child=serializers.SlugRelatedField(slug_field="slug", queryset=Contender.objects.filter(retired_at=None)),
         default=list,
         max_length=500,
-        help_text="Without any: all that are not retired and can be asked.",
+        help_text="Without any: the newest revision of each that is not retired and can be asked.",
     )
     samples = serializers.IntegerField(default=1, min_value=1, max_value=MOST_SAMPLES)
     fresh = serializers.BooleanField(default=False, help_text="Ask again for what exists, too.")
@@ -109,11 +109,16 @@ class RunList(GenericAPIView[Run]):
         given.is_valid(raise_exception=True)
         asked = dict(given.validated_data)
         task_set, n = asked.pop("task_set"), asked.pop("version")
-        versions = task_set.versions.order_by("-n")
+        versions = task_set.versions.select_related("task_set").order_by("-n")
         version = versions.filter(n=n).first() if n is not None else versions.first()
         if version is None:
             raise serializers.ValidationError({"version": [f"{task_set.slug} has no version {n or ''}".strip() + "."]})
-        contenders = asked.pop("contenders") or list(askable_contenders())
+        contenders = asked.pop("contenders")
+        if not contenders:
+            default = asked_by_default(version)
+            if default.nobody:
+                raise serializers.ValidationError({"contenders": [default.nobody]})
+            contenders = default.contenders
         user = request.user if isinstance(request.user, User) else None
         try:
             run = start_run(version=version, contenders=contenders, started_by=user, **asked)

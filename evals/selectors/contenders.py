@@ -10,13 +10,15 @@ from typing import Any, Literal
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Lower
 
-from evals.models import Contender, Provider, ReviewerTally
+from evals.models import Contender, Provider, ReviewerTally, TaskSetVersion
 from evals.selectors.tallies import VOTES
 
 __all__ = [
+    "AskedByDefault",
     "ContenderCard",
     "ProviderCard",
     "askable_contenders",
+    "asked_by_default",
     "contender_card",
     "contender_cards",
     "provider_card",
@@ -81,6 +83,26 @@ class ProviderCard:
         return self.kind != Provider.Kind.IMPORTED
 
 
+@dataclass(frozen=True)
+class AskedByDefault:
+    """`kept_out` are hosted, and would be asked if the task set were not local_only."""
+
+    contenders: tuple[Contender, ...]
+    kept_out: tuple[Contender, ...]
+
+    @property
+    def nobody(self) -> str:
+        """Why nobody can be asked, and what to do about it; empty if somebody can."""
+        if self.contenders:
+            return ""
+        if self.kept_out:
+            hosted = ", ".join(one.slug for one in self.kept_out)
+            return (
+                f"The task set is local_only, and all that could be asked are hosted: {hosted}. Add a local contender."
+            )
+        return "There is no contender that may be asked. Add one on /contenders/, or import_contenders."
+
+
 def contender_cards(*, retired: bool = True, slugs: tuple[str, ...] | None = None) -> list[ContenderCard]:
     """By family and revision. `retired=False` leaves the retired out. One query."""
     contenders = Contender.objects.select_related("provider").order_by(Lower("family"), "revision")
@@ -95,6 +117,16 @@ def askable_contenders() -> QuerySet[Contender]:
     """Who a run can ask: not retired, and not known from imported outputs alone. By family and revision."""
     active = Contender.objects.select_related("provider").filter(retired_at=None)
     return active.exclude(provider__kind=Provider.Kind.IMPORTED).order_by("family", "revision")
+
+
+def asked_by_default(version: TaskSetVersion) -> AskedByDefault:
+    """Whom a run of `version` asks when nobody is named: of each family the newest revision that can be asked. One
+    query; reads `version.task_set`."""
+    newest = tuple({one.family: one for one in askable_contenders()}.values())
+    if not version.task_set.local_only:
+        return AskedByDefault(newest, ())
+    hosted = tuple(one for one in newest if one.provider.locality == Provider.Locality.HOSTED)
+    return AskedByDefault(tuple(one for one in newest if one not in hosted), hosted)
 
 
 def contender_card(contender: Contender) -> ContenderCard:

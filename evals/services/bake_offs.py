@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from evals.models import Provider, Run, TaskSet
-from evals.selectors.contenders import askable_contenders
+from evals.models import Run, TaskSet
+from evals.selectors.contenders import asked_by_default
 from evals.services.runs import RunError, rerun, start_run
 
 __all__ = ["BakeOff", "bake_off"]
@@ -23,8 +23,8 @@ class BakeOff:
 
 @transaction.atomic
 def bake_off(*, task_set: TaskSet) -> BakeOff:
-    """As the last run of the task set, on its newest version and the newest revisions; the first one asks every
-    contender it may. Not while a run is under way, so doing it twice starts one."""
+    """As the last run of the task set, on its newest version and the newest revisions; the first one asks as
+    a run that names nobody. Not while a run is under way, so doing it twice starts one."""
     # The row is the lock: two chores of one schedule come one after the other.
     task_set = TaskSet.objects.select_for_update().get(pk=task_set.pk)
     last = Run.objects.select_related("version__task_set").filter(version__task_set=task_set).order_by("-pk").first()
@@ -41,7 +41,7 @@ def _first(task_set: TaskSet) -> Run:
     version = task_set.versions.order_by("-n").first()
     if version is None:
         raise RunError("version", f"{task_set.slug} has no version.")
-    contenders = askable_contenders()
-    if task_set.local_only:
-        contenders = contenders.filter(provider__locality=Provider.Locality.LOCAL)
-    return start_run(version=version, contenders=list(contenders))
+    default = asked_by_default(version)
+    if default.nobody:
+        raise RunError("contenders", default.nobody)
+    return start_run(version=version, contenders=default.contenders)

@@ -8,7 +8,7 @@ from django_q.models import Schedule
 
 from arena.models import Role, User
 from evals import chores
-from evals.models import Generation, Run, RunItem, TaskSet
+from evals.models import Contender, Generation, Provider, Run, RunItem, TaskSet
 from evals.services import schedules
 from evals.services.contenders import ContenderFields, save_contender
 from evals.services.providers import ProviderFields, save_provider
@@ -120,6 +120,17 @@ def test_the_first_bake_off_asks_everybody_and_the_next_only_what_is_missing(tas
     assert RunItem.objects.filter(run=third, linked=True).count() == 2
 
 
+def test_the_first_bake_off_asks_the_newest_revisions_and_nobody_hosted_what_stays_in_the_house(
+    task_set, contender, provider
+):
+    Contender.objects.create(slug="llama@2", family="llama", revision=2, provider=provider, model_name="l")
+    cloud = Provider.objects.create(slug="cloud", name="Cloud", base_url="https://cloud.example/v1", locality="hosted")
+    Contender.objects.create(slug="cirrus", family="cirrus", provider=cloud, model_name="c")
+    TaskSet.objects.update(local_only=True)
+    chores.bake_off(task_set.pk)
+    assert [one.slug for one in Run.objects.get().contenders.all()] == ["llama@2"]
+
+
 def test_twice_starts_one(task_set, contender):
     chores.bake_off(task_set.pk)
     assert "is collecting" in chores.bake_off(task_set.pk)
@@ -127,5 +138,5 @@ def test_twice_starts_one(task_set, contender):
 
 
 def test_one_that_cannot_start_says_why(task_set):
-    assert chores.bake_off(task_set.pk) == "Not started: Choose at least one contender."
+    assert chores.bake_off(task_set.pk).startswith("Not started: There is no contender that may be asked.")
     assert not Run.objects.exists()

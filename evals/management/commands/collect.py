@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
+from arena.commands import ExampleCommand
 from evals.jobs import pump_until_idle, ring
-from evals.models import Contender, Provider, Run, TaskSet, TaskSetVersion
+from evals.models import Contender, Run, TaskSet, TaskSetVersion
+from evals.selectors.contenders import asked_by_default
 from evals.selectors.runs import Progress, run_progress, run_view
 from evals.services.claims import work_is_due
 from evals.services.runs import RunError, settle, start_run
@@ -22,7 +24,7 @@ from evals.services.runs import RunError, settle, start_run
 _EXAMPLES = """\
 examples:
   manage.py collect --task-set support                       every contender that can be asked; workers do it
-  manage.py collect --task-set support --contender gpt-x --contender llama --samples 2 --budget 5 --wait
+  manage.py collect --task-set support --contender gpt-x llama --samples 2 --budget 5 --wait
   manage.py collect --task-set support --here                no worker needed: this process asks
 
 A plain run asks only for what is missing or has failed; --fresh asks for everything once more.
@@ -33,20 +35,17 @@ _WORKER_MISSED_S = 15.0
 _GIVEN_UP_S = 60.0
 
 
-class Command(BaseCommand):
+class Command(ExampleCommand):
     help = "Start a run: ask contenders for answers to a task set."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    example = _EXAMPLES
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--task-set", metavar="SLUG", required=True, help="its newest version is asked")
         parser.add_argument(
             "--contender",
             metavar="SLUG",
-            action="append",
+            action="extend",
+            nargs="+",
             default=[],
             help="may be repeated; default: the newest revision of each that is not retired and may be asked",
         )
@@ -105,19 +104,13 @@ class Command(BaseCommand):
                 )
                 raise CommandError(f"There is no contender {', '.join(unknown)}. Known: {known}.")
             return list(found.values())
-        askable = Contender.objects.filter(retired_at=None).exclude(provider__kind=Provider.Kind.IMPORTED)
-        newest = {one.family: one for one in askable.select_related("provider").order_by("revision")}
-        chosen = list(newest.values())
-        if version.task_set.local_only:
-            hosted = [one.slug for one in chosen if one.provider.locality == Provider.Locality.HOSTED]
-            if hosted:
-                self.stderr.write(f"{version.task_set.slug} is local_only; left out, as hosted: {', '.join(hosted)}.")
-            chosen = [one for one in chosen if one.slug not in hosted]
-        if not chosen:
-            raise CommandError(
-                "There is no contender that may be asked. Add one on /contenders/, or import_contenders."
-            )
-        return chosen
+        default = asked_by_default(version)
+        if default.kept_out:
+            hosted = ", ".join(one.slug for one in default.kept_out)
+            self.stderr.write(f"{version.task_set.slug} is local_only; left out, as hosted: {hosted}.")
+        if default.nobody:
+            raise CommandError(default.nobody)
+        return list(default.contenders)
 
     def _wait(self, run: Run, *, here: bool) -> None:
         bar = _Bar(self.stderr, run)

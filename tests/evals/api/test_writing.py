@@ -109,6 +109,19 @@ def test_a_run_without_contenders_asks_all_that_can_be(stocked, post):
     assert post("runs", {"task_set": "code"}).json()["contenders"] == ["granit", "kiesel"]
 
 
+def test_a_run_without_contenders_asks_the_newest_revision_of_each(stocked, post):
+    older = stocked["contenders"][0]
+    Contender.objects.create(slug="kiesel@2", family="kiesel", revision=2, provider=older.provider, model_name="k")
+    assert post("runs", {"task_set": "code"}).json()["contenders"] == ["granit", "kiesel@2"]
+
+
+def test_a_run_without_contenders_keeps_what_is_local_only_in_the_house(stocked, post):
+    post("task-sets", {"slug": "sql", "local_only": True, "tasks": TASKS})
+    cloud = Provider.objects.create(slug="cloud", name="Cloud", base_url="https://cloud.example/v1", locality="hosted")
+    Contender.objects.create(slug="cirrus", family="cirrus", provider=cloud, model_name="c")
+    assert post("runs", {"task_set": "sql"}).json()["contenders"] == ["granit", "kiesel"]
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -130,9 +143,10 @@ def test_a_run_that_cannot_be(stocked, post, change: dict[str, Any], field: str)
 def test_what_stays_in_the_house_is_not_sent_out_through_the_api_either(stocked, post):
     post("task-sets", {"slug": "sql", "local_only": True, "tasks": TASKS})
     Provider.objects.update(locality="hosted")
-    answer = post("runs", {"task_set": "sql"})
-    assert answer.status_code == 400
-    assert "local_only" in answer.json()["errors"]["contenders"][0]
+    for named in ([], ["kiesel"]):
+        answer = post("runs", {"task_set": "sql", "contenders": named})
+        assert answer.status_code == 400
+        assert "local_only" in answer.json()["errors"]["contenders"][0]
 
 
 def test_a_body_that_is_no_json_is_a_problem(stocked, post):

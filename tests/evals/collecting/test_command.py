@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from django.core.management import CommandError, call_command
 
-from evals.models import Provider, Run, TaskSet
+from evals.models import Contender, Provider, Run, TaskSet
 from tests.servers import refuses
 
 
@@ -29,6 +29,27 @@ def test_it_starts_a_run_of_every_contender_that_can_be_asked(suite):
     assert [one.slug for one in run.contenders.all()] == ["one"]
     assert (run.samples, run.budget_usd, run.items.count()) == (2, Decimal("1.5"), 4)
     assert out.startswith(f"Run {run.pk}: suite version 1, 1 contenders, 4 generations, 0 of them")
+
+
+@pytest.mark.parametrize("arguments", [["--contender", "one", "two"], ["--contender", "one", "--contender", "two"]])
+def test_contenders_are_named_in_a_row_or_one_by_one(suite, arguments):
+    suite.task()
+    for slug in ("one", "two", "three"):
+        suite.contender(slug)
+
+    collect(*arguments)
+
+    assert sorted(one.slug for one in Run.objects.get().contenders.all()) == ["one", "two"]
+
+
+def test_of_each_family_the_newest_revision_is_asked(suite):
+    suite.task()
+    older = suite.contender("one")
+    Contender.objects.create(slug="one@2", family="one", revision=2, provider=older.provider, model_name="one")
+
+    collect()
+
+    assert [one.slug for one in Run.objects.get().contenders.all()] == ["one@2"]
 
 
 def test_hosted_contenders_are_left_out_of_a_local_only_task_set_unless_named(suite):
