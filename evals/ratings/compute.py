@@ -130,8 +130,9 @@ def _ratings(
     points, panel, people = published
     wins, losses = tallies.wins.sum(axis=1), tallies.wins.sum(axis=0)
     ties, both_bad = tallies.ties.sum(axis=1), tallies.both_bad.sum(axis=1)
-    # Equal ratings stand in the order of their names, so that the same votes always read the same.
-    order = np.lexsort((np.arange(len(points)), -points))
+    # Equal ratings stand in the order of their names, so that the same votes always read the same; rounded, because
+    # a fit from another start differs in its last digits.
+    order = np.lexsort((np.arange(len(points)), -np.round(points, 6)))
 
     def interval(i: int, half: Floats) -> Interval:
         return float(points[i] - half[i]), float(points[i] + half[i])
