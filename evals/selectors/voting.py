@@ -6,19 +6,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal
 
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from arena.ui.charts import Bar, Segment, bar, tick_row
 from arena.ui.markup import first_line, render
-from evals.models import Ballot, Category, Generation, Leaderboard, Reviewer, ReviewerTally
+from evals.models import Ballot, Category, Generation, Reviewer, ReviewerTally
 from evals.models.votes import Outcome
 from evals.ratings import Standings, votes_to_go
 from evals.selectors.category_state import CategoryState
+from evals.selectors.newest import newest_standings, newest_standings_of
+from evals.selectors.tallies import VOTES
 
 __all__ = [
     "Answer",
@@ -33,7 +33,6 @@ __all__ = [
     "missing",
     "missing_everywhere",
     "neediest_first",
-    "newest_standings",
     "progress",
     "said",
     "verdict",
@@ -185,22 +184,23 @@ def battles_closed(reviewer: Reviewer, category: Category | None = None) -> int:
 
 
 def neediest_first(reviewer: Reviewer) -> list[Category]:
-    """Categories to offer a reviewer: first those with a ballot they left open, then the furthest from its goal."""
+    """Categories to offer a reviewer: first those with a ballot they left open, then the furthest from its goal.
+    Four queries, and one more where a leaderboard was not seen before."""
     left_open = set(
         Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN).values_list(
             "battle__task__category_id", flat=True
         )
     )
-    needs = [
-        (category.pk not in left_open, *_need(category), category.name, category)
-        for category in Category.objects.filter(retired_at__isnull=True)
-    ]
-    return [need[-1] for need in sorted(needs, key=lambda need: need[:-1])]
+    categories = list(Category.objects.filter(retired_at__isnull=True))
+    votes = dict(ReviewerTally.objects.values_list("category").annotate(n=VOTES).order_by())
+    standings = newest_standings_of([category.pk for category in categories])
 
+    def need(category: Category) -> tuple[bool, float, int, str, int]:
+        cast = votes.get(category.pk, 0)
+        share = _share(cast, _more(standings.get(category.pk), cast))
+        return category.pk not in left_open, share, cast, category.name, category.pk
 
-def _need(category: Category) -> tuple[float, int]:
-    done = progress(category)
-    return done.share, done.votes
+    return sorted(categories, key=need)
 
 
 def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
@@ -212,9 +212,8 @@ def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
             closed_at__gte=_midnight(),
             battle__task__category=category,
         ).count()
-    counts = Sum("lo_wins") + Sum("hi_wins") + Sum("ties") + Sum("both_bad")
-    votes = ReviewerTally.objects.filter(category=category).aggregate(n=counts)["n"] or 0
-    more = _more(category, votes)
+    votes = ReviewerTally.objects.filter(category=category).aggregate(n=VOTES)["n"] or 0
+    more = _more(newest_standings(category), votes)
     about = "more than" if more == MOST_TO_GO else "about"
     label = f"{votes:,} of {about} {votes + more:,} votes" if more else f"{votes:,} votes, enough for now"
     full = TICKS * (max(today - 1, 0) // TICKS)
@@ -226,17 +225,20 @@ def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
         votes=votes,
         to_go=f"{about} {more:,} to go" if more else "enough for now",
         bar=bar([("ink", votes)], votes + more, label),
-        share=votes / (votes + more) if votes + more else 0.0,
+        share=_share(votes, more),
     )
+
+
+def _share(votes: int, more: int) -> float:
+    return votes / (votes + more) if votes + more else 0.0
 
 
 def _midnight() -> datetime:
     return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _more(category: Category, votes: int) -> int:
+def _more(standings: Standings | None, votes: int) -> int:
     """Further votes until the first is surely ahead of the second, as the gate would ask; 0 if it is."""
-    standings = newest_standings(category)
     if standings is None or votes < FIRST_VOTES or len(standings.active) < 2:
         return max(FIRST_VOTES - votes, 0) or FIRST_VOTES
     first, second = (rating.contender for rating in [r for r in standings.ratings if not r.retired][:2])
@@ -245,19 +247,6 @@ def _more(category: Category, votes: int) -> int:
     if estimate is None or estimate.more == 0:
         return 0
     return min(max(0, estimate.more - max(0, votes - lead.votes)), MOST_TO_GO)
-
-
-def newest_standings(category: Category) -> Standings | None:
-    """As the newest leaderboard has them; None before the first. One query, two where it was not seen before."""
-    newest = Leaderboard.objects.filter(category=category).order_by("-seq", "-revision", "-pk")
-    row = newest.values_list("pk", "digest", "params_digest").first()
-    return _parsed(*row) if row else None
-
-
-@lru_cache(maxsize=64)
-def _parsed(leaderboard_id: int, digest: str, params_digest: str) -> Standings:
-    """Leaderboards are immutable, and parsing one costs more than all the rest of a page."""
-    return Standings.from_json(Leaderboard.objects.values_list("result", flat=True).get(pk=leaderboard_id))
 
 
 def missing(state: CategoryState, *, closed: int) -> Missing:

@@ -22,7 +22,8 @@ from django.utils import timezone
 from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer, Task
 from evals.models.votes import Side
 from evals.ratings import draw_pair
-from evals.selectors.voting import answer_text, newest_standings
+from evals.selectors.newest import newest_standings
+from evals.selectors.voting import answer_text
 
 __all__ = ["RESERVED_FOR", "draw", "is_withdrawn"]
 

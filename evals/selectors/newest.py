@@ -1,0 +1,52 @@
+"""The newest standings of categories, parsed once: reading one costs more than all the rest of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from threading import Lock
+
+from django.db.models import OuterRef, Subquery
+
+from evals.models import Category, Leaderboard
+from evals.ratings import Standings
+
+__all__ = ["newest_standings", "newest_standings_of"]
+
+# Leaderboards are immutable, so what was parsed stays true. The digests tell apart two databases' equal ids.
+_Key = tuple[int, str, str]
+_MOST = 128
+_parsed: dict[_Key, Standings] = {}
+_lock = Lock()
+
+
+def newest_standings(category: Category) -> Standings | None:
+    """As the newest leaderboard has them; None before the first. One query, two where it was not seen before."""
+    return newest_standings_of([category.pk]).get(category.pk)
+
+
+def newest_standings_of(categories: Collection[int]) -> dict[int, Standings]:
+    """By category; those without a leaderboard are not in it. One query, two where some were not seen before."""
+    # Asked of the categories, not of the leaderboards, of which there is one for each ranking there ever was.
+    newest = Leaderboard.objects.filter(category=OuterRef("pk")).order_by("-seq", "-revision", "-pk")
+    ids = Category.objects.filter(pk__in=categories).values(newest=Subquery(newest.values("pk")[:1]))
+    rows = Leaderboard.objects.filter(pk__in=ids).order_by()
+    keys: dict[int, _Key] = {
+        category: (pk, digest, params)
+        for category, pk, digest, params in rows.values_list("category_id", "pk", "digest", "params_digest")
+    }
+    with _lock:
+        known = {key: _parsed[key] for key in keys.values() if key in _parsed}
+    unseen = {key[0]: key for key in keys.values() if key not in known}
+    if unseen:
+        results = Leaderboard.objects.filter(pk__in=unseen).values_list("pk", "result").order_by()
+        known |= _keep({unseen[pk]: Standings.from_json(result) for pk, result in results})
+    return {category: known[key] for category, key in keys.items()}
+
+
+def _keep(read: dict[_Key, Standings]) -> dict[_Key, Standings]:
+    """Those kept longest make room."""
+    with _lock:
+        _parsed.update(read)
+        for key in list(_parsed)[:-_MOST]:
+            del _parsed[key]
+    return read
