@@ -12,7 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    When,
+)
 
 from evals.models import Attempt, Generation
 
@@ -64,11 +76,17 @@ class Evidence:
 
 
 def evidence(category_slug: str | None) -> dict[str, Evidence]:
-    """By contender, of a category; None: pooled over all. Two queries, over every generation counted."""
-    counted = _counted(category_slug)
+    """By contender, of a category; None: pooled over all. Two queries, over every generation counted.
+
+    What the checks of a task are is not read, only whether it has some; verdicts only where there are any.
+    """
+    counted = _counted(category_slug).annotate(
+        asked=ExpressionWrapper(~Q(task__checks=[]), output_field=BooleanField()),
+        verdicts=Case(When(~Q(checks=[]), then=F("checks")), default=None),
+    )
     counts: dict[str, _Counts] = defaultdict(_Counts)
     rows = counted.values_list(
-        "contender__slug", "state", "checks", "task__checks", "refused", "ttft_ms", "latency_ms", "tokens_out"
+        "contender__slug", "state", "verdicts", "asked", "refused", "ttft_ms", "latency_ms", "tokens_out"
     )
     for slug, *row in rows.iterator(_CHUNK):
         counts[slug].add(*row)
@@ -140,8 +158,8 @@ class _Counts:
     def add(
         self,
         state: str,
-        verdicts: list[dict[str, Any]],
-        asked: list[Any],
+        verdicts: list[dict[str, Any]] | None,
+        asked: bool,
         refused: bool,
         ttft_ms: float | None,
         latency_ms: float | None,
@@ -149,6 +167,7 @@ class _Counts:
     ) -> None:
         self.n += 1
         self.unchecked += not asked
+        verdicts = verdicts or []
         schemas = [check["ok"] for check in verdicts if check["type"] == "json_schema"]
         self.schemas += len(schemas)
         self.schemas_ok += sum(schemas)
