@@ -4,6 +4,7 @@ has a variable, and `arena.env` refuses a wrong one by name."""
 import os
 
 import environ
+import sentry_sdk
 import structlog
 from csp.constants import NONE, SELF
 
@@ -133,6 +134,9 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+# Bodies sent to the API; uploaded files have limits of their own.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
+
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -147,6 +151,10 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
+if env.boolean("ARENA_BEHIND_PROXY", default=False):
+    # The proxy in front ends TLS. Only for a proxy that sets this header itself: anybody can send it.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 0 if DEBUG else 30 * 24 * 3600  # sent over TLS only
 DEFAULT_EXCEPTION_REPORTER = "arena.access.reports.ValuelessReporter"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -264,3 +272,7 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
+
+if SENTRY_DSN := env.text("SENTRY_DSN"):
+    # No values of variables and no bodies: they hold answers beside the names of who wrote them.
+    sentry_sdk.init(dsn=SENTRY_DSN, include_local_variables=False, max_request_body_size="never", send_default_pii=False)
