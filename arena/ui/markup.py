@@ -110,6 +110,10 @@ _markdown = _parser()
 # Looking for the ends of so many links takes seconds; only a text made for that holds them.
 _MOST_BRACKETS = 4000
 _without_links = _parser("link", "image")
+# Likewise a table of so many rows, each filled up to the width of its head.
+_MOST_ROWS = 2000
+_without_tables = _parser("table")
+_without_either = _parser("link", "image", "table")
 # The second fence: even a fault in the first lets nothing through but these.
 _cleaner = nh3.Cleaner(
     tags=_TAGS,
@@ -135,9 +139,16 @@ def render(text: str) -> SafeString:
         notice = f"<p><em>Cut here: {MOST:,} of {len(text):,} characters are shown.</em></p>"
         text = text[:MOST]
     # Once more: entities such as &#8238; have become characters by now.
-    parser = _markdown if text.count("[") <= _MOST_BRACKETS else _without_links
-    html = _cleaner.clean(visible(parser.render(text)))
+    html = _cleaner.clean(visible(_parser_for(text).render(text)))
     return mark_safe(html.strip() + notice)  # noqa: S308 (this is where it becomes safe)
+
+
+def _parser_for(text: str) -> MarkdownIt:
+    links = text.count("[") <= _MOST_BRACKETS
+    tables = sum("|" in line for line in text.split("\n")) <= _MOST_ROWS
+    if links:
+        return _markdown if tables else _without_tables
+    return _without_links if tables else _without_either
 
 
 def first_line(text: str, most: int = 160) -> str:

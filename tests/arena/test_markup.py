@@ -188,3 +188,10 @@ def test_text_made_to_be_slow_is_rendered(piece):
     text = piece * (MOST // len(piece))
     assert_harmless(render(text))
     assert_harmless(render(f"```python\n{text}\n```"))
+
+
+def test_a_text_made_of_table_rows_is_shown_as_lines():
+    """Parsing so many rows would take seconds."""
+    rows = "|a|b|\n|-|-|\n" + " |1|\n" * 3000
+    assert "<table>" not in render(rows)
+    assert "<table>" in render(rows[:300])
