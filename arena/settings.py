@@ -275,4 +275,6 @@ structlog.configure(
 
 if SENTRY_DSN := env.text("SENTRY_DSN"):
     # No values of variables and no bodies: they hold answers beside the names of who wrote them.
-    sentry_sdk.init(dsn=SENTRY_DSN, include_local_variables=False, max_request_body_size="never", send_default_pii=False)
+    sentry_sdk.init(
+        dsn=SENTRY_DSN, include_local_variables=False, max_request_body_size="never", send_default_pii=False
+    )
