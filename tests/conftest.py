@@ -23,6 +23,10 @@ from arena.models import Role, User
 from tests.processes import Processes, free_port, valkey_server
 
 
+# Only the last session of `make test` has steps before it.
+collect_ignore = [] if os.environ.get("ARENA_TEST_STEPS") else ["test_steps.py"]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests last: Playwright leaves an event loop running in this thread until the session ends."""
