@@ -11,7 +11,7 @@ from arena.models import Role
 from evals.models import Category
 from evals.selectors.category_state import category_states, state_of
 from evals.selectors.contenders import contender_cards
-from evals.selectors.evidence import evidence
+from evals.selectors.evidence import recent_evidence
 from evals.selectors.leaderboards import LeaderboardView, latest
 from evals.views.leaderboard_parts import HEAT_LIMIT, Audience, cost_plot, heat_map, ratings_table
 
@@ -34,7 +34,7 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     if board is None or not board.ratings:
         return render(request, "evals/leaderboard_empty.html", {"category": found, "state": state_of(found)})
     audience = _audience(request, board)
-    measured = evidence(found.slug)
+    measured = recent_evidence(found.slug)
     table = ratings_table(
         board,
         audience=audience,

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from evals.models import Attempt, Contender, Generation, Provider, Task
-from evals.selectors.evidence import evidence
+from evals.selectors.evidence import evidence, recent_evidence
 from tests.evals.casting import category
 
 pytestmark = pytest.mark.django_db
@@ -137,3 +137,17 @@ def test_pooled_is_over_all_categories(code, basalt):
     answer(basalt, category("prose"), "2")
     assert evidence("prose")["basalt"].n == 1
     assert evidence(None)["basalt"].n == 2
+
+
+def test_a_page_reads_it_again_only_when_something_ended(code, basalt, django_assert_num_queries):
+    answer(basalt, code, "1", asked=[SCHEMA], checks=[{"type": "json_schema", "ok": True}])
+    assert recent_evidence("code") == evidence("code")
+    with django_assert_num_queries(1):
+        assert recent_evidence("code")["basalt"].n == 1
+    begun = answer(basalt, code, "2", state="waiting", attempts=())
+    with django_assert_num_queries(1):
+        assert recent_evidence("code")["basalt"].n == 1
+    Generation.objects.filter(pk=begun.pk).update(state="done", finished_at=timezone.now())
+    assert recent_evidence("code") == evidence("code")
+    assert recent_evidence("code")["basalt"].n == 2
+    assert recent_evidence("prose") == {}
