@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -20,11 +20,13 @@ __all__ = [
     "DEFAULT",
     "SCHEMA",
     "Body",
+    "Draft",
     "Plan",
     "PlannedCategory",
     "Route",
     "build",
     "decision_digest",
+    "draft",
     "serialise",
     "timestamp",
 ]
@@ -163,6 +165,54 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A document without its number and its times: all that takes long to put together. `categories` holds every
+    category's entry but its routes, which name the version."""
+
+    plan: Plan
+    digest: str
+    categories: Mapping[str, Mapping[str, Any]]
+    default: Sequence[Mapping[str, Any]]
+
+    def stamped(
+        self, *, version: int, previous: int | None, published_at: datetime, expires_at: datetime, cause: str
+    ) -> dict[str, Any]:
+        """The document of a version. Reads no evidence."""
+        plan = self.plan
+        routes = {one.slug: [route.as_dict(version) for route in one.routes] for one in plan.categories}
+        return {
+            "schema": SCHEMA,
+            "version": version,
+            "previous": previous,
+            "published_at": timestamp(published_at),
+            "expires_at": timestamp(expires_at),
+            "on_expired": plan.on_expired,
+            "cause": cause,
+            "decision_digest": self.digest,
+            "policy": dict(plan.policy),
+            "prices": _prices(plan.models, published_at),
+            "complexity": dict(plan.complexity),
+            "models": {slug: dict(entry) for slug, entry in plan.models.items()},
+            "categories": {slug: {**entry, "routes": routes[slug]} for slug, entry in self.categories.items()},
+            "default": {
+                "candidates": [dict(candidate) for candidate in self.default],
+                "routes": [route.as_dict(version) for route in plan.default],
+            },
+        }
+
+
+def draft(plan: Plan, facts: Facts) -> Draft:
+    """Evidence is as fresh as `facts`; of a model that `facts` no longer rates or measures there is none, which never
+    counts as zero."""
+    return Draft(
+        plan=plan,
+        digest=decision_digest(plan),
+        categories={one.slug: _category(one, plan, facts) for one in plan.categories},
+        default=[_candidate(slug, None, facts.pooled.get(slug)) for slug in plan.models],
+    )
+
+
 def build(
     plan: Plan,
     facts: Facts,
@@ -173,27 +223,10 @@ def build(
     expires_at: datetime,
     cause: str,
 ) -> dict[str, Any]:
-    """The document of a version. Evidence is as fresh as `facts`; of a model that `facts` no longer rates or measures
-    there is none, which never counts as zero."""
-    return {
-        "schema": SCHEMA,
-        "version": version,
-        "previous": previous,
-        "published_at": timestamp(published_at),
-        "expires_at": timestamp(expires_at),
-        "on_expired": plan.on_expired,
-        "cause": cause,
-        "decision_digest": decision_digest(plan),
-        "policy": dict(plan.policy),
-        "prices": _prices(plan.models, published_at),
-        "complexity": dict(plan.complexity),
-        "models": {slug: dict(entry) for slug, entry in plan.models.items()},
-        "categories": {one.slug: _category(one, plan, facts, version) for one in plan.categories},
-        "default": {
-            "candidates": [_candidate(slug, None, facts.pooled.get(slug)) for slug in plan.models],
-            "routes": [route.as_dict(version) for route in plan.default],
-        },
-    }
+    """The document of a version, drafted and stamped at once."""
+    return draft(plan, facts).stamped(
+        version=version, previous=previous, published_at=published_at, expires_at=expires_at, cause=cause
+    )
 
 
 def _prices(models: Mapping[str, Mapping[str, Any]], as_of: datetime) -> dict[str, Any]:
@@ -202,7 +235,7 @@ def _prices(models: Mapping[str, Mapping[str, Any]], as_of: datetime) -> dict[st
     return {"source": "contenders", "as_of": timestamp(as_of), "sha256": digest}
 
 
-def _category(planned: PlannedCategory, plan: Plan, facts: Facts, version: int) -> dict[str, Any]:
+def _category(planned: PlannedCategory, plan: Plan, facts: Facts) -> dict[str, Any]:
     known = facts.category(planned.slug)
     board = known.board if known else None
     return {
@@ -216,7 +249,6 @@ def _category(planned: PlannedCategory, plan: Plan, facts: Facts, version: int) 
             "url": board.url,
         },
         "candidates": _candidates(planned, plan, known),
-        "routes": [route.as_dict(version) for route in planned.routes],
     }
 
 

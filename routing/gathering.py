@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from evals.selectors.categories import category_cards
+from evals.selectors.categories import CategoryCard, category_cards
 from evals.selectors.contenders import ContenderCard, contender_cards
 from evals.selectors.evidence import Evidence, evidence
-from evals.selectors.leaderboards import LeaderboardView, all_latest
+from evals.selectors.leaderboards import LeaderboardView, all_latest, newest_ids
 from routing.facts import Board, CategoryFacts, Facts, Measured, Model, Spread
 
-__all__ = ["gather"]
+__all__ = ["Ground", "Unread", "gather", "ground"]
 
 
-def gather() -> Facts:
+@dataclass(frozen=True)
+class Ground:
+    """What evals' share of a decision rests on, but for the evidence: two that are equal decide the same."""
+
+    boards: Mapping[str, int]
+    models: Mapping[str, Model]
+    categories: tuple[CategoryCard, ...]
+
+
+def ground() -> Ground:
+    """Three small queries, cheap enough for the publisher's lock: no rating is read, nothing is measured."""
+    return Ground(newest_ids(), _models(), tuple(category_cards()))
+
+
+def gather(*, measure: bool = True) -> Facts:
     """Everything publishing looks at. Three queries; evidence costs two more for each category whose figures are read,
-    which happens where a limit or an objective asks for them, or once a table is made."""
+    which happens where a limit or an objective asks for them, or once a table is made. Without `measure` none is read,
+    and each category's `measured` is an `Unread`."""
     boards = {board.category: board for board in all_latest()}
     return Facts(
-        models={card.slug: _model(card) for card in contender_cards()},
+        models=_models(),
         categories=tuple(
             CategoryFacts(
                 slug=card.slug,
@@ -28,12 +44,16 @@ def gather() -> Facts:
                 speaks_for=card.speaks_for,
                 single_reviewer=card.single_reviewer,
                 board=_board(boards[card.slug]) if card.slug in boards else None,
-                measured=_Measured(card.slug),
+                measured=_Measured(card.slug) if measure else Unread(),
             )
             for card in category_cards()
         ),
-        pooled=_Measured(None),
+        pooled=_Measured(None) if measure else Unread(),
     )
+
+
+def _models() -> dict[str, Model]:
+    return {card.slug: _model(card) for card in contender_cards()}
 
 
 def _model(card: ContenderCard) -> Model:
@@ -88,6 +108,24 @@ class _Measured(Mapping[str, Measured]):
 
     def __len__(self) -> int:
         return len(self._found)
+
+
+class Unread(Mapping[str, Measured]):
+    """Evidence that is not measured now; `asked` tells whether anybody wanted to know, and so was answered nothing."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __getitem__(self, slug: str) -> Measured:
+        self.asked = True
+        raise KeyError(slug)
+
+    def __iter__(self) -> Iterator[str]:
+        self.asked = True
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def _one(seen: Evidence) -> Measured:

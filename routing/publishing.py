@@ -10,9 +10,9 @@ old. Bytes, signature and decisions are stored in one transaction; files for a C
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -21,19 +21,21 @@ from django.utils import timezone
 
 from routing import publish_dir, signing
 from routing.decisions import remember
-from routing.document import Plan, build, decision_digest, serialise
-from routing.facts import Facts
+from routing.document import Draft, Plan, serialise
 from routing.gate import Verdict
 from routing.gathering import gather
+from routing.looking import Basis, Look, Newest, basis, frozen_words, look, newest_table
 from routing.models import PolicyVersion, Publication, RoutingTable
-from routing.planning import CategoryVerdict, entry, plan
-from routing.policies import Policy, parse
-from routing.services import current_policy, lock, worded
+from routing.planning import CategoryVerdict, entry
+from routing.policies import parse
+from routing.services import current_policy, ensure_policy, lock, worded
 from routing.wording import listed
 
-__all__ = ["AUTOMATIC", "PublishResult", "RollbackError", "preview", "publish", "rollback"]
+__all__ = ["AUTOMATIC", "PublishResult", "RollbackError", "outlook", "preview", "publish", "rollback"]
 
 AUTOMATIC = "automatic"
+# How often it is looked again without the lock because something moved while looking.
+ROUNDS = 3
 log = structlog.get_logger(__name__)
 
 
@@ -65,96 +67,123 @@ class PublishResult:
 
 
 @dataclass(frozen=True)
-class _Newest:
-    """The newest table, read once."""
+class _Made:
+    """A look with all that storing it needs, so that nothing is read or measured under the lock. `drafted` None:
+    there is nothing to publish."""
 
-    table: RoutingTable
-    document: Mapping[str, Any]
-    plan: Plan
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What publishing would do now. `cause` None: nothing."""
-
-    plan: Plan
-    facts: Facts
-    verdicts: tuple[CategoryVerdict, ...]
-    cause: str | None
-    policy: PolicyVersion
-    terms: Policy
-    frozen: str
+    look: Look
+    newest: Newest | None
+    drafted: Draft | None
+    reason: str
+    rolled_back_to: int | None = None
 
 
 def publish(*, actor: str, reason: str = "", dry_run: bool = False, automatic: bool = False) -> PublishResult:
     """Looks at every category and publishes what changed. `automatic`: no person asked, so what the policy holds for
     one waits. While frozen only a refresh of the same decisions is published, whoever asks. A dry run stores nothing.
     """
-    if not dry_run:
-        return _publish(actor=actor, reason=reason, automatic=automatic)
-    stored, terms = current_policy(dry_run=True)
-    newest = _newest()
-    return _told(_look(stored, terms, newest, _frozen(Publication.objects.first()), automatic=automatic), newest)
-
-
-@transaction.atomic
-def _publish(*, actor: str, reason: str, automatic: bool) -> PublishResult:
-    publication = lock()
+    if dry_run:
+        stored, terms = current_policy(dry_run=True)
+        newest = newest_table()
+        return _told(look(stored, terms, newest, _frozen_now(), automatic=automatic), newest)
+    ensure_policy()
     # Cleared before anything is read: news from now on enqueues another look.
-    publication.publish_enqueued_at = None
-    publication.save(update_fields=["publish_enqueued_at"])
-    stored, terms = current_policy()
-    newest = _newest()
-    look = _look(stored, terms, newest, _frozen(publication), automatic=automatic)
-    if look.cause is None:
-        remember(look.verdicts, look.facts, policy=look.policy.version)
-        version = newest.table.version if newest else None
-        return PublishResult(False, version, look.verdicts, frozen=look.frozen)
-    said = reason.strip()[:500] or _summary(look, newest)
-    table, document = _store(publication, look, newest, actor=actor, reason=said)
-    remember(look.verdicts, look.facts, policy=look.policy.version, table=table)
-    return PublishResult(True, table.version, look.verdicts, look.cause, document, look.frozen)
+    Publication.objects.exclude(publish_enqueued_at=None).update(publish_enqueued_at=None)
+
+    def make(seen: Basis) -> _Made:
+        stored, terms = current_policy()
+        newest = newest_table()
+        looked = look(stored, terms, newest, seen.frozen, automatic=automatic)
+        if looked.cause is None:
+            return _Made(looked, newest, None, "")
+        return _Made(looked, newest, looked.drafted(), reason.strip() or _summary(looked, newest))
+
+    def store(publication: Publication, made: _Made) -> PublishResult:
+        looked = made.look
+        if made.drafted is None:
+            remember(looked.verdicts, looked.facts, policy=looked.policy.version)
+            version = made.newest.table.version if made.newest else None
+            return PublishResult(False, version, looked.verdicts, frozen=looked.frozen)
+        return _store(publication, made, made.drafted, actor=actor)
+
+    return _settled(make, store)
+
+
+def outlook() -> Look:
+    """What an automatic look would decide, without measuring: a category whose policy asks for figures has an `Unread`
+    that was asked, and its verdict misses them. Writes nothing."""
+    stored, terms = current_policy(dry_run=True)
+    return look(stored, terms, newest_table(), _frozen_now(), automatic=True, measure=False)
 
 
 def preview(*, document: Any) -> PublishResult:
     """What would be published now under another policy. Writes nothing; raises PolicyError."""
     terms = parse(document)
-    newest = _newest()
+    newest = newest_table()
     latest = PolicyVersion.objects.order_by("-version").values_list("version", flat=True).first() or 0
     proposed = PolicyVersion(version=latest + 1, document=terms.document, sha256=terms.sha256)
-    return _told(_look(proposed, terms, newest, _frozen(Publication.objects.first()), automatic=False), newest)
+    return _told(look(proposed, terms, newest, _frozen_now(), automatic=False), newest)
 
 
-@transaction.atomic
 def rollback(*, to: int, reason: str, actor: str) -> PublishResult:
     """Publishes version `to`'s decisions as a new version, with today's evidence, and freezes publishing.
 
     Raises RollbackError, or ReasonMissingError.
     """
     said = worded(reason)
-    publication = lock()
-    newest = _newest()
+
+    def make(_: Basis) -> _Made:
+        looked, newest = _look_back(to, said, actor)
+        return _Made(looked, newest, looked.drafted(), said, rolled_back_to=to)
+
+    def store(publication: Publication, made: _Made) -> PublishResult:
+        assert made.drafted is not None
+        result = _store(publication, made, made.drafted, actor=actor)
+        publication.frozen_at, publication.frozen_by = timezone.now(), actor
+        publication.frozen_reason = f"Rolled back to version {to}: {said}"[:500]
+        publication.save(update_fields=["frozen_at", "frozen_by", "frozen_reason"])
+        return result
+
+    return _settled(make, store)
+
+
+def _settled(make: Callable[[Basis], _Made], store: Callable[[Publication, _Made], PublishResult]) -> PublishResult:
+    """Makes without the lock, since measuring takes seconds and on SQLite whoever votes would wait for them; stores
+    under it, if everything still stands as it was looked at. What moves on and on is made under the lock in the end."""
+    for _ in range(ROUNDS):
+        seen = basis(Publication.objects.first())
+        made = make(seen)
+        with transaction.atomic():
+            publication = lock()
+            if basis(publication) == seen:
+                return store(publication, made)
+    with transaction.atomic():
+        publication = lock()
+        return store(publication, make(basis(publication)))
+
+
+def _frozen_now() -> str:
+    return frozen_words(Publication.objects.first())
+
+
+def _look_back(to: int, reason: str, actor: str) -> tuple[Look, Newest]:
+    newest = newest_table()
     target = RoutingTable.objects.filter(version=to).select_related("policy").first()
     if newest is None or target is None:
         raise RollbackError(f"There is no version {to}. The newest is {newest.table.version if newest else 'none'}.")
     if target.decision_digest == newest.table.decision_digest:
         raise RollbackError(f"Version {to} decides the same as version {newest.table.version}; nothing would change.")
     back = Plan.of(json.loads(bytes(target.body)))
-    look = _Look(
+    looked = Look(
         plan=back.since(newest.plan),
         facts=gather(),
-        verdicts=tuple(_taken_back(newest.plan, back, f"Rolled back to version {to} by {actor}: {said}")),
+        verdicts=tuple(_taken_back(newest.plan, back, f"Rolled back to version {to} by {actor}: {reason}")),
         cause=RoutingTable.Cause.ROLLBACK,
         policy=target.policy,
         terms=parse(target.policy.document),
         frozen="",
     )
-    table, document = _store(publication, look, newest, actor=actor, reason=said, rolled_back_to=to)
-    publication.frozen_at, publication.frozen_by = timezone.now(), actor
-    publication.frozen_reason = f"Rolled back to version {to}: {said}"[:500]
-    publication.save(update_fields=["frozen_at", "frozen_by", "frozen_reason"])
-    remember(look.verdicts, look.facts, policy=look.policy.version, table=table)
-    return PublishResult(True, table.version, look.verdicts, look.cause, document)
+    return looked, newest
 
 
 def _taken_back(now: Plan, back: Plan, reason: str) -> Iterator[CategoryVerdict]:
@@ -168,89 +197,11 @@ def _taken_back(now: Plan, back: Plan, reason: str) -> Iterator[CategoryVerdict]
             yield CategoryVerdict(slug, verdict, {})
 
 
-def _newest() -> _Newest | None:
-    table = RoutingTable.objects.select_related("policy").order_by("-version").first()
-    if table is None:
-        return None
-    document = json.loads(bytes(table.body))
-    return _Newest(table, document, Plan.of(document))
-
-
-def _frozen(publication: Publication | None) -> str:
-    if publication is None or publication.frozen_at is None:
-        return ""
-    return f"Publishing is frozen by {publication.frozen_by}: {publication.frozen_reason}"
-
-
-def _look(stored: PolicyVersion, terms: Policy, newest: _Newest | None, frozen: str, *, automatic: bool) -> _Look:
-    facts, now = gather(), timezone.now()
-    planned = plan(
-        terms,
-        facts,
-        policy_version=stored.version,
-        previous=newest.plan if newest else None,
-        published=_published(newest),
-        now=now,
-        may_switch=not automatic,
-    )
-    look = _Look(planned.plan, facts, planned.verdicts, _cause(planned.plan, newest), stored, terms, "")
-    if frozen and look.cause is not None:
-        held = tuple(_kept_back(verdict, frozen) for verdict in look.verdicts)
-        if newest is None:
-            return replace(look, verdicts=held, cause=None, frozen=frozen)
-        kept = parse(newest.table.policy.document)
-        look = replace(
-            look, plan=newest.plan, verdicts=held, cause=None, policy=newest.table.policy, terms=kept, frozen=frozen
-        )
-    if look.cause is None and newest is not None and _refresh_due(newest.table, look.terms, now):
-        return replace(look, cause=RoutingTable.Cause.REFRESH)
-    return look
-
-
-def _published(newest: _Newest | None) -> dict[int, datetime]:
-    """When the versions that routes count from were published."""
-    if newest is None:
-        return {}
-    routes = [route for some in newest.plan.routes().values() for route in some]
-    since = {route.since_version for route in routes if route.since_version}
-    return dict(RoutingTable.objects.filter(version__in=since).values_list("version", "published_at"))
-
-
-def _cause(planned: Plan, newest: _Newest | None) -> str | None:
-    """Why a version is due; None if it would decide the same, or nothing at all."""
-    if newest is None:
-        return RoutingTable.Cause.FIRST if planned.categories or planned.default else None
-    if decision_digest(planned) == newest.table.decision_digest:
-        return None
-    if dict(planned.policy) != dict(newest.plan.policy):
-        return RoutingTable.Cause.POLICY
-    before = {route.id: route.primary for routes in newest.plan.routes().values() for route in routes}
-    after = {route.id: route.primary for routes in planned.routes().values() for route in routes}
-    if any(before[route_id] != after[route_id] for route_id in before.keys() & after.keys()):
-        return RoutingTable.Cause.SWITCHED
-    return RoutingTable.Cause.FIRST if after.keys() - before.keys() else RoutingTable.Cause.MODELS
-
-
-def _refresh_due(table: RoutingTable, terms: Policy, now: datetime) -> bool:
-    age, life = now - table.published_at, table.expires_at - table.published_at
-    return age >= min(timedelta(hours=terms.refresh_every_hours), life / 2)
-
-
-def _kept_back(verdict: CategoryVerdict, frozen: str) -> CategoryVerdict:
-    one = verdict.verdict
-    if one.outcome not in ("switched", "first") and one.to == one.before:
-        return verdict
-    held = replace(one, outcome="held", to=one.before, reason=f"{frozen} Kept back: {one.reason}")
-    return replace(verdict, verdict=held)
-
-
-def _told(look: _Look, newest: _Newest | None) -> PublishResult:
+def _told(look: Look, newest: Newest | None) -> PublishResult:
     """A dry run: nothing is stored."""
     now = timezone.now()
     version = newest.table.version if newest else None
-    document = build(
-        look.plan,
-        look.facts,
+    document = look.drafted().stamped(
         version=(version or 0) + 1,
         previous=version,
         published_at=now,
@@ -260,25 +211,16 @@ def _told(look: _Look, newest: _Newest | None) -> PublishResult:
     return PublishResult(False, version, look.verdicts, look.cause, document, look.frozen)
 
 
-def _store(
-    publication: Publication,
-    look: _Look,
-    newest: _Newest | None,
-    *,
-    actor: str,
-    reason: str,
-    rolled_back_to: int | None = None,
-) -> tuple[RoutingTable, Mapping[str, Any]]:
-    """Under the lock. The body is serialised here and nowhere else."""
+def _store(publication: Publication, made: _Made, drafted: Draft, *, actor: str) -> PublishResult:
+    """Under the lock: numbers, stamps, signs and stores. The body is serialised here and nowhere else."""
+    look = made.look
     assert look.cause is not None
     now = timezone.now().replace(microsecond=0)
     expires_at = now + timedelta(hours=look.terms.expires_after_hours)
     version = publication.newest + 1
-    document = build(
-        look.plan,
-        look.facts,
+    document = drafted.stamped(
         version=version,
-        previous=newest.table.version if newest else None,
+        previous=made.newest.table.version if made.newest else None,
         published_at=now,
         expires_at=expires_at,
         cause=look.cause,
@@ -288,24 +230,25 @@ def _store(
         version=version,
         body=body.data,
         sha256=body.sha256,
-        decision_digest=document["decision_digest"],
+        decision_digest=drafted.digest,
         signature=signing.sign(body.data),
         cause=look.cause,
-        reason=reason[:500],
+        reason=made.reason[:500],
         actor=actor,
         policy=look.policy,
-        rolled_back_to=rolled_back_to,
+        rolled_back_to=made.rolled_back_to,
         published_at=now,
         expires_at=expires_at,
     )
     publication.newest = version
     publication.save(update_fields=["newest"])
+    remember(look.verdicts, look.facts, policy=look.policy.version, table=table)
     transaction.on_commit(publish_dir.write_newest, robust=True)
     log.info("table_published", version=version, cause=str(look.cause), actor=actor, sha256=body.sha256)
-    return table, document
+    return PublishResult(True, version, look.verdicts, look.cause, document, look.frozen)
 
 
-def _summary(look: _Look, newest: _Newest | None) -> str:
+def _summary(look: Look, newest: Newest | None) -> str:
     """What a version's line in the history says when nobody gave a reason."""
     if look.cause == RoutingTable.Cause.REFRESH:
         return "Same decisions, newer evidence."
@@ -320,7 +263,7 @@ def _summary(look: _Look, newest: _Newest | None) -> str:
     return _changed_models(look.plan, document)
 
 
-def _name(look: _Look, verdict: CategoryVerdict) -> str:
+def _name(look: Look, verdict: CategoryVerdict) -> str:
     category = look.facts.category(verdict.category)
     return category.name if category else verdict.category
 

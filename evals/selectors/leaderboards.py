@@ -22,6 +22,7 @@ __all__ = [
     "history",
     "lagging",
     "latest",
+    "newest_ids",
     "view",
 ]
 
@@ -131,9 +132,18 @@ def latest(category_slug: str) -> LeaderboardView | None:
 
 def all_latest() -> list[LeaderboardView]:
     """The newest of each category that is not retired, by category name. One query."""
-    newest = Leaderboard.objects.filter(category=OuterRef("category")).order_by(*_NEWEST).values("pk")[:1]
-    found = _with_category().filter(pk=Subquery(newest), category__retired_at__isnull=True)
+    found = _newest(_with_category())
     return [view(leaderboard) for leaderboard in found.order_by("category__name")]
+
+
+def newest_ids() -> dict[str, int]:
+    """Category slug to the id of what `all_latest` has of it: whether anything is new, for one small query."""
+    return dict(_newest(Leaderboard.objects.all()).values_list("category__slug", "pk"))
+
+
+def _newest(leaderboards: QuerySet[Leaderboard]) -> QuerySet[Leaderboard]:
+    newest = Leaderboard.objects.filter(category=OuterRef("category")).order_by(*_NEWEST).values("pk")[:1]
+    return leaderboards.filter(pk=Subquery(newest), category__retired_at__isnull=True)
 
 
 def _with_category() -> QuerySet[Leaderboard]:
