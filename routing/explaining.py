@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from routing.chips import chips
 from routing.gate import EXACT, SEQUENCE
-from routing.selectors import DecisionView, last_decision, table
+from routing.selectors import DecisionView, last_decision, last_decisions, table
 from routing.verdicts import CategoryDecision, Check, Routed
 from routing.wording import ahead, listed
 
-__all__ = ["category_decision", "explained"]
+__all__ = ["category_decision", "category_decisions", "explained"]
 
 _BADGES = {
     "first": ("first route", "good"),
@@ -28,6 +28,14 @@ def category_decision(slug: str) -> CategoryDecision:
     newest = table()
     routes = newest.document["categories"].get(slug, {}).get("routes", []) if newest else []
     return explained(last_decision(slug), routes)
+
+
+def category_decisions(slugs: Iterable[str]) -> dict[str, CategoryDecision]:
+    """By slug, for all of them. Two queries."""
+    slugs = list(slugs)
+    newest, decisions = table(), last_decisions(slugs)
+    categories = newest.document["categories"] if newest else {}
+    return {slug: explained(decisions.get(slug), categories.get(slug, {}).get("routes", [])) for slug in slugs}
 
 
 def explained(decision: DecisionView | None, routes: list[Mapping[str, Any]]) -> CategoryDecision:

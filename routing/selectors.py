@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from evals.selectors.categories import category_cards
+from django.db.models import Max
+
 from routing.comparing import Change, diff
 from routing.models import Decision, PolicyVersion, Publication, RoutingTable
 from routing.serving import FOREVER, LATEST, Served
@@ -21,7 +22,6 @@ __all__ = [
     "TableLine",
     "TableView",
     "decisions_between",
-    "decisions_of",
     "frozen",
     "last_decision",
     "last_decisions",
@@ -121,8 +121,8 @@ def newest_version() -> int | None:
     return RoutingTable.objects.order_by("-version").values_list("version", flat=True).first()
 
 
-def tables(*, limit: int | None = None, before: int | None = None) -> list[TableLine]:
-    """The history, newest first; `before` a version. One query, no bodies."""
+def tables(*, limit: int, before: int | None = None) -> list[TableLine]:
+    """The newest `limit` of the history, newest first; `before` a version. One query, no bodies."""
     found = RoutingTable.objects.order_by("-version")
     if before is not None:
         found = found.filter(version__lt=before)
@@ -218,15 +218,11 @@ def last_decision(category: str) -> DecisionView | None:
     return _decision(stored) if stored else None
 
 
-def last_decisions() -> dict[str, DecisionView]:
-    """The newest of each category that is not retired. One query a category, on its index."""
-    found = {card.slug: last_decision(card.slug) for card in category_cards()}
-    return {slug: one for slug, one in found.items() if one is not None}
-
-
-def decisions_of(version: int) -> dict[str, DecisionView]:
-    """What a table rests on, by category."""
-    return {one.category: _decision(one) for one in Decision.objects.filter(table_id=version).order_by("id")}
+def last_decisions(categories: Iterable[str]) -> dict[str, DecisionView]:
+    """The newest of each of these categories that has any. One query."""
+    newest = Decision.objects.filter(category__in=list(categories)).order_by().values("category")
+    found = Decision.objects.filter(pk__in=newest.annotate(newest=Max("pk")).values("newest"))
+    return {one.category: _decision(one) for one in found}
 
 
 def decisions_between(older: int, newer: int) -> dict[str, dict[str, Any]]:

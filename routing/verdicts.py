@@ -1,6 +1,6 @@
 """What a page says about one category's decision: words and numbers, ready to be shown.
 
-Pure. Built by `routing.selectors.category_decision`, shown by the leaderboard's callout and the routing pages.
+Pure. Built by `routing.explaining.category_decision`, shown by the leaderboard's callout and the routing pages.
 """
 
 from __future__ import annotations

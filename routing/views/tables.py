@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,10 +14,20 @@ from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import publishing, selectors
 from routing.comparing import diff
+from routing.gate import Verdict
 from routing.pages import cards, change_groups, expires, names
-from routing.selectors import TableLine, TableView
+from routing.selectors import DecisionView, TableLine, TableView
 
 RECENT = 6
+PAGE = 50
+
+
+class _Missing(NamedTuple):
+    """What one category sends to, or still lacks for it."""
+
+    to: str | None
+    votes_to_go: int | None
+    reason: str
 
 
 @require_safe
@@ -42,8 +52,18 @@ def version(request: HttpRequest, n: int) -> HttpResponse:
 @require_safe
 @role_required(Role.VIEWER)
 def versions(request: HttpRequest) -> HttpResponse:
-    lines = selectors.tables()
-    return render(request, "routing/versions.html", {"lines": lines, "newest": lines[0].version if lines else None})
+    """`?before=` a version: the page of those older than it."""
+    before = _number(request, "before")
+    lines = selectors.tables(limit=PAGE, before=before)
+    oldest = lines[-1].version if lines else 1
+    context = {
+        "lines": lines,
+        "newest": selectors.newest_version(),
+        "paged": before is not None,
+        # Numbers have no gaps: below any but the first there is another.
+        "older": oldest if oldest > 1 else None,
+    }
+    return render(request, "routing/versions.html", context)
 
 
 def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str, Any]:
@@ -55,7 +75,7 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
     changes = diff(older.document, document) if older else []
     reasons = {slug: cause["reason"] for slug, cause in causes.items()}
     groups = change_groups(changes, titles, reasons, _follows(line) if base == line.version - 1 else "")
-    decisions = selectors.last_decisions() if live else {}
+    decisions = selectors.last_decisions(titles) if live else {}
     return {
         "line": line,
         "live": live,
@@ -91,17 +111,37 @@ def _follows(line: TableLine) -> str:
 
 def _compared_with(request: HttpRequest, version: int) -> int | None:
     """`?from=` an earlier version, else the one before; None for the first."""
-    asked = request.GET.get("from", "")
-    base = int(asked) if asked.isdecimal() and len(asked) < 10 else version - 1
+    base = _number(request, "from") or version - 1
     return base if 0 < base < version else version - 1 or None
 
 
+def _number(request: HttpRequest, name: str) -> int | None:
+    """A version's number in the address; None if there is none that could be one."""
+    asked = request.GET.get(name, "")
+    return int(asked) if asked.isdecimal() and len(asked) < 10 else None
+
+
 def _unpublished() -> dict[str, Any]:
-    """What publishing would say now: each category with what it still lacks."""
-    result = publishing.publish(actor="", dry_run=True, automatic=True)
-    titles = {card.slug: card.name for card in category_cards()}
+    """What publishing would say now: each category with what it still lacks. Measures nothing: where the policy asks
+    for figures, the last stored decision speaks."""
+    seen = publishing.outlook()
+    titles = {one.slug: one.name for one in seen.facts.categories}
+    stored = selectors.last_decisions(seen.unmeasured)
+    said = {slug: _stored(stored.get(slug)) for slug in seen.unmeasured}
     return {
-        "rows": [(one.category, titles.get(one.category, one.category), one.verdict) for one in result.decisions],
-        "due": result.cause is not None,
+        "rows": [
+            (one.category, titles[one.category], said.get(one.category, _told(one.verdict))) for one in seen.verdicts
+        ],
+        "due": seen.cause is not None,
         "frozen": selectors.frozen(),
     }
+
+
+def _told(verdict: Verdict) -> _Missing:
+    return _Missing(verdict.to, verdict.votes_to_go, verdict.reason)
+
+
+def _stored(decision: DecisionView | None) -> _Missing:
+    if decision is None:
+        return _Missing(None, None, "The policy asks for measurements; the next look at this category reads them.")
+    return _Missing(decision.model_to or None, decision.votes_to_go, decision.reason)

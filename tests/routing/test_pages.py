@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from arena.models import User
 from evals.models import Category
-from routing.models import PolicyVersion, Publication, RoutingTable
+from routing.models import Decision, PolicyVersion, Publication, RoutingTable
 from routing.policies import default_document
 from routing.publishing import publish
 from routing.services import freeze
+from routing.views import tables
 from tests.routing.conftest import FLIPPED, cast
 
 
@@ -160,3 +164,48 @@ def test_hostile_words_are_escaped(editor: Client, voted: Category):
     page = text(editor.get("/routing/"))
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_before_the_first_table_nothing_is_measured(viewer: Client, voted: Category):
+    """The page is for everybody, and generations are many."""
+    with CaptureQueriesContext(connection) as seen:
+        page = text(viewer.get("/routing/"))
+    assert "The first table is ready" in page
+    assert not [query for query in seen.captured_queries if "evals_generation" in query["sql"]]
+
+
+def test_before_the_first_table_a_measured_limit_is_told_from_the_last_look(
+    viewer: Client, voted: Category, eager: Any
+):
+    eager(every_category={"limits": {"max_error_rate": 0.1}})
+    assert "asks for measurements" in text(viewer.get("/routing/"))
+    assert not publish(actor="automatic", automatic=True).published
+    with CaptureQueriesContext(connection) as seen:
+        page = text(viewer.get("/routing/"))
+    assert Decision.objects.get().reason in html.unescape(page)
+    assert not [query for query in seen.captured_queries if "evals_generation" in query["sql"]]
+
+
+def test_the_history_is_read_page_by_page(viewer: Client, two_tables: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tables, "PAGE", 1)
+    page = text(viewer.get("/routing/versions/"))
+    assert "2 versions" in page
+    assert 'href="/routing/versions/1/"' not in page
+    assert 'href="?before=2"' in page
+    page = text(viewer.get("/routing/versions/?before=2"))
+    assert 'href="/routing/versions/1/"' in page
+    assert "?before=" not in page
+    assert viewer.get("/routing/versions/?before=nonsense").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/leaderboards/"])
+def test_all_categories_are_decided_in_as_many_queries_as_one(viewer: Client, two_tables: None, path: str):
+    def asked() -> list[str]:
+        with CaptureQueriesContext(connection) as seen:
+            assert "switched" in text(viewer.get(path))
+        return [query["sql"] for query in seen.captured_queries if "routing_" in query["sql"]]
+
+    few = asked()
+    for n in range(3):
+        Category.objects.create(slug=f"other-{n}", name=f"Other {n}")
+    assert len(asked()) == len(few)
