@@ -22,7 +22,6 @@ from arena import triggers
 from arena.models import Role, User
 from tests.processes import Processes, free_port, valkey_server
 
-
 # Only the last session of `make test` has steps before it.
 collect_ignore = [] if os.environ.get("ARENA_TEST_STEPS") else ["test_steps.py"]
 
