@@ -40,6 +40,8 @@ class RunParts:
     figures: tuple[Figure, ...]
     rows: tuple[BarRow, ...]
     digits: int
+    # Of all contenders together; None if no price of theirs is known.
+    spent_usd: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def run_parts(view: RunView) -> RunParts:
         figures=(_collected(view), _in_flight(view), _failed(view), _spent(view), _done_in(view)),
         rows=tuple(BarRow(row, _bar(row.progress)) for row in view.rows),
         digits=numbers.money_digits([*(row.spent_usd for row in view.rows), view.spent_usd]),
+        spent_usd=None if _nothing_priced(view) else view.spent_usd,
     )
 
 
@@ -102,9 +105,13 @@ def _failed(view: RunView) -> Figure:
     return Figure("Failed for good", numbers.count(view.progress.failed), note=note)
 
 
+def _nothing_priced(view: RunView) -> bool:
+    return len(view.unpriced) == len(view.rows) > 0
+
+
 def _spent(view: RunView) -> Figure:
     budget, spent, expected = view.budget_usd, view.spent_usd, view.expected_usd
-    if len(view.unpriced) == len(view.rows) > 0:
+    if _nothing_priced(view):
         return Figure("Spent", numbers.NO_PRICE, note="no contender here has a known price")
     notes = []
     if view.active and expected is not None:
