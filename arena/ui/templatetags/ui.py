@@ -37,6 +37,13 @@ PLACES = (
     ("routing", "routing:live", "Routing"),
 )
 
+
+@register.filter
+def within(name: str) -> str:
+    """A name inside a sentence: "Code" as code, but "SQL" and "JSON extraction" as they are."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]
+
+
 register.filter("count", numbers.count)
 register.filter("pace", numbers.pace)
 register.filter("points", numbers.points)

@@ -114,3 +114,10 @@ def test_an_error_takes_the_helps_place_and_describes_the_control():
 def test_tags_ignore_what_is_no_dictionary():
     assert ui.get(None, "a") == ""
     assert ui.get({"a": "routed"}, "a") == "routed"
+
+
+@pytest.mark.parametrize(
+    ("name", "within"), [("Code", "code"), ("SQL", "SQL"), ("JSON extraction", "JSON extraction"), ("", "")]
+)
+def test_a_name_within_a_sentence_keeps_its_capitals_if_it_is_made_of_them(name, within):
+    assert Template("{% load ui %}{{ name|within }}").render(Context({"name": name})) == within

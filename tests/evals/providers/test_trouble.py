@@ -308,7 +308,11 @@ class TestTime:
 
 def test_keys_never_reach_the_error(failure):
     key = "very-secret-0123456789"
-    body = {"error": {"message": f"Incorrect API key provided: {key} (sk-proj-abcdefghijk, AIzaSyabcdef-12, Bearer abc.def)"}}
+    body = {
+        "error": {
+            "message": f"Incorrect API key provided: {key} (sk-proj-abcdefghijk, AIzaSyabcdef-12, Bearer abc.def)"
+        }
+    }
 
     error = failure(refuses(401, body), api_key=key)
 
