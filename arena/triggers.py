@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -64,7 +65,7 @@ def append_only(table: str, what: str) -> tuple[Trigger, ...]:
 
 def _vendor(connection: BaseDatabaseWrapper) -> str:
     if connection.vendor not in ("sqlite", "postgresql"):
-        raise NotImplementedError(f"Arena runs on SQLite and PostgreSQL, not on {connection.vendor}.")
+        raise ImproperlyConfigured(f"DATABASE_URL: Arena runs on SQLite and PostgreSQL, not on {connection.vendor}.")
     return connection.vendor
 
 
