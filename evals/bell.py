@@ -15,8 +15,8 @@ from celery.concurrency.thread import TaskPool
 from django.db import connections
 
 from evals.jobs import pump_until_idle, ring
-from evals.services.claims import work_is_due
-from evals.services.runs import settle
+from evals.services.collecting.claims import work_is_due
+from evals.services.collecting.runs import settle
 
 __all__ = ["LOOK_EVERY_S", "Bell"]
 

@@ -7,9 +7,10 @@ from django.db import transaction
 from evals import jobs
 from evals.models import Category, TaskSet
 from evals.selectors.leaderboards import lagging
-from evals.services import bake_offs, ranking
 from evals.services import ledger as ledgers
-from evals.services.claims import work_is_due
+from evals.services import ranking
+from evals.services.collecting.claims import work_is_due
+from evals.services.schedules import bake_offs
 
 __all__ = ["bake_off", "rank", "sweep"]
 

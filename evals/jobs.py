@@ -15,9 +15,9 @@ from celery.signals import worker_shutting_down
 from django.db import connections
 from kombu.exceptions import KombuError, OperationalError
 
-from evals.services.claims import claim_next
-from evals.services.collecting import collect
-from evals.services.runs import settle
+from evals.services.collecting.calls import collect
+from evals.services.collecting.claims import claim_next
+from evals.services.collecting.runs import settle
 
 __all__ = ["pump", "pump_until_idle", "ring"]
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from evals.models import Category, Contender, Generation, Provider, Run, Task, TaskSet, TaskSetItem, TaskSetVersion
-from evals.services.claims import claim_next
-from evals.services.collecting import collect
-from evals.services.leases import Claim
-from evals.services.runs import start_run
+from evals.services.collecting.calls import collect
+from evals.services.collecting.claims import claim_next
+from evals.services.collecting.leases import Claim
+from evals.services.collecting.runs import start_run
 from tests.servers import ANSWER, Misbehaving, Script, misbehaving, says
 
 

@@ -17,7 +17,7 @@ from arena.access.tokens import BROWSE
 from evals.api.base import Query
 from evals.models import Contender, Provider
 from evals.selectors.contenders import contender_card, provider_card
-from evals.services.contenders import ContenderFields, save_contender
+from evals.services.contenders.saving import ContenderFields, save_contender
 from evals.services.fields import FieldError
 
 

@@ -19,7 +19,7 @@ from evals.api.base import Query
 from evals.models import Contender, Run, TaskSet
 from evals.selectors.contenders import asked_by_default
 from evals.selectors.runs import run_view
-from evals.services.runs import MOST_SAMPLES, RunError, start_run
+from evals.services.collecting.runs import MOST_SAMPLES, RunError, start_run
 
 
 class RunOut(serializers.Serializer[Any]):

@@ -10,7 +10,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from evals.models import Contender, Provider
-from evals.services.contenders import ContenderFields, SavedContender, save_contender
+from evals.services.contenders.saving import ContenderFields, SavedContender, save_contender
 from evals.services.fields import FieldError
 
 __all__ = ["ContenderForm", "ProbeForm"]

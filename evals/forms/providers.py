@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 
 from evals.models import Provider
+from evals.services.contenders.presets import Preset
+from evals.services.contenders.providers import ProviderFields, save_provider
 from evals.services.fields import FieldError
-from evals.services.presets import Preset
-from evals.services.providers import ProviderFields, save_provider
 
 __all__ = ["ProviderForm"]
 

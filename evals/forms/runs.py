@@ -10,7 +10,7 @@ from django.db.models import F, Max
 
 from arena.models import User
 from evals.models import Contender, Run, TaskSetVersion
-from evals.services.runs import MOST_SAMPLES, RunError, change_budget, start_run
+from evals.services.collecting.runs import MOST_SAMPLES, RunError, change_budget, start_run
 
 __all__ = ["BudgetForm", "RunForm", "newest_versions"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from evals.models import TaskSet
-from evals.services.timetable import EVERY
+from evals.services.schedules.timetable import EVERY
 
 __all__ = ["BakeOffForm"]
 

@@ -45,7 +45,7 @@ _ANSWER_TYPES = ("text/event-stream", "application/json", "text/plain", "applica
 class OpenAIFormat:
     """Asks `POST {base_url}/chat/completions`, streamed. One for each thread, so that connections are used again.
 
-    `http` decides where a call may go (`evals.services.outbound`); it must follow no redirects.
+    `http` decides where a call may go (`evals.services.contenders.outbound`); it must follow no redirects.
     """
 
     def __init__(self, http: httpx.Client, *, limits: Limits | None = None) -> None:

@@ -16,9 +16,9 @@ from evals import signals
 from evals.forms.contenders import ContenderForm, ProbeForm, askable_providers
 from evals.models import Contender
 from evals.selectors.contenders import contender_card, contender_cards, votes_by_contender
-from evals.services.contenders import SavedContender, retire, unretire
-from evals.services.presets import preset
-from evals.services.probing import probe
+from evals.services.collecting.probing import probe
+from evals.services.contenders.presets import preset
+from evals.services.contenders.saving import SavedContender, retire, unretire
 
 
 @require_safe

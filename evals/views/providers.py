@@ -13,7 +13,7 @@ from arena.models import Role
 from evals.forms.providers import ProviderForm
 from evals.models import Contender, Provider
 from evals.selectors.contenders import provider_card, provider_cards
-from evals.services.presets import PRESETS, preset
+from evals.services.contenders.presets import PRESETS, preset
 
 
 @require_safe

@@ -11,7 +11,7 @@ from arena.access.roles import person, role_required
 from arena.models import Role
 from evals.models import Reviewer
 from evals.selectors.reviewers import reviewer_page
-from evals.services.reviewers import ExclusionError, exclude, include
+from evals.services.voting.reviewers import ExclusionError, exclude, include
 
 __all__ = ["reviewer_exclude", "reviewer_include", "reviewer_list"]
 

@@ -21,8 +21,8 @@ from evals.models.generations import ErrorCategory
 from evals.selectors.contenders import askable_contenders
 from evals.selectors.runs import run_list as newest_runs
 from evals.selectors.runs import run_view
-from evals.services import runs as service
-from evals.services.runs import RunError
+from evals.services.collecting import runs as service
+from evals.services.collecting.runs import RunError
 from evals.views.run_parts import listed, run_parts
 
 __all__ = [

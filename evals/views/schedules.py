@@ -12,7 +12,7 @@ from arena.models import Role
 from evals.forms.schedules import BakeOffForm
 from evals.models import TaskSet
 from evals.services.fields import FieldError
-from evals.services.timetable import EVERY, add_bake_off, remove, set_every, timetable
+from evals.services.schedules.timetable import EVERY, add_bake_off, remove, set_every, timetable
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -34,9 +34,9 @@ from evals.selectors.voting import (
     said,
     verdict,
 )
-from evals.services.drawing import draw, is_withdrawn
-from evals.services.reviewers import reviewer_of
-from evals.services.voting import VotingError, cast_vote, reopen, report, skip
+from evals.services.voting.casting import VotingError, cast_vote, reopen, report, skip
+from evals.services.voting.drawing import draw, is_withdrawn
+from evals.services.voting.reviewers import reviewer_of
 
 __all__ = ["battle", "category_vote", "report_answer", "undo_vote", "vote"]
 

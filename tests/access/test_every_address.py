@@ -19,8 +19,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from arena.access.services import create_sign_in_link
 from arena.models import Role, User
 from evals.models import Ballot, Battle, Category, Contender, Generation, Provider, Reviewer, Run, TaskSet
-from evals.services.reviewers import reviewer_of
 from evals.services.task_sets import TaskRow, save_version
+from evals.services.voting.reviewers import reviewer_of
 
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,9 @@ import pytest
 
 from arena.models import User
 from evals.models import Leaderboard, Ledger
-from evals.services.drawing import draw
-from evals.services.reviewers import reviewer_of
-from evals.services.voting import Verdict, cast_vote
+from evals.services.voting.casting import Verdict, cast_vote
+from evals.services.voting.drawing import draw
+from evals.services.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World
 from tests.processes import Processes, wait_until
 

@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
 from evals.models import Contender, Provider
-from evals.services.contenders import freeze
+from evals.services.contenders.saving import freeze
 
 pytestmark = pytest.mark.django_db
 

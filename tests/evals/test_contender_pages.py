@@ -11,8 +11,8 @@ from django.urls import reverse
 from arena.models import Role, User
 from evals import signals
 from evals.models import Contender, Generation, Provider
-from evals.services.contenders import freeze, imported_contender
-from evals.services.providers import ProviderFields, save_provider
+from evals.services.contenders.providers import ProviderFields, save_provider
+from evals.services.contenders.saving import freeze, imported_contender
 from tests.servers import ANSWER, DONE, chunk, misbehaving, says
 
 pytestmark = pytest.mark.django_db

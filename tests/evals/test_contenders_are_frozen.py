@@ -9,7 +9,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from evals.models import Category, Contender, Ledger, Provider, ReviewerTally
-from evals.services.contenders import (
+from evals.services.contenders.providers import ProviderFields, save_provider
+from evals.services.contenders.saving import (
     ContenderFields,
     freeze,
     imported_contender,
@@ -19,8 +20,7 @@ from evals.services.contenders import (
     unretire,
 )
 from evals.services.fields import FieldError
-from evals.services.providers import ProviderFields, save_provider
-from evals.services.reviewers import imported_reviewer
+from evals.services.voting.reviewers import imported_reviewer
 
 pytestmark = pytest.mark.django_db
 

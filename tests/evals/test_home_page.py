@@ -8,7 +8,7 @@ from django.test import Client
 from arena.models import Role
 from evals.models import Contender, Generation, Provider, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.task_sets import Category
-from evals.services.runs import start_run
+from evals.services.collecting.runs import start_run
 
 pytestmark = pytest.mark.django_db
 

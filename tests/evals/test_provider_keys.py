@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from arena.models import User
 from evals.models import Provider
-from evals.services import keys
+from evals.services.contenders import keys
+from evals.services.contenders.providers import ProviderFields, save_provider
 from evals.services.fields import FieldError
-from evals.services.providers import ProviderFields, save_provider
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from django_q.models import OrmQ
 from evals.models import Contender, Leaderboard, Ledger, Reviewer, ReviewerTally
 from evals.ratings import Standings, replay
 from evals.services import ledger as ledgers
-from evals.services import reviewers
 from evals.services.ranking import rank_category
+from evals.services.voting import reviewers
 from evals.signals import leaderboard_computed
 from tests.evals.casting import cast, category, contenders, retract
 from tests.evals.ratings.votes import simulate

@@ -13,7 +13,7 @@ from django_q.models import OrmQ, Schedule
 from evals import chores
 from evals.models import Leaderboard, Ledger
 from evals.services import ledger as ledgers
-from evals.services import schedules
+from evals.services.schedules import standing as schedules
 from tests.evals.casting import cast, category, contenders
 from tests.evals.ratings.votes import simulate
 

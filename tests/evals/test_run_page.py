@@ -12,7 +12,7 @@ from arena.models import Role
 from evals.models import Attempt, Contender, Generation, Provider, Run, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.generations import ErrorCategory
 from evals.models.task_sets import Category
-from evals.services.runs import start_run
+from evals.services.collecting.runs import start_run
 
 pytestmark = pytest.mark.django_db
 

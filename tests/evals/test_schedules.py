@@ -9,9 +9,9 @@ from django_q.models import Schedule
 from arena.models import Role, User
 from evals import chores
 from evals.models import Contender, Generation, Provider, Run, RunItem, TaskSet
-from evals.services import schedules
-from evals.services.contenders import ContenderFields, save_contender
-from evals.services.providers import ProviderFields, save_provider
+from evals.services.contenders.providers import ProviderFields, save_provider
+from evals.services.contenders.saving import ContenderFields, save_contender
+from evals.services.schedules import standing as schedules
 from evals.services.task_sets import TaskRow, save_version
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from django_q.models import OrmQ
 from jsonschema import Draft202012Validator
 
 from evals.models import Category
-from evals.services.contenders import retire
+from evals.services.contenders.saving import retire
 from routing import chores, publishing, signing
 from routing.models import Decision, PolicyVersion, Publication, RoutingTable
 from routing.policies import PolicyError

@@ -13,10 +13,10 @@ from arena.access.services import save_person
 from arena.management.guidelines import GUIDELINES
 from arena.models import Role, User
 from evals.models import Category, Contender, Provider, Run, TaskSet, TaskSetVersion
-from evals.services.contenders import ContenderFields, save_contender
+from evals.services.collecting.runs import start_run
+from evals.services.contenders.providers import ProviderFields, save_provider
+from evals.services.contenders.saving import ContenderFields, save_contender
 from evals.services.importing import Source, import_tasks
-from evals.services.providers import ProviderFields, save_provider
-from evals.services.runs import start_run
 from routing.policies import default_document
 from routing.services import save_policy
 

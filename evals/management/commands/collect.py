@@ -18,8 +18,8 @@ from evals.jobs import pump_until_idle, ring
 from evals.models import Contender, Run, TaskSet, TaskSetVersion
 from evals.selectors.contenders import asked_by_default
 from evals.selectors.runs import Progress, run_progress, run_view
-from evals.services.claims import work_is_due
-from evals.services.runs import RunError, settle, start_run
+from evals.services.collecting.claims import work_is_due
+from evals.services.collecting.runs import RunError, settle, start_run
 
 _EXAMPLES = """\
 examples:

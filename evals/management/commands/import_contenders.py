@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from arena.commands import ExampleCommand
-from evals.services.contender_import import Line, import_contenders
+from evals.services.contenders.importing import Line, import_contenders
 from evals.services.importing import RefusedError, open_source
 
 

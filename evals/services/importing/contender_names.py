@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from evals.models import Contender, Provider
-from evals.services import contenders
+from evals.services.contenders import saving as contenders
 from evals.services.fields import FieldError
 from evals.services.importing.errors import Problems
 from evals.services.naming import derived_slug

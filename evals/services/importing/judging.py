@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from evals.models import Contender, Generation, Task
-from evals.services.blinding import names_itself
-from evals.services.checks import run_checks
-from evals.services.declined import looks_like_refusal
+from evals.services.checking.checks import run_checks
+from evals.services.checking.declined import looks_like_refusal
 from evals.services.importing.generation_rows import Answer, answer_key
 from evals.services.importing.samples import Samples
+from evals.services.voting.blinding import names_itself
 
 __all__ = ["Judge", "Judgement", "Stored", "stored_samples"]
 

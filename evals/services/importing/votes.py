@@ -28,8 +28,8 @@ from evals.services.importing.vote_rows import LABELS, VOTE_FIELDS, Verdict, rea
 from evals.services.importing.vote_tasks import Place, tasks_voted_on
 from evals.services.inserting import insert
 from evals.services.naming import derived_slug
-from evals.services.reviewers import imported_reviewers
 from evals.services.task_sets import TaskSetError, check_task_set_slug
+from evals.services.voting.reviewers import imported_reviewers
 
 __all__ = ["VotesImported", "import_votes"]
 

@@ -10,9 +10,9 @@ from django.test import Client
 
 from arena.models import ApiToken
 from evals.models import Generation, Provider, Run, RunItem, TaskSet
-from evals.services import keys
-from evals.services.contenders import ContenderFields, freeze, save_contender
-from evals.services.providers import ProviderFields, save_provider
+from evals.services.contenders import keys
+from evals.services.contenders.providers import ProviderFields, save_provider
+from evals.services.contenders.saving import ContenderFields, freeze, save_contender
 from evals.services.ranking import rank_category
 from evals.services.task_sets import TaskRow, save_version
 from tests.evals import casting

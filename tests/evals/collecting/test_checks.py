@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from evals.providers import ToolCall
-from evals.services.checks import run_checks
-from evals.services.declined import looks_like_refusal
+from evals.services.checking.checks import run_checks
+from evals.services.checking.declined import looks_like_refusal
 
 
 def verdict(check, text="", **options):

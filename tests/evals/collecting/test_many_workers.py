@@ -12,7 +12,7 @@ from django.db.models import Count
 
 from evals.jobs import pump_until_idle
 from evals.models import Attempt, Generation, Run
-from evals.services.claims import claim_next
+from evals.services.collecting.claims import claim_next
 from tests.servers import ANSWER, OK, says
 
 pytestmark = pytest.mark.django_db(transaction=True)

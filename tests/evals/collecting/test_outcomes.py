@@ -11,12 +11,12 @@ from django.utils import timezone
 from evals.models import Attempt, Generation, Provider, Run
 from evals.models.generations import ErrorCategory
 from evals.providers import ProviderError
-from evals.services import keys
-from evals.services.claims import claim_next, work_is_due
-from evals.services.collecting import ask_once, collect
-from evals.services.leases import renew
-from evals.services.outcomes import recover_lost
-from evals.services.runs import settle
+from evals.services.collecting.calls import ask_once, collect
+from evals.services.collecting.claims import claim_next, work_is_due
+from evals.services.collecting.leases import renew
+from evals.services.collecting.outcomes import recover_lost
+from evals.services.collecting.runs import settle
+from evals.services.contenders import keys
 from tests.servers import ANSWER, DONE, chunk, refuses, says, usage
 from tests.suites import collect_all, next_claim, states
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from evals.models import Attempt, Generation, Run
 from evals.selectors.runs import LATENCIES, Progress, run_list, run_progress, run_view
-from evals.services.collecting import collect
-from evals.services.runs import settle
+from evals.services.collecting.calls import collect
+from evals.services.collecting.runs import settle
 from tests.servers import ANSWER, refuses, says
 from tests.suites import collect_all, next_claim
 

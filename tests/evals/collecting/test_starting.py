@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from evals.models import Contender, Generation, Provider, Run, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.generations import ErrorCategory
-from evals.services.runs import LocalOnlyError, RunError, rerun, start_run
+from evals.services.collecting.runs import LocalOnlyError, RunError, rerun, start_run
 from tests.servers import ANSWER, refuses, says
 from tests.suites import collect_all, states
 

@@ -9,9 +9,9 @@ import pytest
 from django.db import connections, transaction
 
 from evals.models import Generation, Run
-from evals.services.claims import claim_next, work_is_due
-from evals.services.collecting import collect
-from evals.services.runs import RunError, change_budget, pause, resume, retry_failed, settle, stop
+from evals.services.collecting.calls import collect
+from evals.services.collecting.claims import claim_next, work_is_due
+from evals.services.collecting.runs import RunError, change_budget, pause, resume, retry_failed, settle, stop
 from tests.servers import ANSWER, refuses, says
 from tests.suites import collect_all, next_claim, states
 

@@ -11,7 +11,7 @@ from evals.models import Generation, Task, TaskSetItem, Vote
 from evals.models.votes import LeftSide
 from evals.services.exporting import ExportError, export_generations, export_task_set, export_votes
 from evals.services.importing import import_generations, import_tasks, import_votes, open_source
-from evals.services.reviewers import exclude
+from evals.services.voting.reviewers import exclude
 from tests.evals.importing.conftest import file, nothing_written
 
 pytestmark = pytest.mark.django_db

@@ -22,7 +22,7 @@ from evals.models import (
 )
 from evals.services import tallies
 from evals.services.importing import BadRowsError, UnreadableError, import_tasks, import_votes
-from evals.services.reviewers import exclude
+from evals.services.voting.reviewers import exclude
 from tests.evals.importing.conftest import file, nothing_written
 
 pytestmark = pytest.mark.django_db

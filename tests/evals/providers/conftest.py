@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from evals.providers import Endpoint, Limits, OpenAIFormat, Reply, Request
-from evals.services.outbound import GuardedTransport
+from evals.services.contenders.outbound import GuardedTransport
 from tests.servers import Misbehaving, misbehaving
 
 HELLO = ({"role": "user", "content": "Say hello."},)

@@ -10,8 +10,8 @@ import pytest
 
 from evals.models.generations import ErrorCategory as Category
 from evals.providers import Endpoint, NotAllowed, OpenAIFormat, ProviderError, Request
-from evals.services import outbound
-from evals.services.outbound import allowed_addresses
+from evals.services.contenders import outbound
+from evals.services.contenders.outbound import allowed_addresses
 from tests.servers import ANSWER, says
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from arena.models import Role
 from evals.models import Category, Contender, Generation, Provider, Task
-from evals.services.reviewers import reviewer_of
+from evals.services.voting.reviewers import reviewer_of
 
 
 class World:

@@ -6,8 +6,8 @@ from django.db.utils import DatabaseError
 
 from arena import triggers
 from evals.models import Vote
-from evals.services.drawing import draw
-from evals.services.voting import cast_vote
+from evals.services.voting.casting import cast_vote
+from evals.services.voting.drawing import draw
 
 
 @pytest.fixture

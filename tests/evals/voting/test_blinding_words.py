@@ -3,7 +3,7 @@
 import pytest
 
 from evals.models import Contender, Provider
-from evals.services.blinding import names_itself
+from evals.services.voting.blinding import names_itself
 
 
 def contender(model_name, *, slug="", family="", provider="House", provider_slug="house"):

@@ -10,8 +10,7 @@ from django_q.models import OrmQ
 from evals.models import Ballot, Generation, Ledger, Vote
 from evals.models.battles import UNDO_WITHIN
 from evals.selectors.voting import last_closed
-from evals.services.drawing import draw
-from evals.services.voting import (
+from evals.services.voting.casting import (
     BallotClosedError,
     BattleWithdrawnError,
     ForeignBallotError,
@@ -23,6 +22,7 @@ from evals.services.voting import (
     skip,
     undo,
 )
+from evals.services.voting.drawing import draw
 
 
 @pytest.fixture

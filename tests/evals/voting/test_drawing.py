@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from evals.models import Ballot, Battle, Generation
-from evals.services import drawing
-from evals.services.drawing import RESERVED_FOR, draw
-from evals.services.voting import cast_vote, report, skip
+from evals.services.voting import drawing
+from evals.services.voting.casting import cast_vote, report, skip
+from evals.services.voting.drawing import RESERVED_FOR, draw
 
 from .conftest import World
 

@@ -6,8 +6,9 @@ from django_q.models import OrmQ
 
 from arena.models import Role
 from evals.models import Ledger, ReviewerTally, TaskTally, Vote
-from evals.services.drawing import draw
-from evals.services.reviewers import (
+from evals.services.voting.casting import cast_vote, undo
+from evals.services.voting.drawing import draw
+from evals.services.voting.reviewers import (
     ExclusionError,
     exclude,
     imported_reviewer,
@@ -15,7 +16,6 @@ from evals.services.reviewers import (
     include,
     reviewer_of,
 )
-from evals.services.voting import cast_vote, undo
 
 from .conftest import World
 from .test_tallies import assert_equal_to_a_rebuild, stored

@@ -7,8 +7,8 @@ import pytest
 from evals.models import Category
 from evals.selectors.newest import newest_standings
 from evals.selectors.voting import neediest_first, progress
-from evals.services.drawing import draw
 from evals.services.ranking import rank_category
+from evals.services.voting.drawing import draw
 from tests.evals import casting
 
 from .conftest import World

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from arena.models import Role
 from evals.models import Ballot, Category, Ledger, ReviewerTally, TaskTally, Vote
 from evals.services import tallies
-from evals.services.drawing import draw
-from evals.services.reviewers import exclude, include
 from evals.services.tallies import TallyDriftError, VoteFacts
-from evals.services.voting import NothingToUndoError, cast_vote, report, skip, undo
+from evals.services.voting.casting import NothingToUndoError, cast_vote, report, skip, undo
+from evals.services.voting.drawing import draw
+from evals.services.voting.reviewers import exclude, include
 
 from .conftest import World
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from arena.models import User
 from evals.models import Contender, Generation, Provider, Run, RunItem, Task, TaskSet, TaskSetVersion
 from evals.models.generations import ErrorCategory
-from evals.services.contenders import freeze
+from evals.services.contenders.saving import freeze
 from evals.services.inserting import insert
 
 __all__ = [

@@ -16,8 +16,8 @@ from evals.models import Ballot, Category, Ledger, Reviewer, Vote
 from evals.models.battles import UNDO_WITHIN
 from evals.models.votes import Outcome, Side
 from evals.services import ledger, tallies
-from evals.services.drawing import RESERVED_FOR, is_withdrawn
 from evals.services.tallies import VoteFacts
+from evals.services.voting.drawing import RESERVED_FOR, is_withdrawn
 
 __all__ = [
     "BallotClosedError",

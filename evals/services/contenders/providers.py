@@ -10,7 +10,7 @@ from django.db import transaction
 
 from evals.models import Provider
 from evals.providers import NotAllowed
-from evals.services import keys, outbound
+from evals.services.contenders import keys, outbound
 from evals.services.fields import FieldError
 from evals.services.slugs import is_clean, is_reserved
 

@@ -17,8 +17,8 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from evals.models import Contender, Generation, Provider, Run, RunItem
-from evals.services.leases import LEASE, Claim
-from evals.services.outcomes import recover_lost
+from evals.services.collecting.leases import LEASE, Claim
+from evals.services.collecting.outcomes import recover_lost
 
 __all__ = ["active_runs", "claim_next", "work_is_due"]
 

@@ -1,4 +1,4 @@
-"""The other side of `evals.services.bounded`: answers questions on standard input until it closes.
+"""The other side of `evals.services.checking.bounded`: answers questions on standard input until it closes.
 
 Run by path in an isolated interpreter: imports nothing of ours, and reaches nothing but its own pipes.
 """

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from evals.providers import ToolCall
-from evals.services.bounded import OutOfTimeError, ask_child
-from evals.services.declined import looks_like_refusal
+from evals.services.checking.bounded import OutOfTimeError, ask_child
+from evals.services.checking.declined import looks_like_refusal
 
 __all__ = ["run_checks"]
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from evals.models import Contender
 from evals.providers import ProviderError, Reply, cost_usd
 from evals.selectors.causes import advice
-from evals.services.collecting import ask_once
+from evals.services.collecting.calls import ask_once
 
 __all__ = ["Probe", "probe"]
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from evals.models import Attempt, Generation, Provider, Run
 from evals.models.generations import ErrorCategory
 from evals.providers import Lost, ProviderError, Reply, back_off
-from evals.services.leases import Claim
+from evals.services.collecting.leases import Claim
 
 __all__ = ["Verdict", "fail", "finish", "recover_lost"]
 

@@ -24,13 +24,13 @@ from evals.providers import (
     cost_usd,
     wire_format,
 )
-from evals.services import keys, outbound
-from evals.services.blinding import names_itself
-from evals.services.checks import run_checks
-from evals.services.declined import looks_like_refusal
-from evals.services.leases import Claim, renewed
-from evals.services.outcomes import Verdict, fail, finish
-from evals.services.providers import origin
+from evals.services.checking.checks import run_checks
+from evals.services.checking.declined import looks_like_refusal
+from evals.services.collecting.leases import Claim, renewed
+from evals.services.collecting.outcomes import Verdict, fail, finish
+from evals.services.contenders import keys, outbound
+from evals.services.contenders.providers import origin
+from evals.services.voting.blinding import names_itself
 
 __all__ = ["ask_once", "collect"]
 

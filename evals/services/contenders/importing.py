@@ -9,13 +9,13 @@ from typing import Any, Literal
 from django.db import transaction
 
 from evals.models import Contender, Provider
-from evals.services.contender_files import ContenderRow, read_contenders
-from evals.services.contenders import ContenderFields, newest_revision, save_contender
+from evals.services.contenders.files import ContenderRow, read_contenders
+from evals.services.contenders.presets import preset
+from evals.services.contenders.providers import ProviderFields, check_provider, store_provider
+from evals.services.contenders.saving import ContenderFields, newest_revision, save_contender
 from evals.services.fields import FieldError
 from evals.services.importing.errors import Problems
 from evals.services.importing.lines import Source
-from evals.services.presets import preset
-from evals.services.providers import ProviderFields, check_provider, store_provider
 
 __all__ = ["ContendersImported", "Line", "import_contenders"]
 

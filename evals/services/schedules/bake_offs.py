@@ -8,7 +8,7 @@ from django.db import transaction
 
 from evals.models import Run, TaskSet
 from evals.selectors.contenders import asked_by_default
-from evals.services.runs import RunError, rerun, start_run
+from evals.services.collecting.runs import RunError, rerun, start_run
 
 __all__ = ["BakeOff", "bake_off"]
 

@@ -1,0 +1,1 @@
+"""Checks on answers: a task's own, and whether an answer declines."""

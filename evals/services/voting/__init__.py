@@ -1,0 +1,1 @@
+"""From a pair drawn for a reviewer to the vote that is written."""
