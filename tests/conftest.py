@@ -17,10 +17,15 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from hypothesis import settings
 
 from arena import triggers
 from arena.models import Role, User
 from tests.processes import Processes, free_port, valkey_server
+
+# Hypothesis would fail an example that took longer than 200 ms, whatever else the machine was doing.
+settings.register_profile("arena", settings.default, deadline=None)
+settings.load_profile("arena")
 
 # Only the last session of `make test` has steps before it.
 collect_ignore = [] if os.environ.get("ARENA_TEST_STEPS") else ["test_steps.py"]
