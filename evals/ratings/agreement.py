@@ -1,0 +1,220 @@
+"""Whether reviewers agree with each other beyond chance, told from battles that two or more of them judged.
+
+The intervals speak for these reviewers on other such battles: battles are what was drawn, reviewers are who they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evals.ratings.health import Finding, State
+from evals.ratings.types import Floats, Ints
+from evals.ratings.variance import t_quantile
+
+__all__ = ["Alpha", "Shared", "agreements", "nominal_alpha", "panel_alpha", "shared_battles"]
+
+# Outcomes are coded by their places in `tallies.OUTCOMES`: lo, hi, tie, both_bad. Told from the other side:
+_MIRROR = [1, 0, 2, 3]
+_V = len(_MIRROR)
+# Below it agreement is "slight": nothing to build on, even if it is surely more than chance.
+#
+# Landis, J. R. & Koch, G. G. (1977). The measurement of observer agreement for categorical data. Biometrics 33,
+# 159-174.
+SLIGHT = 0.2
+# Added for the interval alone: one battle on which two agree, one on which they do not.
+_MADE_UP = np.array([[2, 0, 0, 0], [1, 1, 0, 0]])
+
+
+@dataclass(frozen=True)
+class Alpha:
+    """1 − (observed disagreement) / (disagreement by chance): 1 is perfect, 0 is chance.
+
+    `battles` judged by two or more, with `votes` on them. `agree` is the share of pairs of votes on one battle that
+    say the same, `chance` what luck would give. Where there is no alpha, `why` says so and the rest is None.
+    """
+
+    state: State
+    battles: int
+    votes: int
+    alpha: float | None = None
+    ci95: tuple[float, float] | None = None
+    agree: float | None = None
+    chance: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """One category's shared battles: the panel's alpha, and sums by reviewer, which add up over categories.
+
+    (R,) each: `reviewers` as the caller knows them, how many `battles` they shared, the sums over these of the share of
+    others who said the same (`agreed`) and of its square, and what they come to by `chance`.
+    """
+
+    panel: Alpha
+    reviewers: Ints
+    battles: Ints
+    agreed: Floats
+    squared: Floats
+    chance: Floats
+
+
+def nominal_alpha(counts: npt.ArrayLike) -> float | None:
+    """Krippendorff's alpha of (units, values) counts; None without two votes on one unit, or without any variation.
+
+    Krippendorff, K. (2004). Content Analysis: An Introduction to Its Methodology, 2nd ed., chapter 11. Sage.
+    """
+    counts = np.asarray(counts, np.int64)
+    pairable = counts[counts.sum(axis=1) > 1]
+    disagree, chance = _disagreements(*_sums(pairable))
+    return None if not chance else float(1 - disagree / chance)
+
+
+def panel_alpha(counts: npt.ArrayLike) -> Alpha:
+    """Krippendorff's alpha of (battles, outcomes) counts, each battle taken from both sides.
+
+    Which answer is `lo` follows from ids that reviewers do not see: to somebody who does not read, `lo` and `hi` are
+    equally likely, whichever wins more often. So every battle is counted with its mirror image. Relabelled, the votes
+    give the same alpha, and a panel that always prefers the one contender of two agrees, where the plain figure would
+    have it that nothing varies.
+
+    Interval: jackknife over battles, two made-up ones among them as Agresti and Coull add to a rate, and Student's t.
+    Simulated with 5 to 200 battles and alphas from .08 to .98 it covers .94 and more; the bootstrap falls to .76.
+
+    Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
+    Agresti, A. & Coull, B. A. (1998). Approximate is better than "exact" for interval estimation of binomial
+    proportions. American Statistician 52, 119-126.
+    """
+    counts = np.asarray(counts, np.int64).reshape(-1, _V)
+    pairable = counts[counts.sum(axis=1) > 1]
+    battles, votes = len(pairable), int(pairable.sum())
+    if not battles:
+        return Alpha("unknown", 0, 0, why="No two reviewers have judged the same battle yet.")
+    disagree, chance = _disagreements(*_sums(_mirrored(pairable)))
+    if not chance:
+        return Alpha("unknown", battles, votes, why="Every verdict was the same, so chance cannot be told.")
+    alpha = float(1 - disagree / chance)
+    low, high = _jackknife(np.vstack([pairable, _MADE_UP]))
+    ci95 = (max(-1.0, min(low, alpha)), min(1.0, max(high, alpha)))
+    return Alpha(_state(*ci95), battles, votes, alpha, ci95, float(1 - disagree), float(1 - chance))
+
+
+def _mirrored(counts: Ints) -> Ints:
+    return np.concatenate([counts, counts[:, _MIRROR]])
+
+
+def _sums(counts: Ints) -> tuple[Floats, Floats, Floats]:
+    """Votes, pairs that disagree (each counted by every vote in it, over the others), and values, of all units."""
+    votes, disagreeing = _of_units(counts)
+    return votes.sum(), disagreeing.sum(), counts.sum(axis=0).astype(np.float64)
+
+
+def _of_units(counts: Ints) -> tuple[Floats, Floats]:
+    votes = counts.sum(axis=1).astype(np.float64)
+    return votes, (votes**2 - (counts.astype(np.float64) ** 2).sum(axis=1)) / (votes - 1)
+
+
+def _disagreements(votes: Floats, disagreeing: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Observed and expected, for totals or for many of them at once: `values` (…, V)."""
+    pairs = np.asarray(votes * (votes - 1))
+    some = np.where(pairs > 0, pairs, 1)
+    return disagreeing / np.maximum(votes, 1), (votes**2 - (values**2).sum(axis=-1)) / some * (pairs > 0)
+
+
+def _jackknife(counts: Ints) -> tuple[float, float]:
+    """A battle is left out together with its mirror image."""
+    n = len(counts)
+    votes, disagreeing = _of_units(counts)
+    values = counts + counts[:, _MIRROR]
+    observed, expected = _disagreements(
+        2 * (votes.sum() - votes), 2 * (disagreeing.sum() - disagreeing), values.sum(axis=0) - values.astype(np.float64)
+    )
+    without = 1 - observed / expected
+    se = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+    disagree, chance = _disagreements(*_sums(_mirrored(counts)))
+    centre, half = float(1 - disagree / chance), t_quantile(n - 1) * se
+    return centre - half, centre + half
+
+
+def _state(low: float, high: float) -> State:
+    """Of agreement beyond chance. Bad: surely slight. Good: surely more than chance, and not surely slight."""
+    return "bad" if high < SLIGHT else "good" if low > 0 else "unknown"
+
+
+def shared_battles(
+    unit: npt.ArrayLike, reviewer: npt.ArrayLike, outcome: npt.ArrayLike, counted: npt.ArrayLike
+) -> Shared:
+    """From votes in the order they were cast, (n,) each: integers for battles and reviewers, coded outcomes, and
+    whether the vote counts. Of several votes by one reviewer on one battle the last is taken.
+
+    The panel is whose votes count. Those whose do not are compared with the panel, and nobody with them.
+    """
+    unit, reviewer = np.asarray(unit, np.int64), np.asarray(reviewer, np.int64)
+    people, who = np.unique(reviewer, return_inverse=True)
+    last = _last_of(np.unique(unit, return_inverse=True)[1] * max(len(people), 1) + who)
+    who, said = who[last], np.asarray(outcome, np.int64)[last]
+    mine = np.asarray(counted, bool)[last].astype(np.int64)
+    battles, battle = np.unique(unit[last], return_inverse=True)
+
+    panel = np.bincount(battle * _V + said, weights=mine, minlength=len(battles) * _V).astype(np.int64).reshape(-1, _V)
+    others = panel[battle]
+    others[np.arange(len(said)), said] -= mine
+    judged = others.sum(axis=1) > 0
+    who, said, others = who[judged], said[judged], others[judged]
+    theirs = others / others.sum(axis=1, keepdims=True)
+    same = theirs[np.arange(len(said)), said]
+
+    R = len(people)
+
+    def add(weights: Floats | None = None) -> Floats:
+        return np.bincount(who, weights=weights, minlength=R).astype(np.float64)
+
+    n = add()
+    own = np.bincount(who * _V + said, minlength=R * _V).reshape(R, _V)
+    other = np.stack([add(theirs[:, value]) for value in range(_V)], axis=1)
+    alike = own[:, 2] * other[:, 2] + own[:, 3] * other[:, 3]
+    alike = alike + 0.5 * (own[:, 0] + own[:, 1]) * (other[:, 0] + other[:, 1])
+    return Shared(panel_alpha(panel), people, n.astype(np.int64), add(same), add(same**2), alike / np.maximum(n, 1))
+
+
+def _last_of(keys: Ints) -> Ints:
+    """Places of the last of each key."""
+    _, first = np.unique(keys[::-1], return_index=True)
+    places: Ints = len(keys) - 1 - first
+    return places
+
+
+def agreements(categories: Iterable[Shared]) -> dict[int, Finding]:
+    """By reviewer, over all the categories: the share of others' verdicts that were theirs too, on battles they shared.
+
+    The state goes by that share beyond chance, (share − chance) / (1 − chance), as alpha's does (Cohen's kappa against
+    whoever else judged, sides exchangeable). The interval is the mean's over battles, with one made-up battle of full
+    and one of no agreement.
+    """
+    found = list(categories)
+    if not found:
+        return {}
+    people, who = np.unique(np.concatenate([one.reviewers for one in found]), return_inverse=True)
+
+    def add(name: str) -> Floats:
+        weights = np.concatenate([getattr(one, name) for one in found])
+        return np.bincount(who, weights=weights, minlength=len(people)).astype(np.float64)
+
+    sums = zip(people.tolist(), add("battles"), add("agreed"), add("squared"), add("chance"), strict=True)
+    return {reviewer: _agreement(int(n), *rest) for reviewer, n, *rest in sums}
+
+
+def _agreement(n: int, agreed: float, squared: float, by_chance: float) -> Finding:
+    if not n:
+        return Finding("unknown", 0)
+    centre = (agreed + 1) / (n + 2)
+    spread = max(0.0, (squared + 1) / (n + 2) - centre**2)
+    half = t_quantile(n + 1) * float(np.sqrt(spread / (n + 1)))
+    share, chance = agreed / n, by_chance / n
+    low, high = max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+    state: State = "unknown" if chance >= 1 else _state((low - chance) / (1 - chance), (high - chance) / (1 - chance))
+    return Finding(state, n, float(share), (float(low), float(high)), float(chance))
