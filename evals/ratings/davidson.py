@@ -13,8 +13,11 @@ from evals.ratings.types import Floats
 
 __all__ = ["Chances", "DavidsonFit", "Prior", "chances", "fit_davidson"]
 
-# Newton's error is squared at each step: one this small leaves nothing that a float could show.
-TOLERANCE = 1e-10
+# The covariance is that of the point before the last step, so this is what it is off by.
+TOLERANCE = 1e-11
+# Newton's error is squared at each step: after one this small the next is the last, though rounding, which grows with
+# the votes, may keep it above any tolerance.
+LAST_BUT_ONE = 1e-6
 MAX_STEPS = 100
 
 
@@ -125,12 +128,13 @@ def fit_davidson(
     K = posterior.size
     x = np.append(np.zeros(K), prior.ln_ties) if start is None else np.array(start, np.float64)
     gradient, hessian = posterior.look(x)
-    converged, iterations = False, 0
+    converged, iterations, length = False, 0, np.inf
     while not converged and iterations < MAX_STEPS:
         iterations += 1
         factor, _ = lapack.dpotrf(hessian.T, lower=1, overwrite_a=1)
         step = lapack.dpotrs(factor, gradient, lower=1)[0]
-        converged = bool(np.abs(step).max() < tolerance)
+        before, length = length, float(np.abs(step).max())
+        converged = length < tolerance or before < LAST_BUT_ONE
         if converged:
             x = x + step
         else:

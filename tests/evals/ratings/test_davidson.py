@@ -76,8 +76,9 @@ def test_where_the_fit_starts_changes_nothing(votes, others):
     far = np.random.default_rng(len(others)).normal(0, 4, len(tallies.contenders) + 1)
     warm = fit_davidson(tallies.wins, tallies.ties, start=far)
     assert warm.converged
-    assert warm.theta == pytest.approx(cold.theta, abs=1e-9)
-    assert warm.covariance == pytest.approx(cold.covariance, rel=1e-7, abs=1e-9)
+    assert warm.theta == pytest.approx(cold.theta, abs=1e-12)
+    assert warm.ln_ties == pytest.approx(cold.ln_ties, abs=1e-12)
+    assert warm.covariance == pytest.approx(cold.covariance, abs=1e-10)
 
 
 def test_a_warm_start_saves_steps():
@@ -104,6 +105,24 @@ def test_many_votes_and_extreme_ratios_still_converge(scale):
     fit = fit_davidson(wins, np.zeros((3, 3)))
     assert fit.converged
     assert (np.diff(fit.theta) < 0).all()
+
+
+def test_the_rounding_of_a_billion_votes_does_not_keep_it_from_ending():
+    """Between groups that no vote connects only the prior holds, and rounding moves them by more than any tolerance."""
+    rng = np.random.default_rng(1)
+    K = 40
+    together = np.arange(K)[:, None] % 2 == np.arange(K)[None, :] % 2
+    wins = np.where(together & ~np.eye(K, dtype=bool), rng.integers(10**5, 3 * 10**6, (K, K)), 0)
+    ties = np.triu(np.where(together, rng.integers(10**5, 10**6, (K, K)), 0), 1)
+    fit = fit_davidson(wins, ties + ties.T)
+    again = fit_davidson(wins, ties + ties.T, start=np.append(fit.theta, fit.ln_ties) + rng.normal(0, 0.01, K + 1))
+    for found in (fit, again):
+        assert found.converged
+        assert found.iterations < 12
+    for group in (slice(0, K, 2), slice(1, K, 2)):
+        moved = again.theta[group] - fit.theta[group]
+        assert np.ptp(moved) < 1e-12
+        assert np.abs(moved).max() < 1e-7
 
 
 def test_nobody_to_rate_is_an_empty_fit():
