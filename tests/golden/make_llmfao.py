@@ -14,14 +14,16 @@ from typing import Any
 from evals.ratings import PairCounts, Standings, Tallies, compute
 
 HERE = Path(__file__).parent
+CROWD = "crowd-comparisons.csv"
 _OUTCOMES = {"left": "lo", "right": "hi", "tie": "tie"}
 
 
-def votes(data: Path) -> list[tuple[str, str, str, str, str]]:
-    """(worker, prompt, left, right, outcome) of every comparison, in the file's order."""
-    with (data / "llmfao" / "crowd-comparisons.csv").open(encoding="utf-8", newline="") as file:
+def votes(data: Path, file_name: str = CROWD) -> list[tuple[str, str, str, str, str]]:
+    """(worker, prompt, left, right, outcome) of every comparison, in the file's order. Where a model judged instead
+    of people, the file has no worker: it is one reviewer."""
+    with (data / "llmfao" / file_name).open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
-        return [(r["worker"], r["prompt"], r["left"], r["right"], _OUTCOMES[r["winner"]]) for r in rows]
+        return [(r.get("worker", "-"), r["prompt"], r["left"], r["right"], _OUTCOMES[r["winner"]]) for r in rows]
 
 
 def evalica_scores(data: Path, algorithm: str) -> dict[str, float]:
@@ -73,9 +75,12 @@ def _rows(value: Any) -> str:
 def main() -> None:
     data = Path(os.environ["ARENA_TEST_DATA"])
     whole = Tallies.from_votes(votes(data))
-    scores = evalica_scores(data, "bradley_terry")
+    evalica = {name: evalica_scores(data, name) for name in ("bradley_terry", "newman")}
     write("llmfao-counts.json", counts(whole))
-    write("llmfao-evalica.json", {"bradley_terry": [[name, scores[str(name)]] for name in whole.contenders]})
+    write(
+        "llmfao-evalica.json",
+        {algorithm: [[n, scores[str(n)]] for n in whole.contenders] for algorithm, scores in evalica.items()},
+    )
     write("llmfao-default.json", figures(compute(from_counts(counts(whole)))))
     write("llmfao-whole.json", {"digest": whole.digest} | figures(compute(whole)))
 

@@ -1,26 +1,18 @@
 """Our own figures on the llmfao comparisons, fixed: a change of any is a change of method, never an accident."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from evals.ratings import Tallies, compute, replay
-from tests.golden.make_llmfao import counts, evalica_scores, figures, from_counts, votes
+from evals.ratings import Tallies, compute
+from tests.golden.make_llmfao import counts, figures, from_counts, votes
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def golden(name):
     return json.loads((GOLDEN / name).read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def data():
-    if not os.environ.get("ARENA_TEST_DATA"):
-        pytest.skip("ARENA_TEST_DATA names no folder with llmfao's files")
-    return Path(os.environ["ARENA_TEST_DATA"])
 
 
 def assert_same(found, expected):
@@ -44,8 +36,3 @@ def test_the_whole_file_gives_its_golden_figures(data):
 
 def test_the_golden_counts_are_those_of_the_file(data):
     assert counts(Tallies.from_votes(votes(data))) == golden("llmfao-counts.json")
-
-
-def test_elo_agrees_with_evalicas_golden_scores(data):
-    found = replay(((lo, hi, outcome) for _, _, lo, hi, outcome in votes(data)), k_factor=4.0)
-    assert found == pytest.approx(evalica_scores(data, "elo"), abs=1e-9)

@@ -7,6 +7,20 @@ from hypothesis import strategies as st
 
 NAMES = ("atlas", "kestrel", "morrow", "onyx", "smol")
 Vote = tuple[str, str, str, str, str]
+# Each has lost, won and tied against others, so that maximum likelihood has an answer whatever votes come beside.
+BOND: list[Vote] = [
+    ("ana", "t1", one, other, outcome)
+    for one, other in zip(NAMES, NAMES[1:] + NAMES[:1], strict=True)
+    for outcome in ("lo", "hi", "tie")
+]
+# Comparisons of the llmfao project in the folder of real data: by people, and by two models in their place.
+LLMFAO = (
+    "crowd-comparisons.csv",
+    "gpt3-comparisons.csv",
+    "gpt3-crowd-comparisons.csv",
+    "gpt4-comparisons.csv",
+    "gpt4-crowd-comparisons.csv",
+)
 
 
 @st.composite
