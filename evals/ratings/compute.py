@@ -15,7 +15,7 @@ from evals.ratings.scale import CENTRE, POINTS
 from evals.ratings.standings import Interval, Rating, Standings
 from evals.ratings.tallies import Tallies
 from evals.ratings.types import Floats, Ints, Key
-from evals.ratings.variance import leave_one_out, reviewer_variance, t_quantile, task_factor
+from evals.ratings.variance import ReviewerVariance, leave_one_out, reviewer_variance, t_quantile, task_factor
 
 __all__ = ["compute"]
 
@@ -38,21 +38,21 @@ def compute(
     K = len(tallies.contenders)
     fit = fit_davidson(tallies.wins, tallies.ties, params.prior, start=_start(tallies, warm))
     components = components_of(tallies.wins + tallies.wins.T + tallies.ties)
-    spread = reviewer_variance(tallies, fit, components)
+    spread = reviewer_variance(tallies, fit, components, params.prior)
     factor = task_factor(tallies, fit, components)
     covariance = fit.covariance[:K, :K] * factor
     order, without = leave_one_out(tallies, fit, params.prior)
     is_retired = np.array([key in retired for key in tallies.contenders], bool)
     ranks = rank_draws(
         fit.theta,
-        covariance + np.eye(K) * (spread.b / 2 if params.speaks_for == "people" else 0.0),
+        covariance + np.diag(spread.tastes) if params.speaks_for == "people" else covariance,
         components=components,
         ranked=~is_retired,
         seed=tallies.digest,
         draws=params.draws,
         level=params.level,
     )
-    published = _publish(tallies, params, fit, components, covariance, spread.b, spread.df)
+    published = _publish(tallies, params, fit, components, covariance, spread)
     ratings = _ratings(tallies, params, published, components, ranks, is_retired, elo or {})
     return Standings(
         contenders=tallies.contenders,
@@ -64,7 +64,7 @@ def compute(
         pairs=_pairs(tallies),
         left_out=tuple(tallies.by_reviewer.groups[place] for place in order),
         without=without,
-        b=spread.b,
+        tastes=spread.tastes,
         df=spread.df,
         task_factor=factor,
         votes=tallies.votes,
@@ -94,16 +94,13 @@ def _publish(
     fit: DavidsonFit,
     components: Ints,
     covariance: Floats,
-    b: float,
-    df: float | None,
+    spread: ReviewerVariance,
 ) -> tuple[Floats, Floats, Floats]:
     """(K,) ratings and the half widths for the panel and for people like them, in points.
 
     The centre is the mean of the main component, or the anchor: the mean over everybody would lend the whole scale the
-    uncertainty of whoever was never compared. For people, each θ has its own extra variance b/2, so that every
-    difference has b.
+    uncertainty of whoever was never compared. For people, each θ has an extra variance of its own, from tastes.
     """
-    K = len(fit.theta)
     if params.anchor is not None and params.anchor in tallies.contenders:
         weights = np.array([float(key == params.anchor) for key in tallies.contenders])
     else:
@@ -111,10 +108,10 @@ def _publish(
         weights = main / max(1, main.sum())
     across = covariance @ weights
     base = np.diag(covariance) - 2 * across + weights @ across
-    tastes = b / 2 * (1 - 2 * weights + float(weights @ weights)) if K else np.empty(0)
+    tastes = spread.tastes * (1 - 2 * weights) + float(weights**2 @ spread.tastes)
     ratings = CENTRE + (fit.theta - fit.theta @ weights) * POINTS
     panel = t_quantile(None, params.level) * np.sqrt(np.maximum(base, 0)) * POINTS
-    people = t_quantile(df, params.level) * np.sqrt(np.maximum(base + tastes, 0)) * POINTS
+    people = t_quantile(spread.df, params.level) * np.sqrt(np.maximum(base + tastes, 0)) * POINTS
     return ratings, panel, people
 
 

@@ -13,7 +13,7 @@ from evals.ratings.types import Key
 __all__ = ["METHOD", "Params"]
 
 # Raised whenever the same votes and parameters come to give other numbers.
-METHOD = "bradley-terry-davidson/1"
+METHOD = "bradley-terry-davidson/2"
 
 
 @dataclass(frozen=True)

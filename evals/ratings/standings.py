@@ -80,9 +80,9 @@ class Lead:
     that a gate asks about it.
 
     `se` is `se_panel` or `se_people`, as the category says; `b` the part of se² that tastes account for, 0 for a panel.
-    `q` = t quantile over normal quantile, 1 with one reviewer. `rivals` is K − 1 over contenders not retired.
-    `weakest` is the smallest lead left without any one reviewer, `weakest_without` that reviewer; None with fewer
-    than two. `connected` false: nothing but the prior relates the two.
+    `q` = t quantile over normal quantile for people, 1 for a panel and with one reviewer. `rivals` is K − 1 over
+    contenders not retired. `weakest` is the smallest lead left without any one reviewer, `weakest_without` that
+    reviewer; None with fewer than two. `connected` false: nothing but the prior relates the two.
     """
 
     contender: Key
@@ -112,7 +112,8 @@ class Standings:
     """A category's result. Arrays follow `contenders` (sorted); `ratings` are ordered by rating, best first.
 
     `covariance` (K, K) is that of θ, base times `task_factor`. `pairs` (n, 6) are lo, hi, and the counts of lo wins, hi
-    wins, ties and both bad. `without` (m, K) is θ refitted without each of the `left_out` reviewers.
+    wins, ties and both bad. `without` (m, K) is θ refitted without each of the `left_out` reviewers. `tastes` (K,): the
+    variance that reviewers' tastes add to each θ for people like them.
     """
 
     contenders: tuple[Key, ...]
@@ -124,7 +125,7 @@ class Standings:
     pairs: Ints
     left_out: tuple[Key, ...]
     without: Floats
-    b: float
+    tastes: Floats
     df: float | None
     task_factor: float
     votes: int
@@ -205,7 +206,8 @@ class Standings:
         i, j = self.place(a), self.place(b)
         V = self.covariance
         variance = max(0.0, float(V[i, i] + V[j, j] - 2 * V[i, j]))
-        panel, people = variance**0.5, (variance + self.b) ** 0.5
+        tastes = float(self.tastes[i] + self.tastes[j])
+        panel, people = variance**0.5, (variance + tastes) ** 0.5
         for_people = self.params.speaks_for == "people"
         left = self.without[:, i] - self.without[:, j]
         least = int(left.argmin()) if len(left) else None
@@ -216,9 +218,9 @@ class Standings:
             se=people if for_people else panel,
             se_panel=panel,
             se_people=people,
-            b=self.b if for_people else 0.0,
+            b=tastes if for_people else 0.0,
             df=self.df,
-            q=t_quantile(self.df) / t_quantile(None),
+            q=t_quantile(self.df) / t_quantile(None) if for_people else 1.0,
             votes=self.fitted_votes,
             reviewers=self.reviewers,
             rivals=self.rivals,
@@ -253,7 +255,7 @@ class Standings:
             "pairs": pack_ints(self.pairs),
             "left_out": list(self.left_out),
             "without": pack_floats(self.without),
-            "b": self.b,
+            "tastes": pack_floats(self.tastes),
             "df": self.df,
             "task_factor": self.task_factor,
             "votes": self.votes,
@@ -279,8 +281,14 @@ class Standings:
             "pairs": unpack_ints(document["pairs"]).reshape(-1, 6),
             "left_out": tuple(document["left_out"]),
             "without": unpack_floats(document["without"]).reshape(-1, K) if K else np.empty((0, 0)),
+            "tastes": _tastes(document, K),
             "retired": frozenset(document["retired"]),
             "elo": dict(map(tuple, document["elo"])),
             "params": Params.from_json(document["params"]),
         }
-        return cls(**{**document, **packed})
+        return cls(**{name: value for name, value in document.items() if name != "b"} | packed)
+
+
+def _tastes(document: Mapping[str, Any], K: int) -> Floats:
+    """Method 1 gave every difference the same `b`."""
+    return np.full(K, document["b"] / 2) if "b" in document else unpack_floats(document["tastes"])

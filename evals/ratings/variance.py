@@ -21,14 +21,15 @@ REFITS = 64
 NOTHING = 1e-9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReviewerVariance:
-    """`b` is added to the variance of every pairwise difference when the numbers speak for people like the reviewers.
+    """What is added to a contender's variance when the numbers speak for people like the reviewers.
 
-    `count` is R, `effective` R_eff = (Σn_r)²/Σn_r²; `df` is None while R < 2, when b cannot be seen and is 0.
+    `tastes` (K,), τ²S_i: a difference gets the sum of its two. `count` is R, `effective` R_eff = (Σn_r)²/Σn_r²; `df` is
+    None while R < 2, when tastes cannot be seen and count as none.
     """
 
-    b: float
+    tastes: Floats
     count: int
     effective: float
     df: float | None
@@ -81,41 +82,79 @@ def _sparse_scores(table: CountTable, fit: DavidsonFit) -> sparse.csr_matrix:
     return sparse.csr_matrix((values, (rows, columns)), shape=(len(table.groups), K + 1))
 
 
-def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints) -> ReviewerVariance:
-    """The one-step jackknife over reviewers.
+def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prior: Prior) -> ReviewerVariance:
+    """Each reviewer has a taste for each contender, of variance τ²; who cast the share w_ri of the votes on contender i
+    moves its estimate by w_ri of theirs, so that tastes add τ²S_i, S_i = Σ_r w_ri².
 
-    Without reviewer r, d^(−r) ≈ θ̂ − H⁻¹g_r; J_ij = (R−1)/R · Σ_r (d_ij^(−r) − mean)² · (R/(R−1))², the last factor
-    for the Hessian that still holds r. b = max(0, mean_{i<j}(J_ij − v_ij)) over pairs within a component. Within 6% of
-    full refits. df = max(.3, min(R − 1, R_eff)) · (K − 1).
+    τ² comes from the one-step jackknife: without reviewer r, who cast the share w_r of all votes, θ^(−r) is about
+    θ̂ − H⁻¹g_r/(1 − w_r), since the Hessian without r is about (1 − w_r)H. Of J_i = (R−1)/R · Σ_r (θ_i^(−r) − θ̂_i)²,
+    measured from the component's mean, a_i N_ii is in expectation noise, where N = V − VΛV is what V holds besides
+    the prior's precision Λ, and τ²c_i tastes:
+
+        a_i = (R−1)/R · Σ_r w_ri(1 − w_ri)/(1 − w_r)²         at most 1 is taken off: more would hide one busy person's
+        c_i = (R−1)/R · Σ_r w_ri²/(1 − w_r)² · ((1 − w_ri)² + S_i − w_ri²)
+
+    and τ² = Σp_i(J_i − a_i N_ii) / Σp_i(1 − p_i)c_i, at least 0, with p_i the contender's share of the votes: a
+    newcomer's noise would drown what the others show. With equal shares a_i = 1 and c_i = S_i = 1/R, and what tastes
+    add to a difference is the mean excess of the jackknife's variance. df = max(.3, min(R − 1, R_eff)) · (K − 1).
 
     Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
     """
+    K = len(fit.theta)
     votes = tallies.by_reviewer.votes_by_group
     voted = votes > 0
     R = int(voted.sum())
     if not R:
-        return ReviewerVariance(0.0, 0, 0.0, None)
-    effective = float(votes.sum()) ** 2 / float((votes.astype(np.float64) ** 2).sum())
+        return ReviewerVariance(np.zeros(K), 0, 0.0, None)
+    shares = votes[voted] / votes.sum()
+    effective = 1 / float(shares @ shares)
     if R == 1:
-        return ReviewerVariance(0.0, 1, effective, None)
-    K = len(fit.theta)
+        return ReviewerVariance(np.zeros(K), 1, effective, None)
+    counts = _judged(tallies.by_reviewer, K)[voted]
+    on = counts.sum(axis=0)
+    judged = counts / np.maximum(on, 1)
+    concentration = (judged**2).sum(axis=0)
+    leverage = (R - 1) / R / (1 - shares) ** 2
+    seen = leverage @ (judged**2 * ((1 - judged) ** 2 + concentration - judged**2))
+    noise = np.minimum(1, leverage @ (judged * (1 - judged)))
     shifts = _dense_scores(tallies.by_reviewer, fit)[voted] @ fit.covariance[:, :K]
-    shifts -= shifts.mean(axis=0)
-    excess, pairs = 0.0, 0
+    excess, visible = 0.0, 0.0
     for label in range(int(components.max()) + 1):
         members = np.flatnonzero(components == label)
-        size = len(members)
-        if size < 2:
+        if len(members) < 2:
             continue
-        # Σ_{i<j} (a_i − a_j)² = size·Σa² − (Σa)²: no (K, K) table for each reviewer.
-        mine = shifts[:, members]
-        spread = size * float((mine**2).sum()) - float((mine.sum(axis=1) ** 2).sum())
-        block = fit.covariance[np.ix_(members, members)]
-        within = size * float(np.trace(block)) - float(block.sum())
-        excess += R / (R - 1) * spread - within
-        pairs += size * (size - 1) // 2
-    b = max(0.0, excess / pairs) if pairs else 0.0
-    return ReviewerVariance(b, R, effective, max(0.3, min(R - 1.0, effective)) * (K - 1))
+        weights = np.where(components == label, on, 0) / on[members].sum()
+        mine = shifts - (shifts @ weights)[:, None]
+        terms = leverage @ mine**2 - noise * _around(weights, fit, prior)
+        excess += float(on[members] @ terms[members])
+        visible += float(on[members] @ ((1 - weights) * seen)[members])
+    tau = max(0.0, excess / visible) if visible else 0.0
+    # Nobody's votes on a contender are as uncertain as one person's.
+    tastes = tau * np.where(on > 0, concentration, 1.0)
+    return ReviewerVariance(tastes, R, effective, max(0.3, min(R - 1.0, effective)) * (K - 1))
+
+
+def _around(weights: Floats, fit: DavidsonFit, prior: Prior) -> Floats:
+    """(K,) variance that the votes' noise gives each θ, measured from the weighted mean: the diagonal of V − VΛV."""
+    K = len(weights)
+    V = fit.covariance
+    precision = np.full(K + 1, prior.sd**-2)
+    precision[K] = prior.ln_ties_sd**-2
+    across = V[:, :K] @ weights
+    of_mean = across - V @ (precision * across)
+    own = np.diag(V)[:K] - (V[:K] ** 2) @ precision
+    around: Floats = own - 2 * of_mean[:K] + float(weights @ of_mean[:K])
+    return around
+
+
+def _judged(table: CountTable, K: int) -> Floats:
+    """(groups, K) votes of each group on each contender."""
+    G = len(table.groups)
+    base = table.group * K
+    counts = np.zeros(G * K)
+    for side in (table.lo, table.hi):
+        counts += np.bincount(base + side, weights=table.fitted, minlength=G * K)
+    return counts.reshape(G, K)
 
 
 def task_factor(tallies: Tallies, fit: DavidsonFit, components: Ints) -> float:

@@ -155,11 +155,11 @@ def _figures(standings: Standings, audience: Audience) -> dict[str, Figures]:
     """As stored for the audience the category speaks for; for the other, drawn again with the same seed."""
     if audience == standings.params.speaks_for:
         return {str(r.contender): Figures(r.rank, r.p_best) for r in standings.ratings}
-    extra = standings.b / 2 if audience == "people" else 0.0
+    tastes = np.diag(standings.tastes) if audience == "people" else 0.0
     retired = standings.retired
     ranks = rank_draws(
         standings.theta,
-        standings.covariance + np.eye(len(standings.theta)) * extra,
+        standings.covariance + tastes,
         components=standings.components,
         ranked=np.array([key not in retired for key in standings.contenders], bool),
         seed=standings.digest,

@@ -54,7 +54,7 @@ def figures(standings: Standings) -> dict[str, Any]:
     """Published figures to 1e-6, which any machine's arithmetic must reproduce."""
     return {
         "ln_ties": round(standings.ln_ties, 9),
-        "b": round(standings.b, 9),
+        "tastes": [round(taste, 9) for taste in standings.tastes.tolist()],
         "df": None if standings.df is None else round(standings.df, 6),
         "task_factor": round(standings.task_factor, 9),
         "ratings": [[r.contender, *(round(x, 6) for x in (r.rating, *r.panel, *r.people))] for r in standings.ratings],

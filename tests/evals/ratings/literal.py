@@ -70,21 +70,33 @@ def hessian(x, names, votes, step=1e-5):
     return (matrix + matrix.T) / 2
 
 
-def reviewer_spread(names, votes, x, V):
-    """b by the one-step jackknife, pair by pair, all pairs taken as compared."""
+def tastes(names, votes, x, V, prior):
+    """What reviewers' tastes add to each contender's variance, reviewer by reviewer; all are taken as related."""
     voted = [vote for vote in votes if vote[4] != "both_bad"]
     reviewers = sorted({vote[0] for vote in voted})
-    R = len(reviewers)
+    R, K = len(reviewers), len(names)
     if R < 2:
-        return 0.0
-    moved = [x - V @ gradient_of([vote for vote in voted if vote[0] == r], x, names) for r in reviewers]
-    excess = []
-    for i, j in combinations(range(len(names)), 2):
-        d = [m[i] - m[j] for m in moved]
-        mean = sum(d) / R
-        J = (R - 1) / R * sum((one - mean) ** 2 for one in d) * (R / (R - 1)) ** 2
-        excess.append(J - (V[i, i] + V[j, j] - 2 * V[i, j]))
-    return max(0.0, sum(excess) / len(excess))
+        return [0.0] * K
+    mine = {r: [vote for vote in voted if vote[0] == r] for r in reviewers}
+    left = {r: 1 - len(mine[r]) / len(voted) for r in reviewers}
+    moved = {r: (V @ gradient_of(mine[r], x, names))[:K] / left[r] for r in reviewers}
+    on = [[vote[0] for vote in voted if name in vote[2:4]] for name in names]
+    p = np.array([len(one) for one in on]) / sum(len(one) for one in on)
+    centred = np.eye(K) - np.outer(np.ones(K), p)
+    precision = np.diag([prior.sd**-2] * K + [prior.ln_ties_sd**-2])
+    noise = np.diag(centred @ (V - V @ precision @ V)[:K, :K] @ centred.T)
+    excess = visible = 0.0
+    concentration = []
+    for i in range(K):
+        w = {r: on[i].count(r) / len(on[i]) for r in reviewers}
+        S = sum(share**2 for share in w.values())
+        J = sum((R - 1) / R * (centred @ moved[r])[i] ** 2 for r in reviewers)
+        a = sum((R - 1) / R * w[r] * (1 - w[r]) / left[r] ** 2 for r in reviewers)
+        c = sum((R - 1) / R * w[r] ** 2 * ((1 - w[r]) ** 2 + S - w[r] ** 2) / left[r] ** 2 for r in reviewers)
+        excess += p[i] * (J - min(1, a) * noise[i])
+        visible += p[i] * (1 - p[i]) * c
+        concentration.append(S)
+    return [max(0.0, excess / visible) * S for S in concentration]
 
 
 def task_factor(names, votes, x, V):

@@ -19,7 +19,7 @@ def assert_same(found, expected):
     assert [row[0] for row in found["ratings"]] == [row[0] for row in expected["ratings"]]
     for ours, theirs in zip(found["ratings"], expected["ratings"], strict=True):
         assert ours[1:] == pytest.approx(theirs[1:], abs=1e-4)
-    for name in ("ln_ties", "b", "df", "task_factor"):
+    for name in ("ln_ties", "tastes", "df", "task_factor"):
         assert found[name] == pytest.approx(expected[name], abs=1e-6)
 
 

@@ -23,8 +23,10 @@ def fitted(votes):
 def test_the_reviewer_variance_is_the_literal_jackknife(votes):
     tallies, fit, components = fitted(ROUND + votes)
     x = np.append(fit.theta, fit.ln_ties)
-    expected = literal.reviewer_spread(tallies.contenders, ROUND + votes, x, fit.covariance)
-    assert reviewer_variance(tallies, fit, components).b == pytest.approx(expected, rel=1e-8, abs=1e-10)
+    expected = literal.tastes(tallies.contenders, ROUND + votes, x, fit.covariance, Params().prior)
+    assert reviewer_variance(tallies, fit, components, Params().prior).tastes == pytest.approx(
+        expected, rel=1e-8, abs=1e-10
+    )
 
 
 # Two contenders with equal votes: their difference has no variance but what rounding leaves.
@@ -45,6 +47,7 @@ def test_the_task_factor_is_the_literal_ratio_of_sandwiches(votes):
 
 
 def test_the_one_step_jackknife_is_near_full_refits():
+    """Reviewers as busy as each other add the mean excess of the jackknife's variance over the model's."""
     votes = simulate({f"m{i}": 0.3 * i for i in range(6)}, 3000, seed=5, reviewers=8, taste=0.4)
     tallies, fit, components = fitted(votes)
     order, without = leave_one_out(tallies, fit, Params().prior)
@@ -55,22 +58,53 @@ def test_the_one_step_jackknife_is_near_full_refits():
     J = (R - 1) / R * ((d - d.mean(axis=0)) ** 2).sum(axis=0)
     full = max(0.0, float((J - pairwise_variance(fit.covariance[:K, :K]))[pairs].mean()))
     assert spread.min() > 0
-    assert reviewer_variance(tallies, fit, components).b == pytest.approx(full, rel=0.1)
+    assert 2 * reviewer_variance(tallies, fit, components, Params().prior).tastes.mean() == pytest.approx(full, rel=0.1)
 
 
 def test_tastes_widen_the_interval_for_people_and_not_for_the_panel():
     strengths = {f"m{i}": 0.2 * i for i in range(5)}
     alike = compute(Tallies.from_votes(simulate(strengths, 3000, seed=2, reviewers=6)))
     apart = compute(Tallies.from_votes(simulate(strengths, 3000, seed=2, reviewers=6, taste=0.6)))
-    assert apart.b > 0.02 > alike.b
+    assert apart.tastes.min() > 0.01 > alike.tastes.max()
     for rating in apart.ratings:
         assert rating.people[1] - rating.people[0] > 1.5 * (rating.panel[1] - rating.panel[0])
         assert rating.ci95 == rating.panel
 
 
+def test_one_person_who_casts_most_votes_hides_no_tastes():
+    """With an even share's step, that person's taste would look an eighth of what it is."""
+    found = []
+    for seed in range(8):
+        votes = simulate({f"m{i}": 0.0 for i in range(6)}, 9_000, seed=seed, reviewers=6, taste=0.6)
+        kept = [vote for k, vote in enumerate(votes) if vote[0] == "r0" or k % 10 == 0]
+        tallies, fit, components = fitted(kept)
+        spread = reviewer_variance(tallies, fit, components, Params().prior)
+        found.append(spread.tastes.mean() * spread.effective)
+    # Each rating holds two thirds of one person's taste; rather too wide than too narrow.
+    assert 0.8 < np.mean(found) / 0.6**2 < 2
+
+
+def test_a_newcomer_judged_by_few_is_given_more_of_the_tastes():
+    votes = simulate({f"m{i}": 0.2 * i for i in range(5)}, 3000, seed=2, reviewers=6, taste=0.6)
+    one = votes[0][0]
+    votes += [(one, f"n{i}", "m0", "newcomer", "lo" if i % 2 else "hi") for i in range(100)]
+    standings = compute(Tallies.from_votes(votes), Params(speaks_for="people"))
+    known, newcomer = standings.place("m1"), standings.place("newcomer")
+    assert standings.tastes[newcomer] > 3 * standings.tastes[known]
+    assert standings.lead("newcomer", "m1").b == standings.tastes[newcomer] + standings.tastes[known]
+
+
+def test_a_panel_is_asked_for_no_wider_quantile():
+    votes = simulate({"a": 0.0, "b": 1.0}, 200, seed=3, reviewers=2)
+    tallies = Tallies.from_votes(votes)
+    assert compute(tallies).lead("b", "a").q == 1
+    assert compute(tallies, Params(speaks_for="people")).lead("b", "a").q > 2
+
+
 def test_one_reviewer_shows_no_spread():
     standings = compute(Tallies.from_votes(simulate({"a": 0.0, "b": 1.0, "c": 0.5}, 200, seed=3)))
-    assert (standings.b, standings.df) == (0.0, None)
+    assert standings.df is None
+    assert not standings.tastes.any()
     assert standings.lead("b", "a").q == 1
 
 
@@ -78,7 +112,7 @@ def test_degrees_of_freedom_follow_uneven_reviewers():
     votes = [("ana", f"a{i}", "x", "y", "lo" if i % 2 else "hi") for i in range(90)]
     votes += [("ben", f"b{i}", "x", "z", "lo" if i % 2 else "tie") for i in range(10)]
     tallies, fit, components = fitted(votes)
-    spread = reviewer_variance(tallies, fit, components)
+    spread = reviewer_variance(tallies, fit, components, Params().prior)
     effective = 100**2 / (90**2 + 10**2)
     assert spread.effective == pytest.approx(effective)
     assert spread.df == pytest.approx(min(1, effective) * 2)
@@ -87,7 +121,7 @@ def test_degrees_of_freedom_follow_uneven_reviewers():
 def test_a_reviewer_who_only_ever_found_both_bad_is_no_second_reviewer():
     votes = [("ana", f"a{i}", "x", "y", "lo" if i % 2 else "hi") for i in range(20)]
     tallies, fit, components = fitted([*votes, ("ben", "b", "x", "y", "both_bad")])
-    assert reviewer_variance(tallies, fit, components).df is None
+    assert reviewer_variance(tallies, fit, components, Params().prior).df is None
 
 
 @pytest.mark.parametrize(("df", "expected"), [(None, 1.959964), (4, 2.776445), (28, 2.048407), (1, 12.706205)])

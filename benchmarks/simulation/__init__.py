@@ -1,0 +1,1 @@
+"""Simulated reviewers before simulated contenders whose true strengths are known, hundreds of categories at once."""
