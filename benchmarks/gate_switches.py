@@ -6,7 +6,7 @@ worlds, so any switch is false; a panel's numbers speak for its own tastes, so t
 challenger leads in the fit of what these reviewers' votes are expected to be. The dwell time and the rule that no
 single reviewer may flip the lead are left out: both only make the application switch later.
 
-`--replicates N` categories a cell (default 200); `--part grid|cases|exact|right` for one table. Runs on every core.
+`--replicates N` categories a cell (default 200); `--part grid|cases|exact|right|cheaper` for one. Runs on every core.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.simulation.cheaper import votes_until_not_worse
 from benchmarks.simulation.gates import Gate, GateResult, fixed_sample, play_gates
 from benchmarks.simulation.world import World, all_equal, best_leads, tied_at_the_top
+from evals.ratings import from_points
 
 VOTES = 3_000
 LIMIT = 0.05
@@ -110,6 +112,20 @@ def right() -> Iterator[Cell]:
     yield Cell("K=8 lead 87, tastes .3, 20 reviewers", World(best_leads(8, 87), reviewers=20, tastes=0.3), gates, 6_000)
 
 
+def cheaper(replicates: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Five contenders, a margin of 50 points, one candidate tried: a cheaper one just as far behind the best as is not
+    allowed, one equal to all, one 25 points better."""
+    for points_behind, R in product((50.0, 0.0, -25.0), (1, 5)):
+        strengths = (-from_points(points_behind), 0.0, 0.0, 0.0, 0.0)
+        found = votes_until_not_worse(
+            World(strengths, reviewers=R), points=50, tried=1, size=replicates, votes=6_000, every=10, seed=R
+        )
+        where = (
+            f"{abs(points_behind):.0f} {'behind' if points_behind > 0 else 'better' if points_behind else ': equal'}"
+        )
+        yield f"K=5 R={R}, {where}", found
+
+
 PARTS = {"grid": grid, "cases": cases, "exact": exact, "right": right}
 
 
@@ -164,24 +180,33 @@ def print_right(replicates: int) -> None:
         cell = outcome.cell
         half, most = fixed_sample(cell.world, size=replicates, votes=cell.votes, every=50, seed=1)
         row = "  ".join(
-            f"{_median(result):>6} ({np.isfinite(result.votes).mean():4.0%})" for result in outcome.results.values()
+            f"{_median(result.votes):>6} ({np.isfinite(result.votes).mean():4.0%})"
+            for result in outcome.results.values()
         )
         print(f"{cell.name:<38} {row}   {half:,.0f} / {most:,.0f}", flush=True)
 
 
-def _median(result: GateResult) -> str:
-    median = float(np.median(result.votes))
+def print_cheaper(replicates: int) -> None:
+    print("\nA cheaper contender let through as less than 50 points worse than anybody: share, and median votes until")
+    for name, found in cheaper(replicates):
+        print(f"{name:<24} {np.isfinite(found).mean():6.1%}  {_median(found)}", flush=True)
+
+
+def _median(votes: np.ndarray) -> str:
+    median = float(np.median(votes))
     return f"{median:,.0f}" if np.isfinite(median) else "never"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicates", type=int, default=200)
-    parser.add_argument("--part", choices=PARTS, action="append")
+    parser.add_argument("--part", choices=[*PARTS, "cheaper"], action="append")
     chosen = parser.parse_args()
-    for part in chosen.part or PARTS:
+    for part in chosen.part or [*PARTS, "cheaper"]:
         if part == "right":
             print_right(chosen.replicates)
+        elif part == "cheaper":
+            print_cheaper(chosen.replicates)
         else:
             print_false(part, chosen.replicates)
 
