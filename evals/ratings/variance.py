@@ -17,7 +17,7 @@ __all__ = ["ReviewerVariance", "leave_one_out", "pairwise_variance", "reviewer_v
 # Exact refits without one reviewer are made for those with most votes. Anybody beyond has cast less than
 # 1/REFITS of them, far too few to flip a lead that passes the gate.
 REFITS = 64
-# Of the largest variance between two contenders: below it, one is rounding.
+# Of what the fit's own covariance says of a difference: below it, what was seen of that is rounding.
 NOTHING = 1e-9
 
 
@@ -96,7 +96,8 @@ def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prio
 
     and τ² = Σp_i(J_i − a_i N_ii) / Σp_i(1 − p_i)c_i, at least 0, with p_i the contender's share of the votes: a
     newcomer's noise would drown what the others show. With equal shares a_i = 1 and c_i = S_i = 1/R, and what tastes
-    add to a difference is the mean excess of the jackknife's variance. df = max(.3, min(R − 1, R_eff)) · (K − 1).
+    add to a difference is the mean excess of the jackknife's variance. df = max(.3, min(R − 1, R_eff)) · (K − components):
+    so many differences are there to see tastes in.
 
     Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
     """
@@ -131,7 +132,8 @@ def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prio
     tau = max(0.0, excess / visible) if visible else 0.0
     # Nobody's votes on a contender are as uncertain as one person's.
     tastes = tau * np.where(on > 0, concentration, 1.0)
-    return ReviewerVariance(tastes, R, effective, max(0.3, min(R - 1.0, effective)) * (K - 1))
+    differences = K - 1 - int(components.max())
+    return ReviewerVariance(tastes, R, effective, max(0.3, min(R - 1.0, effective)) * differences)
 
 
 def _around(weights: Floats, fit: DavidsonFit, prior: Prior) -> Floats:
@@ -179,7 +181,7 @@ def task_factor(tallies: Tallies, fit: DavidsonFit, components: Ints) -> float:
     clustered = pairwise_variance(bread @ by_task @ bread.T)
     single = pairwise_variance(bread @ iid @ bread.T)
     # What rounding leaves of a variance of nothing (two who only tied, say) has no ratio to anything.
-    varied = single > NOTHING * single.max()
+    varied = single > NOTHING * pairwise_variance(fit.covariance[:K, :K])
     related = np.triu(components[:, None] == components[None, :], 1) & varied
     if not related.any():
         return 1.0

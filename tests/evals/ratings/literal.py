@@ -113,10 +113,8 @@ def task_factor(names, votes, x, V):
     by_task = sandwich([[vote for vote in voted if vote[1] == task] for task in tasks])
     iid = sandwich([[vote] for vote in voted])
     ratios = []
-    pairs = list(combinations(range(len(names)), 2))
-    rounding = 1e-9 * max(iid[i, i] + iid[j, j] - 2 * iid[i, j] for i, j in pairs)
-    for i, j in pairs:
+    for i, j in combinations(range(len(names)), 2):
         single = iid[i, i] + iid[j, j] - 2 * iid[i, j]
-        if single > rounding:
+        if single > 1e-9 * (V[i, i] + V[j, j] - 2 * V[i, j]):  # else it is rounding
             ratios.append((by_task[i, i] + by_task[j, j] - 2 * by_task[i, j]) / single)
     return 1 + max(0.0, sum(ratios) / len(ratios) - 1) if ratios else 1.0
