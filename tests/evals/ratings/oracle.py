@@ -12,7 +12,7 @@ from evals.ratings import Prior
 from tests.evals.ratings.votes import Vote
 
 # They end when a round of theirs moves the scores by less, and converge by a constant factor a round.
-EXACTLY = {"tolerance": 1e-12, "limit": 200_000}
+TOLERANCE, LIMIT = 1e-12, 200_000
 # So wide that what it still does to θ, `DavidsonFit.covariance` times its gradient, can be taken out again.
 NO_PRIOR = Prior(sd=300.0, ln_ties_sd=300.0)
 
@@ -36,8 +36,8 @@ def _centred(scores, contenders: Sequence[str]) -> np.ndarray:
 
 def bradley_terry(votes: Iterable[Vote], contenders: Sequence[str]) -> np.ndarray:
     """(K,) θ, centred: maximum likelihood by the minorising steps of Newman's paper, ties as half wins."""
-    result = evalica.bradley_terry(*_columns(votes), win_weight=1.0, tie_weight=0.5, **EXACTLY)
-    assert result.iterations < EXACTLY["limit"]
+    result = evalica.bradley_terry(*_columns(votes), tie_weight=0.5, tolerance=TOLERANCE, limit=LIMIT)
+    assert result.iterations < LIMIT
     return _centred(result.scores, contenders)
 
 
@@ -49,8 +49,8 @@ def newman(votes: Iterable[Vote], contenders: Sequence[str]) -> Newman:
 
     Newman, M. E. J. (2023). Efficient computation of rankings from pairwise comparisons. JMLR 24, 1-25.
     """
-    result = evalica.newman(*_columns(votes), **EXACTLY)
-    assert result.iterations < EXACTLY["limit"]
+    result = evalica.newman(*_columns(votes), tolerance=TOLERANCE, limit=LIMIT)
+    assert result.iterations < LIMIT
     return Newman(_centred(result.scores, contenders), float(np.log(2 * result.v)))
 
 

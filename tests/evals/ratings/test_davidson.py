@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from evals.ratings import Tallies, fit_davidson
 from evals.ratings.davidson import chances
 from tests.evals.ratings import literal
-from tests.evals.ratings.votes import mirrored, simulate, vote_lists
+from tests.evals.ratings.votes import simulate, vote_lists
 
 
 def fit_of(votes, **options):
@@ -38,35 +37,19 @@ def test_the_covariance_is_the_inverse_of_the_curvature(votes):
 
 
 @given(vote_lists())
-def test_telling_every_vote_from_the_other_side_changes_nothing(votes):
-    assert fit_of(votes)[1].theta == pytest.approx(fit_of(mirrored(votes))[1].theta, abs=1e-12)
-
-
-@given(vote_lists())
-def test_turning_every_verdict_round_mirrors_the_ratings(votes):
-    turned = {"lo": "hi", "hi": "lo"}
-    other = [(*vote[:4], turned.get(vote[4], vote[4])) for vote in votes]
-    assert fit_of(votes)[1].theta == pytest.approx(-fit_of(other)[1].theta, abs=1e-9)
-
-
-@given(vote_lists(), st.permutations(["atlas", "kestrel", "morrow", "onyx", "smol"]))
-def test_other_names_permute_the_ratings(votes, names):
-    renamed = dict(zip(["atlas", "kestrel", "morrow", "onyx", "smol"], names, strict=True))
-    before, fit = fit_of(votes)
-    after, other = fit_of([(r, t, renamed[lo], renamed[hi], o) for r, t, lo, hi, o in votes])
-    theta = dict(zip(after, other.theta, strict=True))
-    assert [theta[renamed[name]] for name in before] == pytest.approx(fit.theta.tolist(), abs=1e-9)
-
-
-@given(vote_lists())
 def test_a_further_win_never_lowers_the_winner_against_the_loser(votes):
+    """Nor its chance to win, which follows from concavity alone: whoever maximises F + g has g no lower than who
+    maximises F. That the lead, too, cannot fall where ties have a strength of their own is known by trying."""
     votes = [*votes, ("ana", "t1", "atlas", "kestrel", "tie")]
 
-    def chance(given_votes):
+    def told(given_votes):
         names, fit = fit_of(given_votes)
-        return chances(fit.theta, fit.ln_ties).win[names.index("atlas"), names.index("kestrel")]
+        i, j = names.index("atlas"), names.index("kestrel")
+        return chances(fit.theta, fit.ln_ties).win[i, j], fit.theta[i] - fit.theta[j]
 
-    assert chance([*votes, ("ana", "t1", "atlas", "kestrel", "lo")]) >= chance(votes) - 1e-12
+    before, after = told(votes), told([*votes, ("ana", "t1", "atlas", "kestrel", "lo")])
+    assert after[0] >= before[0] - 1e-12
+    assert after[1] >= before[1] - 1e-12
 
 
 @given(vote_lists(), vote_lists())

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.ratings import POINTS, Params, Standings, Tallies, compute, replay, wilson
@@ -62,23 +62,6 @@ def test_ratings_come_best_first_and_count_every_vote_twice(votes):
     ratings = standings_of(votes).ratings
     assert all(better.rating >= worse.rating - 1e-6 for better, worse in pairwise(ratings))
     assert sum(r.wins + r.losses + r.ties + r.both_bad for r in ratings) == 2 * len(votes)
-
-
-# Equal ratings in groups that no vote connects: only the last digits tell them apart.
-@example(
-    [("ana", "t1", "atlas", "kestrel", "lo")] * 2
-    + [("ana", "t1", "atlas", "kestrel", "both_bad")]
-    + [("ana", "t1", "morrow", "onyx", "lo"), ("ana", "t1", "onyx", "morrow", "hi")]
-)
-@given(vote_lists())
-def test_the_same_votes_give_the_same_figures_warm_or_cold(votes):
-    cold = standings_of(votes)
-    warm = standings_of(votes, warm=standings_of(votes[: len(votes) // 2 + 1]))
-    for ours, theirs in zip(cold.ratings, warm.ratings, strict=True):
-        assert ours.contender == theirs.contender
-        assert ours.rating == pytest.approx(theirs.rating, abs=1e-7)
-        assert ours.ci95 == pytest.approx(theirs.ci95, abs=1e-6)
-        assert (ours.rank, ours.p_best) == (theirs.rank, theirs.p_best)
 
 
 def test_p_best_sums_to_one_and_the_clear_winner_has_it():
