@@ -24,7 +24,7 @@ class Newman(NamedTuple):
     ln_ties: float
 
 
-def _columns(votes: Iterable[Vote]):
+def _columns(votes: Iterable[Vote]) -> tuple[list[str], list[str], list[evalica.Winner]]:
     decisive = [vote for vote in votes if vote[4] in _WINNERS]
     return [v[2] for v in decisive], [v[3] for v in decisive], [_WINNERS[v[4]] for v in decisive]
 
