@@ -25,7 +25,8 @@ def new_token() -> str:
 class Battle(models.Model):
     """Two generations of one task by different contenders, lower id first; made when first drawn."""
 
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="battles")
+    # No index of its own, here and below, where the first column of another is the same.
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="battles", db_index=False)
     lo = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="battles_as_lo")
     hi = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="battles_as_hi")
     created_at = models.DateTimeField(default=timezone.now)
@@ -51,8 +52,8 @@ class Ballot(models.Model):
         REPORTED = "reported"
 
     token = models.CharField(max_length=32, unique=True, default=new_token)
-    battle = models.ForeignKey(Battle, on_delete=models.PROTECT, related_name="ballots")
-    reviewer = models.ForeignKey(Reviewer, on_delete=models.PROTECT, related_name="ballots")
+    battle = models.ForeignKey(Battle, on_delete=models.PROTECT, related_name="ballots", db_index=False)
+    reviewer = models.ForeignKey(Reviewer, on_delete=models.PROTECT, related_name="ballots", db_index=False)
     left = models.CharField(max_length=2, choices=Side)
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     reserved_until = models.DateTimeField()
@@ -61,7 +62,7 @@ class Ballot(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["battle", "reviewer"], name="ballot_once")]
-        indexes = [models.Index(fields=["reviewer", "state"], name="ballot_of_reviewer")]
+        indexes = [models.Index(fields=["reviewer", "state", "closed_at"], name="ballot_of_reviewer")]
 
     def __str__(self) -> str:
         return f"ballot {self.pk}"

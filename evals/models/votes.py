@@ -78,20 +78,25 @@ class Vote(models.Model):
     null is a retraction. A vote is effective if nothing supersedes it and its outcome is not null.
     """
 
-    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="votes")
+    # Each index is paid for with every vote: none where another begins with the same column, or nobody asks.
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="votes", db_index=False)
     seq = models.BigIntegerField()
-    ballot = models.ForeignKey("evals.Ballot", on_delete=models.PROTECT, null=True, blank=True, related_name="votes")
+    ballot = models.ForeignKey(
+        "evals.Ballot", on_delete=models.PROTECT, null=True, blank=True, related_name="votes", db_index=False
+    )
     n = models.PositiveSmallIntegerField(default=1)
     supersedes = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
     )
-    reviewer = models.ForeignKey(Reviewer, on_delete=models.PROTECT, related_name="votes")
+    reviewer = models.ForeignKey(Reviewer, on_delete=models.PROTECT, related_name="votes", db_index=False)
     task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="votes")
-    lo = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="votes_as_lo")
-    hi = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="votes_as_hi")
+    lo = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="votes_as_lo", db_index=False)
+    hi = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="votes_as_hi", db_index=False)
     left = models.CharField(max_length=7, choices=LeftSide)
     outcome = models.CharField(max_length=8, choices=Outcome, null=True, blank=True)  # noqa: DJ001 (null: retraction)
-    vote_import = models.ForeignKey(VoteImport, on_delete=models.PROTECT, null=True, blank=True, related_name="votes")
+    vote_import = models.ForeignKey(
+        VoteImport, on_delete=models.PROTECT, null=True, blank=True, related_name="votes", db_index=False
+    )
     row = models.PositiveIntegerField(null=True, blank=True)
     cast_at = models.DateTimeField(default=timezone.now)
     created_at = models.DateTimeField(default=timezone.now)
@@ -121,9 +126,10 @@ class Vote(models.Model):
 class TallyCounts(models.Model):
     """Effective votes of one pair, `lo` < `hi` by contender id: all that ratings need."""
 
-    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="+")
-    lo = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="+")
-    hi = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="+")
+    # Each table's unique constraint finds its rows; without statistics, SQLite would choose a worse index.
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="+", db_index=False)
+    lo = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="+", db_index=False)
+    hi = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="+", db_index=False)
     lo_wins = models.PositiveIntegerField(default=0)
     hi_wins = models.PositiveIntegerField(default=0)
     ties = models.PositiveIntegerField(default=0)
@@ -149,7 +155,7 @@ class ReviewerTally(TallyCounts):
 class TaskTally(TallyCounts):
     """For the adjustment that re-used tasks ask for."""
 
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="+")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         constraints = [

@@ -9,14 +9,14 @@ can be told from overlap alone. What is drawn, and which answer is shown left, i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import combinations, product
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer, Task
@@ -32,8 +32,11 @@ RESERVED_FOR = timedelta(minutes=15)
 OVERLAP = 0.1
 # Pairs tried before everything there is in the category is looked through.
 _TRIES = 8
-# Tasks whose showings are counted; of more, so many are taken at random.
-_TASKS_COMPARED = 64
+# Tasks looked at first, taken at random: the least shown of so many keeps showings even, and a draw costs the same
+# however much there is. Only if they have nothing left, four times as many are looked at, and so on up to the most.
+_TASKS_FIRST, _TASKS_MOST = 16, 1024
+# Answers named one by one when ballots are asked for; SQLite takes some 30,000 values in a statement.
+_ANSWERS_NAMED = 2048
 
 # Ids of two generations, lower first; the same with their task's in front.
 Pair = tuple[int, int]
@@ -111,6 +114,7 @@ def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.
     contenders = _contenders(category)
     slugs = sorted(contenders)
     standings = newest_standings(category)
+    tasks = rng.permutation(list(Task.objects.filter(category=category).values_list("pk", flat=True))).tolist()
     exhausted: set[tuple[str, str]] = set()
     for _ in range(_TRIES):
         left = None if not exhausted else [pair for pair in combinations(slugs, 2) if pair not in exhausted]
@@ -118,12 +122,11 @@ def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.
         if pair is None:
             return None
         ids = [contenders[str(slug)] for slug in pair]
-        if (found := _choose(_answers(category, ids), _ballots(category, reviewer, now, ids), rng)) is not None:
+        if (found := _choose(tasks, ids, reviewer, now, rng)) is not None:
             return found
         a, b = sorted(map(str, pair))
         exhausted.add((a, b))
-    everything = _answers(category, list(contenders.values()))
-    return _choose(everything, _ballots(category, reviewer, now, None), rng)
+    return _choose(tasks, list(contenders.values()), reviewer, now, rng)
 
 
 def _contenders(category: Category) -> dict[str, int]:
@@ -137,6 +140,69 @@ def _contenders(category: Category) -> dict[str, int]:
     return dict(shown.values_list("slug", "pk"))
 
 
+def _choose(
+    tasks: list[int], contender_ids: list[int], reviewer: Reviewer, now: datetime, rng: np.random.Generator
+) -> Found | None:
+    """The first unseen battle between these contenders, in order of preference, whose answers differ: equal ones leave
+    nothing to judge."""
+    repeat = rng.random() < OVERLAP
+    if repeat and len(contender_ids) == 2:
+        judged = _judged(contender_ids, reviewer)
+        tasks = sorted(tasks, key=lambda task: task not in judged)
+    for portion in _portions(tasks):
+        answers = _answers(portion, contender_ids)
+        ballots = _ballots(answers, reviewer, now)
+        shown = _showings(answers)
+        battles = [
+            # Reserved ones last; in some draws judged ones first; tasks in rotation; luck.
+            (
+                pair in ballots.reserved,
+                repeat and pair not in ballots.judged,
+                shown[task],
+                rng.random(),
+                task,
+                pair,
+            )
+            for task in answers
+            for pair in _pairs(answers[task])
+            if pair not in ballots.seen
+        ]
+        if (found := _first_that_differs([battle[-2:] for battle in sorted(battles)])) is not None:
+            return found
+    return None
+
+
+def _judged(contender_ids: list[int], reviewer: Reviewer) -> set[int]:
+    """Tasks on which others judged this pair: few among many, so that a portion at random might hold none."""
+    ballots = Ballot.objects.filter(
+        battle__lo__contender__in=contender_ids, battle__hi__contender__in=contender_ids, state=Ballot.State.VOTED
+    )
+    return set(ballots.exclude(reviewer=reviewer).values_list("battle__task", flat=True))
+
+
+def _portions(tasks: list[int]) -> Iterator[list[int]]:
+    start, size = 0, _TASKS_FIRST
+    while start < len(tasks):
+        yield tasks[start : start + size]
+        start, size = start + size, min(size * 4, _TASKS_MOST)
+
+
+def _answers(tasks: list[int], contender_ids: list[int]) -> Answers:
+    """By task, what may be shown of each of these contenders who answered it: the newest finished take of each
+    sample, unless that one is quarantined. From ids alone."""
+    newest: dict[tuple[int, int, int], tuple[int, int, str]] = {}
+    answers = Generation.objects.filter(task__in=tasks, contender__in=contender_ids, state=Generation.State.DONE)
+    for task, who, sample, take, pk, quarantine in answers.order_by().values_list(
+        "task_id", "contender_id", "sample", "take", "pk", "quarantine"
+    ):
+        newest[task, who, sample] = max(newest.get((task, who, sample), (0, 0, "")), (take, pk, quarantine))
+    by_task: dict[int, dict[int, list[int]]] = {}
+    for (task, who, _), (_, pk, quarantine) in newest.items():
+        if not quarantine:
+            by_task.setdefault(task, {}).setdefault(who, []).append(pk)
+    return {task: list(answers.values()) for task, answers in by_task.items() if len(answers) > 1}
+
+
 @dataclass(frozen=True, slots=True)
 class _Ballots:
     """What became of battles so far: seen by this reviewer, held open by others, judged by others."""
@@ -146,14 +212,13 @@ class _Ballots:
     judged: set[Pair] = field(default_factory=set)
 
 
-def _ballots(category: Category, reviewer: Reviewer, now: datetime, contender_ids: list[int] | None) -> _Ballots:
-    """Of battles between these contenders, in whatever category; of all in this one for None."""
-    if contender_ids is None:
-        ballots = Ballot.objects.filter(battle__task__category=category)
+def _ballots(answers: Answers, reviewer: Reviewer, now: datetime) -> _Ballots:
+    """Of battles between these answers; where they are many, of all battles of their tasks, which costs more."""
+    ids = [pk for by_contender in answers.values() for samples in by_contender for pk in samples]
+    if len(ids) <= _ANSWERS_NAMED:
+        ballots = Ballot.objects.filter(battle__lo__in=ids, battle__hi__in=ids)
     else:
-        ballots = Ballot.objects.filter(
-            battle__lo__contender__in=contender_ids, battle__hi__contender__in=contender_ids
-        )
+        ballots = Ballot.objects.filter(battle__task__in=answers)
     found = _Ballots()
     columns = ("battle__lo_id", "battle__hi_id", "reviewer_id", "state", "reserved_until")
     for lo, hi, whose, state, until in ballots.values_list(*columns):
@@ -166,63 +231,17 @@ def _ballots(category: Category, reviewer: Reviewer, now: datetime, contender_id
     return found
 
 
-def _answers(category: Category, contender_ids: list[int]) -> Answers:
-    """By task, what may be shown of each of these contenders who answered it: the newest finished take of each
-    sample, unless that one is quarantined. From ids alone."""
-    newest: dict[tuple[int, int, int], tuple[int, int, str]] = {}
-    answers = Generation.objects.filter(
-        task__category=category, contender__in=contender_ids, state=Generation.State.DONE
-    ).order_by()
-    for task, who, sample, take, pk, quarantine in answers.values_list(
-        "task_id", "contender_id", "sample", "take", "pk", "quarantine"
-    ):
-        newest[task, who, sample] = max(newest.get((task, who, sample), (0, 0, "")), (take, pk, quarantine))
-    by_task: dict[int, dict[int, list[int]]] = {}
-    for (task, who, _), (_, pk, quarantine) in newest.items():
-        if not quarantine:
-            by_task.setdefault(task, {}).setdefault(who, []).append(pk)
-    return {task: list(answers.values()) for task, answers in by_task.items() if len(answers) > 1}
-
-
-def _choose(answers: Answers, ballots: _Ballots, rng: np.random.Generator) -> Found | None:
-    """The first unseen battle in order of preference whose answers differ: equal ones leave nothing to judge."""
-    repeat = rng.random() < OVERLAP
-    for tasks in _portions(list(answers), rng):
-        shown = _showings(tasks)
-        battles = [
-            # Reserved ones last; in some draws judged ones first; tasks in rotation; luck.
-            (
-                pair in ballots.reserved,
-                repeat and pair not in ballots.judged,
-                shown.get(task, 0),
-                rng.random(),
-                task,
-                pair,
-            )
-            for task in tasks
-            for pair in _pairs(answers[task])
-            if pair not in ballots.seen
-        ]
-        if (found := _first_that_differs([battle[-2:] for battle in sorted(battles)])) is not None:
-            return found
-    return None
+def _showings(tasks: Iterable[int]) -> dict[int, int]:
+    """Task by task: joined and grouped at once, PostgreSQL would read every ballot there is."""
+    shown = Ballot.objects.filter(battle__task=OuterRef("pk")).order_by().values("battle__task")
+    counts = Task.objects.filter(pk__in=tasks).values_list("pk", Subquery(shown.annotate(n=Count("pk")).values("n")))
+    return {task: n or 0 for task, n in counts.order_by()}
 
 
 def _pairs(answers: list[list[int]]) -> Iterator[Pair]:
     for ones, others in combinations(answers, 2):
         for a, b in product(ones, others):
             yield min(a, b), max(a, b)
-
-
-def _portions(tasks: list[int], rng: np.random.Generator) -> Iterator[list[int]]:
-    rng.shuffle(tasks)
-    for start in range(0, len(tasks), _TASKS_COMPARED):
-        yield tasks[start : start + _TASKS_COMPARED]
-
-
-def _showings(tasks: list[int]) -> dict[int, int]:
-    rows = Ballot.objects.filter(battle__task__in=tasks).values("battle__task").annotate(n=Count("pk"))
-    return dict(rows.values_list("battle__task", "n"))
 
 
 def _first_that_differs(battles: list[Found]) -> Found | None:
