@@ -10,6 +10,7 @@ reviewer. Contenders, reviewers and tasks are whatever keys the caller uses; the
 """
 
 from evals.ratings.bradley_terry import BradleyTerryFit, fit_bradley_terry
+from evals.ratings.columns import ColumnCounts, count_columns
 from evals.ratings.compute import compute
 from evals.ratings.davidson import DavidsonFit, Prior, fit_davidson
 from evals.ratings.drawing import draw_pair
@@ -41,6 +42,7 @@ __all__ = [
     "OUTCOMES",
     "POINTS",
     "BradleyTerryFit",
+    "ColumnCounts",
     "DavidsonFit",
     "HeadToHead",
     "Key",
@@ -59,6 +61,7 @@ __all__ = [
     "boundary",
     "components_of",
     "compute",
+    "count_columns",
     "count_pairs",
     "draw_pair",
     "fit_bradley_terry",
