@@ -73,36 +73,40 @@ class _Posterior:
         self.votes = wins + wins.T + ties
         self.score = wins.sum(axis=1) + 0.5 * ties.sum(axis=1)
         self.tied = float(ties.sum()) / 2
+        self.half = 0.5 * self.votes.sum(axis=1)
 
     def look(self, x: Floats) -> tuple[Floats, Floats]:
-        """At x = (θ, ln ν). With p, q, t the chances of the row's win, its loss and a tie, n votes of a pair, and
-        m = p − q: the curvature in d is n(p + q − m²)/4, in ln ν nt(1 − t), and mixed −nmt/2."""
+        """At x = (θ, ln ν). With m = P(row wins) − P(row loses), t = P(tie) and n votes of a pair: the slope in
+        d is score − n(1 + m)/2, the curvature in d is n(1 − t − m²)/4, in ln ν nt(1 − t), and mixed −nmt/2.
+
+        Written with s = e^θ, r = √s and D = s_i + s_j + νr_ir_j, so that m = (s_i − s_j)/D, t = νr_ir_j/D and
+        1 − t − m² = (4s_is_j + νr_ir_j(s_i + s_j))/D²: whatever is no division by D is a product of few vectors, which
+        the linear algebra library does several times faster than numpy passes over K² elements.
+        """
         K, prior = self.size, self.prior
         theta, ln_ties = x[:K], x[K]
-        nu = np.exp(ln_ties)
-        root = np.exp(theta / 2)
-        odds = root[:, None] / root[None, :]  # e^{d/2}: K exponentials, not K²
-        inverse = 1 / (odds + odds.T + nu)
-        lean = (odds - odds.T) * inverse
-        tied = self.votes * inverse
-        tied *= nu  # expected ties
-        leaning = self.votes * lean
-
+        nu = float(np.exp(ln_ties))
+        r = np.exp(theta / 2)
+        s, one = r * r, np.ones(K)
+        rs, tie = r * s, nu * r
+        vectors = np.array([one, s, r])
+        total = np.array([s, one, tie]).T @ vectors  # D
+        over = self.votes / total  # n/D
+        by_one, by_s, by_r = vectors @ over.T
+        ties = tie * by_r  # expected ones
         gradient = np.empty(K + 1)
-        # score − Σ n(p + t/2), and p + t/2 = (1 + m)/2
-        gradient[:K] = self.score - 0.5 * (self.votes.sum(axis=1) + leaning.sum(axis=1)) - theta / prior.sd**2
-        gradient[K] = self.tied - 0.5 * tied.sum() - (ln_ties - prior.ln_ties) / prior.ln_ties_sd**2
+        gradient[:K] = self.score - self.half - 0.5 * (s * by_one - by_s) - theta / prior.sd**2
+        gradient[K] = self.tied - 0.5 * ties.sum() - (ln_ties - prior.ln_ties) / prior.ln_ties_sd**2
 
+        over /= total  # n/D²
+        vectors = np.array([r, rs, s])
+        by_r, by_rs, by_s = vectors @ over.T
         hessian = np.empty((K + 1, K + 1))
         block = hessian[:K, :K]
-        np.multiply(leaning, lean, out=block)
-        block += tied
-        block -= self.votes  # −n(p + q − m²)
-        block *= 0.25
-        diagonal = -block.sum(axis=1) + 1 / prior.sd**2
-        hessian.flat[: K * (K + 2) : K + 2] = diagonal
-        hessian[K, :K] = hessian[:K, K] = -0.5 * np.einsum("ij,ij->i", tied, lean)
-        hessian[K, K] = 0.5 * (tied.sum() - nu * np.einsum("ij,ij->", tied, inverse)) + 1 / prior.ln_ties_sd**2
+        np.multiply(over, np.array([-0.25 * nu * rs, -0.25 * tie, -s]).T @ vectors, out=block)
+        hessian.flat[: K * (K + 2) : K + 2] = 1 / prior.sd**2 - block.sum(axis=1)
+        hessian[K, :K] = hessian[:K, K] = -0.5 * tie * (s * by_r - by_rs)
+        hessian[K, K] = 0.5 * (ties.sum() - nu**2 * (s @ by_s)) + 1 / prior.ln_ties_sd**2
         return gradient, hessian
 
 
@@ -139,8 +143,10 @@ def fit_davidson(
             x = x + step
         else:
             x, gradient, hessian = _advance(posterior, x, step, gradient)
-    covariance = np.tril(lapack.dpotri(factor, lower=1)[0])
-    covariance += np.tril(covariance, -1).T
+    # dpotrf left zeros above the diagonal, and dpotri writes below it.
+    inverse = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]
+    covariance = inverse + inverse.T
+    covariance.flat[:: K + 2] *= 0.5
     return DavidsonFit(x[:K], float(x[K]), covariance, converged, iterations)
 
 
