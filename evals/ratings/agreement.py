@@ -15,7 +15,7 @@ from evals.ratings.health import Finding, State
 from evals.ratings.types import Floats, Ints
 from evals.ratings.variance import t_quantile
 
-__all__ = ["Alpha", "Shared", "agreements", "nominal_alpha", "panel_alpha", "shared_battles"]
+__all__ = ["Agreement", "Alpha", "Shared", "agreements", "nominal_alpha", "panel_alpha", "shared_battles"]
 
 # Outcomes are coded by their places in `tallies.OUTCOMES`: lo, hi, tie, both_bad. Told from the other side:
 _MIRROR = [1, 0, 2, 3]
@@ -47,20 +47,30 @@ class Alpha:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Agreement(Finding):
+    """One reviewer's share of others' verdicts on the battles they shared. `others`: the share at which these agree
+    among themselves, also on further battles of the categories; None where no two of them have shared one."""
+
+    others: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """One category's shared battles: the panel's alpha, and sums by reviewer, which add up over categories.
+    """One category's shared battles: the panel's alpha, and `sums` by reviewer, which add up over categories.
 
-    (R,) each: `reviewers` as the caller knows them, how many `battles` they shared, the sums over these of the share of
-    others who said the same (`agreed`) and of its square, and what they come to by `chance`.
+    `reviewers` (R,) as the caller knows them. `sums` (R, 7), as `_SUMS` names them.
     """
 
     panel: Alpha
     reviewers: Ints
-    battles: Ints
-    agreed: Floats
-    squared: Floats
-    chance: Floats
+    sums: Floats
+
+
+# Battles shared; over these, the sums of the share of others who said the same, of its square, and of what it comes to
+# by chance. The battles of categories where others shared some, too; and the share at which those agree, and the
+# panel's by chance, both times these battles.
+_SUMS = ("battles", "agreed", "squared", "chance", "compared", "others", "others_chance")
 
 
 def nominal_alpha(counts: npt.ArrayLike) -> float | None:
@@ -100,7 +110,9 @@ def panel_alpha(counts: npt.ArrayLike) -> Alpha:
     alpha = float(1 - disagree / chance)
     low, high = _jackknife(np.vstack([pairable, _MADE_UP]))
     ci95 = (max(-1.0, min(low, alpha)), min(1.0, max(high, alpha)))
-    return Alpha(_state(*ci95), battles, votes, alpha, ci95, float(1 - disagree), float(1 - chance))
+    # Bad: surely slight. Good: surely more than chance, and not surely slight.
+    state: State = "bad" if ci95[1] < SLIGHT else "good" if ci95[0] > 0 else "unknown"
+    return Alpha(state, battles, votes, alpha, ci95, float(1 - disagree), float(1 - chance))
 
 
 def _mirrored(counts: Ints) -> Ints:
@@ -140,18 +152,13 @@ def _jackknife(counts: Ints) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def _state(low: float, high: float) -> State:
-    """Of agreement beyond chance. Bad: surely slight. Good: surely more than chance, and not surely slight."""
-    return "bad" if high < SLIGHT else "good" if low > 0 else "unknown"
-
-
 def shared_battles(
     unit: npt.ArrayLike, reviewer: npt.ArrayLike, outcome: npt.ArrayLike, counted: npt.ArrayLike
 ) -> Shared:
     """From votes in the order they were cast, (n,) each: integers for battles and reviewers, coded outcomes, and
     whether the vote counts. Of several votes by one reviewer on one battle the last is taken.
 
-    The panel is whose votes count. Those whose do not are compared with the panel, and nobody with them.
+    The panel is those whose votes count. The others are compared with the panel, and nobody with them.
     """
     unit, reviewer = np.asarray(unit, np.int64), np.asarray(reviewer, np.int64)
     people, who = np.unique(reviewer, return_inverse=True)
@@ -164,21 +171,40 @@ def shared_battles(
     others = panel[battle]
     others[np.arange(len(said)), said] -= mine
     judged = others.sum(axis=1) > 0
-    who, said, others = who[judged], said[judged], others[judged]
+    who, said, mine, others = who[judged], said[judged], mine[judged], others[judged]
     theirs = others / others.sum(axis=1, keepdims=True)
     same = theirs[np.arange(len(said)), said]
 
-    R = len(people)
-
     def add(weights: Floats | None = None) -> Floats:
-        return np.bincount(who, weights=weights, minlength=R).astype(np.float64)
+        return np.bincount(who, weights=weights, minlength=len(people)).astype(np.float64)
 
+    found = panel_alpha(panel)
     n = add()
-    own = np.bincount(who * _V + said, minlength=R * _V).reshape(R, _V)
+    own = np.bincount(who * _V + said, minlength=len(people) * _V).reshape(-1, _V)
     other = np.stack([add(theirs[:, value]) for value in range(_V)], axis=1)
     alike = own[:, 2] * other[:, 2] + own[:, 3] * other[:, 3]
     alike = alike + 0.5 * (own[:, 0] + own[:, 1]) * (other[:, 0] + other[:, 1])
-    return Shared(panel_alpha(panel), people, n.astype(np.int64), add(same), add(same**2), alike / np.maximum(n, 1))
+    # Pairs of votes on one battle, all of the panel's less those of which one is this reviewer's.
+    pairs = _pairs(panel.sum(axis=1)) - add(mine * others.sum(axis=1))
+    alike_pairs = _pairs(panel) - add(mine * others[np.arange(len(said)), said])
+    known = (pairs > 0) & (found.chance is not None)
+    sums = np.stack(
+        [
+            n,
+            add(same),
+            add(same**2),
+            alike / np.maximum(n, 1),
+            n * known,
+            n * known * alike_pairs / np.maximum(pairs, 1),
+            n * known * (found.chance or 0.0),
+        ],
+        axis=1,
+    )
+    return Shared(found, people, sums)
+
+
+def _pairs(counts: Ints) -> int:
+    return int((counts * (counts - 1) // 2).sum())
 
 
 def _last_of(keys: Ints) -> Ints:
@@ -188,33 +214,44 @@ def _last_of(keys: Ints) -> Ints:
     return places
 
 
-def agreements(categories: Iterable[Shared]) -> dict[int, Finding]:
-    """By reviewer, over all the categories: the share of others' verdicts that were theirs too, on battles they shared.
+def agreements(categories: Iterable[Shared]) -> dict[int, Agreement]:
+    """By reviewer, over all the categories.
 
-    The state goes by that share beyond chance, (share − chance) / (1 − chance), as alpha's does (Cohen's kappa against
-    whoever else judged, sides exchangeable). The interval is the mean's over battles, with one made-up battle of full
-    and one of no agreement.
+    The state goes by agreement beyond chance, (share − chance) / (1 − chance): Cohen's kappa against whoever else
+    judged, sides exchangeable. Good: surely more than chance. Bad: surely less than half of what the others reach
+    among themselves, since nobody agrees much where contenders are close; without such others, half of what is slight.
+    The interval is the mean's over battles, with one made-up battle of full and one of no agreement.
     """
     found = list(categories)
     if not found:
         return {}
     people, who = np.unique(np.concatenate([one.reviewers for one in found]), return_inverse=True)
-
-    def add(name: str) -> Floats:
-        weights = np.concatenate([getattr(one, name) for one in found])
-        return np.bincount(who, weights=weights, minlength=len(people)).astype(np.float64)
-
-    sums = zip(people.tolist(), add("battles"), add("agreed"), add("squared"), add("chance"), strict=True)
-    return {reviewer: _agreement(int(n), *rest) for reviewer, n, *rest in sums}
+    sums = np.zeros((len(people), len(_SUMS)))
+    np.add.at(sums, who, np.concatenate([one.sums for one in found]))
+    return {reviewer: _agreement(*row) for reviewer, row in zip(people.tolist(), sums.tolist(), strict=True)}
 
 
-def _agreement(n: int, agreed: float, squared: float, by_chance: float) -> Finding:
+def _agreement(
+    battles: float,
+    agreed: float,
+    squared: float,
+    chance: float,
+    compared: float,
+    others: float,
+    others_chance: float,
+) -> Agreement:
+    n = int(battles)
     if not n:
-        return Finding("unknown", 0)
+        return Agreement("unknown", 0)
     centre = (agreed + 1) / (n + 2)
     spread = max(0.0, (squared + 1) / (n + 2) - centre**2)
     half = t_quantile(n + 1) * float(np.sqrt(spread / (n + 1)))
-    share, chance = agreed / n, by_chance / n
+    share, chance = agreed / n, chance / n
     low, high = max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
-    state: State = "unknown" if chance >= 1 else _state((low - chance) / (1 - chance), (high - chance) / (1 - chance))
-    return Finding(state, n, float(share), (float(low), float(high)), float(chance))
+    reached = (others - others_chance) / (compared - others_chance) if compared else SLIGHT
+    state: State = "unknown"
+    if (high - chance) < max(0.0, reached) / 2 * (1 - chance):
+        state = "bad"
+    elif low > chance:
+        state = "good"
+    return Agreement(state, n, share, (low, high), chance, others / compared if compared else None)

@@ -1,20 +1,24 @@
-"""Who votes, how much, and whose votes do not count."""
+"""Who votes, how much, how, and whose votes do not count."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, F, Max, OuterRef, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
 from evals.models import Reviewer, ReviewerTally, Vote
+from evals.models.votes import LeftSide, Outcome
+from evals.ratings.health import Finding, side_preference
+from evals.selectors.agreement import leaders_without, reviewer_agreements, speeds
 
-__all__ = ["Act", "ReviewerRow", "reviewer_page"]
+__all__ = ["Act", "Health", "ReviewerRow", "reviewer_page"]
 
 PAGE_SIZE = 50
 
@@ -26,6 +30,23 @@ class Act:
     who: str
     at: datetime
     words: str
+
+
+_NOTHING = Finding("unknown", 0)
+
+
+@dataclass(frozen=True)
+class Health:
+    """How somebody votes, over all categories, of votes that count and votes that do not.
+
+    `agreement` with others on battles they shared; `side`, how often the left answer won; `speed`, the share of votes
+    faster than reading; `leaders`, by category's name, who would lead without them, None where nothing changes.
+    """
+
+    agreement: Finding
+    side: Finding
+    speed: Finding
+    leaders: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -41,10 +62,11 @@ class ReviewerRow:
     excluded_at: datetime | None
     excluded_reason: str
     acts: tuple[Act, ...]
+    health: Health
 
 
 def reviewer_page(number: str | None) -> tuple[Page[Reviewer], list[ReviewerRow]]:
-    """One page, our own people first, then by votes that count. Six queries."""
+    """One page, our own people first, then by votes that count. Eleven queries, and four more after votes came in."""
     page = Paginator(_ordered(), PAGE_SIZE).get_page(number)
     found = list(page.object_list)
     return page, _rows(found)
@@ -60,31 +82,62 @@ def _ordered() -> QuerySet[Reviewer]:
 
 
 def _rows(reviewers: Sequence[Reviewer]) -> list[ReviewerRow]:
-    effective = Vote.objects.filter(reviewer__in=reviewers, superseded_by__isnull=True, outcome__isnull=False)
-    counts: dict[int, tuple[int, int, datetime | None]] = {
-        pk: (votes, categories, last)
-        for pk, votes, categories, last in effective.order_by()
-        .values_list("reviewer")
-        .annotate(votes=Count("pk"), categories=Count("category", distinct=True), last=Max("cast_at"))
-    }
+    cast = _cast(reviewers)
     acts = _acts(reviewers)
+    agreed, fast, leaders = reviewer_agreements(), speeds(reviewers), leaders_without(reviewers)
     rows = []
     for reviewer in reviewers:
-        votes, categories, last = counts.get(reviewer.pk, (0, 0, None))
+        mine = cast.get(reviewer.pk, _Cast())
+        health = Health(
+            agreement=agreed.get(reviewer.pk, _NOTHING),
+            side=side_preference(mine.left_won, mine.right_won),
+            speed=fast.get(reviewer.pk, _NOTHING),
+            leaders=leaders.get(reviewer.pk, {}),
+        )
         rows.append(
             ReviewerRow(
                 id=reviewer.pk,
                 name=reviewer.name,
                 source="" if reviewer.user_id else reviewer.handle.partition(":")[0],
-                votes=votes,
-                categories=categories,
-                last_vote=last,
+                votes=mine.votes,
+                categories=mine.categories,
+                last_vote=mine.last,
                 excluded_at=reviewer.excluded_at,
                 excluded_reason=reviewer.excluded_reason,
                 acts=tuple(acts.get(str(reviewer.pk), ())),
+                health=health,
             )
         )
     return rows
+
+
+class _Cast(NamedTuple):
+    """Effective votes, and how often the answer at either side won."""
+
+    votes: int = 0
+    categories: int = 0
+    last: datetime | None = None
+    left_won: int = 0
+    right_won: int = 0
+
+
+def _cast(reviewers: Sequence[Reviewer]) -> dict[int, _Cast]:
+    """By reviewer. From the votes, since nobody's tallies hold what does not count."""
+    effective = Vote.objects.filter(reviewer__in=reviewers, superseded_by__isnull=True, outcome__isnull=False)
+    known = ~Q(left=LeftSide.UNKNOWN)
+    decisive = Q(outcome__in=(Outcome.LO, Outcome.HI))
+    rows = (
+        effective.order_by()
+        .values_list("reviewer")
+        .annotate(
+            votes=Count("pk"),
+            categories=Count("category", distinct=True),
+            last=Max("cast_at"),
+            left_won=Count("pk", filter=Q(outcome=F("left"))),
+            right_won=Count("pk", filter=known & decisive & ~Q(outcome=F("left"))),
+        )
+    )
+    return {pk: _Cast(*figures) for pk, *figures in rows}
 
 
 def _acts(reviewers: Sequence[Reviewer]) -> dict[str, list[Act]]:

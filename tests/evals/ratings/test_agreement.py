@@ -4,7 +4,7 @@ from collections import Counter
 
 import evalica
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]  # evalica takes its frames
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ from evals.ratings.agreement import agreements, nominal_alpha, panel_alpha, shar
 
 LO, HI, TIE, BOTH_BAD = range(4)
 MIRROR = [1, 0, 2, 3]
-FINDING = ("state", "n", "share", "ci95", "chance")
+FINDING = ("n", "share", "ci95", "chance", "others")
 
 # Krippendorff (2004), chapter 11: two observers, ten units, binary values. Four units disagree, so the coincidences of
 # unequal values are 8 of 20; of the 20 values 14 are 0 and 6 are 1, so by chance 2·14·6/19 would be unequal:
@@ -154,6 +154,37 @@ def test_a_coin_among_people_who_agree_is_found_out():
     }
     assert found[9].share == pytest.approx(0.5, abs=0.1)
     assert found[9].chance == pytest.approx(0.5, abs=0.01)
+
+
+def close_contest(battles, coin=False):
+    """Verdicts that hang on the battle a little; reviewer 9 may throw a coin instead."""
+    rng = np.random.default_rng(11)
+    chances = rng.choice([0.3, 0.7], battles)
+    return [[(who, int(rng.random() < (0.5 if coin and who == 9 else p))) for who in (1, 2, 3, 9)] for p in chances]
+
+
+def test_where_contenders_are_close_nobody_is_blamed_for_little_agreement():
+    shared = shared_battles(*flat(close_contest(3000)))
+    assert shared.panel.state == "bad"
+    assert {finding.state for finding in agreements([shared]).values()} == {"good"}
+
+
+def test_a_coin_is_found_out_also_where_contenders_are_close():
+    found = agreements([shared_battles(*flat(close_contest(3000, coin=True)))])
+    assert {reviewer: finding.state for reviewer, finding in found.items()} == {
+        1: "good",
+        2: "good",
+        3: "good",
+        9: "bad",
+    }
+    assert found[9].others > found[1].others
+
+
+def test_others_are_compared_where_two_of_them_met():
+    battles = [[(1, LO), (2, LO)], [(2, LO), (3, LO)], [(2, HI), (3, TIE)]]
+    found = agreements([shared_battles(*flat(battles))])
+    assert (found[1].n, found[1].others) == (1, 0.5)
+    assert found[2].others is None
 
 
 def test_a_share_is_of_the_others_on_the_battles_they_shared():
