@@ -67,7 +67,7 @@ def write(name: str, document: dict[str, Any]) -> None:
 
 
 def _rows(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], list):
+    if isinstance(value, list) and value and isinstance(value[0], list | tuple):
         return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in value) + "\n]"
     return json.dumps(value, ensure_ascii=False)
 
