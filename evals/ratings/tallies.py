@@ -93,8 +93,8 @@ class CountTable:
 class Tallies:
     """Everything a category's ratings are computed from. A fit never reads the votes.
 
-    Built by `from_rows`, `from_arrays` or `from_votes`; equal votes give equal tallies and an equal `digest`, whatever the order
-    they arrived in. `by_task` may be empty (unknown): then re-used tasks are not adjusted for.
+    Built by `from_rows`, `from_arrays` or `from_votes`; equal votes give equal tallies and an equal `digest`, whatever
+    the order they arrived in. `by_task` may be empty (unknown): then re-used tasks are not adjusted for.
     """
 
     contenders: tuple[Key, ...]
@@ -115,8 +115,8 @@ class Tallies:
 
     @classmethod
     def from_arrays(cls, by_reviewer: Ints, by_task: Ints, names: Mapping[int, Key]) -> Tallies:
-        """As `from_rows`, of rows that are integers throughout, as a database has them: each (n, 7), its columns those of
-        `PairCounts`; `names` tells the contenders' by number. A hundred thousand rows take hundredths of a second."""
+        """As `from_rows`, of rows that are integers throughout, as a database has them: each (n, 7), its columns those
+        of `PairCounts`. `names` are the contenders' by number. A hundred thousand rows take hundredths of a second."""
         tables = [rows[rows[:, 3:].any(axis=1)] for rows in (by_reviewer, by_task)]
         contenders = tuple(sorted(names[number] for number in np.unique(tables[0][:, 1:3]).tolist()))
         place = {key: position for position, key in enumerate(contenders)}

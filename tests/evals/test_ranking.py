@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -204,6 +205,47 @@ def test_elo_is_replayed_when_an_old_vote_is_taken_back(code):
     cast(code, second)
     standings = Standings.from_json(ranked(code).result)
     assert standings.elo == replay(in_stored_order(first[:5] + first[6:] + second))
+
+
+def test_elo_goes_back_only_to_the_leaderboard_before_the_vote_that_was_taken_back(code):
+    batches = [votes(20, seed=seed) for seed in range(4)]
+    rows = []
+    for batch in batches:
+        rows += cast(code, batch)
+        ranked(code)
+    retract(rows[45])  # after the second leaderboard, before the third
+    with CaptureQueriesContext(connection) as queries:
+        standings = Standings.from_json(ranked(code).result)
+    kept = [vote for batch in batches for vote in batch]
+    del kept[45]
+    assert standings.elo == replay(in_stored_order(kept))
+    # Votes are read from the second leaderboard's 40 on; an older one would do, and cost as much as the log is long.
+    [read] = [query["sql"] for query in queries if 'ORDER BY "evals_vote"."seq"' in query["sql"]]
+    assert '"seq" > 40' in read
+
+
+def test_elo_follows_votes_taken_back_one_after_another(code):
+    first, second, third = votes(20), votes(20, seed=2), votes(20, seed=3)
+    rows = cast(code, first)
+    ranked(code)
+    rows += cast(code, second)
+    retract(rows[5])
+    ranked(code)
+    rows += cast(code, third)
+    retract(rows[30])
+    standings = Standings.from_json(ranked(code).result)
+    assert standings.elo == replay(in_stored_order(first[:5] + first[6:] + second[:10] + second[11:] + third))
+
+
+def test_elo_goes_on_after_an_exclusion_without_the_excluded(code, admin_user):
+    first, second = votes(60), votes(30, seed=2)
+    cast(code, first)
+    ranked(code)
+    reviewers.exclude(reviewer=Reviewer.objects.get(handle="test:r0"), reason="too fast", actor=admin_user)
+    ranked(code)
+    cast(code, second)
+    standings = Standings.from_json(ranked(code).result)
+    assert standings.elo == replay(in_stored_order([vote for vote in first + second if vote[0] != "r0"]))
 
 
 def test_a_rebuild_gives_the_same_leaderboard(code):

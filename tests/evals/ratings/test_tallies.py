@@ -88,3 +88,35 @@ def test_a_contender_against_itself_is_an_error():
 def test_tables_that_count_different_votes_are_refused(by_task):
     with pytest.raises(TallyMismatchError, match="--rebuild"):
         Tallies.from_rows([PairCounts(1, "a", "b", 2, 0, 1, 0)], by_task)
+
+
+@given(vote_lists())
+def test_tables_of_integers_are_those_of_the_rows(votes):
+    people, tasks = sorted({vote[0] for vote in votes}), sorted({vote[1] for vote in votes})
+    numbers = {name: 100 - place for place, name in enumerate(sorted({name for vote in votes for name in vote[2:4]}))}
+
+    def rows(groups, column):
+        counted = [
+            (groups.index(vote[column]), numbers[vote[2]], numbers[vote[3]], *(int(vote[4] == one) for one in OUTCOMES))
+            for vote in votes
+        ]
+        return np.array([*counted, (999, *list(numbers.values())[:2], 0, 0, 0, 0)])
+
+    names = {number: name for name, number in numbers.items()} | {1: "never judged"}
+    tallies = Tallies.from_arrays(rows(people, 0), rows(tasks, 1), names)
+    expected = Tallies.from_votes(votes)
+    assert tallies.contenders == expected.contenders
+    assert tallies.digest == expected.digest
+    assert tallies.by_reviewer.groups == tuple(range(len(people)))
+    assert tallies.by_task.groups == tuple(range(len(tasks)))
+
+
+def test_tables_of_integers_that_hold_nothing_are_empty_tallies():
+    none = np.empty((0, 7), np.int64)
+    assert Tallies.from_arrays(none, none, {1: "a"}).digest == Tallies.from_rows([]).digest
+
+
+@pytest.mark.parametrize("by_task", [[[5, 1, 2, 1, 0, 0, 0]], [[5, 1, 3, 2, 0, 1, 0]]])
+def test_tables_of_integers_that_count_different_votes_are_refused(by_task):
+    with pytest.raises(TallyMismatchError, match="--rebuild"):
+        Tallies.from_arrays(np.array([[7, 1, 2, 2, 0, 1, 0]]), np.array(by_task), {1: "a", 2: "b", 3: "c"})
