@@ -76,7 +76,8 @@ def covered(look: Look, replicate: int, whose: Whose) -> float:
     truth = as_voted(look, replicate) if personal else look.truth.strengths
     variance = pairwise_variance(standings.covariance)
     if whose == "people":
-        half = t_quantile(standings.df) * np.sqrt(variance + standings.b)
+        tastes = standings.tastes[:, None] + standings.tastes[None, :]
+        half = t_quantile(standings.df) * np.sqrt(variance + tastes)
     else:
         half = t_quantile(None) * np.sqrt(variance)
     missed = np.abs(_differences(standings.theta) - _differences(truth)) > half

@@ -20,6 +20,7 @@ _Z = float(stdtrit(np.inf, 0.975))
 _DRAWS, _MOST_DRAWS = 9, 64
 # Votes of a category after which the next five move its fit little.
 _EARLY = 100
+_SHORT, _MOST_STEPS = 0.01, 12
 
 
 def half_width(variance: np.ndarray, rivals: int, alpha: float = ALPHA) -> np.ndarray:
@@ -79,19 +80,18 @@ class Batch:
         return gradient, leaning, expected_ties
 
     def fit(self) -> None:
-        """Newton's steps from the last look: five while a vote still moves much, then one along the last look's
-        curvature and one of its own, which is within 1e-5 of the mode."""
-        if self.shown.sum() < 2 * _EARLY * self.size:
-            for _ in range(4):
-                self._newton()
-        else:
+        """Newton's steps from the last look, until one is so short that what is left is its square. A step along the
+        last look's curvature goes first: it costs no inverse."""
+        if self.shown.sum() > 2 * _EARLY * self.size:
             self._step(self._inverse, self._gradient()[0])
-        self._newton()
+        for _ in range(_MOST_STEPS):
+            if self._newton() < _SHORT:
+                break
         self.theta = self.x[:, : self.K]
         self.covariance = self._inverse[:, : self.K, : self.K]
         self.root = np.linalg.cholesky(self.covariance)
 
-    def _newton(self) -> None:
+    def _newton(self) -> float:
         K = self.K
         gradient, leaning, expected = self._gradient()
         hessian = np.empty((self.size, K + 1, K + 1))
@@ -102,11 +102,14 @@ class Batch:
         hessian[:, :K, K] = hessian[:, K, :K] = -0.5 * (expected * self.lean).sum(2)
         hessian[:, K, K] = 0.5 * (expected * (1 - self.tie)).sum((1, 2)) + 1 / PRIOR.ln_ties_sd**2
         self._inverse = np.linalg.inv(hessian)
-        self._step(self._inverse, gradient)
+        return self._step(self._inverse, gradient)
 
-    def _step(self, inverse: np.ndarray, gradient: np.ndarray) -> None:
+    def _step(self, inverse: np.ndarray, gradient: np.ndarray) -> float:
+        """The longest step taken. Far from the mode Newton's may be too long: none moves anything by more than 1."""
         step = np.matmul(inverse, gradient[:, :, None])[:, :, 0]
-        self.x += step * np.minimum(1, 1 / np.abs(step).max(1, keepdims=True).clip(1e-9))
+        longest = np.abs(step).max(1, keepdims=True)
+        self.x += step / longest.clip(1)
+        return float(longest.max())
 
     def spread(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(rows, K) what tastes add to each variance, and (rows,) q, as `evals.ratings.variance.reviewer_variance` has
