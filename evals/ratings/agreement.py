@@ -103,10 +103,10 @@ def panel_alpha(counts: npt.ArrayLike) -> Alpha:
     pairable = counts[counts.sum(axis=1) > 1]
     battles, votes = len(pairable), int(pairable.sum())
     if not battles:
-        return Alpha("unknown", 0, 0, why="No two reviewers have judged the same battle yet.")
+        return Alpha("unknown", 0, 0, why="no two reviewers have judged the same battle yet")
     disagree, chance = _disagreements(*_sums(_mirrored(pairable)))
     if not chance:
-        return Alpha("unknown", battles, votes, why="Every verdict was the same, so chance cannot be told.")
+        return Alpha("unknown", battles, votes, why="every verdict was the same, so chance cannot be told")
     alpha = float(1 - disagree / chance)
     low, high = _jackknife(np.vstack([pairable, _MADE_UP]))
     ci95 = (max(-1.0, min(low, alpha)), min(1.0, max(high, alpha)))

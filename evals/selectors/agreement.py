@@ -13,7 +13,7 @@ from django.db.models.functions import Length, RowNumber
 from evals.models import Ballot, Category, Ledger, Reviewer, ReviewerTally, Vote
 from evals.models.votes import LeftSide
 from evals.ratings import OUTCOMES
-from evals.ratings.agreement import Alpha, Shared, agreements, shared_battles
+from evals.ratings.agreement import Agreement, Alpha, Shared, agreements, shared_battles
 from evals.ratings.health import Finding, haste, side_preference
 from evals.selectors.newest import newest_standings_of
 
@@ -33,7 +33,7 @@ def panel_agreement(category: Category) -> Alpha:
     return _shared(Ledger.objects.filter(category=category).select_related("category"))[category.pk].panel
 
 
-def reviewer_agreements() -> dict[int, Finding]:
+def reviewer_agreements() -> dict[int, Agreement]:
     """By reviewer, over all categories; those without a vote are not in it. Queries as `panel_agreement`."""
     return agreements(_shared(Ledger.objects.select_related("category")).values())
 

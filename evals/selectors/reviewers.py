@@ -10,17 +10,21 @@ from typing import NamedTuple
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
-from evals.models import Reviewer, ReviewerTally, Vote
+from evals.models import Category, Reviewer, ReviewerTally, Vote
 from evals.models.votes import LeftSide, Outcome
+from evals.ratings.agreement import Agreement
 from evals.ratings.health import Finding, side_preference
 from evals.selectors.agreement import leaders_without, reviewer_agreements, speeds
+from evals.selectors.tallies import VOTES
 
-__all__ = ["Act", "Health", "ReviewerRow", "reviewer_page"]
+__all__ = ["Act", "Health", "ReviewerRow", "Voter", "reviewer_page", "voters_in"]
 
 PAGE_SIZE = 50
+# How the handle begins of whoever stands for all judges of a file that names none.
+_UNNAMED = "import "
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,6 @@ class Act:
     words: str
 
 
-_NOTHING = Finding("unknown", 0)
-
-
 @dataclass(frozen=True)
 class Health:
     """How somebody votes, over all categories, of votes that count and votes that do not.
@@ -43,7 +44,7 @@ class Health:
     faster than reading; `leaders`, by category's name, who would lead without them, None where nothing changes.
     """
 
-    agreement: Finding
+    agreement: Agreement
     side: Finding
     speed: Finding
     leaders: Mapping[str, str | None]
@@ -51,7 +52,8 @@ class Health:
 
 @dataclass(frozen=True)
 class ReviewerRow:
-    """`votes` are the effective ones, counted or not; `last_vote` is when the newest of them was cast."""
+    """`votes` are the effective ones, counted or not; `last_vote` is when the newest of them was cast. `source` says
+    where somebody who is no user of ours comes from."""
 
     id: int
     name: str
@@ -65,6 +67,24 @@ class ReviewerRow:
     health: Health
 
 
+@dataclass(frozen=True)
+class Voter:
+    """`unnamed`: stands for all judges of an imported file that names none."""
+
+    id: int
+    name: str
+    votes: int
+    unnamed: bool
+
+
+def voters_in(category: Category) -> list[Voter]:
+    """Whose votes count in the category as of now, those with most first. One query."""
+    tallies = ReviewerTally.objects.filter(category=category).order_by()
+    rows = tallies.values_list("reviewer", "reviewer__name", "reviewer__handle").annotate(votes=VOTES)
+    voters = [Voter(pk, name, votes, handle.startswith(_UNNAMED)) for pk, name, handle, votes in rows]
+    return sorted(voters, key=lambda voter: (-voter.votes, voter.name, voter.id))
+
+
 def reviewer_page(number: str | None) -> tuple[Page[Reviewer], list[ReviewerRow]]:
     """One page, our own people first, then by votes that count. Eleven queries, and four more after votes came in."""
     page = Paginator(_ordered(), PAGE_SIZE).get_page(number)
@@ -73,8 +93,7 @@ def reviewer_page(number: str | None) -> tuple[Page[Reviewer], list[ReviewerRow]
 
 
 def _ordered() -> QuerySet[Reviewer]:
-    every = Sum(F("lo_wins") + F("hi_wins") + F("ties") + F("both_bad"))
-    counted = ReviewerTally.objects.filter(reviewer=OuterRef("pk")).order_by().values("reviewer").annotate(n=every)
+    counted = ReviewerTally.objects.filter(reviewer=OuterRef("pk")).order_by().values("reviewer").annotate(n=VOTES)
     return Reviewer.objects.annotate(
         counted=Coalesce(Subquery(counted.values("n")), 0),
         outside=Case(When(user__isnull=True, then=1), default=0),
@@ -89,16 +108,16 @@ def _rows(reviewers: Sequence[Reviewer]) -> list[ReviewerRow]:
     for reviewer in reviewers:
         mine = cast.get(reviewer.pk, _Cast())
         health = Health(
-            agreement=agreed.get(reviewer.pk, _NOTHING),
+            agreement=agreed.get(reviewer.pk, Agreement("unknown", 0)),
             side=side_preference(mine.left_won, mine.right_won),
-            speed=fast.get(reviewer.pk, _NOTHING),
+            speed=fast.get(reviewer.pk, Finding("unknown", 0)),
             leaders=leaders.get(reviewer.pk, {}),
         )
         rows.append(
             ReviewerRow(
                 id=reviewer.pk,
                 name=reviewer.name,
-                source="" if reviewer.user_id else reviewer.handle.partition(":")[0],
+                source=_source(reviewer),
                 votes=mine.votes,
                 categories=mine.categories,
                 last_vote=mine.last,
@@ -109,6 +128,13 @@ def _rows(reviewers: Sequence[Reviewer]) -> list[ReviewerRow]:
             )
         )
     return rows
+
+
+def _source(reviewer: Reviewer) -> str:
+    if reviewer.user_id:
+        return ""
+    source = reviewer.handle.partition(":")[0]
+    return "a file that names no judge" if source.startswith(_UNNAMED) else f"from {source}"
 
 
 class _Cast(NamedTuple):

@@ -41,6 +41,7 @@ class Row:
     elo: float | None
     record: str
     both_bad: float | None
+    both_bad_range: str
     success: float | None
     latency_p95: float | None
     cost: str
@@ -99,6 +100,7 @@ def ratings_table(
                 elo=rating.elo,
                 record=f"{rating.wins} won, {rating.losses} lost, {rating.ties} tied, {rating.both_bad} both bad",
                 both_bad=rating.both_bad_rate,
+                both_bad_range=_range(rating.both_bad_ci95),
                 success=measured.success_rate if measured else None,
                 latency_p95=measured.latency_ms.p95 if measured and measured.latency_ms else None,
                 cost=numbers.money(costs.get(slug), digits),
@@ -142,6 +144,11 @@ def heat_map(standings: Standings) -> charts.Heat:
 
 def _interval(rating: Rating) -> scales.Interval:
     return scales.Interval(rating.panel[0], rating.rating, rating.panel[1], rating.people)
+
+
+def _range(shares: tuple[float, float] | None) -> str:
+    """`1.4–6.0`, `0–2.9`: the unit stands with the figure before it."""
+    return "–".join(f"{100 * share:.1f}" if 0 < share < 1 else f"{100 * share:.0f}" for share in shares or ())
 
 
 def _rank(rank: Sequence[int] | None) -> str:

@@ -9,11 +9,14 @@ from django.views.decorators.http import require_safe
 from arena.access.roles import role_required
 from arena.models import Role
 from evals.models import Category
+from evals.selectors.agreement import panel_agreement, sides_in
 from evals.selectors.category_state import category_states, state_of
 from evals.selectors.contenders import contender_cards
 from evals.selectors.evidence import recent_evidence
 from evals.selectors.leaderboards import LeaderboardView, latest
+from evals.selectors.reviewers import voters_in
 from evals.views.leaderboard_parts import HEAT_LIMIT, Audience, cost_plot, heat_map, ratings_table
+from evals.views.leaderboard_trust import contest, panel
 
 __all__ = ["leaderboard", "leaderboard_list"]
 
@@ -45,6 +48,7 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     context = {
         "category": found,
         "board": board,
+        "audience": audience,
         "audiences": [
             ("?for=panel", "These reviewers", audience == "panel"),
             ("?for=people", "People like them", audience == "people"),
@@ -54,6 +58,8 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         "left_out": left_out,
         "heat": heat_map(board.standings),
         "heat_limit": HEAT_LIMIT,
+        "contest": contest(board),
+        "panel": panel(board, voters_in(found), panel_agreement(found), sides_in(found)),
     }
     return render(request, "evals/leaderboard.html", context)
 

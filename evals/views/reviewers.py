@@ -1,4 +1,4 @@
-"""People whose votes are counted, and the acts that stop or resume counting them."""
+"""People whose votes are counted, how they vote, and the acts that stop or resume counting them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 from arena.access.roles import person, role_required
 from arena.models import Role
 from evals.models import Reviewer
+from evals.selectors.agreement import LAST
 from evals.selectors.reviewers import reviewer_page
 from evals.services.voting.reviewers import ExclusionError, exclude, include
+from evals.views.reviewer_signs import signs
 
 __all__ = ["reviewer_exclude", "reviewer_include", "reviewer_list"]
 
@@ -20,7 +22,8 @@ __all__ = ["reviewer_exclude", "reviewer_include", "reviewer_list"]
 @role_required(Role.VIEWER)
 def reviewer_list(request: HttpRequest) -> HttpResponse:
     page, rows = reviewer_page(request.GET.get("page"))
-    return render(request, "evals/reviewer_list.html", {"page": page, "rows": rows})
+    lines = [(row, signs(row.health, counts=row.excluded_at is None) if row.votes else ()) for row in rows]
+    return render(request, "evals/reviewer_list.html", {"page": page, "lines": lines, "last": LAST})
 
 
 @require_POST

@@ -115,7 +115,7 @@ def test_the_interval_covers():
 def test_without_shared_battles_it_says_why():
     found = panel_alpha([[1, 0, 0, 0], [0, 0, 1, 0]])
     assert (found.state, found.battles, found.alpha) == ("unknown", 0, None)
-    assert found.why == "No two reviewers have judged the same battle yet."
+    assert found.why == "no two reviewers have judged the same battle yet"
 
 
 def test_without_any_variation_it_says_why():
