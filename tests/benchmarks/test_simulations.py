@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from benchmarks.interval_coverage import Cell, Play
-from benchmarks.pair_draw import figures
+from benchmarks.method_choices import measure
+from benchmarks.pair_draw import fields, figures
 from benchmarks.simulation.cheaper import votes_until_not_worse
 from benchmarks.simulation.gates import fixed_sample, play_gates
 from benchmarks.simulation.play import as_voted, looks, standings_of
 from benchmarks.simulation.world import World, all_equal, best_leads, tied_at_the_top
-from evals.ratings import from_points
+from evals.ratings import from_points, to_points
 
 UNEVEN = World((0.0, 0.2, 0.5, 0.1), reviewers=4, tastes=0.4, sitting=20, diligence=(0.7, 0.15, 0.1, 0.05))
 
@@ -81,6 +82,19 @@ def test_drawing_by_the_standings_takes_fewer_votes_than_drawing_uniformly():
     uniform = figures(World(strengths, reviewers=3, draw="uniform"), 30)
     assert ours.votes < uniform.votes
     assert ours.named > 0.9
+
+
+def test_the_fields_of_the_draw_have_the_leads_they_name():
+    for said, world in fields().items():
+        strengths = np.array(world.strengths)
+        assert strengths.argmax() == 7
+        assert f"lead {to_points(strengths[7] - strengths[0]):.0f}" in said
+
+
+def test_every_choice_of_method_is_held_against_another():
+    rows = list(measure(6))
+    assert len(rows) == 9
+    assert all(row.ours and row.others for row in rows)
 
 
 def test_as_far_behind_as_is_not_allowed_is_never_let_through():
