@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from arena.ui.numbers import count, points, rate
+from arena.ui.numbers import MINUS, count, points, rate
 from evals.ratings import Lead, Rating, Standings, VotesToGo, sequence_bound, to_points, votes_to_go
 from evals.ratings.agreement import SLIGHT, Alpha
 from evals.ratings.health import Finding
@@ -80,10 +80,10 @@ def _most(voters: Sequence[Voter]) -> str:
 def _agreement(found: Alpha) -> Check:
     if found.alpha is None or found.ci95 is None:
         return Check("unknown", "Whether they agree is not known", found.why)
-    low, high = (f"{end:.2f}" for end in found.ci95)
+    alpha, low, high = map(_hundredths, (found.alpha, *found.ci95))
     value = (
         f"{rate(found.agree)} of verdicts alike on {count(found.battles)} shared battles, {rate(found.chance)} by "
-        f"chance; alpha {found.alpha:.2f} ({low} to {high})"
+        f"chance; alpha {alpha} ({low} to {high})"
     )
     if found.state == "unknown":
         return Check("unknown", "Whether they agree is not sure yet", value)
@@ -91,6 +91,10 @@ def _agreement(found: Alpha) -> Check:
         how = "less than" if found.ci95[1] < 0 else "hardly more than" if found.ci95[0] <= 0 else "a little more than"
         return Check("fail", f"Reviewers agree {how} chance", value)
     return Check("ok", f"Reviewers agree {_above(found.alpha)} chance", value)
+
+
+def _hundredths(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", MINUS)
 
 
 def _above(alpha: float) -> str:

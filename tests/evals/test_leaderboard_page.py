@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from arena.models import Role
-from evals.models import Attempt, Contender, Generation, Provider, Task
+from evals.models import Attempt, Contender, Generation, Provider, ReviewerTally, Task
 from evals.services.ledger import raise_revision
 from evals.services.ranking import rank_category
+from evals.services.voting.reviewers import imported_reviewer
 from tests.evals.casting import cast, category, contenders
 
 pytestmark = pytest.mark.django_db
@@ -182,6 +183,42 @@ def test_quality_is_drawn_against_cost_once_two_costs_are_known(viewer, code, ra
     assert 'data-l="p95">4.2 s<' in found["basalt"]
     assert 'data-l="cost">$0.010<' in found["basalt"]
     assert 'data-l="cost">$0.001<' in found["granite"]
+
+
+def test_both_bad_has_its_interval(viewer, code, ranked):
+    cast(code, [("ana", "task-9", "basalt", "granite", "both_bad")])
+    rank_category(category_id=code.pk)
+    assert re.search(
+        r'data-l="both bad">2\.0% <span class="unit">0\.4–10\.7</span>', rows(text(page(viewer)))["basalt"]
+    )
+
+
+def test_the_page_says_what_the_first_still_needs(viewer, ranked):
+    html = text(page(viewer))
+    assert '<span class="mono">basalt</span> leads <span class="mono">granite</span> by' in html
+    assert "For these 3 reviewers, for whom the category speaks" in html
+    assert "For people like them" in html
+
+
+def test_the_page_says_whether_reviewers_agree(viewer, ranked):
+    """Each pair was voted on by all three, and they said the same on each task."""
+    html = text(page(viewer))
+    assert "Reviewers agree far more than chance" in html
+    assert "100% of verdicts alike on 24 shared battles" in html
+    assert "No single person decides who leads" in html
+
+
+def test_votes_without_a_judge_are_said_to_be(viewer, code, ranked):
+    assert "names no judge" not in text(page(viewer))
+    contender, other = Contender.objects.order_by("pk")[:2]
+    nobody = imported_reviewer(source="import 4feb0a82b602fc9c", name="votes.csv")
+    ReviewerTally.objects.create(category=code, reviewer=nobody, lo=contender, hi=other, left="unknown", lo_wins=3)
+    assert "3 votes came in a file that names no judge, so they count as one reviewer's." in text(page(viewer))
+
+
+def test_whose_figures_are_written_is_said(viewer, ranked):
+    assert "± and ranks are these reviewers'." in text(page(viewer)).replace("&#x27;", "'")
+    assert "± and ranks are those of people like them." in text(page(viewer, **{"for": "people"}))
 
 
 def test_who_beats_whom_mirrors(viewer, ranked):
