@@ -15,6 +15,7 @@ class PolicyVersion(models.Model):
     sha256 = models.CharField(max_length=64)
     reason = models.CharField(max_length=500, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    actor = models.CharField(max_length=150, blank=True, help_text="Who: a person's name, a token's, or command line.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -96,6 +97,7 @@ class Decision(models.Model):
     votes_to_go = models.PositiveIntegerField(null=True, blank=True)
     leaderboard_digest = models.CharField(max_length=64, blank=True)
     leaderboard_seq = models.BigIntegerField(null=True, blank=True)
+    leaderboard_revision = models.BigIntegerField(null=True, blank=True)
     table = models.ForeignKey(RoutingTable, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions")
     created_at = models.DateTimeField(default=timezone.now)
 
