@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evals.ratings.types import Ints, Key
+from evals.ratings.types import Floats, Ints, Key
 
 __all__ = ["OUTCOMES", "CountTable", "PairCounts", "Tallies", "TallyMismatchError", "count_pairs"]
 
@@ -43,7 +43,8 @@ class PairCounts(NamedTuple):
 class CountTable:
     """Counts by (group, pair), canonical: `lo` < `hi`, one row each, sorted, no empty row.
 
-    `group`, `lo`, `hi` (n,) are positions in `groups` and in the contenders; `counts` (n, 4) as `OUTCOMES`.
+    `group`, `lo`, `hi` (n,) are positions in `groups` and in the contenders; `counts` (n, 4) as `OUTCOMES`, read
+    fastest if each column lies together (Fortran's order).
     """
 
     groups: tuple[Key, ...]
@@ -53,28 +54,45 @@ class CountTable:
     counts: Ints
 
     @cached_property
-    def fitted(self) -> Ints:
+    def columns(self) -> Floats:
+        """(4, n) the counts, outcome by outcome and as floats, which is what sums over many rows are made of."""
+        return np.ascontiguousarray(self.counts.T, dtype=np.float64)
+
+    @cached_property
+    def fitted(self) -> Floats:
         """(n,) votes of each row that enter the fit: wins and ties."""
-        fitted: Ints = self.counts[:, _LO] + self.counts[:, _HI] + self.counts[:, _TIE]
+        lo, hi, ties, _ = self.columns
+        fitted: Floats = lo + hi
+        fitted += ties
         return fitted
+
+    @cached_property
+    def runs(self) -> Ints:
+        """Where the rows of each (group, lo) begin."""
+        other = (self.group[1:] != self.group[:-1]) | (self.lo[1:] != self.lo[:-1])
+        return np.flatnonzero(np.append(True, other)[: len(self.group)])
+
+    def sum_runs(self, values: Floats) -> Floats:
+        """(runs,) sums of a value a row. Many times faster than bincount, which waits for each addition to a cell
+        before the next one to the same."""
+        return np.add.reduceat(values, self.runs)
 
     @cached_property
     def votes_by_group(self) -> Ints:
         """(groups,) votes that enter the fit."""
-        return np.bincount(self.group, weights=self.fitted, minlength=len(self.groups)).astype(np.int64)
+        votes = np.bincount(self.group[self.runs], weights=self.sum_runs(self.fitted), minlength=len(self.groups))
+        return votes.astype(np.int64)
 
-    def matrices(self, contenders: int, rows: Ints | slice = slice(None)) -> tuple[Ints, Ints, Ints]:
+    def matrices(self, contenders: int, rows: slice = slice(None)) -> tuple[Ints, Ints, Ints]:
         """Wins (row beats column), ties and both bad (both symmetric), each (K, K), over the given rows."""
-        lo, hi, counts = self.lo[rows], self.hi[rows], self.counts[rows]
-        size = contenders * contenders
-        upper, lower = lo * contenders + hi, hi * contenders + lo
-
-        def add(at: Ints, column: int) -> Ints:
-            flat = np.bincount(at, weights=counts[:, column], minlength=size)
-            return flat.astype(np.int64).reshape(contenders, contenders)
-
-        ties, both_bad = add(upper, _TIE), add(upper, _BOTH_BAD)
-        return add(upper, _LO) + add(lower, _HI), ties + ties.T, both_bad + both_bad.T
+        cell = self.lo[rows] * contenders + self.hi[rows]
+        lo, hi, ties, both_bad = (
+            np.bincount(cell, weights=column[rows], minlength=contenders**2)
+            .astype(np.int64)
+            .reshape(contenders, contenders)
+            for column in self.columns
+        )
+        return lo + hi.T, ties + ties.T, both_bad + both_bad.T
 
     def rows_of(self, group: int) -> slice:
         """The rows of one group; they lie together because the table is sorted."""
@@ -221,7 +239,7 @@ def _merged(groups: tuple[Key, ...], group: Ints, first: Ints, second: Ints, cou
     K = max(K, 1)
     cell = (group * K + np.minimum(first, second)) * K + np.maximum(first, second)
     cells, which = np.unique(cell, return_inverse=True)
-    merged = np.zeros((len(cells), len(OUTCOMES)), np.int64)
+    merged = np.zeros((len(cells), len(OUTCOMES)), np.int64, order="F")
     np.add.at(merged, which, counts)
     return CountTable(groups, cells // (K * K), cells // K % K, cells % K, merged)
 

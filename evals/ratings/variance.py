@@ -49,27 +49,39 @@ def t_quantile(df: float | None, level: float = 0.95) -> float:
 
 def _row_scores(table: CountTable, fit: DavidsonFit) -> tuple[Floats, Floats]:
     """(n,) each row's gradient in d = θ_lo − θ_hi and in ln ν at the fit, the prior's part left out."""
-    expected = chances(fit.theta, fit.ln_ties)
+    win, tie = chances(fit.theta, fit.ln_ties)
     cell = table.lo * len(fit.theta) + table.hi
-    votes = table.fitted
-    p_tie = expected.tie.ravel()[cell]
-    lean = table.counts[:, 0] + 0.5 * table.counts[:, 2] - votes * (expected.win.ravel()[cell] + 0.5 * p_tie)
-    return lean, table.counts[:, 2] - votes * p_tie
+    wins, _, ties, _ = table.columns
+    expected = (win + 0.5 * tie).take(cell)
+    expected *= table.fitted
+    lean = 0.5 * ties
+    lean += wins
+    lean -= expected
+    tied = tie.take(cell, out=expected, mode="clip")  # every cell exists: the default would copy
+    tied *= table.fitted
+    return lean, np.subtract(ties, tied, out=tied)
 
 
-def _dense_scores(table: CountTable, fit: DavidsonFit) -> Floats:
-    """(groups, K + 1) gradients, for the few groups that reviewers are."""
+def _sides(table: CountTable, K: int, *values: Floats) -> list[tuple[Floats, Floats]]:
+    """For each value a row, its (groups, K) sums: by the contender that is `lo`, and by the one that is `hi`."""
+    G = len(table.groups)
+    lo = table.group[table.runs] * K + table.lo[table.runs]
+    hi = table.group * K + table.hi
+    sums = []
+    for each in values:
+        for_lo = np.zeros(G * K)
+        for_lo[lo] = table.sum_runs(each)
+        for_hi = np.bincount(hi, weights=each, minlength=G * K).astype(np.float64, copy=False)
+        sums.append((for_lo.reshape(G, K), for_hi.reshape(G, K)))
+    return sums
+
+
+def _dense_scores(table: CountTable, fit: DavidsonFit) -> tuple[Floats, Floats]:
+    """(groups, K + 1) gradients and (groups, K) votes on each contender, for the few groups that reviewers are."""
     lean, tied = _row_scores(table, fit)
-    K, G = len(fit.theta), len(table.groups)
-    base = table.group * K
-
-    def add(at: Ints, weights: Floats, size: int) -> Floats:
-        return np.bincount(at, weights=weights, minlength=size).astype(np.float64, copy=False)
-
-    scores = np.empty((G, K + 1))
-    scores[:, :K] = (add(base + table.lo, lean, G * K) - add(base + table.hi, lean, G * K)).reshape(G, K)
-    scores[:, K] = add(table.group, tied, G)
-    return scores
+    (lean_lo, lean_hi), (votes_lo, votes_hi) = _sides(table, len(fit.theta), lean, table.fitted)
+    in_ties = np.bincount(table.group[table.runs], weights=table.sum_runs(tied), minlength=len(table.groups))
+    return np.column_stack([lean_lo - lean_hi, in_ties]), votes_lo + votes_hi
 
 
 def _sparse_scores(table: CountTable, fit: DavidsonFit) -> sparse.csr_matrix:
@@ -96,8 +108,8 @@ def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prio
 
     and τ² = Σp_i(J_i − a_i N_ii) / Σp_i(1 − p_i)c_i, at least 0, with p_i the contender's share of the votes: a
     newcomer's noise would drown what the others show. With equal shares a_i = 1 and c_i = S_i = 1/R, and what tastes
-    add to a difference is the mean excess of the jackknife's variance. df = max(.3, min(R − 1, R_eff)) · (K − components):
-    so many differences are there to see tastes in.
+    add to a difference is the mean excess of the jackknife's variance. df = max(.3, min(R − 1, R_eff)) ·
+    (K − components): so many differences are there to see tastes in.
 
     Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
     """
@@ -111,14 +123,14 @@ def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prio
     effective = 1 / float(shares @ shares)
     if R == 1:
         return ReviewerVariance(np.zeros(K), 1, effective, None)
-    counts = _judged(tallies.by_reviewer, K)[voted]
+    scores, counts = (each[voted] for each in _dense_scores(tallies.by_reviewer, fit))
     on = counts.sum(axis=0)
     judged = counts / np.maximum(on, 1)
     concentration = (judged**2).sum(axis=0)
     leverage = (R - 1) / R / (1 - shares) ** 2
     seen = leverage @ (judged**2 * ((1 - judged) ** 2 + concentration - judged**2))
     noise = np.minimum(1, leverage @ (judged * (1 - judged)))
-    shifts = _dense_scores(tallies.by_reviewer, fit)[voted] @ fit.covariance[:, :K]
+    shifts = scores @ fit.covariance[:, :K]
     excess, visible = 0.0, 0.0
     for label in range(int(components.max()) + 1):
         members = np.flatnonzero(components == label)
@@ -147,16 +159,6 @@ def _around(weights: Floats, fit: DavidsonFit, prior: Prior) -> Floats:
     own = np.diag(V)[:K] - (V[:K] ** 2) @ precision
     around: Floats = own - 2 * of_mean[:K] + float(weights @ of_mean[:K])
     return around
-
-
-def _judged(table: CountTable, K: int) -> Floats:
-    """(groups, K) votes of each group on each contender."""
-    G = len(table.groups)
-    base = table.group * K
-    counts = np.zeros(G * K)
-    for side in (table.lo, table.hi):
-        counts += np.bincount(base + side, weights=table.fitted, minlength=G * K)
-    return counts.reshape(G, K)
 
 
 def task_factor(tallies: Tallies, fit: DavidsonFit, components: Ints) -> float:
