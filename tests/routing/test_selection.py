@@ -7,34 +7,54 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from routing.schema import table_schema
 from routing.selection import Ask, NoEligibleModel, complexity_of, estimate_tokens, select
 
-SHARED = json.loads((Path(__file__).parent / "cases" / "selection.json").read_text(encoding="utf-8"))
+CASES = Path(__file__).parent / "cases"
+SHARED = json.loads((CASES / "selection.json").read_text(encoding="utf-8"))
+ESTIMATES = json.loads((CASES / "estimates.json").read_text(encoding="utf-8"))
+
+
+def test_the_shared_table_keeps_the_schema():
+    jsonschema.validate(SHARED["table"], table_schema())
 
 
 @pytest.mark.parametrize("case", SHARED["cases"], ids=lambda case: case["name"])
 def test_the_shared_cases(case: dict[str, Any]):
+    table = SHARED["table"] | case.get("with", {})
     given = case["ask"]
     ask = Ask(**(given | {"needs": frozenset(given.get("needs", ()))}))
+    now = datetime.fromisoformat(case.get("now", table["published_at"]))
     if "error" in case:
         with pytest.raises(NoEligibleModel):
-            select(SHARED["table"], ask)
+            select(table, ask, now=now)
         return
-    chosen = select(SHARED["table"], ask)
+    chosen = select(table, ask, now=now)
     told = {
         "model": chosen.model,
         "fallbacks": list(chosen.fallbacks),
         "route_id": chosen.route_id,
         "escalate_to": chosen.escalate_to,
         "unmet": list(chosen.unmet),
+        "stale": chosen.stale,
     }
-    expected = {key: case[key] for key in told if key in case} | {"unmet": case.get("unmet", [])}
+    always = {"unmet": case.get("unmet", []), "stale": case.get("stale", False)}
+    expected = {key: case[key] for key in told if key in case} | always
     assert {key: told[key] for key in expected} == expected
     assert chosen.table_version == 42
     assert chosen.target == SHARED["table"]["models"][chosen.model]
     assert chosen.reason
+    assert case.get("reason_has", "") in chosen.reason
+
+
+@pytest.mark.parametrize("case", ESTIMATES["cases"], ids=lambda case: case["name"])
+def test_the_shared_estimates(case: dict[str, Any]):
+    texts = [piece * times for piece, times in case["texts"]]
+    assert estimate_tokens(texts) == case["tokens"]
+    assert complexity_of(texts, ESTIMATES["thresholds"]) == case["complexity"]
 
 
 def test_a_table_without_routes_says_what_to_do():
@@ -56,15 +76,3 @@ def test_an_expired_table_does_as_it_says(on_expired: str, route_id: str | None)
         return
     late = select(table, Ask("code"), now=after)
     assert (late.route_id, late.stale) == (route_id, True)
-
-
-def test_complexity_grows_with_length_and_markers():
-    thresholds = SHARED["table"]["complexity"]
-    assert complexity_of(["Hello"], thresholds) == "simple"
-    assert complexity_of(["Refactor and debug this, then prove it step by step."], thresholds) == "medium"
-    assert complexity_of(["Refactor, debug, prove, analyse. " * 150], thresholds) == "complex"
-
-
-def test_tokens_are_never_fewer_than_words():
-    assert estimate_tokens(["a b c d e f"]) == 6
-    assert estimate_tokens(["x" * 400]) == 100

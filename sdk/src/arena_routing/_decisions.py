@@ -1,0 +1,90 @@
+"""What a caller gets: a decision, and the targets it may call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Decision", "Target"]
+
+
+class Target(Mapping[str, Any]):
+    """A model's entry in the table: everything needed to call it.
+
+    A read-only mapping with all the entry's keys, also those newer than this package; the ones a call needs are
+    attributes too. Values are copies: whatever is done to them, the table stays as it was signed.
+    """
+
+    __slots__ = ("_entry",)
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        self._entry = entry
+
+    def __getitem__(self, name: str) -> Any:
+        return deepcopy(self._entry[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entry)
+
+    def __len__(self) -> int:
+        return len(self._entry)
+
+    def __repr__(self) -> str:
+        return f"Target({dict(self._entry)!r})"
+
+    @property
+    def provider(self) -> str:
+        return str(self._entry["provider"])
+
+    @property
+    def base_url(self) -> str:
+        return str(self._entry["base_url"])
+
+    @property
+    def model_name(self) -> str:
+        """The provider's id of the model."""
+        return str(self._entry["model_name"])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What goes into the request besides model and messages, such as temperature."""
+        return dict(deepcopy(self._entry["settings"]))
+
+    @property
+    def locality(self) -> str:
+        """`local` or `hosted`."""
+        return str(self._entry["locality"])
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which model a request goes to, and why.
+
+    `model` and `fallbacks` are contenders' slugs, in the order in which to ask them; `escalate_to` is asked when an
+    answer is not good enough. `unmet` names the caller's budgets that gave way. `stale`: the table has expired and
+    serves on as the last good one.
+    """
+
+    model: str
+    fallbacks: tuple[str, ...]
+    escalate_to: str | None
+    category: str
+    route_id: str
+    table_version: int
+    reason: str
+    unmet: tuple[str, ...] = ()
+    stale: bool = False
+    _models: Mapping[str, Target] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def target(self) -> Target:
+        """Where and how to call `model`."""
+        return self._models[self.model]
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """Where and how to call each model of this decision, in its order; `escalate_to` is the last."""
+        named = (self.model, *self.fallbacks, *((self.escalate_to,) if self.escalate_to else ()))
+        return {slug: self._models[slug] for slug in named}

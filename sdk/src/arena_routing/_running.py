@@ -1,0 +1,149 @@
+"""Asking the models of a decision in their order: what `run` and `arun` share, without any waiting of its own."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from arena_routing._decisions import Decision
+from arena_routing._errors import AllModelsFailed, CheckFailed, Escalate
+
+__all__ = ["Attempt", "Course", "Measure", "outcome"]
+
+log = logging.getLogger("arena_routing")
+T = TypeVar("T")
+Measure = Callable[[T], Mapping[str, float | None]]
+_MEASURED = ("ttft_ms", "tokens", "cost_usd")
+
+
+@dataclass(slots=True)
+class Attempt(Generic[T]):
+    """One model's turn. `result` is what its call returned, also where the check turned it down; `error` is None for
+    the one that served."""
+
+    model: str
+    result: T | None = None
+    error: BaseException | None = None
+    latency_ms: float | None = None
+
+
+class Course(Generic[T]):
+    """Iterate over it for the next attempt; make each one, and say how it went by `served` or `failed`."""
+
+    def __init__(
+        self,
+        decision: Decision,
+        *,
+        put: Callable[[Mapping[str, Any]], None],
+        measure: Measure[T] | None,
+        fall_back_on: type[Exception] | tuple[type[Exception], ...],
+        clock: Callable[[], float],
+    ) -> None:
+        self._decision = decision
+        self._put = put
+        self._measure = measure
+        self._fall_back_on = fall_back_on
+        self._clock = clock
+        self._next = deque((decision.model, *decision.fallbacks))
+        self._attempts: list[Attempt[T]] = []
+        self._began = 0.0
+
+    def __iter__(self) -> Iterator[Attempt[T]]:
+        asked = set()
+        while self._next:
+            model = self._next.popleft()
+            if model not in asked:
+                asked.add(model)
+                self._attempts.append(Attempt(model))
+                self._began = time.perf_counter()
+                yield self._attempts[-1]
+
+    def returned(self, attempt: Attempt[T], result: T) -> None:
+        """The call is over; its answer is still to be checked."""
+        attempt.latency_ms = (time.perf_counter() - self._began) * 1000
+        attempt.result = result
+
+    def served(self, attempt: Attempt[T]) -> None:
+        self._report(attempt, None)
+
+    def failed(self, attempt: Attempt[T], error: Exception) -> bool:
+        """Whether the next model shall be asked; if not, the error is the caller's."""
+        attempt.error = error
+        if attempt.latency_ms is None:
+            attempt.latency_ms = (time.perf_counter() - self._began) * 1000
+        # The kind alone: messages of errors quote prompts and addresses.
+        self._report(attempt, type(error).__name__)
+        if isinstance(error, Escalate | CheckFailed):
+            if self._decision.escalate_to is not None:
+                self._next.appendleft(self._decision.escalate_to)
+            return True
+        return isinstance(error, self._fall_back_on)
+
+    def exhausted(self) -> AllModelsFailed:
+        """To be raised once the iteration has ended."""
+        told = "; ".join(f"{one.model}: {type(one.error).__name__}: {one.error}"[:200] for one in self._attempts)
+        error = AllModelsFailed(
+            f"None of the {len(self._attempts)} models of route {self._decision.route_id} served: {told}. "
+            "See `attempts` for each one's error and result.",
+            tuple(self._attempts),
+        )
+        error.__cause__ = self._attempts[-1].error
+        return error
+
+    def _report(self, attempt: Attempt[T], error: str | None) -> None:
+        measured: Mapping[str, float | None] = {}
+        if self._measure is not None and attempt.result is not None:
+            try:
+                given = self._measure(attempt.result)
+                measured = {name: given.get(name) for name in _MEASURED}
+            except Exception:  # a report must not cost the caller the answer
+                log.exception("`measure` failed; the outcome is reported without what it measures.")
+        self._put(
+            outcome(
+                self._decision,
+                model=attempt.model,
+                error=error,
+                latency_ms=attempt.latency_ms,
+                at=self._clock(),
+                **measured,
+            )
+        )
+
+
+def outcome(
+    decision: Decision,
+    *,
+    model: str,
+    error: str | None,
+    at: float,
+    latency_ms: float | None = None,
+    ttft_ms: float | None = None,
+    tokens: float | None = None,
+    cost_usd: float | None = None,
+) -> dict[str, Any]:
+    """As `POST routing/outcomes` wants it. What is no finite number is not known."""
+    return {
+        "id": str(uuid.uuid4()),
+        "table_version": decision.table_version,
+        "route_id": decision.route_id,
+        "category": decision.category,
+        "model": model,
+        "ok": error is None,
+        "error": None if error is None else error[:200],
+        "latency_ms": _finite(latency_ms),
+        "ttft_ms": _finite(ttft_ms),
+        "tokens": None if _finite(tokens) is None else int(tokens or 0),
+        "cost_usd": _finite(cost_usd),
+        "at": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

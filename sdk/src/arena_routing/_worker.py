@@ -1,0 +1,79 @@
+"""The one thread behind a Router: a daemon with an event loop of its own, in which tables are polled for and outcomes
+are sent, so that neither waits for the other and every request has a hard time limit."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import threading
+from concurrent.futures import Future
+
+import httpx
+
+from arena_routing._feed import Feed
+from arena_routing._outcomes import Outcomes
+
+__all__ = ["Worker"]
+
+# poll() in place of epoll: an epoll set would stay shared with a forked child, which could stop its parent's loop by
+# tidying up. Windows has no poll(), and no fork.
+_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+
+
+class Worker:
+    """Runs from `start` to `stop`. Not restarted, and not carried over a fork: a child makes its own."""
+
+    def __init__(self, feed: Feed, outcomes: Outcomes | None, client: httpx.AsyncClient) -> None:
+        self.has_looked = threading.Event()
+        self._feed = feed
+        self._outcomes = outcomes
+        self._client = client
+        self._loop = asyncio.SelectorEventLoop(_Selector())
+        self._polling = asyncio.Lock()
+        self._closing = asyncio.Event()
+        self._grace_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="arena-routing", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def look(self) -> Future[float]:
+        """A look out of turn, from another thread."""
+        return asyncio.run_coroutine_threadsafe(self._look(), self._loop)
+
+    def stop(self, grace_s: float) -> None:
+        """Sends the outcomes that wait, for at most `grace_s`, and ends."""
+        self._grace_s = grace_s
+        try:
+            self._loop.call_soon_threadsafe(self._closing.set)
+        except RuntimeError:
+            return  # its loop has ended already
+        self._thread.join(grace_s + 1.0)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._work())
+        finally:
+            self._loop.close()
+
+    async def _work(self) -> None:
+        duties = [asyncio.create_task(self._watch())]
+        if self._outcomes is not None:
+            duties.append(asyncio.create_task(self._outcomes.watch(self._client)))
+        await self._closing.wait()
+        for duty in duties:
+            duty.cancel()
+        await asyncio.gather(*duties, return_exceptions=True)
+        if self._outcomes is not None:
+            await self._outcomes.drain(self._client, self._grace_s)
+        await self._client.aclose()
+
+    async def _watch(self) -> None:
+        while True:
+            wait = await self._look()
+            self.has_looked.set()
+            await asyncio.sleep(wait)
+
+    async def _look(self) -> float:
+        async with self._polling:
+            return await self._feed.poll(self._client)
