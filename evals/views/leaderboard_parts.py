@@ -148,7 +148,8 @@ def _interval(rating: Rating) -> scales.Interval:
 
 def _range(shares: tuple[float, float] | None) -> str:
     """`1.4–6.0`, `0–2.9`: the unit stands with the figure before it."""
-    return "–".join(f"{100 * share:.1f}" if 0 < share < 1 else f"{100 * share:.0f}" for share in shares or ())
+    ends = (f"{100 * share:.1f}" for share in shares or ())
+    return "–".join(end.removesuffix(".0") if end in ("0.0", "100.0") else end for end in ends)
 
 
 def _rank(rank: Sequence[int] | None) -> str:
