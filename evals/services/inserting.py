@@ -22,15 +22,13 @@ def insert(
 
     `bulk_create` spends ten times as long on composing its statements, and on SQLite nobody else can write
     meanwhile: at 100,000 votes reviewers would meet "database is locked". Defaults of the model are not applied.
-    `ignore_conflicts`: rows that some unique constraint knows already are left out.
+    What yields `rows` must ask the database nothing meanwhile. `ignore_conflicts`: rows that some unique constraint
+    knows already are left out.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     fields = [by_name[name] for name in columns]
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    sql = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names}) VALUES ({marks})"  # noqa: S608
-    if ignore_conflicts:
-        sql += " ON CONFLICT DO NOTHING"
+    table = f"{connection.ops.quote_name(model._meta.db_table)} ({names})"
     # Of the rest, the value is what the database takes as it is.
     database = connections[DEFAULT_DB_ALIAS]
     special = [(at, _preparing(field, database)) for at, field in enumerate(fields) if isinstance(field, _PREPARED)]
@@ -43,7 +41,15 @@ def insert(
             yield values
 
     with connection.cursor() as cursor:
-        cursor.executemany(sql, cast(Any, prepared()))
+        if connection.vendor == "postgresql" and not ignore_conflicts:
+            # One statement for all of them: parsed, planned and executed one by one, they take ten times as long.
+            with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                for row in prepared():
+                    copy.write_row(row)
+            return
+        marks = ", ".join(["%s"] * len(fields))
+        conflicts = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+        cursor.executemany(f"INSERT INTO {table} VALUES ({marks}){conflicts}", cast(Any, prepared()))  # noqa: S608
 
 
 def _preparing(field: Field[Any, Any], database: BaseDatabaseWrapper) -> Callable[[Any], Any]:

@@ -7,8 +7,8 @@ the effective votes of reviewers who are not excluded: the same rows with the sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Count
@@ -36,8 +36,7 @@ class TallyDriftError(RuntimeError):
     """A tally would fall below zero: the stored rows no longer follow from the votes."""
 
 
-@dataclass(frozen=True, slots=True)
-class VoteFacts:
+class VoteFacts(NamedTuple):
     """What a tally needs of one effective vote, in the vote's own order of `lo` and `hi`."""
 
     reviewer_id: int
@@ -115,28 +114,38 @@ def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
 
 
 def _add(model: Tally, key_fields: Fields, category: Category, change: dict[Key, list[int]]) -> None:
-    # Sorted: any two transactions write rows in the same order, whatever order their votes came in.
+    # Sorted: the index is written from its one end to the other, and not here and there.
     keys = sorted(key for key, counts in change.items() if any(counts))
-    for start in range(0, len(keys), _CHUNK):
-        chunk = keys[start : start + _CHUNK]
-        stored = _stored(model, key_fields, category, chunk)
-        rows: list[tuple[int | str, ...]] = []
-        emptied: list[int] = []
-        for key in chunk:
-            pk, before = stored.get(key, (None, (0, 0, 0, 0)))
-            after = tuple(old + new for old, new in zip(before, change[key], strict=True))
-            if min(after) < 0:
-                raise TallyDriftError(
-                    f"The tallies of {category.slug} no longer follow from its votes (at {model.__name__} "
-                    f"{key}). Write them anew: manage.py rank --category {category.slug} --rebuild"
-                )
-            if any(after):
-                rows.append((category.pk, *key, *after))
-            elif pk is not None:
-                emptied.append(pk)
-        _upsert(model, ("category_id", *key_fields), rows)
-        if emptied:
-            model._default_manager.filter(pk__in=emptied).delete()
+    # Most are of votes that came, and need no look at what was there.
+    for chunk in _chunks([key for key in keys if min(change[key]) >= 0]):
+        _upsert(model, key_fields, [(category.pk, *key, *change[key]) for key in chunk], plus=True)
+    for chunk in _chunks([key for key in keys if min(change[key]) < 0]):
+        _lower(model, key_fields, category, {key: change[key] for key in chunk})
+
+
+def _chunks(keys: list[Key]) -> Iterator[list[Key]]:
+    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
+
+
+def _lower(model: Tally, key_fields: Fields, category: Category, change: dict[Key, list[int]]) -> None:
+    stored = _stored(model, key_fields, category, list(change))
+    rows: list[tuple[int | str, ...]] = []
+    emptied: list[int] = []
+    for key, counts in change.items():
+        pk, before = stored.get(key, (None, (0, 0, 0, 0)))
+        after = tuple(old + new for old, new in zip(before, counts, strict=True))
+        if pk is None or min(after) < 0:
+            raise TallyDriftError(
+                f"The tallies of {category.slug} no longer follow from its votes (at {model.__name__} "
+                f"{key}). Write them anew: manage.py rank --category {category.slug} --rebuild"
+            )
+        if any(after):
+            rows.append((category.pk, *key, *after))
+        else:
+            emptied.append(pk)
+    _upsert(model, key_fields, rows, plus=False)
+    if emptied:
+        model._default_manager.filter(pk__in=emptied).delete()
 
 
 def _stored(
@@ -149,17 +158,21 @@ def _stored(
     return {row[1:width]: (row[0], row[width:]) for row in rows}
 
 
-def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]]) -> None:
-    """Raw, since `bulk_create` spends five times as long: an import of 100,000 votes may write as many rows."""
+def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]], *, plus: bool) -> None:
+    """Add the rows' counts to what is there, or put them in its place.
+
+    Raw, since `bulk_create` spends five times as long: an import of 100,000 votes may write as many rows.
+    """
     if not rows:
         return
     quote = connection.ops.quote_name  # `left` is a word of SQL
-    keys, counts = [quote(name) for name in key_fields], [quote(name) for name in _COUNTS]
+    table = quote(model._meta.db_table)
+    keys = [quote(name) for name in ("category_id", *key_fields)]
+    counts = [quote(name) for name in _COUNTS]
     place = f"({', '.join(['%s'] * len(rows[0]))})"
     sql = (
-        f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(keys + counts)}) "  # noqa: S608 (names, no values)
-        f"VALUES {', '.join([place] * len(rows))} ON CONFLICT ({', '.join(keys)}) "
-        f"DO UPDATE SET {', '.join(f'{count} = excluded.{count}' for count in counts)}"
-    )
+        f"INSERT INTO {table} ({', '.join(keys + counts)}) "  # noqa: S608 (names, no values)
+        f"VALUES {', '.join([place] * len(rows))} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "
+    ) + ", ".join(f"{count} = {f'{table}.{count} + ' if plus else ''}excluded.{count}" for count in counts)
     with connection.cursor() as cursor:
         cursor.execute(sql, [value for row in rows for value in row])
