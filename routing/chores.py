@@ -9,7 +9,7 @@ __all__ = ["publish", "refresh"]
 
 def publish() -> int | None:
     """Enqueued with every new leaderboard and policy. Returns the newest version."""
-    return publishing.publish(actor=publishing.AUTOMATIC, automatic=True).version
+    return publishing.publish(actor=publishing.AUTOMATIC).version
 
 
 def refresh() -> int | None:

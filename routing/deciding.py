@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 
-from msgspec import UNSET
-
-from evals.ratings import NonInferiority, VotesToGo, from_points, non_inferiority, to_points, votes_to_go
-from routing.eligibility import figure
+from evals.ratings import VotesToGo, to_points, votes_to_go
 from routing.gate import (
     Gap,
-    Question,
     Verdict,
     Weighing,
     ahead_of,
+    only_approval_lacks,
     patience_checks,
     to_go_words,
     votes_checks,
     weigh,
 )
+from routing.objectives import MORE, Field, field_of, named, weakest_check, written
 from routing.opening import first
+from routing.question import Question
 from routing.verdicts import Check
-from routing.wording import ahead, count, listed, milliseconds, money, points, share
+from routing.wording import ahead, count, listed, points, share
 
 __all__ = ["decide"]
-
-# What an objective calls its better half, and how its figure is written.
-_MORE = {"cheapest": "cheaper", "fastest": "faster", "most_compliant": "more compliant"}
 
 
 def decide(question: Question) -> Verdict:
     """First, switched, kept, held, pinned or default, with the reason and what was checked."""
-    route, incumbent = question.route, question.incumbent
+    pin, incumbent = question.route.pin, question.incumbent
     before = incumbent.model if incumbent else None
-    if route.pin is not None:
-        return Verdict("pinned", route.pin, before, f"Pinned by {question.policy}.", basis="pin")
+    if question.may_be_routed(pin):
+        return Verdict("pinned", pin, before, f"Pinned by {question.policy}.", basis="pin")
+    verdict = _by_votes(question)
+    if pin is None or pin == before:
+        return verdict
+    return replace(verdict, reason=f"{_kept_out(question, pin)} {verdict.reason}")
+
+
+def _by_votes(question: Question) -> Verdict:
+    incumbent = question.incumbent
     if incumbent is None:
         return first(question)
     if not question.may_be_routed(incumbent.model):
@@ -44,21 +49,28 @@ def decide(question: Question) -> Verdict:
         and question.default != incumbent.model
         and question.may_be_routed(question.default)
     ):
-        return Verdict(
-            "default", question.default, before, f"Set by {question.policy} while votes do not decide.", basis="default"
-        )
-    objective = question.rules.objective if route.objective is UNSET else route.objective
-    return (
-        _best(question, incumbent.model) if objective == "best" else _good_enough(question, incumbent.model, objective)
-    )
+        said = f"Set by {question.policy} while votes do not decide."
+        return Verdict("default", question.default, incumbent.model, said, basis="default")
+    if question.terms.objective == "best":
+        return _best(question, incumbent.model)
+    return _good_enough(question, incumbent.model)
+
+
+def _kept_out(question: Question, pin: str) -> str:
+    entrant = question.entrants.get(pin)
+    why = f"may not be routed ({_breached(entrant.breaches)})" if entrant else "is no contender"
+    return f"{pin}, pinned by {question.policy}, {why}."
+
+
+def _breached(breaches: Iterable[Check]) -> str:
+    return listed([f"{one.label.lower()}: {one.value}" for one in breaches])
 
 
 def _lost(question: Question, slug: str) -> str:
     entrant = question.entrants.get(slug)
     if entrant is None:
         return f"{slug} is gone. "
-    why = listed([f"{breach.label.lower()}: {breach.value}" for breach in entrant.breaches])
-    return f"{slug} may no longer be routed ({why}). "
+    return f"{slug} may no longer be routed ({_breached(entrant.breaches)}). "
 
 
 def _stay(
@@ -69,6 +81,7 @@ def _stay(
     checks: tuple[Check, ...] | None = None,
     gap: Gap | None = None,
     to_go: VotesToGo | None = None,
+    proposes: str | None = None,
 ) -> Verdict:
     """The incumbent goes on. One that the policy set, and that votes cannot judge yet, is `default` still."""
     incumbent = question.incumbent
@@ -86,6 +99,7 @@ def _stay(
         checks=tuple(enough) if checks is None else checks,
         gap=gap,
         to_go=to_go,
+        proposes=proposes,
     )
 
 
@@ -114,7 +128,12 @@ def _judged(question: Question, weighing: Weighing) -> Verdict:
         )
     if weighing.sure:
         return _stay(
-            question, "held", f"{lead} It waits for {listed(weighing.waits_for)}.", checks=weighing.checks, gap=gap
+            question,
+            "held",
+            f"{lead} It waits for {listed(weighing.waits_for)}.",
+            checks=weighing.checks,
+            gap=gap,
+            proposes=gap.challenger if only_approval_lacks(weighing.checks) else None,
         )
     if weighing.to_go is not None:
         lead += f" {_capital(to_go_words(weighing.to_go))}."
@@ -141,7 +160,7 @@ def _leads(question: Question, incumbent: str) -> Verdict:
         return _stay(question, "kept", said, checks=checks, gap=gap)
     barred = above[0]
     breaches = question.entrants[barred].breaches if barred in question.entrants else ()
-    why = listed([f"{one.label.lower()}: {one.value}" for one in breaches]) or "not known to Arena"
+    why = _breached(breaches) or "not known to Arena"
     weighing = weigh(question, barred, incumbent)
     return _stay(
         question,
@@ -152,71 +171,47 @@ def _leads(question: Question, incumbent: str) -> Verdict:
     )
 
 
-def _good_enough(question: Question, incumbent: str, objective: str) -> Verdict:
+def _good_enough(question: Question, incumbent: str) -> Verdict:
     """The cheapest (fastest, most compliant) of those that are surely within the quality margin of everybody."""
-    standings, board, rules = question.standings, question.category.board, question.rules
-    if standings is None or board is None or not question.rated:
+    field = field_of(question)
+    if field is None:
         return _stay(question, "held", "Nobody is rated here yet.")
-    margin = rules.quality_margin if question.route.quality_margin is UNSET else question.route.quality_margin
-    when = question.route.when.as_dict()
-    figures = {slug: figure(question.entrants[slug], objective, when) for slug in question.rated}
-    tried = {slug: value for slug, value in figures.items() if value is not None}
-    tests = {
-        slug: non_inferiority(
-            standings,
-            slug,
-            margin=from_points(margin),
-            tried=len(tried),
-            rivals=question.rated,
-            alpha=rules.gate.alpha,
-        )
-        for slug in tried
-    }
     leader = question.rated[0]
-    behind = weigh(question, leader, incumbent, margin=margin) if leader != incumbent else None
-    qualified = [slug for slug in tried if tests[slug].passed]
-    if qualified:
-        target = min(qualified, key=lambda slug: (tried[slug], question.rated.index(slug)))
-        return _change(question, incumbent, tests[target], tried, objective, behind)
+    behind = weigh(question, leader, incumbent, margin=field.margin) if leader != incumbent else None
+    target = field.best_of_good_enough(question)
+    if target is not None:
+        return _change(question, incumbent, target, field, behind)
     if behind is not None and behind.passed:
         return _judged(question, behind)
-    return _nobody_yet(question, incumbent, tests, tried, objective, margin)
+    return _nobody_yet(question, incumbent, field)
 
 
-def _change(
-    question: Question,
-    incumbent: str,
-    test: NonInferiority,
-    tried: Mapping[str, float],
-    objective: str,
-    behind: Weighing | None,
-) -> Verdict:
-    target = str(test.candidate)
-    margin = to_points(test.margin)
-    now, then = tried.get(incumbent), tried[target]
-    within = f"surely within {points(margin)} points of the best"
+def _change(question: Question, incumbent: str, target: str, field: Field, behind: Weighing | None) -> Verdict:
+    objective = field.objective
+    now, then = field.tried.get(incumbent), field.tried[target]
     if target == incumbent:
-        return _stay(question, "kept", f"{incumbent} is the {objective.replace('_', ' ')} {within}.")
+        return _stay(question, "kept", f"{incumbent} is the {named(objective)} {field.within()}.")
     too_bad = behind is not None and behind.passed
     gains = now is None or (then < now and then <= now * (1 - question.rules.min_gain))
-    than = "which is not measured" if now is None else _written(objective, now)
-    said = f"{target} is {_MORE[objective]} than {incumbent} ({_written(objective, then)} against {than}) and {within}"
+    than = "which is not measured" if now is None else written(objective, now)
+    said = f"{target} is {MORE[objective]} than {incumbent} ({written(objective, then)} against {than})"
+    said += f" and {field.within()}"
     if not gains and not too_bad:
         least = share(question.rules.min_gain)
-        return _stay(question, "kept", f"{incumbent} stays: {target} is not {_MORE[objective]} by {least} or more.")
-    checks = (*_test_checks(question, test), *patience_checks(question))
+        return _stay(question, "kept", f"{incumbent} stays: {target} is not {MORE[objective]} by {least} or more.")
+    checks = (*_test_checks(question, target, field), *patience_checks(question))
     waiting = [f"{check.label.lower()} ({check.value})" for check in checks if check.state != "ok"]
     if waiting:
-        return _stay(question, "held", f"{said}. It waits for {listed(waiting)}.", checks=checks)
+        proposed = target if only_approval_lacks(checks) else None
+        return _stay(question, "held", f"{said}. It waits for {listed(waiting)}.", checks=checks, proposes=proposed)
     board = question.category.board
     after = f", after {count(board.votes, 'vote')} by {count(board.reviewers, 'reviewer')}" if board else ""
     return Verdict("switched", target, incumbent, f"{said}{after}.", checks=checks)
 
 
-def _test_checks(question: Question, test: NonInferiority) -> list[Check]:
-    margin = to_points(test.margin)
-    worst = f"at most {points(to_points(test.bound.high))} behind, allowed {points(margin)}"
-    checks = [*votes_checks(question), Check("ok" if test.passed else "wait", "Not worse, safe at every look", worst)]
+def _test_checks(question: Question, slug: str, field: Field) -> list[Check]:
+    test = field.tests[slug]
+    checks = [*votes_checks(question), weakest_check(test)]
     if question.standings is not None and test.rival is not None:
         weakest = question.standings.lead(test.candidate, test.rival).weakest
         if weakest is not None:
@@ -225,26 +220,20 @@ def _test_checks(question: Question, test: NonInferiority) -> list[Check]:
     return checks
 
 
-def _nobody_yet(
-    question: Question,
-    incumbent: str,
-    tests: Mapping[str, NonInferiority],
-    tried: Mapping[str, float],
-    objective: str,
-    margin: float,
-) -> Verdict:
+def _nobody_yet(question: Question, incumbent: str, field: Field) -> Verdict:
+    objective, tried = field.objective, field.tried
     better = [
         slug for slug in tried if slug != incumbent and (incumbent not in tried or tried[slug] < tried[incumbent])
     ]
     if not tried:
-        return _stay(question, "held", f"Nobody is measured well enough to say who is {objective.replace('_', ' ')}.")
+        return _stay(question, "held", f"Nobody is measured well enough to say who is {named(objective)}.")
     if not better:
-        return _stay(question, "kept", f"Nobody rated here is {_MORE[objective]} than {incumbent}.")
-    nearest = min(better, key=lambda slug: tests[slug].bound.high)
-    test = tests[nearest]
+        return _stay(question, "kept", f"Nobody rated here is {MORE[objective]} than {incumbent}.")
+    nearest = min(better, key=lambda slug: field.tests[slug].bound.high)
+    test = field.tests[nearest]
     reason = (
-        f"{nearest} is {_MORE[objective]}, but may be up to {points(to_points(test.bound.high))} points behind the "
-        f"best; at most {points(margin)} are allowed."
+        f"{nearest} is {MORE[objective]}, but may be up to {points(to_points(test.bound.high))} points behind the "
+        f"best; at most {points(field.margin)} are allowed."
     )
     to_go = None
     if question.standings is not None and test.rival is not None:
@@ -260,13 +249,7 @@ def _nobody_yet(
         )
     if to_go is not None:
         reason += f" {_capital(to_go_words(to_go))}."
-    return _stay(question, "held", reason, checks=tuple(_test_checks(question, test)), to_go=to_go)
-
-
-def _written(objective: str, value: float) -> str:
-    if objective == "cheapest":
-        return f"{money(value)} per success"
-    return milliseconds(value) if objective == "fastest" else f"{share(1 - value)} of schemas hold"
+    return _stay(question, "held", reason, checks=tuple(_test_checks(question, nearest, field)), to_go=to_go)
 
 
 def _capital(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from routing.facts import Facts
-from routing.gate import numbers
+from routing.gate import Verdict, numbers
 from routing.models import Decision, RoutingTable
 from routing.planning import CategoryVerdict
 
@@ -39,23 +39,39 @@ def _decision(verdict: CategoryVerdict, facts: Facts, *, policy: int, table: Rou
         votes_to_go=one.votes_to_go,
         leaderboard_digest=board.digest if board else "",
         leaderboard_seq=board.seq if board else None,
+        leaderboard_revision=board.revision if board else None,
         table=table,
     )
 
 
-def _route(verdict: Any) -> dict[str, Any]:
-    return {"outcome": verdict.outcome, "from": verdict.before, "to": verdict.to, "reason": verdict.reason}
+def _route(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "outcome": verdict.outcome,
+        "from": verdict.before,
+        "to": verdict.to,
+        "reason": verdict.reason,
+        "proposes": verdict.proposes,
+    }
 
 
 def _says_something_new(made: Decision) -> bool:
     last = Decision.objects.filter(category=made.category).first()
-    if last is None:
-        return True
-    before = (last.outcome, last.model_from, last.model_to, last.leaderboard_digest, last.numbers.get("policy"))
-    return before != (
-        made.outcome,
-        made.model_from,
-        made.model_to,
-        made.leaderboard_digest,
-        made.numbers.get("policy"),
+    return last is None or _said(last) != _said(made)
+
+
+def _said(decision: Decision) -> tuple[Any, ...]:
+    """Without the reasons, whose figures of time move with every look."""
+    numbers = decision.numbers
+    routes = {
+        route_id: (one.get("outcome"), one.get("to"), one.get("proposes"))
+        for route_id, one in numbers.get("routes", {}).items()
+    }
+    return (
+        decision.outcome,
+        decision.model_from,
+        decision.model_to,
+        decision.leaderboard_digest,
+        decision.leaderboard_revision,
+        numbers.get("policy"),
+        routes,
     )

@@ -7,7 +7,7 @@ too: a route for first tokens within 500 ms holds only contenders whose measured
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,22 @@ from msgspec.structs import replace
 
 from evals.ratings import Rating
 from routing.facts import Measured, Model
-from routing.policies import Limits, RouteRules
+from routing.policies import Limits, When
 from routing.selection import MIN_MEASUREMENTS
 from routing.verdicts import Check
 from routing.wording import milliseconds, money, share
 
-__all__ = ["Entrant", "binding_limits", "entrant", "figure", "may_take_over"]
+__all__ = [
+    "Entrant",
+    "binding_limits",
+    "entrant",
+    "figure",
+    "may_stand_in",
+    "may_take_over",
+    "second_provider_held",
+]
+
+TIER = "Tier"
 
 
 @dataclass(frozen=True)
@@ -50,10 +60,9 @@ class Entrant:
         return not self.breaches
 
 
-def binding_limits(limits: Limits, route: RouteRules) -> Limits:
-    """The route's limits (else the category's), tightened by its conditions."""
-    made = limits if route.limits is UNSET else route.limits
-    when = route.when
+def binding_limits(limits: Limits, when: When) -> Limits:
+    """Limits, tightened by a route's conditions."""
+    made = limits
     if when.local_only is True:
         made = replace(made, locality="local")
     if when.needs is not UNSET:
@@ -84,7 +93,24 @@ def entrant(
 
 def may_take_over(one: Entrant, limits: Limits) -> bool:
     """For `escalate_to`, which is stronger and so slower and dearer: all but the measured limits bind it."""
-    return all(check.state == "ok" for check in (*_fixed(one.model, limits), *one.checks[:2]) if check.label != "Tier")
+    return all(check.state == "ok" for check in (*_fixed(one.model, limits), *one.checks[:2]) if check.label != TIER)
+
+
+def may_stand_in(one: Entrant) -> bool:
+    """For `fallback_to`: everything binds it but the tier, which says whom the route itself looks for."""
+    return all(breach.label == TIER for breach in one.breaches)
+
+
+def second_provider_held(entrants: Mapping[str, Entrant], stand_ins: Iterable[str]) -> dict[str, Entrant]:
+    """For a route that requires a second provider: whoever leaves no one of `stand_ins` at another is kept out."""
+    providers = {entrants[slug].model.provider for slug in stand_ins}
+    made = {}
+    for slug, one in entrants.items():
+        others = bool(providers - {one.model.provider})
+        value = "somebody there may stand in" if others else "nobody there may stand in"
+        check = Check("ok" if others else "fail", "Second provider", value)
+        made[slug] = Entrant(one.model, one.rating, one.evidence, (*one.checks, check))
+    return made
 
 
 def _standing(model: Model, excluded: bool) -> Iterator[Check]:
@@ -100,7 +126,7 @@ def _fixed(model: Model, limits: Limits) -> Iterator[Check]:
         lacks = [one for one in limits.capabilities if one not in model.capabilities]
         yield Check("fail" if lacks else "ok", "Capabilities", f"lacks {', '.join(lacks)}" if lacks else "has all")
     if limits.tiers:
-        yield Check("ok" if model.tier in limits.tiers else "fail", "Tier", str(model.tier))
+        yield Check("ok" if model.tier in limits.tiers else "fail", TIER, str(model.tier))
     if limits.min_context_tokens is not None:
         known = model.context_tokens
         state = "unknown" if known is None else "ok" if known >= limits.min_context_tokens else "fail"

@@ -91,7 +91,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Board:
-    """A category's newest leaderboard."""
+    """A category's newest leaderboard, by its votes (`seq`) and how they count (`revision`)."""
 
     standings: Standings
     digest: str
@@ -100,6 +100,7 @@ class Board:
     reviewers: int
     computed_at: datetime
     url: str
+    revision: int = 0
 
 
 @dataclass(frozen=True)

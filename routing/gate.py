@@ -9,17 +9,15 @@ cannot be compared is held. Nothing here reads a clock or a database: the same q
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from evals.ratings import (
     HeadToHead,
     Lead,
     SequenceBound,
-    Standings,
     VotesToGo,
     from_points,
     head_to_head,
@@ -27,24 +25,21 @@ from evals.ratings import (
     to_points,
     votes_to_go,
 )
-from routing.eligibility import Entrant
-from routing.facts import CategoryFacts
-from routing.policies import CategoryRules, RouteRules
+from routing.question import Basis, Outcome, Question
 from routing.verdicts import Check
 from routing.wording import ahead, count, duration, points
 
 __all__ = [
+    "APPROVAL",
     "EXACT",
     "SEQUENCE",
-    "Basis",
     "Gap",
-    "Incumbent",
-    "Outcome",
-    "Question",
     "Verdict",
     "Weighing",
     "ahead_of",
+    "approval_checks",
     "numbers",
+    "only_approval_lacks",
     "patience_checks",
     "to_go_words",
     "votes_checks",
@@ -54,69 +49,12 @@ __all__ = [
 # The checks on the lead itself, by name: the others may fail while it is sure.
 SEQUENCE = "Lead, safe at every look"
 EXACT = "Head to head, one reviewer"
+APPROVAL = "Approval"
 
 # Further votes are told in figures up to here.
 BEYOND = 100_000
 # What a database column holds.
 _LARGEST = 2**31 - 1
-
-Outcome = Literal["first", "switched", "kept", "held", "pinned", "default"]
-Basis = Literal["votes", "default", "pin"]
-
-
-@dataclass(frozen=True)
-class Incumbent:
-    """What the newest table sends this route to, since when, and what that rested on."""
-
-    model: str
-    basis: Basis
-    since: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Question:
-    """One route before the gate. `entrants` has every contender, eligible or not; `may_switch` is false while a
-    person's approval is asked for and this is an automatic look."""
-
-    category: CategoryFacts
-    rules: CategoryRules
-    route: RouteRules
-    entrants: Mapping[str, Entrant]
-    incumbent: Incumbent | None
-    now: datetime
-    may_switch: bool = True
-    default: str | None = None
-    policy: str = "the policy"
-
-    @cached_property
-    def standings(self) -> Standings | None:
-        """The leaderboard, speaking for whom the gate asks (else as the category says)."""
-        board = self.category.board
-        if board is None:
-            return None
-        wanted = self.rules.gate.speaks_for
-        if wanted == "category" or wanted == board.standings.params.speaks_for:
-            return board.standings
-        return replace(board.standings, params=replace(board.standings.params, speaks_for=wanted))
-
-    @cached_property
-    def rated(self) -> list[str]:
-        """Eligible contenders with a rating, best first."""
-        if self.standings is None:
-            return []
-        known = (str(key) for key in self.standings.active)
-        return [slug for slug in known if slug in self.entrants and self.entrants[slug].eligible]
-
-    @property
-    def single_reviewer(self) -> bool:
-        return self.rules.gate.single_reviewer or self.category.single_reviewer
-
-    @property
-    def min_reviewers(self) -> int:
-        return 1 if self.single_reviewer else self.rules.gate.min_reviewers
-
-    def may_be_routed(self, slug: str | None) -> bool:
-        return slug is not None and slug in self.entrants and self.entrants[slug].eligible
 
 
 class Gap(NamedTuple):
@@ -134,7 +72,8 @@ class Gap(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """`to` is what the route sends to from now on, None if it is left out; `before` what it sent to until now."""
+    """`to` is what the route sends to from now on, None if it is left out; `before` what it sent to until now.
+    `proposes`: who would be sent to, if a person approved; nothing else is missing."""
 
     outcome: Outcome
     to: str | None
@@ -144,6 +83,7 @@ class Verdict:
     checks: tuple[Check, ...] = ()
     gap: Gap | None = None
     to_go: VotesToGo | None = None
+    proposes: str | None = None
 
     @property
     def votes_to_go(self) -> int | None:
@@ -294,10 +234,18 @@ def patience_checks(question: Question) -> list[Check]:
         dwelt, dwell = question.now - incumbent.since, timedelta(hours=gate.dwell_hours)
         state: Literal["ok", "wait"] = "ok" if dwelt >= dwell else "wait"
         checks.append(Check(state, "Time on the present route", f"{duration(dwelt)}, needs {duration(dwell)}"))
-    if gate.mode == "held":
-        state = "ok" if question.may_switch else "wait"
-        checks.append(Check(state, "Approval", "by publishing" if question.may_switch else "a person publishes"))
-    return checks
+    return [*checks, *approval_checks(question)]
+
+
+def approval_checks(question: Question) -> list[Check]:
+    """Nothing to check where the policy lets the votes decide alone."""
+    if question.rules.gate.mode != "held":
+        return []
+    return [Check("ok", APPROVAL, "given") if question.approved else Check("wait", APPROVAL, "a person gives it")]
+
+
+def only_approval_lacks(checks: Iterable[Check]) -> bool:
+    return [check.label for check in checks if check.state != "ok"] == [APPROVAL]
 
 
 def to_go_words(go: VotesToGo) -> str:

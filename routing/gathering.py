@@ -86,7 +86,8 @@ def _board(board: LeaderboardView) -> Board:
         reviewers=board.reviewers,
         computed_at=board.computed_at,
         # Public, and stored for ever: as the contract has it. Reversing it would load every view into the chores.
-        url=f"/leaderboards/{board.category}/",
+        url=f"/leaderboards/{board.category}/{board.seq}/{board.revision}/",
+        revision=board.revision,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from routing.approvals import NONE, Approvals
 from routing.document import Draft, Plan, decision_digest, draft
 from routing.facts import Facts
 from routing.gathering import Ground, Unread, gather, ground
@@ -95,11 +96,11 @@ def look(
     newest: Newest | None,
     frozen: str,
     *,
-    automatic: bool,
+    approvals: Approvals = NONE,
     measure: bool = True,
 ) -> Look:
-    """`automatic`: no person asked. `frozen`: the words of a freeze, which keeps everything new back. Without `measure`
-    no evidence is read, not even where the policy asks for it: the facts tell for whom it does."""
+    """`approvals`: what a person approves of. `frozen`: the words of a freeze, which keeps everything new back. Without
+    `measure` no evidence is read, not even where the policy asks for it: the facts tell for whom it does."""
     facts, now = gather(measure=measure), timezone.now()
     planned = plan(
         terms,
@@ -108,7 +109,7 @@ def look(
         previous=newest.plan if newest else None,
         published=_published(newest),
         now=now,
-        may_switch=not automatic,
+        approvals=approvals,
     )
     seen = Look(planned.plan, facts, planned.verdicts, _cause(planned.plan, newest), stored, terms, "")
     if frozen and seen.cause is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from evals.ratings import VotesToGo
-from routing.gate import Question, Verdict, votes_checks
+from evals.ratings import Standings, VotesToGo
+from routing.gate import Verdict, approval_checks, only_approval_lacks, votes_checks
+from routing.objectives import field_of, named, weakest_check, written
+from routing.question import Question
 from routing.verdicts import Check
 from routing.wording import count, points
 
@@ -11,7 +13,8 @@ __all__ = ["first"]
 
 
 def first(question: Question, *, before: str | None = None, lost: str = "") -> Verdict:
-    """No incumbent that may stay. The policy's default, else the leader of a connected leaderboard.
+    """No incumbent that may stay. The policy's default, else whom the objective favours among the surely good enough,
+    else the leader of a connected leaderboard.
 
     `before` was routed and may no longer be, for the reason `lost`; then votes go before the default.
     """
@@ -48,24 +51,45 @@ def _leader(question: Question, before: str | None, lost: str) -> Verdict:
         return _hold(question, f"{lost}Too few to rank on: {_too_few(question)}.", checks, before)
     if related.state != "ok":
         return _hold(question, f"{lost}Votes do not relate all contenders yet; vote on.", checks, before)
-    if before is None and question.rules.gate.mode == "held" and not question.may_switch:
-        return _hold(question, f"{question.rated[0]} leads; a first route waits for a person to publish.", checks, None)
-    leader = question.rated[0]
-    said = f"{leader} leads after {count(board.votes, 'vote')} by {count(board.reviewers, 'reviewer')}"
+    to, said, shown = _chosen(question, standings)
+    checks += shown
+    if before is not None:
+        return Verdict("switched", to, before, f"{lost}{said}.", checks=tuple(checks))
+    checks += approval_checks(question)
+    if only_approval_lacks(checks):
+        return _hold(question, f"{said}. A first route waits for a person's approval.", checks, None, proposes=to)
+    return Verdict("first", to, None, f"{said}. Only later changes pass the gate.", checks=tuple(checks))
+
+
+def _chosen(question: Question, standings: Standings) -> tuple[str, str, list[Check]]:
+    """By the objective, if somebody is surely good enough for it; else the leader. With what is said of it."""
+    board = question.category.board
+    after = f"after {count(board.votes, 'vote')} by {count(board.reviewers, 'reviewer')}" if board else ""
+    leader, objective = question.rated[0], question.terms.objective
+    field = field_of(question) if objective != "best" else None
+    target = field.best_of_good_enough(question) if field else None
+    if field is not None and target is not None:
+        said = (
+            f"{target} is the {named(objective)} ({written(objective, field.tried[target])}) {field.within()}, {after}"
+        )
+        return target, said, [weakest_check(field.tests[target])]
+    said = f"{leader} leads {after}"
     if len(question.rated) > 1:
         ahead, second = standings.rating(leader), standings.rating(question.rated[1])
         said += f": {points(ahead.rating)} against {points(second.rating)} of {second.contender}"
-    if before is None:
-        return Verdict("first", leader, None, f"{said}. Only later changes pass the gate.", checks=tuple(checks))
-    return Verdict("switched", leader, before, f"{lost}{said}.", checks=tuple(checks))
+    if objective != "best":
+        said += f". Nobody is measured and surely good enough yet to be the {named(objective)}"
+    return leader, said, []
 
 
-def _hold(question: Question, reason: str, checks: list[Check], before: str | None) -> Verdict:
+def _hold(
+    question: Question, reason: str, checks: list[Check], before: str | None, proposes: str | None = None
+) -> Verdict:
     """Left out of the table: nothing may be routed here yet."""
     votes = question.category.board.votes if question.category.board else 0
     missing = max(0, question.rules.gate.min_votes - votes)
     to_go = VotesToGo(missing, missing, missing, more_reviewers=False) if missing else None
-    return Verdict("held", None, before, reason, checks=tuple(checks), to_go=to_go)
+    return Verdict("held", None, before, reason, checks=tuple(checks), to_go=to_go, proposes=proposes)
 
 
 def _kept_out(question: Question) -> str:

@@ -6,34 +6,49 @@ that a rating's last digit never makes a version.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from routing.approvals import NONE, Approvals
 from routing.deciding import decide
+from routing.default_routes import default_id, derived, fixed, last_resort
 from routing.document import DEFAULT, Plan, PlannedCategory, Route
-from routing.eligibility import Entrant, binding_limits, entrant, may_take_over
+from routing.eligibility import Entrant, binding_limits, entrant, may_take_over, second_provider_held
 from routing.facts import CategoryFacts, Facts
-from routing.gate import Incumbent, Question, Verdict
-from routing.policies import CategoryRules, FixedRoute, Limits, Policy, RouteRules
+from routing.fallbacks import fallbacks, stand_ins
+from routing.gate import Verdict
+from routing.policies import BEST, CategoryRules, Policy, RouteRules
+from routing.question import Incumbent, Question
 
-__all__ = ["CategoryVerdict", "Planned", "entry", "plan"]
+__all__ = ["Asked", "CategoryVerdict", "Planned", "entry", "plan"]
 
 # A category with several routes is told by the most telling of them.
 _TELLING = ("switched", "first", "held", "pinned", "default", "kept")
 
 
 @dataclass(frozen=True)
+class Asked:
+    """One route as it was decided on; `route` is None where it is left out of the table."""
+
+    id: str
+    question: Question
+    verdict: Verdict
+    route: Route | None
+
+
+@dataclass(frozen=True)
 class CategoryVerdict:
-    """One category's outcome; `verdict` is its most telling route's, `routes` all of them by id."""
+    """One category's outcome; `verdict` is its most telling route's, `routes` all of them by id. `asked` is empty for
+    what no policy decided: a rollback."""
 
     category: str
     verdict: Verdict
     routes: Mapping[str, Verdict]
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,7 @@ class _Desk:
     published: Mapping[int, datetime]
     policy_changed: bool
     now: datetime
-    may_switch: bool
+    approvals: Approvals
 
 
 def plan(
@@ -65,10 +80,10 @@ def plan(
     previous: Plan | None,
     published: Mapping[int, datetime],
     now: datetime,
-    may_switch: bool,
+    approvals: Approvals = NONE,
 ) -> Planned:
-    """`previous` is the newest table's plan, `published` when each version was; `may_switch` false: an automatic look,
-    which leaves to a person what the policy holds for one."""
+    """`previous` is the newest table's plan, `published` when each version was; `approvals` is what a person approves
+    of, where the policy holds changes for one."""
     stamp = {"version": policy_version, "sha256": policy.sha256}
     desk = _Desk(
         policy=policy,
@@ -79,9 +94,9 @@ def plan(
         published=published,
         policy_changed=previous is None or dict(previous.policy) != stamp,
         now=now,
-        may_switch=may_switch,
+        approvals=approvals,
     )
-    taken = {_default_id(route) for route in policy.default} | {DEFAULT}
+    taken = {default_id(route) for route in policy.default} | {DEFAULT}
     categories: list[PlannedCategory] = []
     verdicts: list[CategoryVerdict] = []
     for category in facts.categories:
@@ -89,7 +104,11 @@ def plan(
         verdicts.append(verdict)
         if planned is not None:
             categories.append(planned)
-    default = _fixed(desk) if policy.default else _derived(desk, categories)
+    if policy.default:
+        default = fixed(policy, facts, categories, label=desk.label)
+    else:
+        before = None if desk.policy_changed else desk.before.get(DEFAULT)
+        default = derived(policy, facts, categories, kept=before, now_at=desk.before.get(DEFAULT), label=desk.label)
     models = _models(desk, categories, default)
     made = Plan(
         models={slug: facts.models[slug].as_dict() for slug in models},
@@ -104,21 +123,21 @@ def plan(
 
 def _category(desk: _Desk, category: CategoryFacts, taken: set[str]) -> tuple[PlannedCategory | None, CategoryVerdict]:
     rules = desk.policy.rules(category.slug)
-    asked = [
-        (_unused(f"{category.slug}-{one.name}" if one.name else category.slug, taken), one) for one in rules.routes
-    ]
-    verdicts = {route_id: decide(_question(desk, category, rules, route_id, one)) for route_id, one in asked}
-    unconditional = [route_id for route_id, one in asked if not one.when.as_dict()]
-    main = unconditional[0] if unconditional else asked[-1][0]
-    strongest = verdicts[main].to
-    routes = []
-    for route_id, one in asked:
-        to = verdicts[route_id].to
-        if to is not None:
-            routes.append(_route(desk, category, rules, route_id, one, to, verdicts[route_id].reason, strongest))
-    telling = min(verdicts, key=lambda one: (_TELLING.index(verdicts[one].outcome), one != main))
-    planned = PlannedCategory(category.slug, verdicts[main].basis, tuple(routes)) if routes else None
-    return planned, CategoryVerdict(category.slug, verdicts[telling], verdicts)
+    ids = [_unused(f"{category.slug}-{one.name}" if one.name else category.slug, taken) for one in rules.routes]
+    unconditional = [at for at, one in enumerate(rules.routes) if not one.when.as_dict()]
+    main = unconditional[0] if unconditional else len(ids) - 1
+    # The main route first: others escalate and fall back to where it goes.
+    found = {main: _asked(desk, category, rules, ids[main], rules.routes[main], strongest=None)}
+    strongest = found[main].verdict.to
+    for at, one in enumerate(rules.routes):
+        if at != main:
+            found[at] = _asked(desk, category, rules, ids[at], one, strongest=strongest)
+    asked = tuple(found[at] for at in range(len(ids)))
+    routes = tuple(one.route for one in asked if one.route is not None)
+    telling = min(asked, key=lambda one: (_TELLING.index(one.verdict.outcome), one.id != ids[main]))
+    planned = PlannedCategory(category.slug, found[main].verdict.basis, routes) if routes else None
+    verdicts = {one.id: one.verdict for one in asked}
+    return planned, CategoryVerdict(category.slug, telling.verdict, verdicts, asked)
 
 
 def _unused(route_id: str, taken: set[str]) -> str:
@@ -130,8 +149,25 @@ def _unused(route_id: str, taken: set[str]) -> str:
     return made
 
 
-def _entrants(desk: _Desk, category: CategoryFacts, rules: CategoryRules, limits: Limits) -> dict[str, Entrant]:
+def _asked(
+    desk: _Desk, category: CategoryFacts, rules: CategoryRules, route_id: str, asked: RouteRules, strongest: str | None
+) -> Asked:
+    question = _question(desk, category, rules, route_id, asked, strongest)
+    verdict = decide(replace(question, approved=route_id in desk.approvals))
+    if not desk.approvals.cover(route_id, verdict.to):
+        # Somebody else by now than was approved of: that waits for its own approval.
+        verdict = decide(question)
+    elif route_id in desk.approvals and verdict.outcome in ("first", "switched"):
+        verdict = replace(verdict, reason=f"{verdict.reason} {desk.approvals.words}")
+    route = None
+    if verdict.to is not None:
+        route = _route(desk, question, route_id, verdict.to, verdict.reason, strongest)
+    return Asked(route_id, question, verdict, route)
+
+
+def _entrants(desk: _Desk, category: CategoryFacts, rules: CategoryRules, route: RouteRules) -> dict[str, Entrant]:
     ratings = {str(one.contender): one for one in category.board.standings.ratings} if category.board else {}
+    limits = binding_limits(rules.terms(route).limits, route.when)
     return {
         slug: entrant(
             model,
@@ -144,128 +180,58 @@ def _entrants(desk: _Desk, category: CategoryFacts, rules: CategoryRules, limits
     }
 
 
-def _question(desk: _Desk, category: CategoryFacts, rules: CategoryRules, route_id: str, route: RouteRules) -> Question:
+def _question(
+    desk: _Desk, category: CategoryFacts, rules: CategoryRules, route_id: str, route: RouteRules, strongest: str | None
+) -> Question:
     before = desk.before.get(route_id)
     incumbent = None
     if before is not None:
         since = desk.published.get(before.since_version or 0)
         basis = desk.bases.get(category.slug, "votes")
         incumbent = Incumbent(before.primary, basis, since)  # type: ignore[arg-type]  # our own document says so
-    return Question(
+    made = Question(
         category=category,
         rules=rules,
         route=route,
-        entrants=_entrants(desk, category, rules, binding_limits(rules.limits, route)),
+        entrants=_entrants(desk, category, rules, route),
         incumbent=incumbent,
         now=desk.now,
-        may_switch=desk.may_switch,
-        default=rules.default or _last_resort(desk.policy.default),
+        default=rules.default or last_resort(desk.policy.default),
         policy=desk.label,
     )
+    terms = made.terms
+    if terms.second_provider != "required":
+        return made
+    fallback_to = _meant(terms.fallback_to, strongest)
+    found = stand_ins(made.entrants, made.ranking, default=made.default, fallback_to=fallback_to)
+    return replace(made, entrants=second_provider_held(made.entrants, found))
 
 
-def _last_resort(default: Sequence[FixedRoute]) -> str | None:
-    return next((route.primary for route in default if not route.when.as_dict()), None)
+def _meant(named: str | None, strongest: str | None) -> str | None:
+    return strongest if named == BEST else named
 
 
-def _route(
-    desk: _Desk,
-    category: CategoryFacts,
-    rules: CategoryRules,
-    route_id: str,
-    asked: RouteRules,
-    to: str,
-    reason: str,
-    strongest: str | None,
-) -> Route:
-    limits = binding_limits(rules.limits, asked)
-    entrants = _entrants(desk, category, rules, limits)
+def _route(desk: _Desk, question: Question, route_id: str, to: str, reason: str, strongest: str | None) -> Route:
+    asked, terms = question.route, question.terms
+    limits = binding_limits(terms.limits, asked.when)
     before = desk.before.get(route_id)
-    eligible = [slug for slug, one in entrants.items() if one.eligible and slug != to]
-    ranking = [str(one.contender) for one in category.board.standings.ratings] if category.board else []
-    default = rules.default or _last_resort(desk.policy.default)
-    ordered = [slug for slug in ranking if slug in eligible]
-    ordered += [slug for slug in (default,) if slug is not None and slug in eligible and slug not in ordered]
-    provider = desk.facts.models[to].provider
-    ordered.sort(key=lambda slug: desk.facts.models[slug].provider == provider)
     kept = before.fallbacks if before and before.primary == to and not desk.policy_changed else ()
-    escalate = asked.escalate_to if asked.escalate_to != "best" else strongest
+    escalate = _meant(asked.escalate_to, strongest)
     if escalate is not None and (
-        escalate == to or escalate not in entrants or not may_take_over(entrants[escalate], limits)
+        escalate == to or escalate not in question.entrants or not may_take_over(question.entrants[escalate], limits)
     ):
         escalate = None
     return Route(
         id=route_id,
         when=asked.when.as_dict(),
         primary=to,
-        fallbacks=_filled(kept, ordered, rules.fallbacks),
+        fallbacks=fallbacks(question, to, kept=kept, fallback_to=_meant(terms.fallback_to, strongest)),
         escalate_to=escalate,
         reason=reason,
     )
 
 
-def _filled(kept: Iterable[str], ordered: Sequence[str], wanted: int) -> tuple[str, ...]:
-    """Those that were there and may stay, then the next in order."""
-    return tuple(dict.fromkeys([*(slug for slug in kept if slug in ordered), *ordered]))[:wanted]
-
-
-def _default_id(route: FixedRoute) -> str:
-    return f"{DEFAULT}-{route.name}" if route.name else DEFAULT
-
-
-def _fixed(desk: _Desk) -> tuple[Route, ...]:
-    """As the policy spells it out, without whoever is retired or may not serve the route's condition."""
-    routes = []
-    for asked in desk.policy.default:
-        limits = binding_limits(Limits(), RouteRules(when=asked.when))
-        named = [slug for slug in (asked.primary, *asked.fallbacks) if _serves(desk, slug, limits)]
-        if not named:
-            continue
-        escalate = asked.escalate_to if asked.escalate_to and _serves(desk, asked.escalate_to, limits) else None
-        routes.append(
-            Route(
-                id=_default_id(asked),
-                when=asked.when.as_dict(),
-                primary=named[0],
-                fallbacks=tuple(dict.fromkeys(named[1:])),
-                escalate_to=None if escalate == named[0] else escalate,
-                reason=f"Set by {desk.label}.",
-            )
-        )
-    return tuple(routes)
-
-
-def _serves(desk: _Desk, slug: str, limits: Limits) -> bool:
-    model = desk.facts.models.get(slug)
-    return model is not None and may_take_over(entrant(model, limits=limits), limits)
-
-
-def _derived(desk: _Desk, categories: Sequence[PlannedCategory]) -> tuple[Route, ...]:
-    """No default in the policy: what most categories send to, kept as long as any of them does."""
-    primaries = Counter(one.routes[-1].primary for one in categories)
-    if not primaries:
-        return ()
-    before = desk.before.get(DEFAULT)
-    # Equally many: in the order of the categories, which is by name.
-    ordered = [slug for slug, _ in primaries.most_common()]
-    to = before.primary if before is not None and before.primary in primaries else ordered[0]
-    rest = Counter(slug for one in categories for slug in one.routes[-1].fallbacks)
-    ordered += [slug for slug, _ in rest.most_common()]
-    kept = before.fallbacks if before is not None and before.primary == to and not desk.policy_changed else ()
-    others = [slug for slug in dict.fromkeys(ordered) if slug != to]
-    routed = f"{primaries[to]} of {len(categories)} routed categories"
-    return (
-        Route(
-            id=DEFAULT,
-            when={},
-            primary=to,
-            fallbacks=_filled(kept, others, desk.policy.every_category.fallbacks),
-            reason=f"No default in {desk.label}: sends where {routed} do.",
-        ),
-    )
-
-
-def _models(desk: _Desk, categories: Sequence[PlannedCategory], default: Sequence[Route]) -> list[str]:
+def _models(desk: _Desk, categories: list[PlannedCategory], default: tuple[Route, ...]) -> list[str]:
     """Whoever is routed, or a candidate of a routed category: rated, in use and not excluded."""
     named = {slug for one in categories for route in one.routes for slug in route.models}
     named |= {slug for route in default for slug in route.models}

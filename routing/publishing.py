@@ -20,6 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from routing import publish_dir, signing
+from routing.approvals import NONE, Approvals
 from routing.decisions import remember
 from routing.document import Draft, Plan, serialise
 from routing.gate import Verdict
@@ -31,12 +32,16 @@ from routing.policies import parse
 from routing.services import current_policy, ensure_policy, lock, worded
 from routing.wording import listed
 
-__all__ = ["AUTOMATIC", "PublishResult", "RollbackError", "outlook", "preview", "publish", "rollback"]
+__all__ = ["AUTOMATIC", "ApprovalError", "PublishResult", "RollbackError", "outlook", "preview", "publish", "rollback"]
 
 AUTOMATIC = "automatic"
 # How often it is looked again without the lock because something moved while looking.
 ROUNDS = 3
 log = structlog.get_logger(__name__)
+
+
+class ApprovalError(ValueError):
+    """What was approved of does not wait for approval, or something else is proposed by now."""
 
 
 class RollbackError(ValueError):
@@ -78,14 +83,23 @@ class _Made:
     rolled_back_to: int | None = None
 
 
-def publish(*, actor: str, reason: str = "", dry_run: bool = False, automatic: bool = False) -> PublishResult:
-    """Looks at every category and publishes what changed. `automatic`: no person asked, so what the policy holds for
-    one waits. While frozen only a refresh of the same decisions is published, whoever asks. A dry run stores nothing.
+def publish(
+    *, actor: str, reason: str = "", dry_run: bool = False, approve: Mapping[str, str | None] | None = None
+) -> PublishResult:
+    """Looks at every category and publishes what changed. While frozen only a refresh of the same decisions is
+    published, whoever asks. A dry run stores nothing.
+
+    `approve` names routes by id that the policy holds for a person, each with the contender it may go to, None for
+    whoever is proposed; what is approved of needs a reason. Raises ApprovalError, and publishes nothing, if one of them
+    would not go there now; raises ReasonMissingError.
     """
+    approvals = Approvals(approve, by=actor, reason=worded(reason)) if approve else NONE
     if dry_run:
         stored, terms = current_policy(dry_run=True)
         newest = newest_table()
-        return _told(look(stored, terms, newest, _frozen_now(), automatic=automatic), newest)
+        looked = look(stored, terms, newest, _frozen_now(), approvals=approvals)
+        _check_approved(looked, approvals)
+        return _told(looked, newest)
     ensure_policy()
     # Cleared before anything is read: news from now on enqueues another look.
     Publication.objects.exclude(publish_enqueued_at=None).update(publish_enqueued_at=None)
@@ -93,7 +107,8 @@ def publish(*, actor: str, reason: str = "", dry_run: bool = False, automatic: b
     def make(seen: Basis) -> _Made:
         stored, terms = current_policy()
         newest = newest_table()
-        looked = look(stored, terms, newest, seen.frozen, automatic=automatic)
+        looked = look(stored, terms, newest, seen.frozen, approvals=approvals)
+        _check_approved(looked, approvals)
         if looked.cause is None:
             return _Made(looked, newest, None, "")
         return _Made(looked, newest, looked.drafted(), reason.strip() or _summary(looked, newest))
@@ -110,10 +125,10 @@ def publish(*, actor: str, reason: str = "", dry_run: bool = False, automatic: b
 
 
 def outlook() -> Look:
-    """What an automatic look would decide, without measuring: a category whose policy asks for figures has an `Unread`
+    """What a look would decide, without measuring: a category whose policy asks for figures has an `Unread`
     that was asked, and its verdict misses them. Writes nothing."""
     stored, terms = current_policy(dry_run=True)
-    return look(stored, terms, newest_table(), _frozen_now(), automatic=True, measure=False)
+    return look(stored, terms, newest_table(), _frozen_now(), measure=False)
 
 
 def preview(*, document: Any) -> PublishResult:
@@ -122,7 +137,7 @@ def preview(*, document: Any) -> PublishResult:
     newest = newest_table()
     latest = PolicyVersion.objects.order_by("-version").values_list("version", flat=True).first() or 0
     proposed = PolicyVersion(version=latest + 1, document=terms.document, sha256=terms.sha256)
-    return _told(look(proposed, terms, newest, _frozen_now(), automatic=False), newest)
+    return _told(look(proposed, terms, newest, _frozen_now()), newest)
 
 
 def rollback(*, to: int, reason: str, actor: str) -> PublishResult:
@@ -160,6 +175,20 @@ def _settled(make: Callable[[Basis], _Made], store: Callable[[Publication, _Made
     with transaction.atomic():
         publication = lock()
         return store(publication, make(basis(publication)))
+
+
+def _check_approved(looked: Look, approvals: Approvals) -> None:
+    if approvals.routes and looked.frozen:
+        raise ApprovalError(f"{looked.frozen} Lift the freeze first; nothing was published.")
+    verdicts = {route_id: one for category in looked.verdicts for route_id, one in category.routes.items()}
+    for route_id, to in approvals.routes.items():
+        verdict = verdicts.get(route_id)
+        if verdict is None:
+            raise ApprovalError(f"There is no route {route_id}. Nothing was published.")
+        if verdict.outcome not in ("first", "switched") or (to is not None and verdict.to != to):
+            says = f"Now {verdict.proposes} is proposed" if verdict.proposes else "Nothing is proposed"
+            wanted = f"go to {to}" if to else "change"
+            raise ApprovalError(f"Route {route_id} would not {wanted}. {says}: {verdict.reason} Nothing was published.")
 
 
 def _frozen_now() -> str:

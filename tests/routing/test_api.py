@@ -29,7 +29,7 @@ def table(voted: Category) -> RoutingTable:
 @pytest.fixture
 def two_tables(table: RoutingTable, voted: Category) -> list[RoutingTable]:
     cast(voted, FLIPPED)
-    publish(actor="automatic", automatic=True)
+    publish(actor="automatic")
     return list(RoutingTable.objects.order_by("version"))
 
 

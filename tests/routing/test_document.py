@@ -42,7 +42,7 @@ def known() -> Facts:
 
 def planned(rules: Any = RULES, before: Plan | None = None, of: Facts | None = None) -> Plan:
     found = of or known()
-    return plan(parse(rules), found, policy_version=7, previous=before, published={}, now=NOW, may_switch=True).plan
+    return plan(parse(rules), found, policy_version=7, previous=before, published={}, now=NOW).plan
 
 
 def built(made: Plan, version: int = 42, **more: Any) -> dict[str, Any]:

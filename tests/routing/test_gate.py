@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from evals.ratings import sequence_bound
+from routing.approvals import NONE, Approvals
 from routing.document import Plan, decision_digest
 from routing.facts import Facts
 from routing.planning import Planned, plan
@@ -19,7 +20,7 @@ CLEAR = {("a", "b"): (90, 10, 5), ("a", "c"): (90, 10, 5), ("b", "c"): (50, 50, 
 EVEN = {("a", "b"): (34, 30, 5), ("a", "c"): (33, 30, 5), ("b", "c"): (30, 30, 5)}
 
 
-def planned(known: Facts, *, before: Plan | None = None, may_switch: bool = True, **policy: Any) -> Planned:
+def planned(known: Facts, *, before: Plan | None = None, approvals: Approvals = NONE, **policy: Any) -> Planned:
     rules: dict[str, Any] = {"gate": EAGER | policy.pop("gate", {})} | policy
     return plan(
         parse({"every_category": rules}),
@@ -28,7 +29,7 @@ def planned(known: Facts, *, before: Plan | None = None, may_switch: bool = True
         previous=before,
         published={1: NOW - timedelta(hours=2)},
         now=NOW,
-        may_switch=may_switch,
+        approvals=approvals,
     )
 
 
@@ -139,10 +140,15 @@ def test_dwell_holds_a_sure_switch_and_says_how_long():
 
 def test_a_policy_that_asks_for_approval_holds_automatic_looks_only():
     known, before = facts(CLEAR), routed_to("b")
-    held = only(planned(known, before=before, may_switch=False, gate={"mode": "held"}))
-    assert (held.outcome, held.to) == ("held", "b")
-    assert "a person publishes" in held.reason
-    assert only(planned(known, before=before, gate={"mode": "held"})).outcome == "switched"
+    held = only(planned(known, before=before, gate={"mode": "held"}))
+    assert (held.outcome, held.to, held.proposes) == ("held", "b", "a")
+    assert "It waits for approval" in held.reason
+    approved = Approvals({"code": "a"}, by="Mara", reason="Checked.")
+    given = only(planned(known, before=before, approvals=approved, gate={"mode": "held"}))
+    assert (given.outcome, given.to) == ("switched", "a")
+    assert given.reason.endswith("Approved by Mara: “Checked.”")
+    other = Approvals({"code": "c"}, by="Mara", reason="Checked.")
+    assert only(planned(known, before=before, approvals=other, gate={"mode": "held"})).outcome == "held"
 
 
 def test_one_person_who_makes_the_lead_alone_flips_nothing():

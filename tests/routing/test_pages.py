@@ -41,7 +41,7 @@ def viewer(viewer_user: User, client_of: Any) -> Client:
 def two_tables(voted: Category) -> None:
     publish(actor="Mara")
     cast(voted, FLIPPED)
-    publish(actor="automatic", automatic=True)
+    publish(actor="automatic")
 
 
 def test_before_the_first_table_the_page_says_what_is_missing(viewer: Client, code: Category):
@@ -179,7 +179,7 @@ def test_before_the_first_table_a_measured_limit_is_told_from_the_last_look(
 ):
     eager(every_category={"limits": {"max_error_rate": 0.1}})
     assert "asks for measurements" in text(viewer.get("/routing/"))
-    assert not publish(actor="automatic", automatic=True).published
+    assert not publish(actor="automatic").published
     with CaptureQueriesContext(connection) as seen:
         page = text(viewer.get("/routing/"))
     assert Decision.objects.get().reason in html.unescape(page)
