@@ -32,12 +32,14 @@ _TELLING = ("switched", "first", "held", "pinned", "default", "kept")
 
 @dataclass(frozen=True)
 class Asked:
-    """One route as it was decided on; `route` is None where it is left out of the table."""
+    """One route as it was decided on; `route` is None where it is left out of the table. `fallback_to` is whom the
+    policy means by its field of that name."""
 
     id: str
     question: Question
     verdict: Verdict
     route: Route | None
+    fallback_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def _asked(
     route = None
     if verdict.to is not None:
         route = _route(desk, question, route_id, verdict.to, verdict.reason, strongest)
-    return Asked(route_id, question, verdict, route)
+    return Asked(route_id, question, verdict, route, _meant(question.terms.fallback_to, strongest))
 
 
 def _entrants(desk: _Desk, category: CategoryFacts, rules: CategoryRules, route: RouteRules) -> dict[str, Entrant]:

@@ -29,7 +29,7 @@ from routing.looking import Basis, Look, Newest, basis, frozen_words, look, newe
 from routing.models import PolicyVersion, Publication, RoutingTable
 from routing.planning import CategoryVerdict, entry
 from routing.policies import parse
-from routing.services import current_policy, ensure_policy, lock, worded
+from routing.services import checked_policy, current_policy, ensure_policy, lock, worded
 from routing.wording import listed
 
 __all__ = ["AUTOMATIC", "ApprovalError", "PublishResult", "RollbackError", "outlook", "preview", "publish", "rollback"]
@@ -132,8 +132,8 @@ def outlook() -> Look:
 
 
 def preview(*, document: Any) -> PublishResult:
-    """What would be published now under another policy. Writes nothing; raises PolicyError."""
-    terms = parse(document)
+    """What would be published now under another policy, if it were saved. Writes nothing; raises PolicyError."""
+    terms = checked_policy(document)
     newest = newest_table()
     latest = PolicyVersion.objects.order_by("-version").values_list("version", flat=True).first() or 0
     proposed = PolicyVersion(version=latest + 1, document=terms.document, sha256=terms.sha256)

@@ -194,7 +194,7 @@ def policies(*, limit: int = 20) -> list[PolicyView]:
 
 
 def _policy(stored: PolicyVersion) -> PolicyView:
-    by = stored.created_by.name if stored.created_by else ""
+    by = stored.actor or (stored.created_by.name if stored.created_by else "")
     return PolicyView(stored.version, stored.document, stored.reason, by, stored.created_at)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +12,14 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from arena.models import User
-from evals.selectors.contenders import contender_cards
 from routing.models import PolicyVersion, Publication
-from routing.policies import FieldError, Policy, PolicyError, default_document, parse
+from routing.policies import Policy, PolicyError, default_document, parse
+from routing.policy_references import unknown
 
 __all__ = [
+    "PolicyConflictError",
     "ReasonMissingError",
+    "checked_policy",
     "current_policy",
     "enqueue_publish",
     "ensure_policy",
@@ -36,6 +37,17 @@ STALE = timedelta(seconds=60)
 
 class ReasonMissingError(ValueError):
     """What a person does to routing is read by others later: it needs a reason."""
+
+
+class PolicyConflictError(ValueError):
+    """Somebody saved a policy since version `base`; `newest` is theirs."""
+
+    def __init__(self, base: int, newest: int) -> None:
+        self.base, self.newest = base, newest
+        super().__init__(
+            f"Policy {newest} exists by now, and this was made from {base or 'none'}. Nothing was saved; look at what "
+            f"{newest} says otherwise, and save again on top of it."
+        )
 
 
 def worded(reason: str) -> str:
@@ -66,18 +78,20 @@ def enqueue_publish() -> bool:
 
 
 @transaction.atomic
-def save_policy(*, document: Any, reason: str, actor: User | None = None) -> PolicyVersion:
-    """A new version of the policy, and a look at what it changes. Raises PolicyError with every field that must change.
+def save_policy(
+    *, document: Any, reason: str, actor: User | None = None, by: str = "", base: int | None = None
+) -> PolicyVersion:
+    """A new version of the policy, and a look at what it changes. `by` names whoever is no `actor`: a token, a command.
 
-    The same rules again are no new version.
+    Raises PolicyError with every field that must change, ReasonMissingError, and PolicyConflictError if `base`, the
+    version this one was made from (0: none), is not the newest any more. The same rules again are no new version.
     """
-    policy = parse(document)
-    errors = [*_unknown(policy)]
-    if errors:
-        raise PolicyError(errors)
+    policy = checked_policy(document)
     said = worded(reason)
     lock()
     newest = PolicyVersion.objects.order_by("-version").first()
+    if base is not None and base != (newest.version if newest else 0):
+        raise PolicyConflictError(base, newest.version if newest else 0)
     if newest is not None and newest.sha256 == policy.sha256:
         return newest
     made = PolicyVersion.objects.create(
@@ -86,9 +100,20 @@ def save_policy(*, document: Any, reason: str, actor: User | None = None) -> Pol
         sha256=policy.sha256,
         reason=said,
         created_by=actor,
+        actor=actor.name if actor else by,
     )
     enqueue_publish()
+    log.info("policy_saved", version=made.version, actor=made.actor, reason=said)
     return made
+
+
+def checked_policy(document: Any) -> Policy:
+    """The policy, if it may be saved. Raises PolicyError."""
+    policy = parse(document)
+    errors = unknown(policy)
+    if errors:
+        raise PolicyError(errors)
+    return policy
 
 
 @transaction.atomic
@@ -114,42 +139,6 @@ def current_policy(*, dry_run: bool = False) -> tuple[PolicyVersion, Policy]:
         return PolicyVersion(version=1, document=policy.document, sha256=policy.sha256), policy
     stored = stored or ensure_policy()
     return stored, parse(stored.document)
-
-
-def _unknown(policy: Policy) -> Iterator[FieldError]:
-    """Slugs that name nobody, somebody retired, or somebody hosted where only local ones may serve."""
-    cards = {card.slug: card for card in contender_cards()}
-    for field, slug, local_only in _named(policy):
-        card = cards.get(slug)
-        if card is None:
-            yield FieldError(field, f"{slug!r} is no contender; see the contenders page for the slugs.")
-        elif card.retired:
-            yield FieldError(field, f"{slug} is retired.")
-        elif local_only and card.locality != "local":
-            yield FieldError(field, f"{slug} is hosted, but this route is for local contenders only.")
-
-
-def _named(policy: Policy) -> Iterator[tuple[str, str, bool]]:
-    """Every slug the policy routes to, with its field, and whether only a local one may stand there."""
-    for at, fixed in enumerate(policy.default):
-        local = fixed.when.local_only is True
-        yield f"default[{at}].primary", fixed.primary, local
-        for n, slug in enumerate(fixed.fallbacks):
-            yield f"default[{at}].fallbacks[{n}]", slug, local
-        if fixed.escalate_to is not None:
-            yield f"default[{at}].escalate_to", fixed.escalate_to, local
-    places = {"every_category": policy.every_category}
-    places |= {f"categories.{slug}": rules for slug, rules in policy.categories.items()}
-    for place, rules in places.items():
-        everywhere = rules.limits.locality == "local"
-        if rules.default is not None:
-            yield f"{place}.default", rules.default, everywhere
-        for at, route in enumerate(rules.routes):
-            local = everywhere or route.when.local_only is True
-            if route.pin is not None:
-                yield f"{place}.routes[{at}].pin", route.pin, local
-            if route.escalate_to not in (None, "best"):
-                yield f"{place}.routes[{at}].escalate_to", str(route.escalate_to), local
 
 
 @transaction.atomic
