@@ -1,0 +1,135 @@
+"""Twenty vote at once, each click a double one, while the real cluster ranks: nothing is lost, doubled or forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+import httpx
+import pytest
+from django.db import connection
+from django.test import Client
+from django_q.models import Failure
+
+from arena import machine
+from arena.models import Role, User
+from evals.models import Ballot, Leaderboard, Ledger, Vote
+from evals.selectors.leaderboards import lagging
+from evals.services.voting.casting import Verdict, cast_vote, undo
+from evals.services.voting.drawing import draw
+from evals.services.voting.reviewers import reviewer_of
+from tests.evals.voting.conftest import World
+from tests.evals.voting.test_tallies import assert_equal_to_a_rebuild
+from tests.processes import Processes, free_port, listens, wait_until
+
+pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
+
+Result = TypeVar("Result")
+
+VOTERS = 20
+VERDICTS: tuple[Verdict, ...] = ("left", "right", "tie")
+
+
+@pytest.fixture
+def world(transactional_db: None) -> World:
+    """Thirty battles for each voter, of whom each sees three."""
+    made: World = World().fill(contenders=4, tasks=5)
+    return made
+
+
+@pytest.fixture
+def voters(make_user: Callable[..., User]) -> list[User]:
+    return [make_user(Role.REVIEWER, f"voter{n}") for n in range(VOTERS)]
+
+
+def at_once(acts: list[Callable[[], Result]]) -> list[Result]:
+    """In a thread each; raises what any of them raised."""
+
+    def run(act: Callable[[], Result]) -> Result:
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [done.result() for done in [pool.submit(run, act) for act in acts]]
+
+
+def twice(act: Callable[[], Result]) -> Result:
+    """Both come to the same."""
+    first, second = at_once([act, act])
+    assert first == second
+    return first
+
+
+def test_through_the_services(world: World, voters: list[User], processes: Processes) -> None:
+    processes.manage("qcluster")
+
+    def vote(user: User) -> None:
+        reviewer = reviewer_of(user)
+        for side in VERDICTS:
+            ballot = draw(category=world.category, reviewer=reviewer)
+            assert ballot is not None
+            twice(partial(cast_vote, ballot=ballot, side=side, reviewer=reviewer))
+        undo(reviewer=reviewer, category=world.category)
+
+    at_once([partial(vote, user) for user in voters])
+    assert_sound(world)
+
+
+def test_through_the_pages(world: World, voters: list[User], processes: Processes) -> None:
+    port = free_port()
+    processes.manage("qcluster")
+    processes.python(*machine.web("127.0.0.1", port).command[1:])
+    wait_until(lambda: listens(port), "web listens")
+
+    def vote(browser: httpx.Client) -> None:
+        battle = browser.get("/vote/").raise_for_status().url.path
+        headers = {"X-CSRFToken": browser.cookies["csrftoken"], "HX-Request": "true"}
+
+        def post(path: str, **form: str) -> str:
+            """The path of the battle that came with the answer."""
+            answer = browser.post(path, data=form, headers=headers).raise_for_status()
+            return str(answer.headers["HX-Push-Url"])
+
+        for choice in VERDICTS:
+            voted, battle = battle, twice(partial(post, battle, choice=choice))
+            assert battle != voted
+        assert twice(partial(post, f"{voted}undo/")) == voted
+
+    browsers = [signed_in(user, port) for user in voters]
+    at_once([partial(vote, browser) for browser in browsers])
+    assert_sound(world)
+
+
+def signed_in(user: User, port: int) -> httpx.Client:
+    client = Client()
+    client.force_login(user)
+    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+    address = f"http://127.0.0.1:{port}"
+    # No certificates, which each client would read anew, and patience for both clicks of everybody at once.
+    return httpx.Client(base_url=address, cookies=cookies, follow_redirects=True, verify=False, timeout=60)
+
+
+def assert_sound(world: World) -> None:
+    """Each voter's three votes, of which one was taken back, and every one of them ranked."""
+    votes = VOTERS * (len(VERDICTS) + 1)
+    counting = VOTERS * (len(VERDICTS) - 1)
+    ledger = Ledger.objects.filter(category=world.category)
+    wait_until(lambda: ledger.get().ranked_seq == votes, f"vote {votes} of {ledger.get().seq} is ranked")
+    assert ledger.get().seq == votes
+    assert lagging() == []
+    assert not Failure.objects.exists()
+
+    rows = list(Vote.objects.order_by("seq").values_list("seq", "supersedes__seq", "ballot", "outcome"))
+    assert [seq for seq, *_ in rows] == list(range(1, votes + 1))
+    assert len({ballot for _, _, ballot, _ in rows}) == VOTERS * len(VERDICTS)
+    assert Ballot.objects.filter(state=Ballot.State.VOTED).count() == counting
+    for board in Leaderboard.objects.all():
+        taken_back = {superseded for seq, superseded, *_ in rows if seq <= board.seq}
+        effective = [seq for seq, *_, outcome in rows if seq <= board.seq and seq not in taken_back and outcome]
+        assert board.votes == len(effective), f"the leaderboard at {board.seq} counts what its votes do not"
+    assert Leaderboard.objects.get(seq=votes).votes == counting
+    assert_equal_to_a_rebuild(world.category)
