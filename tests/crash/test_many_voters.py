@@ -110,7 +110,9 @@ def signed_in(user: User, port: int) -> httpx.Client:
     cookies = {name: morsel.value for name, morsel in client.cookies.items()}
     address = f"http://127.0.0.1:{port}"
     # No certificates, which each client would read anew, and patience for both clicks of everybody at once.
-    return httpx.Client(base_url=address, cookies=cookies, follow_redirects=True, verify=False, timeout=60)
+    return httpx.Client(
+        base_url=address, cookies=cookies, follow_redirects=True, verify=False, trust_env=False, timeout=60
+    )
 
 
 def assert_sound(world: World) -> None:
