@@ -1,40 +1,51 @@
-"""The tables' fast lane: `GET /api/v1/routing/latest` from memory, in front of Django's WSGI application.
+"""The tables' fast lane: `GET /api/v1/routing/latest` from memory, in front of another WSGI application.
 
 A daemon thread in each worker asks every half second which version is newest, loads the body only when that moved,
 and replaces one immutable object. A request touches no database, unless its token was never seen here before; the
 thread looks again at the tokens in use, so a revoked one is refused within a second or two. While the database is
 away, the last good table and the last known tokens go on.
 
-Everything else, also `?format=…` and signed-in people without a token, is Django's.
+Everything else is the other application's: other addresses, `?format=…`, and signed-in people without a token.
+`arena.wsgi` has it in front of Django, `arena.tables` in a process of its own.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connection
-from django.utils import timezone
+from django.db import Error, connection
 
-from arena.access.tokens import find_token
-from arena.models import ApiToken
+from arena.access.known_tokens import CannotAskError, KnownTokens, RefusedError
 from routing.selectors import served_if_newer
-from routing.serving import NOT_PUBLISHED, Answer, Served, problem, respond
+from routing.serving import LATEST_PATH, NOT_PUBLISHED, Answer, Served, problem, respond
 
-__all__ = ["LATEST_PATH", "FastLane"]
+__all__ = ["Application", "Environ", "FastLane", "StartResponse", "State", "send"]
 
-LATEST_PATH = "/api/v1/routing/latest"
 SCOPE = "routing:read"
+# So many looks late, and the database counts as away.
+_OVERDUE = 4
+_SOON = (("Retry-After", "2"),)
 log = structlog.get_logger(__name__)
+Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
-Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the lane knows. `looked`: it has seen the database once, and serves; `version` is None before the first
+    publication. `away`: the database has not answered for a while, and the last good table goes on."""
+
+    looked: bool
+    version: int | None
+    away: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,81 +55,16 @@ class _Seen:
     table: Served | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Grant:
-    """A token that was found. `may_read`: it has the scope."""
-
-    pk: str
-    may_read: bool
-    expires: datetime | None
-
-
-class Tokens:
-    """The tokens in use, by the hash of their text: the text itself is never kept."""
-
-    KNOWN_AT_MOST = 10_000
-    UNKNOWN_FOR_S = 1.0
-
-    def __init__(self) -> None:
-        self._grants: dict[bytes, _Grant] = {}
-        self._unknown: dict[bytes, float] = {}
-
-    def find(self, key: str) -> _Grant | None:
-        """One query the first time; raises DatabaseError if that cannot be asked."""
-        digest = hashlib.sha256(key.encode()).digest()
-        grant = self._grants.get(digest)
-        if grant is None:
-            refused_at = self._unknown.get(digest)
-            if refused_at is not None and time.monotonic() - refused_at < self.UNKNOWN_FOR_S:
-                return None
-            grant = self._ask(key, digest)
-        if grant is not None and grant.expires is not None and grant.expires <= timezone.now():
-            return None
-        return grant
-
-    def _ask(self, key: str, digest: bytes) -> _Grant | None:
-        if not connection.in_atomic_block:
-            # Outside a Django request nobody else drops a connection that died meanwhile.
-            connection.close_if_unusable_or_obsolete()
-        token = find_token(key)
-        known: dict[bytes, Any] = self._unknown if token is None else self._grants
-        if len(known) >= self.KNOWN_AT_MOST:
-            known.clear()
-        if token is None:
-            self._unknown[digest] = time.monotonic()
-            return None
-        grant = _grant(token.pk, token.scopes, token.expiry_date)
-        self._grants[digest] = grant
-        return grant
-
-    def look_again(self) -> None:
-        """Forgets what was revoked and takes over changed scopes. One query, none while no token is in use."""
-        held = list(self._grants.items())
-        if not held:
-            return
-        pks = {grant.pk for _, grant in held}
-        rows = ApiToken.objects.filter(pk__in=pks, revoked=False).values_list("pk", "scopes", "expiry_date")
-        valid = {pk: _grant(pk, scopes, expires) for pk, scopes, expires in rows}
-        for digest, grant in held:
-            if grant.pk in valid:
-                self._grants[digest] = valid[grant.pk]
-            else:
-                self._grants.pop(digest, None)
-
-
-def _grant(pk: str, scopes: list[str], expires: datetime | None) -> _Grant:
-    return _Grant(pk, SCOPE in scopes, expires)
-
-
 class FastLane:
-    """WSGI middleware. Starts its thread with the first request, so each forked worker has its own."""
+    """WSGI middleware. Starts its thread with `start()`, or else with the first request, so that each forked worker
+    has its own. `people`: the application behind knows who is signed in."""
 
-    def __init__(self, application: Application, *, public: bool, poll_s: float = 0.5) -> None:
+    def __init__(self, application: Application, *, public: bool, people: bool = True, poll_s: float = 0.5) -> None:
         self._application = application
         self._public = public
+        self._people = people
         self._poll_s = poll_s
         self._seen: _Seen | None = None
-        self._tokens = Tokens()
         self._forget_thread()
         os.register_at_fork(after_in_child=self._forget_thread)
 
@@ -127,32 +73,38 @@ class FastLane:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._tokens = KnownTokens(SCOPE, may_ask=lambda: not self._is_away())
+        self._looked_at = time.monotonic()
+        self._failing = False
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != LATEST_PATH or environ.get("QUERY_STRING"):
             return self._application(environ, start_response)
+        answer = self._answer(environ)
+        return self._application(environ, start_response) if answer is None else send(answer, start_response)
+
+    def _answer(self, environ: Environ) -> Answer | None:
+        """None: the application behind may know this person."""
         method = environ["REQUEST_METHOD"]
-        if method not in ("GET", "HEAD"):
-            return self._application(environ, start_response)
-        if self._thread is None:
-            self._start()
         head = method == "HEAD"
+        if not head and method != "GET":
+            return problem(405, "A table is read: ask with GET or HEAD.", headers=(("Allow", "GET, HEAD"),))
+        if self._thread is None:
+            self._look_and_start()
         if not self._public:
             authorization = environ.get("HTTP_AUTHORIZATION", "")
-            if not authorization and "HTTP_COOKIE" in environ:
-                return self._application(environ, start_response)  # perhaps a person who is signed in
-            refused = self._refusal(authorization, head=head)
-            if refused is not None:
-                return _send(refused, start_response)
-        return _send(self._answer(environ, head=head), start_response)
-
-    def _answer(self, environ: dict[str, Any], *, head: bool) -> Answer:
+            if not authorization and self._people and "HTTP_COOKIE" in environ:
+                return None
+            try:
+                self._tokens.check(authorization)
+            except RefusedError as refused:
+                return _refusal(refused, head=head)
+            except CannotAskError:
+                detail = "The database cannot be asked, and this token has not been seen here yet. Try again."
+                return problem(503, detail, headers=_SOON, head=head)
         seen = self._seen
-        if seen is None:
-            detail = "The database cannot be reached, and this process has not seen a table yet. Try again."
-            return problem(503, detail, headers=[("Retry-After", "2")], head=head)
-        if seen.table is None:
-            return problem(404, NOT_PUBLISHED, head=head)
+        if seen is None or seen.table is None:
+            return _without_table(seen, head=head)
         return respond(
             seen.table,
             head=head,
@@ -160,53 +112,62 @@ class FastLane:
             accept_encoding=environ.get("HTTP_ACCEPT_ENCODING"),
         )
 
-    def _refusal(self, authorization: str, *, head: bool) -> Answer | None:
-        scheme, _, key = authorization.partition(" ")
-        challenge = [("WWW-Authenticate", 'Bearer realm="arena"')]
-        if scheme.lower() != "bearer":
-            detail = f"Send a token with the scope {SCOPE}: Authorization: Bearer <token>."
-            return problem(401, detail, headers=challenge, head=head)
-        try:
-            grant = self._tokens.find(key.strip())
-        except DatabaseError:
-            log.warning("token_not_checked", exc_info=True)
-            detail = "The database cannot be reached, and this token has not been seen here yet. Try again."
-            return problem(503, detail, headers=[("Retry-After", "2")], head=head)
-        if grant is None:
-            detail = "This token is not known or was revoked. Make one with manage.py create_token."
-            return problem(401, detail, headers=challenge, head=head)
-        if not grant.may_read:
-            return problem(403, f"This token lacks the scope {SCOPE}.", head=head)
-        return None
+    @property
+    def state(self) -> State:
+        seen = self._seen
+        version = seen.table.version if seen and seen.table else None
+        return State(looked=seen is not None, version=version, away=self._is_away())
+
+    def _is_away(self) -> bool:
+        """By the time since the last look that succeeded: a database that hangs raises nothing."""
+        return time.monotonic() - self._looked_at > _OVERDUE * self._poll_s
 
     def look(self) -> None:
-        """Takes over a newer table and what became of the tokens. Raises DatabaseError."""
+        """Takes over a newer table and what became of the tokens. Raises django.db.Error."""
         seen = self._seen
         newer = served_if_newer(seen.table if seen else None, public=self._public)
         if seen is None or newer is not seen.table:
             self._seen = _Seen(newer)
         self._tokens.look_again()
+        self._looked_at = time.monotonic()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """For a process that has nothing else to do: looks at once, and waits for nothing."""
         with self._lock:
-            if self._thread is not None:
-                return
-            self._look_safely()  # the first request already gets the table
-            self._thread = threading.Thread(target=self._watch, name="fast-lane", daemon=True)
+            self._start(first_look_s=0)
+
+    def _look_and_start(self) -> None:
+        """The first request already gets the table."""
+        with self._lock:
+            if self._thread is None:
+                self._look_safely()
+                self._start(first_look_s=self._poll_s)
+
+    def _start(self, first_look_s: float) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, args=(first_look_s,), name="fast-lane", daemon=True)
             self._thread.start()
 
-    def _watch(self) -> None:
-        while not self._stop.wait(self._poll_s):
+    def _watch(self, pause_s: float) -> None:
+        while not self._stop.wait(pause_s):
             self._look_safely()
-            connection.close()  # this thread's own; none is held between two looks
+            pause_s = self._poll_s
+            with contextlib.suppress(Error):
+                connection.close()  # this thread's own; none is held between two looks
 
     def _look_safely(self) -> None:
+        """A thread that ended here would serve an old table for ever. Says once that something is amiss, and once
+        that it is over."""
         try:
             self.look()
-        except DatabaseError:
-            log.warning("table_not_checked", exc_info=True)
-        except Exception:  # a thread that ends here would serve an old table for ever
-            log.exception("table_not_checked")
+        except Exception as error:
+            if not self._failing:
+                log.warning("table_not_checked", exc_info=not isinstance(error, Error), error=str(error))
+            self._failing = True
+        else:
+            if self._failing:
+                log.warning("table_checked_again")
+            self._failing = False
 
     def stop(self) -> None:
         """Ends the thread; the next request starts another."""
@@ -217,6 +178,19 @@ class FastLane:
         self._forget_thread()
 
 
-def _send(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(answer.status_line, answer.headers)
-    return (answer.body,)
+def _without_table(seen: _Seen | None, *, head: bool) -> Answer:
+    if seen is not None:
+        return problem(404, NOT_PUBLISHED, head=head)
+    detail = "The database cannot be reached, and this process has not seen a table yet. Try again."
+    return problem(503, detail, headers=_SOON, head=head)
+
+
+def _refusal(refused: RefusedError, *, head: bool) -> Answer:
+    challenge = (("WWW-Authenticate", 'Bearer realm="arena"'),) if refused.status == 401 else ()
+    return problem(refused.status, refused.detail, headers=challenge, head=head)
+
+
+def send(answer: Answer, start_response: StartResponse) -> list[bytes]:
+    """A list: granian hands one over whole, and anything else piece by piece at a third of the speed."""
+    start_response(answer.line, list(answer.headers))
+    return [answer.body]

@@ -22,6 +22,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.debian import provide_nginx
+
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", "."],
@@ -43,6 +45,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--lint"]:
         return _status([_told(_checked(name)) for name in CHECKS])
     _say(chromium())
+    _say(provide_nginx())
     with ThreadPoolExecutor(max_workers=1) as beside, postgresql() as database:
         checks: Future[list[Outcome]] = beside.submit(lambda: [_checked(name) for name in CHECKS])
         if database is None:
