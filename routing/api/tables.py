@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.cache import get_conditional_response
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -15,11 +18,51 @@ from rest_framework.response import Response
 from arena.access.api import problem_response
 from routing import selectors, signing
 from routing.api.base import TableView, as_response, reads_are_public
+from routing.exports import FORMATS, export
 from routing.models import RoutingTable
 from routing.schema import table_schema
-from routing.serving import NOT_PUBLISHED, Served, problem, respond
+from routing.serving import LATEST, NOT_PUBLISHED, Served, problem, respond
 
-_FORMAT = OpenApiParameter("format", str, description="`json`, which is the default and the only one so far.")
+_FORMAT = OpenApiParameter(
+    "format",
+    enum=["json", *FORMATS],
+    description="`json`, the default: the stored bytes. The others: the same table in a gateway's format, unsigned; "
+    "each names the version it came from, and what it cannot express.",
+)
+_FORMATTED = {
+    (200, "application/json"): OpenApiTypes.OBJECT,
+    (200, "application/yaml"): OpenApiTypes.STR,
+}
+
+
+def _answered(request: Request, version: int | None, missing: Callable[[], str]) -> HttpResponse:
+    """The table, or the newest, in the format that was asked for."""
+    wanted = request.query_params.get("format", "json")
+    head = request.method == "HEAD"
+    if wanted in FORMATS:
+        table = selectors.table(version)
+        return as_response(problem(404, missing(), head=head)) if table is None else _exported(request, table, wanted)
+    if wanted != "json":
+        known = ", ".join(f"format={name}" for name in FORMATS)
+        detail = f"There is no format {wanted!r}. Leave format out for the table itself, or say {known}."
+        return as_response(problem(400, detail, head=head))
+    served = selectors.served(version, public=reads_are_public())
+    return _served(request, served, "" if served else missing())
+
+
+def _exported(request: Request, table: selectors.TableView, name: str) -> HttpResponse:
+    """Cached no longer than the newest table is, whatever the version: a newer Arena may write more."""
+    kind = FORMATS[name]
+    body = export(name, table.body).text.encode()
+    version = str(table.line.version)
+    response = HttpResponse(body, content_type=kind.media_type)
+    response["Content-Disposition"] = f'inline; filename="routing-table-{version}-{name}.{kind.suffix}"'
+    response["Cache-Control"] = f"{'public' if reads_are_public() else 'private'}, {LATEST}"
+    response["Vary"] = "Accept-Encoding, Authorization"
+    response["ETag"] = f'"sha256:{hashlib.sha256(body).hexdigest()}"'
+    answer = get_conditional_response(request, etag=response["ETag"], response=response) or response
+    answer["Arena-Table-Version"] = version
+    return answer
 
 
 def _served(request: Request, table: Served | None, missing: str) -> HttpResponse:
@@ -36,32 +79,31 @@ def _served(request: Request, table: Served | None, missing: str) -> HttpRespons
     )
 
 
+def _no_version(version: int) -> str:
+    return f"There is no version {version}. The newest is {selectors.newest_version() or 'not published yet'}."
+
+
 class Latest(TableView):
     @extend_schema(
         operation_id="routing_latest",
         summary="The live routing table",
         description="The stored bytes, with a strong ETag over them, the version and the signature in headers.",
         parameters=[_FORMAT],
-        responses=OpenApiTypes.OBJECT,
+        responses=_FORMATTED,
     )
     def get(self, request: Request) -> HttpResponse:
-        wanted = request.query_params.get("format", "json")
-        if wanted != "json":
-            detail = f"There is no format {wanted!r}. Leave format out, or say format=json."
-            return as_response(problem(400, detail))
-        return _served(request, selectors.served(public=reads_are_public()), NOT_PUBLISHED)
+        return _answered(request, None, lambda: NOT_PUBLISHED)
 
 
 class Version(TableView):
     @extend_schema(
         operation_id="routing_version",
         summary="One version, for ever the same",
-        responses=OpenApiTypes.OBJECT,
+        parameters=[_FORMAT],
+        responses=_FORMATTED,
     )
     def get(self, request: Request, version: int) -> HttpResponse:
-        table = selectors.served(version, public=reads_are_public())
-        newest = selectors.newest_version() if table is None else None
-        return _served(request, table, f"There is no version {version}. The newest is {newest or 'not published yet'}.")
+        return _answered(request, version, lambda: _no_version(version))
 
 
 class VersionOut(serializers.Serializer[Any]):

@@ -14,6 +14,7 @@ from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import publishing, selectors
 from routing.comparing import diff
+from routing.exports import FORMATS, export
 from routing.gate import Verdict
 from routing.pages import cards, change_groups, expires, names
 from routing.selectors import DecisionView, TableLine, TableView
@@ -93,6 +94,7 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
         "groups": groups,
         "changed": len(changes),
         "lines": selectors.tables(limit=RECENT),
+        "exports": [(name, kind.title, export(name, table.body).notes) for name, kind in FORMATS.items()],
         "fetch": "python" if request.GET.get("fetch") == "python" else "curl",
         "url": request.build_absolute_uri(
             reverse("api:routing-latest") if live else reverse("api:routing-version", args=[line.version])

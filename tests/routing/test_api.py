@@ -76,9 +76,9 @@ def test_latest_before_the_first_publication_says_how_to_publish(reader: Any):
 
 
 def test_an_unknown_format_is_refused_by_name(reader: Any, table: RoutingTable):
-    got = reader("latest?format=litellm")
+    got = reader("latest?format=envoy")
     assert got.status_code == 400
-    assert "litellm" in got.json()["detail"]
+    assert "envoy" in got.json()["detail"]
     assert reader("latest?format=json").status_code == 200
 
 

@@ -8,16 +8,19 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from routing import selectors
+from routing.exports import FORMATS, export
 
 _EXAMPLES = """\
 examples:
   manage.py routing_table                  the newest, byte for byte as it is served
   manage.py routing_table --version 41     an earlier one
+  manage.py routing_table --format litellm > config.yaml
+                                           for a gateway; what its format cannot say is told on stderr
 """
 
 
 class Command(BaseCommand):
-    help = "Print a published routing table: exactly the bytes that are signed and served."
+    help = "Print a published routing table: exactly the bytes that are signed and served, or a gateway's format."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(
@@ -35,7 +38,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--version", type=int, default=None, metavar="N", help="default: the newest")
-        parser.add_argument("--format", choices=["json"], default="json")
+        parser.add_argument("--format", choices=["json", *FORMATS], default="json", help="default: json, the table")
 
     def handle(self, *args: Any, **options: Any) -> None:
         version = options["version"]
@@ -45,6 +48,12 @@ class Command(BaseCommand):
             if newest is None:
                 raise CommandError("Nothing is published yet. See what is missing: manage.py publish --dry-run")
             raise CommandError(f"There is no version {version}. The newest is {newest}.")
+        if options["format"] in FORMATS:
+            made = export(options["format"], table.body)
+            self.stdout.write(made.text, ending="")
+            for note in made.notes:
+                self.stderr.write(note, self.style.WARNING)
+            return
         self.stdout.write(table.body.decode(), ending="")
         if self.stdout.isatty():
             self.stdout.write("")
