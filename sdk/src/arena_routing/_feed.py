@@ -7,7 +7,7 @@ import json
 import logging
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 
@@ -108,7 +108,7 @@ async def read_body(response: httpx.Response, at_most: int) -> bytes:
         raise Refused(f"It is encoded as {coding!r}, which was not asked for.")
     unzip = zlib.decompressobj(wbits=31) if coding != "identity" else None
     body = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in _raw(response):
         try:
             body += unzip.decompress(chunk, at_most + 1 - len(body)) if unzip else chunk
         except zlib.error as error:
@@ -118,6 +118,14 @@ async def read_body(response: httpx.Response, at_most: int) -> bytes:
     if unzip and not unzip.eof:
         raise Refused("Its gzip encoding ends too early.")
     return bytes(body)
+
+
+async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
+    if response.is_stream_consumed:  # by a transport that answers from memory, such as httpx.MockTransport
+        yield response.content
+    else:
+        async for chunk in response.aiter_raw():
+            yield chunk
 
 
 async def _refusal(response: httpx.Response) -> str:

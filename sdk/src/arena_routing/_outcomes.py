@@ -86,7 +86,7 @@ class Outcomes:
                 failures, wait = 0, self._every_s
             except _NotTaken as refusal:
                 failures += 1
-                back_off = max(refusal.wait_s, again_after(failures, at_first=1.0, at_most=_SLOWEST))
+                back_off = max(refusal.wait_s, again_after(failures, at_first=self._every_s, at_most=_SLOWEST))
                 # Deaf to the bell until then: a full queue is no reason to press on a server that is down.
                 await asyncio.sleep(jittered(back_off))
                 wait = 0.0

@@ -4,9 +4,12 @@ are sent, so that neither waits for the other and every request has a hard time 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import selectors
+import socket
 import threading
 from concurrent.futures import Future
+from typing import Any
 
 import httpx
 
@@ -20,6 +23,46 @@ __all__ = ["Worker"]
 _Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """Resolves names in threads of its own. Those of the default executor would hold up the process's end while a name
+    server is silent, and take nothing on once the end has begun, which is when the last outcomes are sent."""
+
+    async def getaddrinfo(
+        self,
+        host: bytes | str | None,
+        port: bytes | str | int | None,
+        *,
+        family: int = 0,
+        type: int = 0,  # noqa: A002 (asyncio's own name)
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[Any]:
+        answer: asyncio.Future[list[Any]] = self.create_future()
+
+        def settle(found: list[Any] | OSError) -> None:
+            if answer.done():
+                return  # nobody waits any more
+            if isinstance(found, OSError):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        def resolve() -> None:
+            found: list[Any] | OSError
+            try:
+                found = socket.getaddrinfo(host, port, family, type, proto, flags)
+            except OSError as error:
+                found = error
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self.call_soon_threadsafe(settle, found)
+
+        try:
+            threading.Thread(target=resolve, name="arena-routing-names", daemon=True).start()
+        except RuntimeError:  # Python 3.12 starts no thread any more while it ends
+            resolve()
+        return await answer
+
+
 class Worker:
     """Runs from `start` to `stop`. Not restarted, and not carried over a fork: a child makes its own."""
 
@@ -28,7 +71,7 @@ class Worker:
         self._feed = feed
         self._outcomes = outcomes
         self._client = client
-        self._loop = asyncio.SelectorEventLoop(_Selector())
+        self._loop = _Loop(_Selector())
         self._polling = asyncio.Lock()
         self._closing = asyncio.Event()
         self._grace_s = 0.0

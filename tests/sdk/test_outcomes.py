@@ -1,0 +1,188 @@
+"""Outcomes go to Arena in batches, behind the caller's back: never waiting, never failing, once each."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from arena_routing import Router
+from tests.processes import wait_until
+from tests.sdk.arena_double import Arena, Handler, fails, hangs
+
+MakeRouter = Callable[..., Router]
+
+
+@pytest.fixture(autouse=True)
+def published(arena: Arena) -> None:
+    arena.publish(7)
+
+
+def test_an_outcome_says_what_the_contract_names(arena: Arena, make_router: MakeRouter):
+    now = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
+    router = make_router(token="secret", clock=now.timestamp)
+    decision = router.route("code")
+    router.report(decision, latency_ms=1840.5, ttft_ms=310.0, tokens=412, cost_usd=0.0031)
+    router.report(decision, model="small", error="timeout " * 100, latency_ms=float("inf"))
+    router.close()
+    first, second = arena.outcomes
+    assert uuid.UUID(first.pop("id")) != uuid.UUID(second.pop("id"))
+    common = {"table_version": 7, "route_id": "code", "category": "code", "at": "2026-11-22T12:00:00.250Z"}
+    assert first == common | {
+        "model": "big",
+        "ok": True,
+        "error": None,
+        "latency_ms": 1840.5,
+        "ttft_ms": 310.0,
+        "tokens": 412,
+        "cost_usd": 0.0031,
+    }
+    assert second == common | {
+        "model": "small",
+        "ok": False,
+        "error": ("timeout " * 100)[:200],
+        "latency_ms": None,
+        "ttft_ms": None,
+        "tokens": None,
+        "cost_usd": None,
+    }
+
+
+def report_many(router: Router, count: int) -> None:
+    decision = router.route("code")
+    for n in range(count):
+        router.report(decision, tokens=n)
+
+
+def test_batches_come_by_themselves_full_ones_at_once(arena: Arena, make_router: MakeRouter):
+    router = make_router()  # whose interval is an hour
+    report_many(router, 200)
+    wait_until(lambda: len(arena.outcomes) == 200, "a full batch has gone")
+    soon = make_router(outcome_seconds=0.02)
+    soon.report(soon.route("chat"))
+    wait_until(lambda: len(arena.outcomes) == 201, "a single one has gone after its interval")
+
+
+def test_many_outcomes_arrive_once_each_in_order_and_in_bounded_batches(arena: Arena, make_router: MakeRouter):
+    router = make_router()
+    report_many(router, 1234)
+    router.close(timeout=30)
+    assert [outcome["tokens"] for outcome in arena.outcomes] == list(range(1234))
+    assert len({outcome["id"] for outcome in arena.outcomes}) == 1234
+    assert max(map(len, arena.batches)) <= 200
+    assert router.status().outcomes_dropped == 0
+
+
+def test_a_server_that_hangs_holds_up_neither_the_caller_nor_the_table(arena: Arena, make_router: MakeRouter):
+    called = threading.Event()
+
+    def hangs_and_tells(handler: Handler) -> None:
+        called.set()
+        hangs(handler)
+
+    arena.behave_on_outcomes = hangs_and_tells
+    router = make_router(outcome_capacity=500, timeout=60.0)
+    report_many(router, 200)
+    assert called.wait(60), "the sender is stuck in a request that nobody answers"
+    report_many(router, 20_000)
+    status = router.status()
+    assert status.outcomes_waiting == 500
+    assert status.outcomes_dropped == 19_500
+    arena.publish(8)
+    assert router.refresh()
+    assert router.route("code").table_version == 8
+    router.close(timeout=0.1)
+    assert router.status().outcomes_dropped == 20_200, "what could not be sent in time is given up, and counted"
+
+
+def test_when_the_queue_is_full_the_oldest_go(arena: Arena, make_router: MakeRouter):
+    arena.behave_on_outcomes = fails
+    router = make_router(outcome_capacity=300)
+    report_many(router, 1000)
+    arena.behave_on_outcomes = None
+    router.close(timeout=30)
+    arrived = [outcome["tokens"] for outcome in arena.outcomes]
+    assert arrived == list(range(1000 - len(arrived), 1000))
+    assert len(arrived) + router.status().outcomes_dropped == 1000
+
+
+def test_what_failed_is_sent_again_under_the_same_ids(arena: Arena, make_router: MakeRouter):
+    seen: list[list[str]] = []
+
+    def loses_its_answer(handler: Handler) -> None:
+        """Has taken the batch, but the client never hears of it."""
+        seen.append(["taken"])
+        handler.answer(502, b"")
+        if len(seen) == 3:
+            arena.behave_on_outcomes = None
+
+    arena.behave_on_outcomes = loses_its_answer
+    router = make_router(outcome_seconds=0.02)
+    report_many(router, 3)
+    wait_until(lambda: arena.outcomes, "the outcomes have arrived")
+    assert len(seen) == 3
+    assert [outcome["tokens"] for outcome in arena.outcomes] == [0, 1, 2]
+    assert router.status().outcomes_dropped == 0
+
+
+def test_a_batch_that_is_turned_down_does_not_stop_the_next(
+    arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
+):
+    arena.behave_on_outcomes = lambda handler: handler.problem(422, "Outcome 0: no such table.")
+    router = make_router()
+    report_many(router, 200)
+    wait_until(lambda: router.status().outcomes_dropped == 200, "the batch was turned down")
+    assert "200 outcomes were turned down with 422" in caplog.text
+    assert "no such table" in caplog.text
+    arena.behave_on_outcomes = None
+    report_many(router, 1)
+    router.close()
+    assert len(arena.outcomes) == 1
+
+
+def test_a_token_without_the_scope_is_told_once_and_nothing_is_lost(
+    arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
+):
+    answers = []
+
+    def forbids(handler: Handler) -> None:
+        answers.append(403)
+        handler.answer(403, b"")
+
+    arena.behave_on_outcomes = forbids
+    router = make_router(outcome_seconds=0.01)
+    report_many(router, 5)
+    wait_until(lambda: len(answers) >= 3, "it was tried again")
+    assert caplog.text.count("needs the scope outcomes:write") == 1
+    arena.behave_on_outcomes = None
+    wait_until(lambda: len(arena.outcomes) == 5, "they arrived in the end")
+
+
+def test_reporting_can_be_left_out(arena: Arena, make_router: MakeRouter):
+    router = make_router(report_outcomes=False)
+    report_many(router, 500)
+    assert router.run(router.route("code"), lambda model: model) == "big"
+    router.close()
+    assert arena.outcomes == []
+    assert router.status().outcomes_waiting == 0
+
+
+def test_after_closing_reports_go_nowhere_and_hurt_nobody(arena: Arena, make_router: MakeRouter):
+    router = make_router()
+    router.close()
+    report_many(router, 300)
+    assert router.status().outcomes_waiting == 0
+
+
+def test_many_threads_report_at_once(arena: Arena, make_router: MakeRouter):
+    router = make_router(outcome_capacity=100_000, outcome_seconds=0.01)
+    threads = [threading.Thread(target=report_many, args=(router, 500)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    router.close(timeout=30)
+    assert len({outcome["id"] for outcome in arena.outcomes}) == 4000
