@@ -1,4 +1,4 @@
-"""Leaderboards, read by pages, the API and routing: the newest of each category, its matrix, its history."""
+"""Leaderboards, read by pages, the API and routing: the newest of each category, and its matrix."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from evals.ratings import Rating, Standings
 __all__ = [
     "Cell",
     "HeadToHead",
-    "HistoryPoint",
     "LeaderboardView",
     "all_latest",
     "head_to_head",
-    "history",
     "lagging",
     "latest",
     "newest_ids",
@@ -112,18 +110,6 @@ class HeadToHead:
     rows: tuple[tuple[Cell | None, ...], ...]
 
 
-@dataclass(frozen=True)
-class HistoryPoint:
-    """What an earlier leaderboard said."""
-
-    seq: int
-    revision: int
-    votes: int
-    reviewers: int
-    computed_at: datetime
-    ratings: tuple[Rating, ...]
-
-
 def latest(category_slug: str) -> LeaderboardView | None:
     """The newest leaderboard of the category; None before the first. One query."""
     found = _with_category().filter(category__slug=category_slug).order_by(*_NEWEST).first()
@@ -180,16 +166,6 @@ def head_to_head(standings: Standings) -> HeadToHead:
 
     rows = tuple(tuple(cell(row, column) for column in names) for row in names)
     return HeadToHead(tuple(str(name) for name in names), rows)
-
-
-def history(category_slug: str, *, limit: int = 100) -> list[HistoryPoint]:
-    """The newest `limit` leaderboards, newest first. Reads their ratings, not their covariances."""
-    rows = (
-        Leaderboard.objects.filter(category__slug=category_slug)
-        .order_by(*_NEWEST)
-        .values_list("seq", "revision", "votes", "reviewers", "computed_at", "result__ratings")[:limit]
-    )
-    return [HistoryPoint(*row[:5], ratings=tuple(map(Rating.from_json, row[5]))) for row in rows]
 
 
 def lagging() -> list[int]:

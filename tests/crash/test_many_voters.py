@@ -17,7 +17,7 @@ from arena import machine
 from arena.models import Role, User
 from evals.models import Ballot, Leaderboard, Ledger, Vote
 from evals.selectors.leaderboards import lagging
-from evals.services.voting.casting import Verdict, cast_vote, undo
+from evals.services.voting.casting import Verdict, cast_vote, reopen
 from evals.services.voting.drawing import draw
 from evals.services.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World
@@ -73,7 +73,7 @@ def test_through_the_services(world: World, voters: list[User], processes: Proce
             ballot = draw(category=world.category, reviewer=reviewer)
             assert ballot is not None
             twice(partial(cast_vote, ballot=ballot, side=side, reviewer=reviewer))
-        undo(reviewer=reviewer, category=world.category)
+        reopen(ballot=ballot, reviewer=reviewer)
 
     at_once([partial(vote, user) for user in voters])
     assert_sound(world)

@@ -51,7 +51,6 @@ def test_the_latest_is_the_newest_by_seq_and_revision(code):
     found = newest("code")
     assert (found.seq, found.revision, found.votes, found.waiting) == (150, 1, 150, 5)
     assert [view.seq for view in leaderboards.all_latest()] == [150]
-    assert [point.revision for point in leaderboards.history("code")] == [1, 0]
 
 
 def test_reading_the_latest_of_every_category_is_one_query(code, django_assert_num_queries):
@@ -62,14 +61,6 @@ def test_reading_the_latest_of_every_category_is_one_query(code, django_assert_n
         rank_category(category_id=made.pk)
     with django_assert_num_queries(1):
         assert [view.category for view in leaderboards.all_latest()] == ["code", "letters"]
-
-
-def test_history_reads_ratings_only(code, django_assert_num_queries):
-    rank_category(category_id=code.pk)
-    with django_assert_num_queries(1) as queries:
-        [point] = leaderboards.history("code")
-    assert point.ratings == newest("code").standings.ratings
-    assert '"params"' not in queries.captured_queries[0]["sql"]
 
 
 def test_the_document_is_the_public_contract(code):

@@ -23,7 +23,6 @@ __all__ = [
     "BallotClosedError",
     "BattleWithdrawnError",
     "ForeignBallotError",
-    "NothingToUndoError",
     "TooLateToUndoError",
     "Verdict",
     "VotingError",
@@ -31,7 +30,6 @@ __all__ = [
     "reopen",
     "report",
     "skip",
-    "undo",
 ]
 
 Verdict = Literal["left", "right", "tie", "both_bad"]
@@ -57,16 +55,12 @@ class TooLateToUndoError(VotingError):
     """The vote has counted for too long to be taken back."""
 
 
-class NothingToUndoError(VotingError):
-    """No vote or skip of this reviewer is left to take back."""
-
-
 @transaction.atomic
 def cast_vote(*, ballot: Ballot, side: Verdict, reviewer: Reviewer) -> Vote:
     """Store the verdict, count it, and see that the category gets ranked.
 
     A ballot that has a vote keeps it, whatever `side` says: a form sent twice is one vote, and a change goes
-    through `undo`. Raises a VotingError if the ballot is not the reviewer's, was closed otherwise, or its battle
+    through `reopen`. Raises a VotingError if the ballot is not the reviewer's, was closed otherwise, or its battle
     was withdrawn; ValueError for an unknown `side`.
     """
     book, ballot = _locked(ballot)
@@ -105,18 +99,6 @@ def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") 
     answer.save(update_fields=["quarantine"])
     _close(ballot, Ballot.State.REPORTED)
     return ballot
-
-
-def undo(*, reviewer: Reviewer, category: Category | None = None) -> Ballot:
-    """Take back the reviewer's last vote or skip, in the category if one is given, and reopen its ballot with the
-    same sides. Raises NothingToUndoError."""
-    ballots = Ballot.objects.filter(reviewer=reviewer, state__in=(Ballot.State.VOTED, Ballot.State.SKIPPED))
-    if category is not None:
-        ballots = ballots.filter(battle__task__category=category)
-    ballot = ballots.order_by("-closed_at", "-pk").first()
-    if ballot is None:
-        raise NothingToUndoError("There is nothing to undo: you have not voted here yet.")
-    return reopen(ballot=ballot, reviewer=reviewer)
 
 
 @transaction.atomic

@@ -6,6 +6,8 @@ import pytest
 
 from arena.models import Role
 from evals.models import Category, Contender, Generation, Provider, Task
+from evals.selectors.voting import last_closed
+from evals.services.voting.casting import reopen
 from evals.services.voting.reviewers import reviewer_of
 
 
@@ -50,6 +52,11 @@ class World:
             for contender in self.contenders:
                 self.answer(task, contender)
         return self
+
+
+def undo(reviewer, category):
+    """What the desk's button does: back to the battle the reviewer closed last."""
+    return reopen(ballot=last_closed(reviewer, category), reviewer=reviewer)
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from django_q.models import OrmQ
 
 from arena.models import Role
 from evals.models import Ballot, Ledger, Vote
-from evals.services.voting.casting import cast_vote, undo
+from evals.services.voting.casting import cast_vote
 from evals.services.voting.drawing import draw
 from evals.services.voting.reviewers import exclude, include, reviewer_of
 
-from .conftest import World
+from .conftest import World, undo
 from .test_tallies import assert_equal_to_a_rebuild
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,7 +53,7 @@ def test_twenty_voters_lose_and_double_nothing(make_user):
                 ballot = draw(category=world.category, reviewer=reviewer)
                 cast_vote(ballot=ballot, side=side, reviewer=reviewer)
                 cast_vote(ballot=ballot, side="both_bad", reviewer=reviewer)
-            undo(reviewer=reviewer, category=world.category)
+            undo(reviewer, world.category)
 
         return vote
 

@@ -6,7 +6,7 @@ from django_q.models import OrmQ
 
 from arena.models import Role
 from evals.models import Ledger, ReviewerTally, TaskTally, Vote
-from evals.services.voting.casting import cast_vote, undo
+from evals.services.voting.casting import cast_vote
 from evals.services.voting.drawing import draw
 from evals.services.voting.reviewers import (
     ExclusionError,
@@ -17,7 +17,7 @@ from evals.services.voting.reviewers import (
     reviewer_of,
 )
 
-from .conftest import World
+from .conftest import World, undo
 from .test_tallies import assert_equal_to_a_rebuild, stored
 
 
@@ -62,7 +62,7 @@ def test_what_an_excluded_reviewer_votes_counts_once_they_are_included(world, re
     vote_in(world.category, reviewer, 1)
     exclude(reviewer=reviewer, reason="too fast", actor=editor)
     vote_in(world.category, reviewer, 2)
-    undo(reviewer=reviewer)
+    undo(reviewer, world.category)
     assert stored(world.category) == (set(), set())
     include(reviewer=reviewer, reason="not so fast", actor=editor)
     assert sum(sum(row[-4:]) for row in stored(world.category)[1]) == 2
