@@ -103,7 +103,7 @@ def export(table: Table) -> Export:
     text = json.dumps(config)
     arena = table.provenance() | {
         "metadata": [name for name in METADATA if f'"metadata.{name}"' in text],
-        "environment": table.keys(iter(asked)),
+        "environment": table.keys(asked),
         "trusted_custom_hosts": trusted,
         "notes": list(notes),
     }

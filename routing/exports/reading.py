@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -156,7 +156,7 @@ class Table:
         names = ("version", "decision_digest", "published_at", "expires_at", "on_expired")
         return {"table": f"sha256:{self.sha256}"} | {name: self.document[name] for name in names}
 
-    def keys(self, slugs: Iterator[str]) -> dict[str, str]:
+    def keys(self, slugs: Iterable[str]) -> dict[str, str]:
         """Environment variable to provider, for these models."""
         used = {self.models[slug].key: self.models[slug].provider for slug in slugs}
         return dict(sorted(used.items()))

@@ -253,3 +253,27 @@ def test_the_gateway_takes_the_addresses_that_the_export_says_it_takes(
 def test_nobody_was_asked_to_install_anything_from_an_address_of_ours():
     for path in (Path(__file__).parent / "gateway").iterdir():
         assert "://" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize(
+    ("programs", "reason"),
+    [
+        ({}, "no node in PATH"),
+        ({"node": "exit 0"}, "no npm in PATH"),
+        (
+            {"node": "exit 0", "npm": "echo the registry is away >&2; exit 1"},
+            "cannot be installed: the registry is away",
+        ),
+    ],
+)
+def test_where_there_is_no_gateway_to_be_had_the_reason_is_told(
+    programs: dict[str, str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(pytest.skip.Exception, match=reason), gateway(tmp_path / "log"):
+        pass
+    assert not list((tmp_path / "cache").glob("*/*"))
