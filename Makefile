@@ -75,6 +75,7 @@ lock: .venv/ready
 	$(COMPILE) pyproject.toml --extra test --constraint requirements.lock --output-file requirements-test.lock
 	$(COMPILE) --group demo --no-deps --output-file requirements-demo.lock
 	$(COMPILE) --group uv --output-file requirements-uv.lock
+	$(COMPILE) --group bench --output-file requirements-bench.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles test-results

@@ -1,8 +1,13 @@
-"""How fast votes become ratings: `python -m benchmarks.ratings_speed`, beside evalica in the same process.
+"""How fast votes become ratings, and what memory that takes: `python -m benchmarks.ratings_speed`.
 
-Ours gives ratings with ties, a prior and 95% intervals; evalica gives Bradley-Terry scores without intervals. Where
-there is a peer the two take turns, and the ratio is the median over the turns: whatever else the machine does meanwhile
-slows both.
+Every figure of ours ends with ratings and the base intervals of all pairs, in one thread. Beside it, turn by turn on
+the same log: arena-rank in a process of its own environment, with its sandwich intervals and all cores; FastChat's
+bootstrap, written anew from its description, of whose hundred rounds a few are run; evalica, which gives no intervals.
+Medians; a ratio is the median over the turns of how many times as long the peer took. Every one starts with its own
+kind of data in memory, and arena-rank has run once: the first time it compiles.
+
+A busy machine makes short work wait: beside the time by the clock stands the time the processor spent, which is what
+the clock would show on an idle one, and a limit that only the latter keeps is said to hold so.
 """
 
 from __future__ import annotations
@@ -11,183 +16,205 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as arena.settings does
 
-import statistics
-import time
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-import evalica
 import numpy as np
 import pandas as pd
-from evalica import _brzo
 
-from evals.ratings import Prior, Tallies, compute, count_pairs, fit_davidson
-from evals.ratings.graph import components_of
-from evals.ratings.tallies import CountTable
-from evals.ratings.variance import pairwise_variance, reviewer_variance
+from benchmarks.speed import bootstrap, evalica_calls
+from benchmarks.speed.arena_rank import ArenaRank
+from benchmarks.speed.environment import PeersMissingError, peers_python
+from benchmarks.speed.logs import draw, draw_tallies, names, read_arrays, write_arrays, write_strings
+from benchmarks.speed.memory import peak_of
+from benchmarks.speed.ours import OneVoteMore, from_arrays, from_strings
+from benchmarks.speed.timing import Turn, alone, beside, took
+from evals.ratings import Tallies, compute
+
+MB = 1 << 20
+BOOTSTRAP = "FastChat's bootstrap"
+EVALICA = "evalica, no intervals"
+WIDTHS = "{:<66} {:>10} {:>8} {:>7}  {:<24} {:>10} {:>8} {:>7}  {}"
 
 
 class Row(NamedTuple):
+    """Figures in ms or MB, as `unit` says; of a peer in ms. None: there is none, or none was asked for."""
+
     work: str
-    ours_ms: float
-    peer: str
-    ratio: float | None
+    ours: float
+    cpu: float | None = None
+    limit: float | None = None
+    peer: str = ""
+    theirs: float | None = None
+    ratio: float | None = None
+    least: float | None = None
+    unit: str = "ms"
+
+    @property
+    def verdict(self) -> str:
+        if self.limit is not None and self.ours > self.limit:
+            return "holds by cpu" if self.cpu is not None and self.cpu <= self.limit else "MISSED"
+        if self.least is not None and self.ratio is not None and self.ratio < self.least:
+            return "MISSED"
+        return "" if self.limit is None and self.least is None else "holds"
+
+    def __str__(self) -> str:
+        def told(value: float | None, form: str) -> str:
+            return "" if value is None else form.format(value)
+
+        return WIDTHS.format(
+            self.work,
+            f"{self.ours:,.2f} {self.unit}",
+            told(self.cpu, "{:,.2f}"),
+            told(self.limit, "{:g} " + self.unit),
+            self.peer,
+            told(self.theirs, "{:,.0f} ms"),
+            told(self.ratio, "{:,.1f}×"),
+            told(self.least, ">= {:g}×"),
+            self.verdict,
+        ).rstrip()
 
 
-class Votes(NamedTuple):
-    """One an element, contenders and reviewers by number; outcome 0: first wins, 1: second wins, 2: tie."""
+class Sizes(NamedTuple):
+    """How much is measured: the tests run a little of everything."""
 
-    first: np.ndarray
-    second: np.ndarray
-    outcome: np.ndarray
-    reviewer: np.ndarray
-
-
-def draw(n: int, K: int, reviewers: int = 1) -> Votes:
-    """Uniform pairs of contenders with known strengths."""
-    rng = np.random.default_rng(K)
-    theta = rng.normal(0, 0.6, K)
-    first = rng.integers(K, size=n)
-    second = (first + 1 + rng.integers(K - 1, size=n)) % K
-    odds = np.exp((theta[first] - theta[second]) / 2)
-    chance = rng.random(n) * (odds + 1 / odds + 0.5)
-    outcome = np.where(chance < odds, 0, np.where(chance < odds + 1 / odds, 1, 2))
-    return Votes(first, second, outcome, rng.integers(reviewers, size=n))
+    logs: tuple[int, ...] = (100_000, 10_000_000)
+    contenders: tuple[int, ...] = (20, 100, 300)
+    reviewers: int = 50
+    repeats: int = 41
+    leaderboards: tuple[tuple[int, int, int], ...] = ((5_000, 8, 14), (20_000, 20, 50))  # votes, contenders, reviewers
+    strings: tuple[int, int] = (1_000_000, 100)  # votes, contenders
+    integers: tuple[int, int] = (1_000_000, 100)
+    many_integers: tuple[int, int] = (10_000_000, 300)
+    turns: int = 3
+    bootstrap_rounds: int = 3
 
 
-def took(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return (time.perf_counter() - start) * 1000
+LIMITS = {20: (0.5, 6), 100: (2.5, 12), 300: (20, 450)}  # K: ms for base intervals, ms with reviewers
 
 
-def alone(work: Callable[[], object], turns: int) -> float:
-    work()
-    return statistics.median(took(work) for _ in range(turns))
+def one_vote_more(sizes: Sizes) -> Iterator[Row]:
+    for K in sizes.contenders:
+        base, spread = LIMITS.get(K, (None, None))
+        for n in sizes.logs:
+            last = OneVoteMore(draw_tallies(n, K, 1))
+            yield Row(f"one vote after {n:,}: base intervals, K={K}", *alone(last.base, sizes.repeats), base)
+        for n in sizes.logs:
+            last = OneVoteMore(draw_tallies(n, K, sizes.reviewers))
+            work = f"one vote after {n:,}: and the spread of {sizes.reviewers} reviewers, K={K}"
+            yield Row(work, *alone(last.with_reviewers, sizes.repeats), spread)
 
 
-def beside(work: Callable[[], object], peer: Callable[[], object], turns: int) -> tuple[float, float]:
-    """Median of ours in ms, and of how many times longer the peer took in the same turn."""
-    work(), peer()
-    pairs = [(took(work), took(peer)) for _ in range(turns)]
-    return statistics.median(ours for ours, _ in pairs), statistics.median(theirs / ours for ours, theirs in pairs)
+def from_log(
+    work: str,
+    ours: Callable[[], object],
+    peers: Mapping[str, Turn],
+    turns: int,
+    *,
+    limit: float | None = None,
+    wanted: Mapping[str, float] = MappingProxyType({}),
+) -> Iterator[Row]:
+    measured = beside(ours, peers, turns)
+    for peer, (theirs, ratio) in measured.peers.items():
+        yield Row(work, *measured.ours, limit, peer, theirs, ratio, wanted.get(peer))
 
 
-def warm_fit(K: int, n: int) -> float:
-    """A vote came in: the count tables changed by one, the last result is at hand."""
-    votes = draw(n, K)
-    wins, ties = count_pairs(votes.first, votes.second, votes.outcome, K)
-    before = fit_davidson(wins, ties)
-    start = np.append(before.theta, before.ln_ties)
-    wins[0, 1] += 1
-
-    def fit() -> object:
-        return pairwise_variance(fit_davidson(wins, ties, start=start).covariance[:K, :K])
-
-    return alone(fit, 100)
-
-
-def reviewers(K: int, n: int, R: int) -> float:
-    """The spread between reviewers, from their count tables and a fit."""
-    votes = draw(n, K, R)
-    turned = votes.first > votes.second
-    lo, hi = np.where(turned, votes.second, votes.first), np.where(turned, votes.first, votes.second)
-    outcome = np.where(turned & (votes.outcome < 2), 1 - votes.outcome, votes.outcome)
-    cells, which = np.unique((votes.reviewer * K + lo) * K + hi, return_inverse=True)
-    counts = np.bincount(which * 4 + outcome, minlength=len(cells) * 4).reshape(-1, 4)
-    table = CountTable(tuple(range(R)), cells // (K * K), cells // K % K, cells % K, counts)
-    none = cells[:0]
-    tallies = Tallies(tuple(range(K)), table, CountTable((), none, none, none, counts[:0]))
-    fit = fit_davidson(tallies.wins, tallies.ties)
-    components = components_of(tallies.wins + tallies.wins.T + tallies.ties)
-    return alone(lambda: reviewer_variance(tallies, fit, components), 20)
+def strings(sizes: Sizes, folder: Path, peers: Path | None) -> Iterator[Row]:
+    n, K = sizes.strings
+    file = folder / "votes.csv"
+    write_strings(draw(n, K), K, file)
+    log = pd.read_csv(file)
+    wanted = {BOOTSTRAP: 100.0, ArenaRank.name: 30.0}
+    turns: dict[str, Turn] = {
+        BOOTSTRAP: partial(bootstrap.seconds_of, log, sizes.bootstrap_rounds, lean=False),
+        "the same with lean sums": partial(bootstrap.seconds_of, log, sizes.bootstrap_rounds, lean=True),
+        EVALICA: partial(took, partial(evalica_calls.from_strings, log)),
+    }
+    ours = partial(from_strings, log)
+    work = f"{n:,} votes, pandas strings of a file, K={K}"
+    with ExitStack() as stack:
+        if peers:
+            arena_rank = stack.enter_context(ArenaRank(peers, "strings", file))
+            turns[ArenaRank.name] = arena_rank.turn
+        yield from from_log(work, ours, turns, sizes.turns, wanted=wanted)
+        if peers:
+            check_same_log(ours().theta, arena_rank.ratings, names(K))
+    own = log.map(lambda name: name.encode().decode()).astype(object)
+    yield Row(f"{n:,} votes, each string an object of its own", *alone(partial(from_strings, own), 3 * sizes.turns))
+    work = f"memory above the log: {n:,} votes, pandas strings"
+    yield Row(work, peak_of("strings", file) / MB, limit=60, unit="MB")
 
 
-def whole_chore(K: int, n: int, R: int) -> float:
-    """Everything a leaderboard holds: spread, task factor, ranks, digest, refits without each reviewer."""
-    votes = draw(n, K, R)
-    names = ["lo", "hi", "tie"]
-    tallies = Tallies.from_votes(
-        (int(r), int(i) % 200, int(a), int(b), names[o]) for i, (a, b, o, r) in enumerate(zip(*votes, strict=True))
-    )
+def integers(
+    n: int, K: int, sizes: Sizes, folder: Path, *, limit: float | None = None, peers: Path | None = None
+) -> Iterator[Row]:
+    file = folder / f"votes-{n}.npz"
+    write_arrays(draw(n, K), K, file)
+    columns, _ = read_arrays(file)
+    ours = partial(from_arrays, columns, K)
+    work = f"{n:,} votes, integer arrays, K={K}"
+    typed: dict[str, Turn] = {EVALICA: partial(took, evalica_calls.Typed(columns, K).scores)}
+    yield from from_log(work, ours, typed, 3 * sizes.turns, limit=limit)
+    if peers:
+        with ArenaRank(peers, "integers", file) as arena_rank:
+            yield from from_log(work, ours, {ArenaRank.name: arena_rank.turn}, 1, limit=limit)
+            check_same_log(ours().theta, arena_rank.ratings, [str(place) for place in range(K)])
+    work = f"memory above the log: {n:,} votes, integer arrays"
+    yield Row(work, peak_of("integers", file) / MB, limit=60, unit="MB")
+
+
+def check_same_log(theta: np.ndarray, ratings: Mapping[str, float], order: Sequence[str]) -> None:
+    """Raises unless the peer rated the same votes: methods differ by little, other votes by much."""
+    likeness = np.corrcoef(theta, [ratings[name] for name in order])[0, 1]
+    if likeness < 0.99:
+        raise RuntimeError(f"the peer's ratings correlate with ours by {likeness:.3f} only: not the same log")
+
+
+def whole_leaderboard(n: int, K: int, R: int) -> Row:
+    """All that a leaderboard holds: tastes, task factor, ranks, digest, refits without each reviewer."""
+    columns = draw(n, K)
+    of = np.random.default_rng(1).integers((R, 200), size=(n, 2)).tolist()
+    outcomes = ["lo", "hi", "tie"]
+    votes = zip(of, *(column.tolist() for column in columns), strict=True)
+    tallies = Tallies.from_votes((*who, first, second, outcomes[outcome]) for who, first, second, outcome in votes)
     last = compute(tallies)
-    return alone(lambda: compute(Tallies(tallies.contenders, tallies.by_reviewer, tallies.by_task), warm=last), 10)
+    again = OneVoteMore(tallies)
+    work = f"a whole leaderboard: {n:,} votes, {R} reviewers, K={K}"
+    return Row(work, *alone(lambda: compute(again.unread(), warm=last), 10))
 
 
-def from_arrays(n: int, K: int, turns: int) -> tuple[float, float]:
-    """A whole log of integers, against evalica's compiled function called on the same integers."""
-    votes = draw(n, K)
-    xs, ys = votes.first.tolist(), votes.second.tolist()
-    kinds = (evalica.Winner.X, evalica.Winner.Y, evalica.Winner.Draw)
-    winners = [kinds[outcome] for outcome in votes.outcome.tolist()]
-    weights = [1.0] * n
-
-    def ours() -> object:
-        return fit_davidson(*count_pairs(votes.first, votes.second, votes.outcome, K), Prior())
-
-    def theirs() -> object:
-        return _brzo.bradley_terry(
-            xs=xs,
-            ys=ys,
-            winners=winners,
-            weights=weights,
-            total=K,
-            win_weight=1.0,
-            tie_weight=0.5,
-            tolerance=1e-6,
-            limit=100,
-        )
-
-    return beside(ours, theirs, turns)
+def measure(sizes: Sizes, folder: Path, peers: Path | None) -> Iterator[Row]:
+    yield from one_vote_more(sizes)
+    yield from (whole_leaderboard(*size) for size in sizes.leaderboards)
+    yield from strings(sizes, folder, peers)
+    yield from integers(*sizes.integers, sizes, folder)
+    yield from integers(*sizes.many_integers, sizes, folder, limit=250, peers=peers)
 
 
-def from_strings(n: int, K: int, turns: int) -> tuple[float, float]:
-    """A log as pandas reads it from a file, against evalica's public function."""
-    votes = draw(n, K)
-    names = np.array([f"contender-{k}" for k in range(K)])
-    first, second = pd.Series(names[votes.first]), pd.Series(names[votes.second])
-    labels = pd.Series(np.array(["model_a", "model_b", "tie"])[votes.outcome])
-    known = {"model_a": evalica.Winner.X, "model_b": evalica.Winner.Y, "tie": evalica.Winner.Draw}
-
-    def ours() -> object:
-        places, index = pd.factorize(pd.concat([first, second], ignore_index=True))
-        verdicts, kinds = pd.factorize(labels)
-        outcome = np.array([["model_a", "model_b", "tie"].index(kind) for kind in kinds])[verdicts]
-        return fit_davidson(*count_pairs(places[:n], places[n:], outcome, len(index)))
-
-    def theirs() -> object:
-        return evalica.bradley_terry(first, second, labels.map(known))
-
-    return beside(ours, theirs, turns)
+def load() -> str:
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
-def measure() -> list[Row]:
-    rows = [
-        Row(f"one vote more: ratings and base intervals, K={K}", warm_fit(K, n), "", None)
-        for K, n in ((20, 20_000), (100, 200_000), (300, 1_000_000))
-    ]
-    rows += [
-        Row(f"spread between 50 reviewers, K={K}", reviewers(K, n, 50), "", None)
-        for K, n in ((20, 20_000), (100, 200_000), (300, 1_000_000))
-    ]
-    rows.append(Row("a whole leaderboard: 5,000 votes, 14 reviewers, K=8", whole_chore(8, 5_000, 14), "", None))
-    rows.append(Row("a whole leaderboard: 20,000 votes, 50 reviewers, K=20", whole_chore(20, 20_000, 50), "", None))
-    rows.append(Row("1M votes, integer arrays, K=100", *_peer(from_arrays(10**6, 100, 9), "evalica, compiled call")))
-    rows.append(Row("1M votes, pandas strings, K=100", *_peer(from_strings(10**6, 100, 5), "evalica")))
-    rows.append(Row("10M votes, integer arrays, K=300", *_peer(from_arrays(10**7, 300, 3), "evalica, compiled call")))
-    return rows
-
-
-def _peer(figures: tuple[float, float], name: str) -> tuple[float, str, float]:
-    return figures[0], name, figures[1]
-
-
-def main() -> None:
-    print(f"{'work':<58} {'ours':>10}  peer")
-    for row in measure():
-        peer = "" if row.ratio is None else f"{row.peer}: {row.ratio:.1f} times as long, without intervals"
-        print(f"{row.work:<58} {row.ours_ms:>7.2f} ms  {peer}")
+def main() -> int:
+    try:
+        peers = peers_python()
+    except PeersMissingError as error:
+        print(f"Without arena-rank: {error}", file=sys.stderr)
+        peers = None
+    print(f"{load()} at the start", flush=True)
+    print(WIDTHS.format("work", "ours", "cpu", "limit", "peer", "takes", "ratio", "wanted", "").rstrip(), flush=True)
+    with tempfile.TemporaryDirectory(prefix="arena-bench-") as folder:
+        for row in measure(Sizes(), Path(folder), peers):
+            print(row, flush=True)
+    print(f"{load()} at the end")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -90,6 +90,7 @@ def test_no_module_imports_itself_through_others() -> None:
 
 def test_there_is_a_lock_for_everything_make_installs() -> None:
     assert [path.name for path in LOCKS] == [
+        "requirements-bench.lock",
         "requirements-demo.lock",
         "requirements-test.lock",
         "requirements-uv.lock",

@@ -1,0 +1,1 @@
+"""What `benchmarks.ratings_speed` measures with: logs of votes, turns, memory, and the peers in their own process."""
