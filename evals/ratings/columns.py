@@ -15,7 +15,7 @@ from evals.ratings.types import Ints, Key
 __all__ = ["ColumnCounts", "count_columns"]
 
 # Votes looked up at once: the block's few arrays stay in the processor's cache.
-_BLOCK = 1 << 15
+_BLOCK = 1 << 14
 # Places remembered by address. Two addresses that share a slot, and then evict each other, are rare among thousands.
 _SLOT_BITS = 16
 # Of a block's unknown addresses, so many go to the dictionary before the rest is looked up again: a reader that starts
@@ -56,7 +56,7 @@ def count_columns(
     for start in range(0, len(columns[0]), _BLOCK):
         block = slice(start, start + _BLOCK)
         for row, cache, column in zip(places, caches, columns, strict=True):
-            row[block] = cache.look_up(column[block])
+            cache.look_up(column[block], row[block])
     wins, ties = count_pairs(places[0], places[1], places[2], len(numbers))
     order = sorted(numbers)
     at = np.array([numbers[name] for name in order], np.int64)
@@ -90,13 +90,18 @@ class _Places:
         self.numbers = numbers
         self.address = np.ones(1 << _SLOT_BITS, np.uintp)  # no object lies at 1, where numpy's empty cells point to 0
         self.place = np.zeros(1 << _SLOT_BITS, np.int32)
+        self.slot = np.empty(_BLOCK, np.uintp)
+        self.found = np.empty(_BLOCK, np.uintp)
 
-    def look_up(self, names: npt.NDArray[np.object_]) -> npt.NDArray[np.int32]:
-        """(n,) places of a block of names."""
+    def look_up(self, names: npt.NDArray[np.object_], place: npt.NDArray[np.int32]) -> None:
+        """Writes the places of a block of names, (n,) each."""
         address = np.frombuffer(names, np.uintp)  # an array of objects is an array of pointers
-        slot = ((address * _SCATTER) >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
-        place: npt.NDArray[np.int32] = self.place[slot]
-        missed = np.flatnonzero(self.address[slot] != address)
+        scattered = np.multiply(address, _SCATTER, out=self.slot[: len(names)])
+        slot = np.right_shift(scattered, np.uint64(64 - _SLOT_BITS), out=scattered).view(np.intp)
+        # Every slot exists, and the default mode would make copies to be able to refuse.
+        self.place.take(slot, out=place, mode="clip")
+        found = self.address.take(slot, out=self.found[: len(names)], mode="clip")
+        missed = np.flatnonzero(found != address)
         few = _FIRST_FEW
         while len(missed):
             asked, missed = missed[:few], missed[few:]
@@ -107,4 +112,3 @@ class _Places:
             left = missed[self.address[slot[missed]] != address[missed]]
             few = 2 * few if len(left) < len(missed) / 2 else len(left)  # where no two are alike, waiting is in vain
             missed = left
-        return place
