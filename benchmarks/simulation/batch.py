@@ -149,7 +149,7 @@ class Batch:
         excess = (total * (levered(shifts**2) - noise * around)).sum(1)
         tau = np.maximum(0, excess / (total * (1 - weights) * seen).sum(1).clip(1e-12))
         tastes = tau[:, None] * np.where(total > 0, concentration, 1.0)
-        df = np.maximum(0.3, np.minimum(R - 1.0, 1 / (shares**2).sum(1))) * (K - 1)
+        df = np.maximum(0.3, 1 / (shares**2).sum(1) - 1) * (K - 1)
         several = R > 1
         return np.where(several[:, None], tastes, 0.0), np.where(several, stdtrit(df, 0.975) / _Z, 1.0)
 

@@ -108,8 +108,8 @@ def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prio
 
     and τ² = Σp_i(J_i − a_i N_ii) / Σp_i(1 − p_i)c_i, at least 0, with p_i the contender's share of the votes: a
     newcomer's noise would drown what the others show. With equal shares a_i = 1 and c_i = S_i = 1/R, and what tastes
-    add to a difference is the mean excess of the jackknife's variance. df = max(.3, min(R − 1, R_eff)) ·
-    (K − components): so many differences are there to see tastes in.
+    add to a difference is the mean excess of the jackknife's variance. df = max(.3, R_eff − 1) · (K − components): so
+    many differences are there to see tastes in, each by so many reviewers.
 
     Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
     """
@@ -145,7 +145,7 @@ def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prio
     # Nobody's votes on a contender are as uncertain as one person's.
     tastes = tau * np.where(on > 0, concentration, 1.0)
     differences = K - 1 - int(components.max())
-    return ReviewerVariance(tastes, R, effective, max(0.3, min(R - 1.0, effective)) * differences)
+    return ReviewerVariance(tastes, R, effective, max(0.3, effective - 1) * differences)
 
 
 def _around(weights: Floats, fit: DavidsonFit, prior: Prior) -> Floats:

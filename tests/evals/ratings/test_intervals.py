@@ -115,7 +115,7 @@ def test_degrees_of_freedom_follow_uneven_reviewers():
     spread = reviewer_variance(tallies, fit, components, Params().prior)
     effective = 100**2 / (90**2 + 10**2)
     assert spread.effective == pytest.approx(effective)
-    assert spread.df == pytest.approx(min(1, effective) * 2)
+    assert spread.df == pytest.approx(max(0.3, effective - 1) * 2)
 
 
 def test_a_reviewer_who_only_ever_found_both_bad_is_no_second_reviewer():
