@@ -4,8 +4,8 @@
     made.text         # a config.yaml
     made.notes        # what it cannot say, a sentence each
 
-An export sends a request to the model that the table would choose, or to none: what a gateway cannot say is left out
-and told, never bent. Keys are names of environment variables.
+A route sends to the model that the table chooses for it, or nowhere: what a gateway cannot say is left out and told,
+never bent. Keys are names of environment variables.
 """
 
 from __future__ import annotations
