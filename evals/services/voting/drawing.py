@@ -16,7 +16,7 @@ from itertools import combinations, product
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer, Task
@@ -35,6 +35,8 @@ _TRIES = 8
 # Tasks looked at first, taken at random: the least shown of so many keeps showings even, and a draw costs the same
 # however much there is. Only if they have nothing left, four times as many are looked at, and so on up to the most.
 _TASKS_FIRST, _TASKS_MOST = 16, 1024
+# Tasks that tell who takes part.
+_TASKS_ASKED = 32
 # Answers named one by one when ballots are asked for; SQLite takes some 30,000 values in a statement.
 _ANSWERS_NAMED = 2048
 
@@ -111,71 +113,60 @@ def _open(category: Category, reviewer: Reviewer, now: datetime, task_id: int, b
 def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.Generator) -> Found | None:
     if category.retired_at is not None:
         return None
-    contenders = _contenders(category)
+    tasks = rng.permutation(list(Task.objects.filter(category=category).values_list("pk", flat=True))).tolist()
+    contenders = _contenders(tasks[:_TASKS_ASKED])
     slugs = sorted(contenders)
     standings = newest_standings(category)
-    tasks = rng.permutation(list(Task.objects.filter(category=category).values_list("pk", flat=True))).tolist()
     exhausted: set[tuple[str, str]] = set()
     for _ in range(_TRIES):
         left = None if not exhausted else [pair for pair in combinations(slugs, 2) if pair not in exhausted]
-        pair = draw_pair(contenders=slugs, standings=standings, admissible=left, rng=rng) if len(slugs) > 1 else None
+        pair = draw_pair(contenders=slugs, standings=standings, admissible=left, rng=rng)
         if pair is None:
-            return None
+            break
         ids = [contenders[str(slug)] for slug in pair]
         if (found := _choose(tasks, ids, reviewer, now, rng)) is not None:
             return found
         a, b = sorted(map(str, pair))
         exhausted.add((a, b))
-    return _choose(tasks, list(contenders.values()), reviewer, now, rng)
+    return _choose(tasks, None, reviewer, now, rng)
 
 
-def _contenders(category: Category) -> dict[str, int]:
-    """Ids by slug of who may be shown. Asked task by task, so that the first answer ends the search, and the
-    answers to other categories' tasks cost nothing."""
-    answers = Generation.objects.filter(
-        task=OuterRef("pk"), contender=OuterRef(OuterRef("pk")), state=Generation.State.DONE, quarantine=""
-    )
-    answered = Task.objects.filter(Exists(answers), category=category)
-    shown = Contender.objects.filter(Exists(answered), retired_at__isnull=True).order_by()
+def _contenders(tasks: list[int]) -> dict[str, int]:
+    """Ids by slug of who may be shown on one of these tasks. Of 32 taken at random, whoever answered one task in ten
+    is there 29 times in 30; all tasks of a category would mean all its answers."""
+    answered = Generation.objects.filter(task__in=tasks, state=Generation.State.DONE, quarantine="").order_by()
+    shown = Contender.objects.filter(pk__in=answered.values("contender"), retired_at__isnull=True).order_by()
     return dict(shown.values_list("slug", "pk"))
 
 
 def _choose(
-    tasks: list[int], contender_ids: list[int], reviewer: Reviewer, now: datetime, rng: np.random.Generator
+    tasks: list[int], two: list[int] | None, reviewer: Reviewer, now: datetime, rng: np.random.Generator
 ) -> Found | None:
-    """The first unseen battle between these contenders, in order of preference, whose answers differ: equal ones leave
-    nothing to judge."""
+    """The first unseen battle between these two contenders, or any, in order of preference, whose answers differ: equal
+    ones leave nothing to judge."""
     repeat = rng.random() < OVERLAP
-    if repeat and len(contender_ids) == 2:
-        judged = _judged(contender_ids, reviewer)
+    if repeat and two is not None:
+        judged = _judged(two, reviewer)
         tasks = sorted(tasks, key=lambda task: task not in judged)
     for portion in _portions(tasks):
-        answers = _answers(portion, contender_ids)
+        answers = _answers(portion, two)
         ballots = _ballots(answers, reviewer, now)
-        shown = _showings(answers)
-        battles = [
-            # Reserved ones last; in some draws judged ones first; tasks in rotation; luck.
-            (
-                pair in ballots.reserved,
-                repeat and pair not in ballots.judged,
-                shown[task],
-                rng.random(),
-                task,
-                pair,
-            )
-            for task in answers
-            for pair in _pairs(answers[task])
-            if pair not in ballots.seen
-        ]
-        if (found := _first_that_differs([battle[-2:] for battle in sorted(battles)])) is not None:
+        unseen = [(task, pair) for task in answers for pair in _pairs(answers[task]) if pair not in ballots.seen]
+        shown = _showings({task for task, _ in unseen}) if unseen else {}
+        # Reserved ones last; in some draws judged ones first; tasks in rotation; luck.
+        battles = sorted(
+            (pair in ballots.reserved, repeat and pair not in ballots.judged, shown[task], rng.random(), task, pair)
+            for task, pair in unseen
+        )
+        if (found := _first_that_differs([battle[-2:] for battle in battles])) is not None:
             return found
     return None
 
 
-def _judged(contender_ids: list[int], reviewer: Reviewer) -> set[int]:
+def _judged(two: list[int], reviewer: Reviewer) -> set[int]:
     """Tasks on which others judged this pair: few among many, so that a portion at random might hold none."""
     ballots = Ballot.objects.filter(
-        battle__lo__contender__in=contender_ids, battle__hi__contender__in=contender_ids, state=Ballot.State.VOTED
+        battle__lo__contender__in=two, battle__hi__contender__in=two, state=Ballot.State.VOTED
     )
     return set(ballots.exclude(reviewer=reviewer).values_list("battle__task", flat=True))
 
@@ -187,15 +178,17 @@ def _portions(tasks: list[int]) -> Iterator[list[int]]:
         start, size = start + size, min(size * 4, _TASKS_MOST)
 
 
-def _answers(tasks: list[int], contender_ids: list[int]) -> Answers:
-    """By task, what may be shown of each of these contenders who answered it: the newest finished take of each
-    sample, unless that one is quarantined. From ids alone."""
+def _answers(tasks: list[int], two: list[int] | None) -> Answers:
+    """By task, what may be shown of each of the two contenders, or of all, who answered it: the newest finished take of
+    each sample, unless that one is quarantined. From ids alone."""
     newest: dict[tuple[int, int, int], tuple[int, int, str]] = {}
-    answers = Generation.objects.filter(task__in=tasks, contender__in=contender_ids, state=Generation.State.DONE)
-    for task, who, sample, take, pk, quarantine in answers.order_by().values_list(
-        "task_id", "contender_id", "sample", "take", "pk", "quarantine"
-    ):
-        newest[task, who, sample] = max(newest.get((task, who, sample), (0, 0, "")), (take, pk, quarantine))
+    shown = Q(contender__in=two) if two is not None else Q(contender__retired_at__isnull=True)
+    answers = Generation.objects.filter(shown, task__in=tasks).order_by()
+    columns = ("task_id", "contender_id", "sample", "take", "pk", "quarantine", "state")
+    for task, who, sample, take, pk, quarantine, state in answers.values_list(*columns):
+        # Asked here: told of states as well, SQLite would read all that the contenders ever answered.
+        if state == Generation.State.DONE:
+            newest[task, who, sample] = max(newest.get((task, who, sample), (0, 0, "")), (take, pk, quarantine))
     by_task: dict[int, dict[int, list[int]]] = {}
     for (task, who, _), (_, pk, quarantine) in newest.items():
         if not quarantine:
