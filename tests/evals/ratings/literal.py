@@ -6,7 +6,7 @@ import math
 from itertools import combinations
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, root
 
 SD, LN_TIES, LN_TIES_SD = 2.0, math.log(0.5), 2.0
 
@@ -56,7 +56,8 @@ def mode(names, votes):
         method="BFGS",
         options={"gtol": 1e-9},
     )
-    return found.x
+    # BFGS ends where the value stands still, half the digits away from where the slope is nothing.
+    return root(lambda x: gradient(x, names, votes), found.x, tol=1e-13).x
 
 
 def hessian(x, names, votes, step=1e-5):

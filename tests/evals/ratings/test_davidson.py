@@ -19,7 +19,7 @@ def test_the_fit_is_the_mode_a_literal_implementation_finds(votes):
     names, fit = fit_of(votes)
     assert fit.converged
     expected = literal.mode(names, votes)
-    assert np.append(fit.theta, fit.ln_ties) == pytest.approx(expected, abs=1e-5)
+    assert np.append(fit.theta, fit.ln_ties) == pytest.approx(expected, abs=1e-9)
 
 
 @given(vote_lists())
