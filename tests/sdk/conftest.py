@@ -9,6 +9,13 @@ from arena_routing import Router
 from tests.sdk.arena_double import Arena
 
 
+@pytest.fixture(autouse=True)
+def _loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for any client of httpx, what the environment says of proxies holds."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost,arena.test")
+
+
 @pytest.fixture
 def arena() -> Iterator[Arena]:
     """Up, and with nothing published."""

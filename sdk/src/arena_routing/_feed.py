@@ -7,7 +7,8 @@ import json
 import logging
 import random
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 import httpx
 
@@ -108,19 +109,20 @@ async def read_body(response: httpx.Response, at_most: int) -> bytes:
         raise Refused(f"It is encoded as {coding!r}, which was not asked for.")
     unzip = zlib.decompressobj(wbits=31) if coding != "identity" else None
     body = bytearray()
-    async for chunk in _raw(response):
-        try:
-            body += unzip.decompress(chunk, at_most + 1 - len(body)) if unzip else chunk
-        except zlib.error as error:
-            raise Refused(f"Its gzip encoding is broken ({error}).") from None
-        if len(body) > at_most:
-            raise Refused(f"It is longer than {at_most:,} bytes.")
+    async with aclosing(_raw(response)) as chunks:
+        async for chunk in chunks:
+            try:
+                body += unzip.decompress(chunk, at_most + 1 - len(body)) if unzip else chunk
+            except zlib.error as error:
+                raise Refused(f"Its gzip encoding is broken ({error}).") from None
+            if len(body) > at_most:
+                raise Refused(f"It is longer than {at_most:,} bytes.")
     if unzip and not unzip.eof:
         raise Refused("Its gzip encoding ends too early.")
     return bytes(body)
 
 
-async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _raw(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     if response.is_stream_consumed:  # by a transport that answers from memory, such as httpx.MockTransport
         yield response.content
     else:

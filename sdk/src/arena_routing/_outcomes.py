@@ -54,6 +54,7 @@ class Outcomes:
         self._lock = threading.Lock()
         self._queue: deque[Mapping[str, Any]] = deque()
         self._ring: Callable[[], object] | None = None
+        self._sending = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -92,12 +93,15 @@ class Outcomes:
                 wait = 0.0
 
     async def drain(self, client: httpx.AsyncClient, within_s: float) -> None:
-        """The last word: everything once, as far as the time suffices. What is left is given up and counted."""
+        """The last word: everything once, after what is under way, as far as the time suffices."""
         try:
             async with asyncio.timeout(within_s):
                 await self._send_all(client)
         except (_NotTaken, TimeoutError):
             pass
+
+    def give_up(self) -> None:
+        """What is left is counted as dropped."""
         with self._lock:
             left = len(self._queue)
             self._queue.clear()
@@ -106,14 +110,15 @@ class Outcomes:
             log.warning("%s outcomes could not be reported before closing. %s", left, self._problem)
 
     async def _send_all(self, client: httpx.AsyncClient) -> None:
-        while batch := self._take():
-            try:
-                await self._send(client, batch)
-            except BaseException:
-                # Also when cancelled: the ids make a second time harmless.
-                self._put_back(batch)
-                raise
-            self._problem = ""
+        async with self._sending:
+            while batch := self._take():
+                try:
+                    await self._send(client, batch)
+                except BaseException:
+                    # Also when cancelled: the ids make a second time harmless.
+                    self._put_back(batch)
+                    raise
+                self._problem = ""
 
     async def _send(self, client: httpx.AsyncClient, batch: list[Mapping[str, Any]]) -> None:
         try:

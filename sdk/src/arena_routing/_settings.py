@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import httpx
@@ -52,8 +54,7 @@ def client_maker(
     headers = {"User-Agent": user_agent}
     if token is not None:
         headers["Authorization"] = f"Bearer {token.strip()}"
-    # Loading the authorities takes some 30 ms: done once, it costs no forked child's first request anything.
-    tls = httpx.create_ssl_context()
+    tls = _tls()
 
     def make_client() -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -67,3 +68,9 @@ def client_maker(
         )
 
     return make_client
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Loading the authorities takes some 30 ms; done once, it costs no forked child's first request anything."""
+    return httpx.create_ssl_context()

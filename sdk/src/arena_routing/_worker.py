@@ -96,19 +96,24 @@ class Worker:
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self._work())
+            # Bodies that were not read to their end.
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()
 
     async def _work(self) -> None:
+        outcomes = self._outcomes
         duties = [asyncio.create_task(self._watch())]
-        if self._outcomes is not None:
-            duties.append(asyncio.create_task(self._outcomes.watch(self._client)))
+        if outcomes is not None:
+            duties.append(asyncio.create_task(outcomes.watch(self._client)))
         await self._closing.wait()
+        if outcomes is not None:
+            await outcomes.drain(self._client, self._grace_s)
         for duty in duties:
             duty.cancel()
         await asyncio.gather(*duties, return_exceptions=True)
-        if self._outcomes is not None:
-            await self._outcomes.drain(self._client, self._grace_s)
+        if outcomes is not None:
+            outcomes.give_up()
         await self._client.aclose()
 
     async def _watch(self) -> None:
