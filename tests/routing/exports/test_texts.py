@@ -13,6 +13,8 @@ import yaml
 from routing.exports import FORMATS, export
 from routing.exports.reading import CONDITIONS
 from routing.schema import table_schema
+from tests.routing.exports.gateway_rules import models as resolved
+from tests.routing.exports.gateway_rules import resolve
 from tests.routing.exports.litellm_fields import checked
 from tests.routing.exports.tables import SAMPLE, SHORT, body, model, route, seen, table
 
@@ -131,6 +133,29 @@ def test_openrouter_puts_a_system_text_first_and_says_so():
 def test_openrouter_knows_no_model_that_chooses_models():
     told = notes("openrouter", {"a": at_openrouter("x/a", settings={"models": ["x/b"]})}, route("code", "a"))
     assert told[0] == "Contender a is left out: its own settings choose models (models)."
+
+
+def test_openrouter_is_hosted_whatever_a_contender_is_marked_as():
+    models = {"a": at_openrouter("x/a", locality="local")}
+    told = notes("openrouter", models, route("code", "a", when={"local_only": True}))
+    assert told[:2] == [
+        "Contender a is left out: it counts as local, and OpenRouter is hosted.",
+        "Route code is left out, because a is.",
+    ]
+
+
+def test_portkey_takes_no_word_for_another_that_it_is_part_of():
+    models = {
+        "a": model("one", "a", capabilities=["json", "ajson", "jsonl"]),
+        "b": model("one", "b", capabilities=["ajson", "jsonl"]),
+    }
+    routes = [route("code-json", "a", when={"needs": ["json"]}), route("code", "b", "a")]
+    config = json.loads(export("portkey", body(table(models, {"code": routes}, []))).text)["config"]
+    asked = {
+        needs: resolved(resolve(config, {"category": "code", "needs": needs}))
+        for needs in ("json", "ajson", "jsonl,json")
+    }
+    assert asked == {"json": ["a"], "ajson": ["b", "a"], "jsonl,json": ["a"]}
 
 
 def test_portkey_says_what_callers_must():
