@@ -2,7 +2,7 @@
 
 from django.dispatch import Signal
 
-__all__ = ["leaderboard_computed", "retirement_asked"]
+__all__ = ["category_retired", "category_retirement_asked", "leaderboard_computed", "retirement_asked"]
 
 # Sent with `leaderboard` inside the transaction that stores it: what a receiver enqueues commits with it, and what a
 # receiver raises keeps it from being stored. Once for each leaderboard, however often its ranking ran.
@@ -11,3 +11,9 @@ leaderboard_computed = Signal()
 # Sent with `contender` before a confirmation is shown. A receiver returns what would be touched, each in words to
 # follow "It is named by": `route code-fast, as primary`. A list, empty for nothing.
 retirement_asked = Signal()
+
+# The same of a category, with `category`.
+category_retirement_asked = Signal()
+
+# Sent with `category` inside the transaction that retires it or brings it back.
+category_retired = Signal()

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from evals.views import contenders, leaderboards, providers, reviewers, runs, schedules, task_sets, voting
+from evals.views import (
+    categories,
+    contenders,
+    leaderboard_at,
+    leaderboards,
+    providers,
+    reviewers,
+    runs,
+    schedules,
+    task_sets,
+    voting,
+)
 
 app_name = "evals"
 
@@ -18,6 +29,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # leaderboards
     path("leaderboards/", leaderboards.leaderboard_list, name="leaderboard-list"),
     path("leaderboards/<slug:category>/", leaderboards.leaderboard, name="leaderboard"),
+    path("leaderboards/<slug:category>/retire/", categories.category_retire, name="category-retire"),
+    path("leaderboards/<slug:category>/<int:seq>/", leaderboard_at.leaderboard_then, name="leaderboard-at"),
+    path(
+        "leaderboards/<slug:category>/<int:seq>/<int:revision>/", leaderboard_at.leaderboard_then, name="leaderboard-at"
+    ),
     # task sets
     path("task-sets/", task_sets.task_set_list, name="task-set-list"),
     path("task-sets/new/", task_sets.task_set_new, name="task-set-new"),

@@ -22,6 +22,8 @@ from routing.verdicts import Check
 from routing.wording import milliseconds, money, share
 
 __all__ = [
+    "EXCLUSION",
+    "IN_USE",
     "Entrant",
     "binding_limits",
     "entrant",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 TIER = "Tier"
+IN_USE = "In use"
+EXCLUSION = "Policy"
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,8 @@ def second_provider_held(entrants: Mapping[str, Entrant], stand_ins: Iterable[st
 
 
 def _standing(model: Model, excluded: bool) -> Iterator[Check]:
-    yield Check("fail" if model.retired else "ok", "In use", "retired" if model.retired else "not retired")
-    yield Check("fail" if excluded else "ok", "Policy", "excluded" if excluded else "not excluded")
+    yield Check("fail" if model.retired else "ok", IN_USE, "retired" if model.retired else "not retired")
+    yield Check("fail" if excluded else "ok", EXCLUSION, "excluded" if excluded else "not excluded")
 
 
 def _fixed(model: Model, limits: Limits) -> Iterator[Check]:

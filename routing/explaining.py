@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from routing.chips import chips
+from routing.decided import DecisionView, last_decision, last_decisions
 from routing.gate import EXACT, SEQUENCE
-from routing.selectors import DecisionView, last_decision, last_decisions, table
+from routing.selectors import table
 from routing.verdicts import CategoryDecision, Check, Routed
 from routing.wording import ahead, listed
 
@@ -71,6 +72,7 @@ def explained(decision: DecisionView | None, routes: list[Mapping[str, Any]]) ->
         advice="More reviewers help more than more votes." if to_go.get("more_reviewers") else "",
         checks=checks,
         routed=_routed(routes),
+        category=decision.category,
     )
 
 

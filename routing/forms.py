@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 
+from routing.approvals import read
 from routing.policies import PolicyError
+from routing.policy_text import LONGEST, PolicyTextError, read_text
 
-__all__ = ["PolicyForm", "ReasonForm", "RollbackForm"]
+__all__ = ["PolicyDocumentForm", "PublishForm", "ReasonForm", "RollbackForm"]
 
 
 class ReasonForm(forms.Form):
@@ -20,14 +22,32 @@ class ReasonForm(forms.Form):
         error_messages={"required": "Write a reason: others will read why this was done."},
     )
 
+    def __init__(self, *args: Any, needed: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = needed
+
 
 class PublishForm(forms.Form):
+    """`waiting` are the changes that a person may approve of: (what approving names, words)."""
+
+    approve = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     reason = forms.CharField(
         required=False,
         max_length=500,
-        help_text="Left empty, the history tells what changed.",
+        help_text="Left empty, the history tells what changed. An approval needs one.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+    def __init__(self, data: Any = None, *, waiting: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(data)
+        self.fields["approve"].choices = list(waiting)  # type: ignore[attr-defined]  # a choice field
+
+    def clean_approve(self) -> dict[str, str | None]:
+        return read(self.cleaned_data["approve"])
+
+    def clean(self) -> None:
+        if self.cleaned_data.get("approve") and not self.cleaned_data.get("reason", "").strip():
+            self.add_error("reason", "Write why you approve: others will read it beside your name.")
 
 
 class RollbackForm(ReasonForm):
@@ -39,28 +59,66 @@ class RollbackForm(ReasonForm):
         self.fields["to"].choices = versions  # type: ignore[attr-defined]  # a choice field
 
 
-class PolicyForm(ReasonForm):
+class PolicyDocumentForm(ReasonForm):
+    """The policy as one text. A file that is uploaded takes the place of what was typed, and is shown in it."""
+
     document = forms.CharField(
-        max_length=200_000,
+        max_length=LONGEST,
         strip=False,
-        help_text="JSON. What a category does not say, every_category says.",
-        widget=forms.Textarea(attrs={"rows": 28, "class": "mono", "spellcheck": "false", "wrap": "off"}),
+        required=False,
+        label="Policy",
+        help_text="JSON or YAML. What a category does not say, every_category says.",
+        widget=forms.Textarea(attrs={"rows": 30, "class": "mono", "spellcheck": "false", "wrap": "off"}),
     )
-    field_order = ("document", "reason")
+    file = forms.FileField(
+        required=False,
+        label="Or from a file",
+        help_text="Takes the place of what stands above.",
+        widget=forms.FileInput(attrs={"accept": ".json,.yaml,.yml,application/json,application/yaml"}),
+    )
+    base = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    field_order = ("document", "file", "reason")
+
+    def __init__(self, data: Any = None, files: Any = None, **kwargs: Any) -> None:
+        if data is not None and files:
+            data = data.copy()
+            self.unreadable = self._put(data, files.get("file"))
+        super().__init__(data, files, **kwargs)
+
+    unreadable = ""
+
+    @staticmethod
+    def _put(data: Any, file: Any) -> str:
+        """The file's text where the typed one stood; why not, if it is none."""
+        if file is None:
+            return ""
+        if (file.size or 0) > 4 * LONGEST:
+            return f"{file.name} has {file.size:,} bytes; a policy has at most {LONGEST:,} characters."
+        try:
+            data["document"] = file.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            return f"{file.name} is no text in UTF-8: byte {error.start + 1:,} cannot be read."
+        return ""
+
+    def clean_file(self) -> None:
+        if self.unreadable:
+            raise forms.ValidationError(self.unreadable)
 
     def clean_document(self) -> Any:
-        """The parsed JSON; whether it is a policy, saving says."""
+        """What was read; whether it is a policy, checking and saving say."""
         text = self.cleaned_data["document"]
+        if not text.strip():
+            raise forms.ValidationError("Nothing is written here. Paste a policy, or choose a file.")
         try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            raise forms.ValidationError(
-                f"Line {error.lineno}, column {error.colno}: this is no JSON ({error.msg})."
-            ) from None
-        except ValueError:
-            raise forms.ValidationError("A number in this is too long to be read.") from None
-        except RecursionError:
-            raise forms.ValidationError("This is nested too deeply to be a policy.") from None
+            return read_text(text)
+        except PolicyTextError as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def go_on_from(self, base: int) -> None:
+        """Saved once more, it goes over this version."""
+        data: Any = self.data
+        self.data = data.copy()
+        self.data["base"] = str(base)  # type: ignore[index]  # a copied QueryDict can be written
 
     def refuse(self, error: PolicyError) -> None:
         """Each wrong field on a line of its own."""

@@ -12,7 +12,7 @@ from routing.comparing import Change
 from routing.document import DEFAULT
 from routing.wording import count, listed, money
 
-__all__ = ["Card", "ChangeGroup", "Row", "cards", "change_groups", "names"]
+__all__ = ["Card", "ChangeGroup", "ChangeRow", "Row", "cards", "change_groups", "names", "row"]
 
 _OUT, _IN = "out", "in"
 # The groups of a diff that are no category.
@@ -38,7 +38,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """A category's routes. `slug` is empty for the table's default, which has no leaderboard."""
+    """A category's routes. `slug` is empty for the table's default, which has no leaderboard; `evidence` is the
+    address of the one the routes rest on."""
 
     slug: str
     name: str
@@ -46,9 +47,12 @@ class Card:
     badge: str
     badge_kind: str
     rows: tuple[Row, ...]
+    evidence: str = ""
 
 
 class ChangeRow(NamedTuple):
+    """`kind` is `out` or `in`."""
+
     kind: str
     label: str
     value: str
@@ -80,7 +84,7 @@ def cards(document: Mapping[str, Any], titles: Mapping[str, str]) -> list[Card]:
     if default:
         badge, kind = _since(default, version)
         everything = "Categories not named here, and requests no route above serves."
-        made.append(Card("", _GROUPS[DEFAULT], everything, badge, kind, tuple(map(_row, default))))
+        made.append(Card("", _GROUPS[DEFAULT], everything, badge, kind, tuple(map(row, default))))
     return made
 
 
@@ -94,7 +98,7 @@ def _card(slug: str, entry: Mapping[str, Any], name: str, version: int) -> Card:
         badge, kind = "default", "warn"
     elif entry["basis"] == "pin":
         badge, kind = "pinned", "data"
-    return Card(slug, name, votes, badge, kind, tuple(map(_row, entry["routes"])))
+    return Card(slug, name, votes, badge, kind, tuple(map(row, entry["routes"])), board["url"] if board else "")
 
 
 def _since(routes: Iterable[Mapping[str, Any]], version: int) -> tuple[str, str]:
@@ -102,7 +106,8 @@ def _since(routes: Iterable[Mapping[str, Any]], version: int) -> tuple[str, str]
     return (f"changed in {version}", "live") if newest == version else (f"since {newest}", "")
 
 
-def _row(route: Mapping[str, Any]) -> Row:
+def row(route: Mapping[str, Any]) -> Row:
+    """Of a route as the document has it."""
     words = ["else", *["then"] * len(route["fallbacks"])]
     return Row(
         id=route["id"],

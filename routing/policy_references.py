@@ -12,7 +12,7 @@ from evals.selectors.categories import category_cards
 from evals.selectors.contenders import ContenderCard, contender_cards
 from routing.policies import BEST, CategoryRules, FieldError, Policy
 
-__all__ = ["notices", "unknown"]
+__all__ = ["fields_naming", "notices", "unknown"]
 
 
 def unknown(policy: Policy) -> list[FieldError]:
@@ -43,6 +43,11 @@ def notices(policy: Policy) -> list[FieldError]:
         if slug not in known
     ]
     return [*found, *_leaks(policy)]
+
+
+def fields_naming(policy: Policy, slug: str) -> list[str]:
+    """Where the policy names a contender."""
+    return [field for field, named, _ in _named(policy) if named == slug]
 
 
 def _near(slug: str, known: Collection[str]) -> str:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Max
-
 from routing.comparing import Change, diff
-from routing.models import Decision, PolicyVersion, Publication, RoutingTable
+from routing.models import PolicyVersion, Publication, RoutingTable
 from routing.serving import FOREVER, LATEST, Served
 
 __all__ = [
-    "DecisionView",
     "Frozen",
     "PolicyView",
     "TableLine",
     "TableView",
-    "decisions_between",
     "frozen",
-    "last_decision",
-    "last_decisions",
     "newest_version",
     "policies",
     "policy",
@@ -33,6 +27,7 @@ __all__ = [
     "table",
     "tables",
     "tables_between",
+    "tables_under",
 ]
 
 
@@ -83,22 +78,6 @@ class PolicyView:
     document: Mapping[str, Any]
     reason: str
     by: str
-    created_at: datetime
-
-
-@dataclass(frozen=True)
-class DecisionView:
-    """A stored decision; `numbers` as `routing.gate.numbers` made them."""
-
-    category: str
-    outcome: str
-    model_from: str
-    model_to: str
-    reason: str
-    numbers: Mapping[str, Any]
-    votes_to_go: int | None
-    leaderboard_digest: str
-    version: int | None
     created_at: datetime
 
 
@@ -189,55 +168,20 @@ def policy(version: int | None = None) -> PolicyView | None:
     return _policy(stored) if stored else None
 
 
-def policies(*, limit: int = 20) -> list[PolicyView]:
-    return [_policy(one) for one in PolicyVersion.objects.select_related("created_by").order_by("-version")[:limit]]
+def policies(*, limit: int = 20, before: int | None = None) -> list[PolicyView]:
+    """The newest `limit`, newest first; `before` a version."""
+    found = PolicyVersion.objects.select_related("created_by").order_by("-version")
+    if before is not None:
+        found = found.filter(version__lt=before)
+    return [_policy(one) for one in found[:limit]]
+
+
+def tables_under(policy: int) -> list[TableLine]:
+    """The tables made under a policy, newest first, refreshes left out: they decide what one before them did."""
+    made = RoutingTable.objects.filter(policy=policy).exclude(cause=RoutingTable.Cause.REFRESH)
+    return [TableLine(*row) for row in made.order_by("-version").values_list(*_LINE)[:20]]
 
 
 def _policy(stored: PolicyVersion) -> PolicyView:
     by = stored.actor or (stored.created_by.name if stored.created_by else "")
     return PolicyView(stored.version, stored.document, stored.reason, by, stored.created_at)
-
-
-def _decision(stored: Decision) -> DecisionView:
-    return DecisionView(
-        category=stored.category,
-        outcome=stored.outcome,
-        model_from=stored.model_from,
-        model_to=stored.model_to,
-        reason=stored.reason,
-        numbers=stored.numbers,
-        votes_to_go=stored.votes_to_go,
-        leaderboard_digest=stored.leaderboard_digest,
-        version=stored.table_id,
-        created_at=stored.created_at,
-    )
-
-
-def last_decision(category: str) -> DecisionView | None:
-    stored = Decision.objects.filter(category=category).first()
-    return _decision(stored) if stored else None
-
-
-def last_decisions(categories: Iterable[str]) -> dict[str, DecisionView]:
-    """The newest of each of these categories that has any. One query."""
-    newest = Decision.objects.filter(category__in=list(categories)).order_by().values("category")
-    found = Decision.objects.filter(pk__in=newest.annotate(newest=Max("pk")).values("newest"))
-    return {one.category: _decision(one) for one in found}
-
-
-def decisions_between(older: int, newer: int) -> dict[str, dict[str, Any]]:
-    """The last decision of each category that a table after `older`, up to `newer`, rests on and that changed it."""
-    rows = Decision.objects.filter(table_id__gt=older, table_id__lte=newer).order_by("id")
-    return {
-        one.category: {
-            "outcome": one.outcome,
-            "from": one.model_from or None,
-            "to": one.model_to or None,
-            "reason": one.reason,
-            "gap": one.numbers.get("gap"),
-            "leaderboard": {"digest": one.leaderboard_digest, "seq": one.leaderboard_seq},
-            "version": one.table_id,
-        }
-        for one in rows
-        if one.model_from != one.model_to
-    }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from evals.ratings import to_points
-from routing.eligibility import Entrant
-from routing.gate import Gap
-from routing.objectives import Field, field_of, written
+from routing.eligibility import EXCLUSION, IN_USE, Entrant
+from routing.objectives import Field, field_of, named, written
 from routing.planning import Asked
 from routing.verdicts import Check
 from routing.wording import ahead, points
@@ -29,6 +27,12 @@ class Standing:
     rule: str
     rating: float | None
     checks: tuple[Check, ...]
+
+    @property
+    def told(self) -> str:
+        """The limits it keeps, where it keeps all."""
+        kept = [check for check in self.checks if check.label not in (IN_USE, EXCLUSION)]
+        return "" if self.place == "out" else "; ".join(f"{check.label}: {check.value}" for check in kept)
 
 
 def standings_of(asked: Asked) -> list[Standing]:
@@ -64,7 +68,7 @@ def _rule(asked: Asked, one: Entrant, place: Place, field: Field | None) -> str:
         case "out":
             return f"{'; '.join(f'{breach.label}: {breach.value}' for breach in one.breaches)}."
         case "free":
-            return " ".join(_why_not(asked, one, field))
+            return _why_not(asked, one, field)
 
 
 def _why_first(asked: Asked) -> str:
@@ -78,7 +82,7 @@ def _why_first(asked: Asked) -> str:
     }
     chosen = asked.question.terms.objective
     if asked.verdict.outcome == "first" and chosen != "best":
-        return f"First by the objective {chosen.replace('_', ' ')}, else by votes."
+        return f"First by the objective {named(chosen)}, else by votes."
     return said[asked.verdict.outcome]
 
 
@@ -86,46 +90,48 @@ def _why_fallback(asked: Asked, one: Entrant) -> str:
     route, question = asked.route, asked.question
     assert route is not None
     elsewhere = one.model.provider != question.entrants[route.primary].model.provider
-    where = ", at another provider" if elsewhere else ", at the same provider"
+    where = ", at another provider." if elsewhere else ", at the same provider."
+    challenge = f" {_challenge(asked, one.slug)}".rstrip()
     if one.slug == asked.fallback_to:
-        return f"Everybody falls back to it{where}."
-    if one.rating is None:
-        return f"The default{where}."
-    return f"Rated {points(one.rating.rating)}{where}."
+        return f"Everybody falls back to it{where}{challenge}"
+    rated = "The default" if one.rating is None else f"Rated {points(one.rating.rating)}"
+    return f"{rated}{where}{challenge}"
 
 
-def _why_not(asked: Asked, one: Entrant, field: Field | None) -> Iterator[str]:
-    question, verdict = asked.question, asked.verdict
+def _challenge(asked: Asked, slug: str) -> str:
+    """How near it is to taking over; empty if another is nearer."""
+    verdict = asked.verdict
+    if verdict.proposes == slug:
+        return "Takes over as soon as a person approves."
+    if verdict.gap is not None and verdict.gap.challenger == slug and verdict.to != slug:
+        return f"Leads by {ahead(verdict.gap.lead)}; the gate asks for {points(verdict.gap.needed)}."
+    return ""
+
+
+def _why_not(asked: Asked, one: Entrant, field: Field | None) -> str:
+    question, to = asked.question, asked.verdict.to
     if one.rating is None:
-        yield "No votes here."
-        return
-    if verdict.proposes == one.slug:
-        yield "Takes over as soon as a person approves."
-        return
+        return "No votes here."
+    challenge = _challenge(asked, one.slug)
+    if challenge:
+        return challenge
     if field is not None:
-        yield _by_objective(one.slug, verdict.to, field)
-    elif verdict.gap is not None and verdict.gap.challenger == one.slug and verdict.to != one.slug:
-        yield _gap_words(verdict.gap)
-    elif verdict.to is None:
-        yield "May be routed once the votes decide."
-    else:
-        now = question.entrants[verdict.to].rating
-        against = "" if now is None else f" against {points(now.rating)} of {verdict.to}"
-        yield f"Rated {points(one.rating.rating)}{against}."
-
-
-def _gap_words(gap: Gap) -> str:
-    return f"Leads by {ahead(gap.lead)}; the gate asks for {points(gap.needed)}."
+        return _by_objective(one.slug, to, field)
+    if to is None:
+        return "May be routed once the votes decide."
+    now = question.entrants[to].rating
+    against = "" if now is None else f" against {points(now.rating)} of {to}"
+    return f"Rated {points(one.rating.rating)}{against}."
 
 
 def _by_objective(slug: str, to: str | None, field: Field) -> str:
     if slug not in field.tried:
-        return "Not measured well enough for the objective."
+        return f"Not measured well enough to be the {named(field.objective)}."
     test = field.tests[slug]
     if not test.passed:
         behind = points(to_points(test.bound.high))
         return f"May be up to {behind} points behind the best; {points(field.margin)} are allowed."
     figure = written(field.objective, field.tried[slug])
-    if to in field.tried and to is not None:
+    if to is not None and to in field.tried:
         return f"Good enough: {figure} against {written(field.objective, field.tried[to])}."
     return f"Good enough: {figure}."

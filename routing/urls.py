@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from routing.views import acts, policy, tables
+from routing.views import acts, categories, policy, policy_edit, tables
 
 app_name = "routing"
 
@@ -13,6 +13,14 @@ urlpatterns: list[URLPattern] = [
     path("versions/", tables.versions, name="version-list"),
     path("versions/<int:n>/", tables.version, name="version"),
     path("policy/", policy.policy, name="policy"),
+    path("policy/rules/", policy_edit.every, name="policy-rules"),
+    path("policy/rules/<slug:slug>/", policy_edit.category, name="policy-category"),
+    path("policy/table/", policy_edit.table, name="policy-table"),
+    path("policy/document/", policy_edit.document, name="policy-document"),
+    path("policy/versions/", policy.versions, name="policy-version-list"),
+    path("policy/versions/<int:n>/", policy.version, name="policy-version"),
+    path("policy/versions/<int:n>/policy.<str:form>", policy.download, name="policy-download"),
+    path("categories/<slug:slug>/", categories.category, name="category"),
     path("publish/", acts.publish, name="publish"),
     path("rollback/", acts.rollback, name="rollback"),
     path("freeze/", acts.freeze, name="freeze"),

@@ -53,6 +53,8 @@ class CategoryDecision:
     advice: str = ""
     checks: tuple[Check, ...] = ()
     routed: tuple[Routed, ...] = ()
+    # Whose history has more of the kind; empty while there is none.
+    category: str = ""
 
     @property
     def has_gap(self) -> bool:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.utils import timezone
 
 from evals.models import Category
 from evals.services.naming import derived_slug
 from evals.services.slugs import is_reserved
+from evals.signals import category_retired
 
-__all__ = ["CategoryNameError", "named_categories"]
+__all__ = ["CategoryNameError", "named_categories", "retire_category", "unretire_category"]
 
 _SLUG_LENGTH = Category._meta.get_field("slug").max_length or 0
 # /vote/b/<token>/ is a ballot's address, so /vote/b/ is no category's.
@@ -45,6 +47,26 @@ def named_categories(names: Iterable[str]) -> dict[str, Category]:
     Category.objects.bulk_create(new.values(), ignore_conflicts=True)
     made = Category.objects.in_bulk(set(slugs.values()), field_name="slug")
     return {name: made[slug] for name, slug in slugs.items()}
+
+
+@transaction.atomic
+def retire_category(*, category: Category) -> bool:
+    """No longer voted on nor routed; its tasks, answers and votes stay. False if it was retired already."""
+    return _set_retired(category, retired=True)
+
+
+@transaction.atomic
+def unretire_category(*, category: Category) -> bool:
+    return _set_retired(category, retired=False)
+
+
+def _set_retired(category: Category, *, retired: bool) -> bool:
+    at = timezone.now() if retired else None
+    changed = Category.objects.filter(pk=category.pk, retired_at__isnull=retired).update(retired_at=at)
+    category.refresh_from_db(fields=["retired_at"])
+    if changed:
+        category_retired.send(sender=Category, category=category)
+    return bool(changed)
 
 
 def _slug(name: str) -> str:

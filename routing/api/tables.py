@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from arena.access.api import problem_response
-from routing import selectors, signing
+from routing import decided, selectors, signing
 from routing.api.base import TableView, as_response, reads_are_public
 from routing.exports import FORMATS, export
 from routing.models import RoutingTable
@@ -153,7 +153,7 @@ class Diff(TableView):
         changes = selectors.tables_between(older, newer)
         if changes is None:
             return problem_response(404, f"There is no version {older}, or no version {newer}.")
-        causes = selectors.decisions_between(older, newer)
+        causes = decided.decisions_between(older, newer)
         groups: dict[str, Any] = {}
         for change in changes:
             group = groups.setdefault(change.group, {"changes": [], "decision": causes.get(change.group)})

@@ -7,7 +7,8 @@ from typing import Any
 
 from django import template
 
-from routing import explaining
+from routing import decided, explaining
+from routing.decided import DecisionView
 from routing.verdicts import CategoryDecision
 
 register = template.Library()
@@ -26,3 +27,10 @@ def category_decisions(categories: Sequence[Any]) -> list[tuple[Any, CategoryDec
     `slug`, with its newest decision. Costs two queries, however many they are."""
     decisions = explaining.category_decisions(one.slug for one in categories)
     return [(one, decisions[one.slug]) for one in categories]
+
+
+@register.simple_tag
+def decisions_on(category: str, seq: int, revision: int) -> list[DecisionView]:
+    """`{% decisions_on category.slug board.seq board.revision as decisions %}`: what was decided on one leaderboard.
+    Costs a query."""
+    return decided.decisions_on(category, seq=seq, revision=revision)

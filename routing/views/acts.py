@@ -11,34 +11,36 @@ from arena.access.roles import person, role_required
 from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import publishing, selectors, services
-from routing.comparing import diff
 from routing.forms import PublishForm, ReasonForm, RollbackForm
-from routing.pages import change_groups
+from routing.views.parts import foreseen, waiting_in
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def publish(request: HttpRequest) -> HttpResponse:
-    """GET shows what would happen now; POST makes it happen, as far as it still would."""
-    form = PublishForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        made = publishing.publish(actor=person(request).name, reason=form.cleaned_data["reason"])
-        if made.published:
-            messages.success(request, f"Version {made.version} published.")
-        else:
-            messages.info(request, made.frozen or "Nothing published: every decision is as it was.")
-        return redirect("routing:live")
+    """GET shows what would happen now, and what waits for approval; POST makes it happen, as far as it still would."""
     result = publishing.publish(actor=person(request).name, dry_run=True)
+    waiting = waiting_in(result.decisions)
+    form = PublishForm(request.POST or None, waiting=[(one.value, one.to) for one in waiting])
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        try:
+            made = publishing.publish(
+                actor=person(request).name, reason=asked["reason"], approve=asked["approve"] or None
+            )
+        except publishing.ApprovalError as error:
+            form.add_error("approve", str(error))
+        else:
+            if made.published:
+                messages.success(request, f"Version {made.version} published.")
+            else:
+                messages.info(request, made.frozen or "Nothing published: every decision is as it was.")
+            return redirect("routing:live")
     titles = {card.slug: card.name for card in category_cards()}
-    now = selectors.table()
-    changes = diff(now.document if now else None, result.document) if result.document and result.cause else []
-    context = {
+    context = foreseen(result, titles) | {
         "form": form,
-        "result": result,
-        "next": (result.version or 0) + 1,
-        "rows": [(titles.get(one.category, one.category), one.category, one.verdict) for one in result.decisions],
-        "groups": change_groups(changes, titles, {}) if now else [],
-        "names": list((result.document or {}).get("models", ())),
+        "waiting": [(titles.get(one.category, one.category), one) for one in waiting],
+        "chosen": request.POST.getlist("approve"),
         "frozen": selectors.frozen(),
     }
     return render(request, "routing/publish.html", context)

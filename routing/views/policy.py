@@ -1,67 +1,107 @@
-"""The policy: shown to all, edited as one document by editors."""
+"""The policy as people read it: in words, as one document, version by version."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from arena.access.roles import person, role_required
 from arena.models import Role
 from evals.selectors.categories import category_cards
-from routing import publishing, selectors, services
-from routing.forms import PolicyForm
-from routing.policies import PolicyError, default_document
+from routing import selectors
+from routing.policies import default_document, parse
+from routing.policy_diff import policy_diff
+from routing.policy_references import notices
+from routing.policy_text import FORMS, Form, write_text
+from routing.policy_view import change_groups, fixed_lines, place_card, table_lines
+
+RECENT = 6
+PAGE = 50
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 @role_required(Role.VIEWER)
 def policy(request: HttpRequest) -> HttpResponse:
-    """POST with `check` shows what the document would publish, without saving it; else saves a new version."""
+    """What is in force, in words: what holds for every category, what some say otherwise, what holds for the table."""
     now = selectors.policy()
-    may_edit = person(request).may(Role.EDITOR)
-    if request.method == "POST" and not may_edit:
-        raise PermissionDenied("Editing the policy needs the role editor. An admin can change yours under People.")
-    form = PolicyForm(request.POST or None, initial={"document": _written(now.document if now else default_document())})
-    context: dict[str, Any] = {"form": form, "now": now, "may_edit": may_edit, "history": selectors.policies()}
-    if request.method == "POST":
-        checking = "check" in request.POST
-        if checking:
-            form.fields["reason"].required = False
-        if form.is_valid():
-            try:
-                if not checking:
-                    return _saved(request, form, now)
-                result = publishing.preview(document=form.cleaned_data["document"])
-            except PolicyError as error:
-                form.refuse(error)
-            else:
-                titles = {card.slug: card.name for card in category_cards()}
-                context |= {
-                    "result": result,
-                    "rows": [
-                        (titles.get(one.category, one.category), one.category, one.verdict) for one in result.decisions
-                    ],
-                    "names": list((result.document or {}).get("models", ())),
-                }
+    terms = parse(now.document if now else default_document())
+    cards = category_cards()
+    titles = {card.slug: card.name for card in cards}
+    named = [slug for slug in terms.categories if slug not in titles]
+    context = {
+        "now": now,
+        "every": place_card(terms, "", "Every category"),
+        "own": [
+            place_card(terms, slug, titles.get(slug, slug)) for slug in [*titles, *named] if slug in terms.categories
+        ],
+        "others": [card for card in cards if card.slug not in terms.categories],
+        "table": table_lines(terms),
+        "default": fixed_lines(terms.default),
+        "notices": notices(terms),
+        "history": selectors.policies(limit=RECENT),
+        "may_edit": person(request).may(Role.EDITOR),
+    }
     return render(request, "routing/policy.html", context)
 
 
-def _saved(request: HttpRequest, form: PolicyForm, now: selectors.PolicyView | None) -> HttpResponse:
-    made = services.save_policy(
-        document=form.cleaned_data["document"], reason=form.cleaned_data["reason"], actor=person(request)
-    )
-    if now is not None and made.version == now.version:
-        messages.info(request, f"These are the rules of policy {now.version} already.")
-    else:
-        messages.success(request, f"Policy {made.version} saved. What it changes is published next.")
-    return redirect("routing:policy")
+@require_safe
+@role_required(Role.VIEWER)
+def versions(request: HttpRequest) -> HttpResponse:
+    """`?before=` a version: the page of those older than it."""
+    asked = request.GET.get("before", "")
+    before = int(asked) if asked.isdecimal() and len(asked) < 10 else None
+    lines = selectors.policies(limit=PAGE, before=before)
+    oldest = lines[-1].version if lines else 1
+    context = {
+        "now": selectors.policy(),
+        "history": lines,
+        "paged": before is not None,
+        "older": oldest if oldest > 1 else None,
+    }
+    return render(request, "routing/policy_versions.html", context)
 
 
-def _written(document: Any) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False)
+@require_safe
+@role_required(Role.VIEWER)
+def version(request: HttpRequest, n: int) -> HttpResponse:
+    """One policy as a document, and what it says otherwise than the one before, or than `?from=`."""
+    found, now = _found(n), selectors.policy()
+    asked = request.GET.get("from", "")
+    base = int(asked) if asked.isdecimal() and len(asked) < 10 else n - 1
+    older = selectors.policy(base) if base > 0 and base != n else None
+    form: Form = "json" if request.GET.get("form") == "json" else "yaml"
+    titles = {card.slug: card.name for card in category_cards()}
+    context: dict[str, Any] = {
+        "found": found,
+        "now": now,
+        "older": older,
+        "groups": change_groups(policy_diff(older.document, found.document), titles) if older else [],
+        "bases": [m for m in range((now or found).version, 0, -1) if m != n][:PAGE],
+        "tables": selectors.tables_under(n),
+        "form": form,
+        "text": write_text(found.document, form),
+        "may_edit": person(request).may(Role.EDITOR),
+    }
+    return render(request, "routing/policy_version.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def download(request: HttpRequest, n: int, form: str) -> HttpResponse:
+    found = _found(n)
+    written = next((one for one in FORMS if one == form), None)
+    if written is None:
+        raise Http404(f"A policy is written as {' or '.join(FORMS)}.")
+    response = HttpResponse(write_text(found.document, written), content_type=f"application/{form}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="policy-{n}.{form}"'
+    return response
+
+
+def _found(n: int) -> selectors.PolicyView:
+    found = selectors.policy(n)
+    if found is None:
+        raise Http404(f"There is no policy {n}.")
+    return found

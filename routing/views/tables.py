@@ -12,12 +12,14 @@ from django.views.decorators.http import require_safe
 from arena.access.roles import role_required
 from arena.models import Role
 from evals.selectors.categories import category_cards
-from routing import publishing, selectors
+from routing import decided, publishing, selectors
 from routing.comparing import diff
+from routing.decided import DecisionView
 from routing.exports import FORMATS, export
 from routing.gate import Verdict
 from routing.pages import cards, change_groups, expires, names
-from routing.selectors import DecisionView, TableLine, TableView
+from routing.selectors import TableLine, TableView
+from routing.views.parts import waiting_in
 
 RECENT = 6
 PAGE = 50
@@ -72,11 +74,11 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
     titles = {card.slug: card.name for card in category_cards()}
     base = _compared_with(request, line.version)
     older = selectors.table(base) if base else None
-    causes = selectors.decisions_between(base or 0, line.version)
+    causes = decided.decisions_between(base or 0, line.version)
     changes = diff(older.document, document) if older else []
     reasons = {slug: cause["reason"] for slug, cause in causes.items()}
     groups = change_groups(changes, titles, reasons, _follows(line) if base == line.version - 1 else "")
-    decisions = selectors.last_decisions(titles) if live else {}
+    decisions = decided.last_decisions(titles) if live else {}
     return {
         "line": line,
         "live": live,
@@ -86,9 +88,13 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
         "key_ids": table.key_ids,
         "names": names(document),
         "cards": cards(document, titles),
-        "waiting": [
+        "unrouted": [
             (slug, titles[slug], decisions.get(slug)) for slug in titles if live and slug not in document["categories"]
         ],
+        "decisions": decisions,
+        "waiting": [one for decision in decisions.values() for one in decision.waiting],
+        "rests_on": [] if live else decided.decisions_in(line.version),
+        "titles": titles,
         "base": base,
         "bases": [one.version for one in selectors.tables(before=line.version, limit=50)],
         "groups": groups,
@@ -128,13 +134,14 @@ def _unpublished() -> dict[str, Any]:
     for figures, the last stored decision speaks."""
     seen = publishing.outlook()
     titles = {one.slug: one.name for one in seen.facts.categories}
-    stored = selectors.last_decisions(seen.unmeasured)
+    stored = decided.last_decisions(seen.unmeasured)
     said = {slug: _stored(stored.get(slug)) for slug in seen.unmeasured}
     return {
         "rows": [
             (one.category, titles[one.category], said.get(one.category, _told(one.verdict))) for one in seen.verdicts
         ],
         "due": seen.cause is not None,
+        "waiting": waiting_in(seen.verdicts),
         "frozen": selectors.frozen(),
     }
 

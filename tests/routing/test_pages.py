@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from typing import Any
 
 import pytest
@@ -13,8 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from arena.models import User
 from evals.models import Category
-from routing.models import Decision, PolicyVersion, Publication, RoutingTable
-from routing.policies import default_document
+from routing.models import Decision, Publication, RoutingTable
 from routing.publishing import publish
 from routing.services import freeze
 from routing.views import tables
@@ -86,8 +84,7 @@ def test_a_viewer_reads_and_acts_on_nothing(viewer: Client, two_tables: None):
     for path in ("publish/", "rollback/", "freeze/"):
         assert viewer.get(f"/routing/{path}").status_code == 403, path
         assert viewer.post(f"/routing/{path}", {"reason": "x", "to": 1}).status_code == 403, path
-    assert viewer.post("/routing/policy/", {"document": "{}", "reason": "x"}).status_code == 403
-    assert "Save policy" not in text(viewer.get("/routing/policy/"))
+    assert "Edit" not in text(viewer.get("/routing/policy/"))
     assert RoutingTable.objects.count() == 2
 
 
@@ -126,37 +123,6 @@ def test_a_frozen_check_says_that_nothing_would_be_published(editor: Client, vot
     freeze(reason="Launch week.", actor="Jonas")
     cast(voted, FLIPPED)
     assert "publishing is frozen" in text(editor.get("/routing/publish/"))
-
-
-def test_the_policy_is_edited_as_one_document(editor: Client, voted: Category, editor_user: User):
-    document = json.dumps(default_document() | {"on_expired": "refuse"})
-    assert editor.post("/routing/policy/", {"document": document, "reason": "Stricter."}).status_code == 302
-    newest = PolicyVersion.objects.order_by("-version")[0]
-    assert (newest.document["on_expired"], newest.reason, newest.created_by) == ("refuse", "Stricter.", editor_user)
-
-
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
-        ("{", "Line 1, column 2"),
-        ("[" * 100_000, "nested too deeply"),
-        ('{"every_category": {"gate": {"alpha": 7}}}', "every_category.gate.alpha"),
-        ('{"every_category": {"default": "nobody"}}', "every_category.default"),
-    ],
-)
-def test_a_wrong_policy_is_told_by_field_and_kept_in_the_form(editor: Client, db: None, document: str, message: str):
-    page = text(editor.post("/routing/policy/", {"document": document, "reason": "Try."}))
-    assert message in page
-    assert PolicyVersion.objects.count() == 0
-
-
-def test_checking_a_policy_shows_what_it_would_publish_and_saves_nothing(editor: Client, code: Category):
-    cast(code, {("a", "b"): (5, 0, 0)})
-    document = json.dumps({"every_category": {"gate": {"min_votes": 3}}})
-    page = text(editor.post("/routing/policy/", {"document": document, "reason": "", "check": "1"}))
-    assert "What this would publish now" in page
-    assert "leads after 5 votes" in page
-    assert PolicyVersion.objects.count() == 0
 
 
 def test_hostile_words_are_escaped(editor: Client, voted: Category):

@@ -1,0 +1,145 @@
+"""What was decided, as pages and the API read it: stored decisions, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Max
+
+from routing.models import Decision
+
+__all__ = [
+    "DecisionView",
+    "Waiting",
+    "decisions_between",
+    "decisions_in",
+    "decisions_of",
+    "decisions_on",
+    "last_decision",
+    "last_decisions",
+]
+
+
+class Waiting(NamedTuple):
+    """A route whose change waits for a person's approval; `value` is what approving of it names."""
+
+    category: str
+    route_id: str
+    before: str | None
+    to: str
+    reason: str
+
+    @property
+    def value(self) -> str:
+        return f"{self.route_id}={self.to}"
+
+
+@dataclass(frozen=True)
+class DecisionView:
+    """A stored decision; `numbers` as `routing.gate.numbers` made them."""
+
+    id: int
+    category: str
+    outcome: str
+    model_from: str
+    model_to: str
+    reason: str
+    numbers: Mapping[str, Any]
+    votes_to_go: int | None
+    leaderboard_digest: str
+    leaderboard_seq: int | None
+    leaderboard_revision: int | None
+    version: int | None
+    created_at: datetime
+
+    @property
+    def evidence(self) -> str:
+        """The address of the leaderboard it rests on; empty for none. As tables have it, which is public."""
+        if self.leaderboard_seq is None:
+            return ""
+        revision = "" if self.leaderboard_revision is None else f"{self.leaderboard_revision}/"
+        return f"/leaderboards/{self.category}/{self.leaderboard_seq}/{revision}"
+
+    @property
+    def policy(self) -> int | None:
+        return self.numbers.get("policy")
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        """Routes that would change if a person approved."""
+        routes: Mapping[str, Mapping[str, Any]] = self.numbers.get("routes", {})
+        return [
+            Waiting(self.category, route_id, one["from"], one["proposes"], one["reason"])
+            for route_id, one in routes.items()
+            if one.get("proposes")
+        ]
+
+
+def _decision(stored: Decision) -> DecisionView:
+    return DecisionView(
+        id=stored.pk,
+        category=stored.category,
+        outcome=stored.outcome,
+        model_from=stored.model_from,
+        model_to=stored.model_to,
+        reason=stored.reason,
+        numbers=stored.numbers,
+        votes_to_go=stored.votes_to_go,
+        leaderboard_digest=stored.leaderboard_digest,
+        leaderboard_seq=stored.leaderboard_seq,
+        leaderboard_revision=stored.leaderboard_revision,
+        version=stored.table_id,
+        created_at=stored.created_at,
+    )
+
+
+def last_decision(category: str) -> DecisionView | None:
+    stored = Decision.objects.filter(category=category).first()
+    return _decision(stored) if stored else None
+
+
+def last_decisions(categories: Iterable[str]) -> dict[str, DecisionView]:
+    """The newest of each of these categories that has any. One query."""
+    newest = Decision.objects.filter(category__in=list(categories)).order_by().values("category")
+    found = Decision.objects.filter(pk__in=newest.annotate(newest=Max("pk")).values("newest"))
+    return {one.category: _decision(one) for one in found}
+
+
+def decisions_of(category: str, *, limit: int, before: int | None = None) -> list[DecisionView]:
+    """A category's, newest first; `before` one's id. One query."""
+    found = Decision.objects.filter(category=category)
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    return [_decision(one) for one in found[:limit]]
+
+
+def decisions_in(version: int) -> list[DecisionView]:
+    """Those a table was published with, by category. One query."""
+    return [_decision(one) for one in Decision.objects.filter(table=version).order_by("category", "pk")]
+
+
+def decisions_on(category: str, *, seq: int, revision: int) -> list[DecisionView]:
+    """Those that rest on one leaderboard, newest first. One query."""
+    found = Decision.objects.filter(category=category, leaderboard_seq=seq, leaderboard_revision=revision)
+    return [_decision(one) for one in found[:50]]
+
+
+def decisions_between(older: int, newer: int) -> dict[str, dict[str, Any]]:
+    """The last decision of each category that a table after `older`, up to `newer`, rests on and that changed it."""
+    rows = Decision.objects.filter(table_id__gt=older, table_id__lte=newer).order_by("id")
+    return {
+        one.category: {
+            "outcome": one.outcome,
+            "from": one.model_from or None,
+            "to": one.model_to or None,
+            "reason": one.reason,
+            "gap": one.numbers.get("gap"),
+            "leaderboard": {"digest": one.leaderboard_digest, "seq": one.leaderboard_seq},
+            "version": one.table_id,
+        }
+        for one in rows
+        if one.model_from != one.model_to
+    }
