@@ -11,6 +11,9 @@ from evals.ratings import Params, Tallies, components_of, compute, replay
 from tests.evals.ratings.same import POINTS, assert_same, close, close_points
 from tests.evals.ratings.votes import NAMES, mirrored, vote_lists
 
+# Each example is several whole results; both engines' sessions and every run draw others.
+quick = settings(max_examples=40)
+
 TURNED = {"lo": "hi", "hi": "lo"}
 PEOPLE = Params(speaks_for="people")
 # Two groups of equal size, and ratings that only the last digits tell apart.
@@ -31,6 +34,7 @@ def pairs_of(standings):
     return list(combinations(standings.contenders, 2))
 
 
+@quick
 @given(vote_lists(), st.randoms(use_true_random=False))
 def test_the_order_of_votes_changes_nothing_but_elo(votes, random):
     """To the bit: a fit never sees the votes, only their counts in one canonical order."""
@@ -40,12 +44,14 @@ def test_the_order_of_votes_changes_nothing_but_elo(votes, random):
     assert compute(Tallies.from_votes(shuffled), PEOPLE, elo).to_json() == standings_of(votes).to_json()
 
 
+@quick
 @given(vote_lists())
 def test_telling_a_vote_from_the_other_side_changes_nothing(votes):
     told, turned = standings_of(votes), standings_of(mirrored(votes))
     assert_same(turned, told)
 
 
+@quick
 @given(vote_lists())
 def test_turning_every_verdict_round_mirrors_the_ratings(votes):
     """Everything but the ranks, whose draws are seeded by other counts."""
@@ -64,6 +70,7 @@ def test_turning_every_verdict_round_mirrors_the_ratings(votes):
         assert (ours.both_bad, ours.both_bad_ci95) == (theirs.both_bad, theirs.both_bad_ci95)
 
 
+@quick
 @given(vote_lists(), st.permutations(NAMES))
 def test_other_names_of_the_contenders_permute_the_ratings(votes, names):
     renamed = dict(zip(NAMES, names, strict=True))
@@ -84,6 +91,7 @@ def test_other_names_of_the_contenders_permute_the_ratings(votes, names):
             assert (ours.both_bad_rate, ours.both_bad_ci95) == (theirs.both_bad_rate, theirs.both_bad_ci95)
 
 
+@quick
 @given(vote_lists(), st.permutations(["ana", "ben", "cem"]), st.permutations(["t1", "t2", "t3", "t4"]))
 def test_who_the_reviewers_are_and_what_the_tasks_are_called_changes_nothing(votes, people, tasks):
     person = dict(zip(["ana", "ben", "cem"], people, strict=True))
@@ -99,6 +107,7 @@ def test_who_the_reviewers_are_and_what_the_tasks_are_called_changes_nothing(vot
     assert_same(after, before)
 
 
+@quick
 @given(vote_lists())
 def test_a_further_win_never_lowers_the_winner_against_the_loser(votes):
     before = [*votes, ("ana", "t1", "atlas", "kestrel", "tie")]
@@ -106,6 +115,7 @@ def test_a_further_win_never_lowers_the_winner_against_the_loser(votes):
     assert standings_of(after).lead("atlas", "kestrel").lead >= standings_of(before).lead("atlas", "kestrel").lead
 
 
+@quick
 @given(vote_lists(), vote_lists(min_size=0, max_size=5))
 def test_a_both_bad_vote_changes_the_both_bad_rate_and_no_rating(votes, others):
     known = {key for vote in votes for key in vote[2:4]}
@@ -123,6 +133,7 @@ def test_a_both_bad_vote_changes_the_both_bad_rate_and_no_rating(votes, others):
         assert ours.both_bad_rate >= theirs.both_bad_rate
 
 
+@quick
 @given(vote_lists())
 def test_a_contender_who_is_only_ever_both_bad_moves_nobody(votes):
     voted = [vote for vote in votes if vote[4] != "both_bad"] or [("ana", "t1", "atlas", "kestrel", "lo")]
@@ -137,6 +148,7 @@ def test_a_contender_who_is_only_ever_both_bad_moves_nobody(votes):
         assert after.lead(a, b).q == close(before.lead(a, b).q)
 
 
+@quick
 @given(vote_lists())
 def test_components_are_what_wins_and_ties_connect(votes):
     standings = standings_of(votes)
@@ -154,7 +166,7 @@ def test_components_are_what_wins_and_ties_connect(votes):
     assert standings.connected == (len(standings.groups) == 1)
 
 
-@settings(max_examples=50)
+@quick
 @given(vote_lists(), st.permutations(NAMES))
 def test_components_are_permuted_by_other_names(votes, names):
     tallies = Tallies.from_votes(votes)
@@ -166,6 +178,7 @@ def test_components_are_permuted_by_other_names(votes, names):
 
 
 @example(GROUPS)
+@quick
 @given(vote_lists())
 def test_the_same_votes_give_the_same_result_warm_or_cold(votes):
     warm = None
@@ -176,7 +189,7 @@ def test_the_same_votes_give_the_same_result_warm_or_cold(votes):
 
 
 @example(GROUPS)
-@settings(max_examples=30)
+@quick
 @given(vote_lists())
 def test_a_long_chain_of_warm_starts_drifts_nowhere(votes):
     warm = None
@@ -190,6 +203,7 @@ def test_a_long_chain_of_warm_starts_drifts_nowhere(votes):
     [("ana", "t1", "atlas", "kestrel", "tie")] * 2 + [("ana", "t2", "atlas", "kestrel", "tie")],
     [("ana", "t1", "atlas", "kestrel", "lo")],
 )
+@quick
 @given(vote_lists(), vote_lists())
 def test_a_start_from_other_votes_changes_nothing(votes, others):
     """After an exclusion, say, most of what the last result rests on may be gone."""
