@@ -31,6 +31,8 @@ __all__ = ["Application", "Environ", "FastLane", "StartResponse", "State", "send
 SCOPE = "routing:read"
 # So many looks late, and the database counts as away.
 _OVERDUE = 4
+# To connect costs ten times a look, in which no request is answered; a database that was replaced is noticed only then.
+_CONNECTED_S = 10.0
 _SOON = (("Retry-After", "2"),)
 log = structlog.get_logger(__name__)
 Environ = dict[str, Any]
@@ -149,11 +151,14 @@ class FastLane:
             self._thread.start()
 
     def _watch(self, pause_s: float) -> None:
+        connected_at = time.monotonic()
         while not self._stop.wait(pause_s):
             self._look_safely()
+            if self._failing or time.monotonic() - connected_at > _CONNECTED_S:
+                _disconnect()
+                connected_at = time.monotonic()
             pause_s = self._poll_s
-            with contextlib.suppress(Error):
-                connection.close()  # this thread's own; none is held between two looks
+        _disconnect()
 
     def _look_safely(self) -> None:
         """A thread that ended here would serve an old table for ever. Says once that something is amiss, and once
@@ -176,6 +181,12 @@ class FastLane:
         if thread is not None:
             thread.join()
         self._forget_thread()
+
+
+def _disconnect() -> None:
+    """This thread's own connection: the next look opens another."""
+    with contextlib.suppress(Error):
+        connection.close()
 
 
 def _without_table(seen: _Seen | None, *, head: bool) -> Answer:

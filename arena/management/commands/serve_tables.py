@@ -42,10 +42,10 @@ class Command(BaseCommand):
         self.stdout.write(f"Serving {machine.writable_url(host, port)}{LATEST_PATH}")
         self.stdout.flush()
         # In place of this process: whoever started and stops it means the server.
-        os.execv(sys.executable, _granian(host, port, workers))  # noqa: S606 (no shell: an argument list of our own)
+        os.execv(sys.executable, granian(host, port, workers))  # noqa: S606 (no shell: an argument list of our own)
 
 
-def _granian(host: str, port: int, workers: int) -> list[str]:
+def granian(host: str, port: int, workers: int) -> list[str]:
     options = ["--interface", "wsgi", "--host", host, "--port", str(port), "--log-level", "warning", "--no-ws"]
     options += ["--workers", str(workers), "--blocking-threads", str(THREADS)]
     # One that dies must not take the others along; one that will not stop is not waited for.
