@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse.csgraph import connected_components
 
 from evals.ratings.types import Ints
 
@@ -17,7 +16,13 @@ def components_of(votes: npt.ArrayLike) -> Ints:
     Ranks hold within a component only: nothing but the prior relates one to another.
     """
     votes = np.asarray(votes)
-    count, labels = connected_components(votes > 0, directed=False)
+    compared = (votes > 0) | (votes > 0).T
+    labels = np.full(len(votes), -1, np.int64)
+    count = 0
+    for contender in range(len(votes)):
+        if labels[contender] < 0:
+            labels[_reached(compared, contender)] = count
+            count += 1
     members = np.bincount(labels, minlength=count)
     weight = np.bincount(labels, weights=votes.sum(axis=1), minlength=count)
     order = np.lexsort((np.arange(count), -weight, -members))
@@ -25,3 +30,13 @@ def components_of(votes: npt.ArrayLike) -> Ints:
     place[order] = np.arange(count)
     found: Ints = place[labels]
     return found
+
+
+def _reached(compared: npt.NDArray[np.bool_], start: int) -> npt.NDArray[np.bool_]:
+    """(K,) whoever is linked to `start`. Scipy's search would first turn the table, mostly full, into a sparse one."""
+    reached = np.zeros(len(compared), bool)
+    frontier = np.array([start])
+    while len(frontier):
+        reached[frontier] = True
+        frontier = np.flatnonzero(compared[frontier].any(axis=0) & ~reached)
+    return reached

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evals.ratings.types import Floats, Ints, Key
+from evals.ratings.types import Ints, Key
 
 __all__ = ["OUTCOMES", "CountTable", "PairCounts", "Tallies", "TallyMismatchError", "count_pairs"]
 
 # The order of the columns of `CountTable.counts`.
 OUTCOMES = ("lo", "hi", "tie", "both_bad")
 _LO, _HI, _TIE, _BOTH_BAD = range(4)
-# Votes counted at once from arrays: blocks stay in the processor's cache, a pass over the whole log would not.
-_BLOCK = 1 << 16
+# Votes or rows taken at once: blocks stay in the processor's cache, a pass over the whole would not.
+_BLOCK = 1 << 15
 
 
 class TallyMismatchError(ValueError):
@@ -54,44 +54,33 @@ class CountTable:
     counts: Ints
 
     @cached_property
-    def columns(self) -> Floats:
-        """(4, n) the counts, outcome by outcome and as floats, which is what sums over many rows are made of."""
-        return np.ascontiguousarray(self.counts.T, dtype=np.float64)
-
-    @cached_property
-    def fitted(self) -> Floats:
+    def fitted(self) -> Ints:
         """(n,) votes of each row that enter the fit: wins and ties."""
-        lo, hi, ties, _ = self.columns
-        fitted: Floats = lo + hi
-        fitted += ties
+        fitted: Ints = self.counts[:, _LO] + self.counts[:, _HI] + self.counts[:, _TIE]
         return fitted
-
-    @cached_property
-    def runs(self) -> Ints:
-        """Where the rows of each (group, lo) begin."""
-        other = (self.group[1:] != self.group[:-1]) | (self.lo[1:] != self.lo[:-1])
-        return np.flatnonzero(np.append(True, other)[: len(self.group)])
-
-    def sum_runs(self, values: Floats) -> Floats:
-        """(runs,) sums of a value a row. Many times faster than bincount, which waits for each addition to a cell
-        before the next one to the same."""
-        return np.add.reduceat(values, self.runs)
 
     @cached_property
     def votes_by_group(self) -> Ints:
         """(groups,) votes that enter the fit."""
-        votes = np.bincount(self.group[self.runs], weights=self.sum_runs(self.fitted), minlength=len(self.groups))
-        return votes.astype(np.int64)
+        last = np.flatnonzero(np.append(self.group[1:] != self.group[:-1], True)[: len(self.group)])
+        votes = np.zeros(len(self.groups), np.int64)
+        votes[self.group[last]] = np.diff(np.cumsum(self.fitted)[last], prepend=0)
+        return votes
+
+    def blocks(self, rows: slice = slice(None)) -> Iterator[slice]:
+        """The rows, so many at a time that what is computed from them stays in the processor's cache."""
+        start, stop, _ = rows.indices(len(self.group))
+        return (slice(at, min(at + _BLOCK, stop)) for at in range(start, stop, _BLOCK))
 
     def matrices(self, contenders: int, rows: slice = slice(None)) -> tuple[Ints, Ints, Ints]:
         """Wins (row beats column), ties and both bad (both symmetric), each (K, K), over the given rows."""
-        cell = self.lo[rows] * contenders + self.hi[rows]
-        lo, hi, ties, both_bad = (
-            np.bincount(cell, weights=column[rows], minlength=contenders**2)
-            .astype(np.int64)
-            .reshape(contenders, contenders)
-            for column in self.columns
-        )
+        cells = np.zeros((len(OUTCOMES), contenders * contenders), np.int64)
+        for block in self.blocks(rows):
+            cell = self.lo[block] * contenders
+            cell += self.hi[block]
+            for total, counts in zip(cells, self.counts[block].T, strict=True):
+                np.add.at(total, cell, counts)
+        lo, hi, ties, both_bad = cells.reshape(len(OUTCOMES), contenders, contenders)
         return lo + hi.T, ties + ties.T, both_bad + both_bad.T
 
     def rows_of(self, group: int) -> slice:
@@ -240,7 +229,8 @@ def _merged(groups: tuple[Key, ...], group: Ints, first: Ints, second: Ints, cou
     cell = (group * K + np.minimum(first, second)) * K + np.maximum(first, second)
     cells, which = np.unique(cell, return_inverse=True)
     merged = np.zeros((len(cells), len(OUTCOMES)), np.int64, order="F")
-    np.add.at(merged, which, counts)
+    for total, column in zip(merged.T, counts.T, strict=True):  # columns one by one: add.at is many times as fast so
+        np.add.at(total, which, column)
     return CountTable(groups, cells // (K * K), cells // K % K, cells % K, merged)
 
 

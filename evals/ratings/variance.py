@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -47,46 +48,59 @@ def t_quantile(df: float | None, level: float = 0.95) -> float:
     return float(ndtri(p) if df is None else stdtrit(df, p))
 
 
-def _row_scores(table: CountTable, fit: DavidsonFit) -> tuple[Floats, Floats]:
-    """(n,) each row's gradient in d = θ_lo − θ_hi and in ln ν at the fit, the prior's part left out."""
-    win, tie = chances(fit.theta, fit.ln_ties)
-    cell = table.lo * len(fit.theta) + table.hi
-    wins, _, ties, _ = table.columns
-    expected = (win + 0.5 * tie).take(cell)
-    expected *= table.fitted
-    lean = 0.5 * ties
-    lean += wins
-    lean -= expected
-    tied = tie.take(cell, out=expected, mode="clip")  # every cell exists: the default would copy
-    tied *= table.fitted
-    return lean, np.subtract(ties, tied, out=tied)
+class _RowScores(NamedTuple):
+    """(n,) each: a row's gradient in d = θ_lo − θ_hi and in ln ν, and its votes."""
+
+    lean: Floats
+    tied: Floats
+    votes: Floats
 
 
-def _sides(table: CountTable, K: int, *values: Floats) -> list[tuple[Floats, Floats]]:
-    """For each value a row, its (groups, K) sums: by the contender that is `lo`, and by the one that is `hi`."""
-    G = len(table.groups)
-    lo = table.group[table.runs] * K + table.lo[table.runs]
-    hi = table.group * K + table.hi
-    sums = []
-    for each in values:
-        for_lo = np.zeros(G * K)
-        for_lo[lo] = table.sum_runs(each)
-        for_hi = np.bincount(hi, weights=each, minlength=G * K).astype(np.float64, copy=False)
-        sums.append((for_lo.reshape(G, K), for_hi.reshape(G, K)))
-    return sums
+class _Scorer:
+    """Gradients of rows at the fit, the prior's part left out."""
+
+    def __init__(self, table: CountTable, fit: DavidsonFit) -> None:
+        win, self.tie = chances(fit.theta, fit.ln_ties)
+        self.share = win + 0.5 * self.tie
+        self.table = table
+
+    def of(self, rows: slice) -> _RowScores:
+        table = self.table
+        cell = table.lo[rows] * len(self.tie)
+        cell += table.hi[rows]
+        wins, _, ties, _ = table.counts[rows].T
+        votes = table.fitted[rows].astype(np.float64)
+        lean = 0.5 * ties
+        lean += wins
+        lean -= votes * self.share.take(cell)
+        return _RowScores(lean, ties - votes * self.tie.take(cell), votes)
 
 
 def _dense_scores(table: CountTable, fit: DavidsonFit) -> tuple[Floats, Floats]:
     """(groups, K + 1) gradients and (groups, K) votes on each contender, for the few groups that reviewers are."""
-    lean, tied = _row_scores(table, fit)
-    (lean_lo, lean_hi), (votes_lo, votes_hi) = _sides(table, len(fit.theta), lean, table.fitted)
-    in_ties = np.bincount(table.group[table.runs], weights=table.sum_runs(tied), minlength=len(table.groups))
-    return np.column_stack([lean_lo - lean_hi, in_ties]), votes_lo + votes_hi
+    K, G = len(fit.theta), len(table.groups)
+    scorer = _Scorer(table, fit)
+    scores, votes, in_ties = np.zeros(G * K), np.zeros(G * K), np.zeros(G)
+    for block in table.blocks():
+        rows = scorer.of(block)
+        group = table.group[block]
+        base = group * K
+        # Rows of one group and `lo` lie together: their sums come first, and one by one the additions to a cell would
+        # wait for each other.
+        lo = base + table.lo[block]
+        runs = np.flatnonzero(np.append(True, lo[1:] != lo[:-1]))
+        scores[lo[runs]] += np.add.reduceat(rows.lean, runs)
+        votes[lo[runs]] += np.add.reduceat(rows.votes, runs)
+        np.add.at(in_ties, group[runs], np.add.reduceat(rows.tied, runs))
+        base += table.hi[block]
+        np.subtract.at(scores, base, rows.lean)
+        np.add.at(votes, base, rows.votes)
+    return np.column_stack([scores.reshape(G, K), in_ties]), votes.reshape(G, K)
 
 
 def _sparse_scores(table: CountTable, fit: DavidsonFit) -> sparse.csr_matrix:
     """(groups, K + 1) gradients, for tasks: there may be as many as votes, each with a pair or two."""
-    lean, tied = _row_scores(table, fit)
+    lean, tied, _ = _Scorer(table, fit).of(slice(None))
     K = len(fit.theta)
     rows = np.concatenate([table.group] * 3)
     columns = np.concatenate([table.lo, table.hi, np.full(len(table.group), K)])
