@@ -10,7 +10,7 @@ old. Bytes, signature and decisions are stored in one transaction; files for a C
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -30,7 +30,7 @@ from routing.models import PolicyVersion, Publication, RoutingTable
 from routing.planning import CategoryVerdict, entry
 from routing.policies import parse
 from routing.services import checked_policy, current_policy, ensure_policy, lock, worded
-from routing.wording import listed
+from routing.summary import summary
 
 __all__ = ["AUTOMATIC", "ApprovalError", "PublishResult", "RollbackError", "outlook", "preview", "publish", "rollback"]
 
@@ -68,6 +68,12 @@ class PublishResult:
             "cause": self.cause,
             "frozen": self.frozen,
             "decisions": [entry(one) for one in self.decisions],
+            "waiting": [
+                {"category": one.category, "route": route_id, "from": verdict.before, "to": verdict.proposes}
+                for one in self.decisions
+                for route_id, verdict in one.routes.items()
+                if verdict.proposes
+            ],
         }
 
 
@@ -111,7 +117,7 @@ def publish(
         _check_approved(looked, approvals)
         if looked.cause is None:
             return _Made(looked, newest, None, "")
-        return _Made(looked, newest, looked.drafted(), reason.strip() or _summary(looked, newest))
+        return _Made(looked, newest, looked.drafted(), reason.strip() or summary(looked, newest))
 
     def store(publication: Publication, made: _Made) -> PublishResult:
         looked = made.look
@@ -275,33 +281,3 @@ def _store(publication: Publication, made: _Made, drafted: Draft, *, actor: str)
     transaction.on_commit(publish_dir.write_newest, robust=True)
     log.info("table_published", version=version, cause=str(look.cause), actor=actor, sha256=body.sha256)
     return PublishResult(True, version, look.verdicts, look.cause, document, look.frozen)
-
-
-def _summary(look: Look, newest: Newest | None) -> str:
-    """What a version's line in the history says when nobody gave a reason."""
-    if look.cause == RoutingTable.Cause.REFRESH:
-        return "Same decisions, newer evidence."
-    if look.cause == RoutingTable.Cause.POLICY:
-        return f"Policy {look.policy.version}: {look.policy.reason}"
-    moved = [one for one in look.verdicts if one.verdict.to is not None and one.verdict.to != one.verdict.before]
-    if len(moved) == 1:
-        return f"{_name(look, moved[0])} goes to {moved[0].verdict.to}. {moved[0].verdict.reason}"
-    if moved:
-        return f"{listed([f'{_name(look, one)} goes to {one.verdict.to}' for one in moved])}."
-    document: Mapping[str, Any] = {} if newest is None else newest.document
-    return _changed_models(look.plan, document)
-
-
-def _name(look: Look, verdict: CategoryVerdict) -> str:
-    category = look.facts.category(verdict.category)
-    return category.name if category else verdict.category
-
-
-def _changed_models(planned: Plan, document: Mapping[str, Any]) -> str:
-    before = document.get("models", {})
-    added = [slug for slug in planned.models if slug not in before]
-    gone = [slug for slug in before if slug not in planned.models]
-    edited = [slug for slug in planned.models if slug in before and before[slug] != planned.models[slug]]
-    parts: Sequence[tuple[str, list[str]]] = (("new: ", added), ("gone: ", gone), ("changed: ", edited))
-    said = "; ".join(f"{label}{listed(slugs)}" for label, slugs in parts if slugs)
-    return f"Contenders {said}." if said else "Fallbacks changed; no route's first choice did."

@@ -22,6 +22,12 @@ class ReasonIn(serializers.Serializer[Any]):
 
 class PublishIn(ReasonIn):
     dry_run = serializers.BooleanField(default=False, help_text="Only say what would happen.")
+    approve: serializers.Field[Any, Any, Any, Any] = serializers.DictField(
+        child=serializers.CharField(max_length=120, allow_null=True),
+        default=dict,
+        help_text="Routes that the policy holds for a person, by id, each with the contender it may go to, "
+        "or null for whoever is proposed. One that would not go there is a 409, and nothing is published.",
+    )
 
 
 class RollbackIn(ReasonIn):
@@ -45,12 +51,23 @@ class DecisionOut(serializers.Serializer[Any]):
         }
 
 
+class WaitingOut(serializers.Serializer[Any]):
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {
+            "category": serializers.CharField(),
+            "route": serializers.CharField(),
+            "from": serializers.CharField(allow_null=True),
+            "to": serializers.CharField(),
+        }
+
+
 class PublishOut(serializers.Serializer[Any]):
     published = serializers.BooleanField()
     version = serializers.IntegerField(allow_null=True, help_text="The newest afterwards.")
     cause = serializers.CharField(allow_null=True)
     frozen = serializers.CharField(help_text="Who froze publishing and why, if that kept something back.")
     decisions = DecisionOut(many=True)
+    waiting = WaitingOut(many=True, help_text="What would change if a person approved.")
 
 
 class FrozenOut(serializers.Serializer[Any]):
@@ -70,7 +87,15 @@ class Publish(APIView):
         given = PublishIn(data=request.data)
         given.is_valid(raise_exception=True)
         asked = given.validated_data
-        result = publishing.publish(actor=actor(request), reason=asked["reason"], dry_run=asked["dry_run"])
+        try:
+            result = publishing.publish(
+                actor=actor(request),
+                reason=asked["reason"],
+                dry_run=asked["dry_run"],
+                approve=asked["approve"] or None,
+            )
+        except publishing.ApprovalError as error:
+            return problem_response(409, str(error))
         return Response(result.as_dict())
 
 

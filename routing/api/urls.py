@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from routing.api import acts, choosing, tables
+from routing.api import acts, choosing, policy, tables
 
 urlpatterns: list[URLPattern] = [
     path("latest", tables.Latest.as_view(), name="routing-latest"),
@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern] = [
     path("schema", tables.Schema.as_view(), name="routing-schema"),
     path("keys", tables.Keys.as_view(), name="routing-keys"),
     path("select", choosing.Select.as_view(), name="routing-select"),
+    path("policy", policy.Policy.as_view(), name="routing-policy"),
+    path("policy/versions", policy.PolicyVersions.as_view(), name="routing-policy-list"),
     path("publish", acts.Publish.as_view(), name="routing-publish"),
     path("rollback", acts.Rollback.as_view(), name="routing-rollback"),
     path("freeze", acts.Freeze.as_view(), name="routing-freeze"),

@@ -40,7 +40,7 @@ def publish(request: HttpRequest) -> HttpResponse:
     context = foreseen(result, titles) | {
         "form": form,
         "waiting": [(titles.get(one.category, one.category), one) for one in waiting],
-        "chosen": request.POST.getlist("approve"),
+        "ticked": request.POST.getlist("approve"),
         "frozen": selectors.frozen(),
     }
     return render(request, "routing/publish.html", context)

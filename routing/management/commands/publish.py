@@ -6,15 +6,19 @@ import json
 from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from routing import publishing
+from routing.approvals import read
+from routing.services import ReasonMissingError
 
 _EXAMPLES = """\
 examples:
   manage.py publish --dry-run       say what would happen to each category, and store nothing
   manage.py publish                 publish a version if any decision changed, or the evidence grew old
   manage.py publish --json          the same, as one JSON document on stdout
+  manage.py publish --approve code=gpt-x --reason "Checked with support."
+                                    and approve of a change that the policy holds for a person
 """
 
 
@@ -30,9 +34,26 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say what would happen")
         parser.add_argument("--json", action="store_true", help="print the outcome as one JSON document")
         parser.add_argument("--reason", default="", help="stands in the history; default: what changed")
+        parser.add_argument(
+            "--approve",
+            action="append",
+            default=[],
+            metavar="ROUTE[=CONTENDER]",
+            help="approve of what waits on this route, if it goes to this contender; needs --reason",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        result = publishing.publish(actor="command line", reason=options["reason"], dry_run=options["dry_run"])
+        try:
+            result = publishing.publish(
+                actor="command line",
+                reason=options["reason"],
+                dry_run=options["dry_run"],
+                approve=read(options["approve"]) or None,
+            )
+        except publishing.ApprovalError as error:
+            raise CommandError(str(error)) from error
+        except ReasonMissingError as error:
+            raise CommandError("An approval needs --reason: others will read why it was given.") from error
         if options["json"]:
             self.stdout.write(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
             return
@@ -40,6 +61,9 @@ class Command(BaseCommand):
             verdict = one.verdict
             to = f"{verdict.before} → {verdict.to}" if verdict.before not in (None, verdict.to) else verdict.to or "–"
             self.stdout.write(f"{one.category}: {verdict.outcome} ({to}). {verdict.reason}")
+            for route_id, waits in one.routes.items():
+                if waits.proposes:
+                    self.stdout.write(f"  Approve by: publish --approve {route_id}={waits.proposes} --reason …")
         self.stdout.write(self._told(result, dry_run=options["dry_run"]))
 
     def _told(self, result: publishing.PublishResult, *, dry_run: bool) -> str:
