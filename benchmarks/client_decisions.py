@@ -1,7 +1,7 @@
 """How long the client takes for a decision in memory, beside Arena's own selection on the same table as fetched.
 
 A table of 50 categories with 20 candidates each; requests of several kinds, spread over the categories. Each figure is
-the median of single calls; the two sides take turns, so that whatever else the machine does meets both.
+the median of single calls; the two sides take turns of 500, so that whatever else the machine does meets both.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from arena_routing import Router
 from routing.selection import Ask, select
 
 CATEGORIES, CANDIDATES = 50, 20
-CALLS = 20_000
+TURNS, CALLS = 40, 500
 PROMPT = "Refactor this module, keep its constraints, and explain why each step is safe. " * 12
+PROSE = "The quick brown fox jumps over the lazy dog while nobody looks at it. " * 14
 REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "a category, nothing else": {},
-    "a prompt of 950 characters": {"prompt": PROMPT},
+    "a prompt of 950 characters to be measured": {"prompt": PROMPT},
+    "one without any marker of work": {"prompt": PROSE},
     "needs and a budget": {"needs": {"tools"}, "max_ttft_ms": 700},
     "three budgets, a need, a prompt": {
         "prompt": PROMPT,
@@ -64,7 +66,8 @@ def table() -> dict[str, Any]:
         routes = [
             route(f"{slug}-private", {"local_only": True, "label": "sensitive"}),
             route(f"{slug}-fast", {"max_ttft_ms": 500}),
-            route(f"{slug}-simple", {"complexity": "simple", "prompt_tokens_lt": 200}),
+            route(f"{slug}-short", {"prompt_tokens_lt": 200}),
+            route(f"{slug}-simple", {"complexity": "simple"}),
             route(slug, {}),
         ]
         return {"basis": "votes", "leaderboard": None, "candidates": [*map(candidate, slugs)], "routes": routes}
@@ -93,14 +96,15 @@ def table() -> dict[str, Any]:
 
 
 def microseconds(*sides: Callable[[str], object]) -> list[float]:
-    """The median call of each side, in turns over the categories."""
+    """The median call of each side, over all the categories."""
     taken: list[list[int]] = [[] for _ in sides]
-    for n in range(CALLS):
-        category = f"category-{n % CATEGORIES:02}"
+    for _ in range(TURNS):
         for side, times in zip(sides, taken, strict=True):
-            began = time.perf_counter_ns()
-            side(category)
-            times.append(time.perf_counter_ns() - began)
+            for n in range(CALLS):
+                category = f"category-{n % CATEGORIES:02}"
+                began = time.perf_counter_ns()
+                side(category)
+                times.append(time.perf_counter_ns() - began)
     return [statistics.median(times) / 1000 for times in taken]
 
 

@@ -47,16 +47,18 @@ class Engine:
                 _running.add(self)
 
     def wait_for_first_look(self) -> None:
-        if self._worker is not None:
-            self._worker.has_looked.wait(self._timeout_s)
+        worker = self._worker
+        if worker is not None:
+            worker.has_looked.wait(self._timeout_s)
 
     def look(self) -> None:
         """A look out of turn; waits for its end."""
         self.start()
-        if self._worker is not None:
+        worker = self._worker
+        if worker is not None:
             try:
                 # One that is under way goes first.
-                self._worker.look().result(2 * self._timeout_s + 1.0)
+                worker.look().result(2 * self._timeout_s + 1.0)
             except (concurrent.futures.TimeoutError, concurrent.futures.CancelledError):
                 log.warning("The look for a newer routing table is taking its time.")
 

@@ -85,7 +85,7 @@ def complexity_of(texts: Sequence[str], thresholds: Thresholds) -> str:
 
 def _count_markers(text: str, at_most: int) -> int:
     """As many as the expression finds, `at_most`; found in a tenth of its time, by looking for their beginnings."""
-    if any(letter in text for letter in _ODD_LETTERS):
+    if not text.isascii() and any(letter in text for letter in _ODD_LETTERS):
         return sum(1 for _ in islice(_MARKERS.finditer(text), at_most))
     lower, found = text.lower(), 0
     for beginning in _BEGINNINGS:
