@@ -39,19 +39,19 @@ class _Loop(asyncio.SelectorEventLoop):
     ) -> list[Any]:
         answer: asyncio.Future[list[Any]] = self.create_future()
 
-        def settle(found: list[Any] | OSError) -> None:
+        def settle(found: list[Any] | Exception) -> None:
             if answer.done():
                 return  # nobody waits any more
-            if isinstance(found, OSError):
+            if isinstance(found, Exception):
                 answer.set_exception(found)
             else:
                 answer.set_result(found)
 
         def resolve() -> None:
-            found: list[Any] | OSError
+            found: list[Any] | Exception
             try:
                 found = socket.getaddrinfo(host, port, family, type, proto, flags)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 found = error
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 self.call_soon_threadsafe(settle, found)
