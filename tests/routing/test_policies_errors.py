@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.policies import PolicyError, parse
+from routing.policies import FieldError, PolicyError, parse
 
 
 def errors(document: Any) -> dict[str, str]:
@@ -124,7 +124,8 @@ RULE = st.sampled_from(["objective", "gate", "limits", "routes", "exclude", "fal
     )
 )
 def test_whatever_is_written_is_a_policy_or_a_list_of_fields(document: dict[str, Any]):
-    told, policy = (), None
+    told: tuple[FieldError, ...] = ()
+    policy = None
     try:
         policy = parse(document)
     except PolicyError as error:
