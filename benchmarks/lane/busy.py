@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from arena.models import ApiToken
 from benchmarks.lane.servers import Server
 from routing.serving import LATEST_PATH
 
-__all__ = ["SLOW_PAGE", "behind_s", "meanwhile", "slow_pages"]
+__all__ = ["SLOW_PAGE", "behind_s", "meanwhile", "refused_after_s", "slow_pages"]
 
 # Arena's slowest page that anybody may open.
 SLOW_PAGE = "/api/schema/"
@@ -90,3 +91,23 @@ def behind_s(server: Server, publish: Callable[[], int], publications: int) -> l
                 assert last - published < PATIENCE_S, f"{server.name} does not serve version {version}"
             found.append(last - published)
     return found
+
+
+def refused_after_s(server: Server) -> float:
+    """How long after it was revoked a token in use was last let in."""
+    token, key = ApiToken.objects.create_key(name="revoked", scopes=["routing:read"])
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as asking:
+
+        def let_in() -> bool:
+            asking.request("GET", LATEST_PATH, headers={"Authorization": f"Bearer {key}"})
+            answer = asking.getresponse()
+            answer.read()
+            return answer.status == 200
+
+        assert let_in()
+        ApiToken.objects.filter(pk=token.pk).update(revoked=True)
+        revoked = last = time.perf_counter()
+        while let_in():
+            last = time.perf_counter()
+            assert last - revoked < PATIENCE_S, f"{server.name} lets a revoked token in"
+    return last - revoked
