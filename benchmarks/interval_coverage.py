@@ -62,9 +62,9 @@ def cells() -> Iterator[tuple[str, Cell]]:
         ("people", 20, 0.6),
         ("own scale", 1, 0.6),
     ]
-    for (whose, R, tastes), (said, strengths), draw, K in product(
-        kinds, (("equal", all_equal), ("spread", spread)), ("uniform", "arena"), CONTENDERS
-    ):
+    draws: tuple[Literal["uniform", "arena"], ...] = ("uniform", "arena")
+    fields = (("equal", all_equal), ("spread", spread))
+    for (whose, R, tastes), (said, strengths), draw, K in product(kinds, fields, draws, CONTENDERS):
         name = f"{whose}, R={R}, tastes {tastes}, {said}, {draw} draw, K={K}"
         yield name, Cell(whose, World(strengths(K), reviewers=R, tastes=tastes, draw=draw))
 

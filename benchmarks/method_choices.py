@@ -74,7 +74,8 @@ def both_bad(size: int) -> Row:
     """Coverage when 'both bad' stays out of the fit, and when it counts as a tie. The weaker a pair, the likelier."""
     truth = np.array(spread(5)) * 1.5
     rng = np.random.default_rng(2)
-    apart, tied = [], []
+    apart: list[float] = []
+    tied: list[float] = []
     for _ in range(size):
         wins, ties, bad = np.zeros((5, 5)), np.zeros((5, 5)), np.zeros((5, 5))
         for _ in range(1_000):

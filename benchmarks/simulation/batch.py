@@ -46,7 +46,7 @@ class Batch:
         self.head_wins = np.zeros((size, K, K))
         self.x = np.zeros((size, K + 1))
         self.x[:, K] = PRIOR.ln_ties
-        self._inverse = np.empty((0, 0, 0))
+        self._inverse: np.ndarray = np.empty((0, 0, 0))
 
     def add(self, reviewer: np.ndarray, first: np.ndarray, second: np.ndarray, outcome: np.ndarray) -> None:
         """One vote in every category."""

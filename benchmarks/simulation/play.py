@@ -30,8 +30,8 @@ class Log:
 
     @classmethod
     def of(cls, votes: int, size: int) -> Log:
-        integers = [np.zeros((votes, size), np.int16) for _ in range(5)]
-        return cls(*integers, np.zeros((votes, size), np.float32))
+        who, task, first, second, outcome = np.zeros((5, votes, size), np.int16)
+        return cls(who, task, first, second, outcome, np.zeros((votes, size), np.float32))
 
 
 class Look(NamedTuple):

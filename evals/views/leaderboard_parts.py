@@ -74,15 +74,18 @@ def ratings_table(
     evidence: Mapping[str, Evidence],
     cards: Iterable[ContenderCard],
 ) -> RatingsTable:
-    """Best first, on one axis. `audience` says whose ± and ranks are written; the whisker always shows both."""
-    intervals = [_interval(rating) for rating in board.ratings]
+    """Best first within each group of compared ones, the largest group on top: a handful of votes apart from the rest
+    can rate somebody highest. All on one axis. `audience` says whose ± and ranks are written; the whisker shows both.
+    """
+    ratings = sorted(board.ratings, key=lambda rating: rating.component)
+    intervals = [_interval(rating) for rating in ratings]
     axis = scales.fit_axis(intervals)
     figures = _figures(board.standings, audience)
     local = {card.slug for card in cards if card.locality == "local"}
     costs = {slug: measured.usd_per_success for slug, measured in evidence.items()}
-    digits = numbers.money_digits(costs.get(str(rating.contender)) for rating in board.ratings)
+    digits = numbers.money_digits(costs.get(str(rating.contender)) for rating in ratings)
     rows = []
-    for rating, interval in zip(board.ratings, intervals, strict=True):
+    for rating, interval in zip(ratings, intervals, strict=True):
         slug = str(rating.contender)
         low, high = rating.people if audience == "people" else rating.panel
         measured = evidence.get(slug)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from arena.models import Role
 from evals.models import Attempt, Contender, Generation, Provider, ReviewerTally, Task
+from evals.selectors.leaderboards import latest
 from evals.services.ledger import raise_revision
 from evals.services.ranking import rank_category
 from evals.services.voting.reviewers import imported_reviewer
@@ -144,6 +145,16 @@ def test_contenders_never_compared_are_said_to_be(viewer, code):
     assert "2 of 4 contenders connected." in html
     assert "<small>group 2</small>" in html
     assert "basalt and slate never met" in html
+
+
+def test_a_few_votes_apart_from_the_rest_stand_below_it(viewer, code):
+    contenders("basalt", "granite", "marble", "slate", "tuff")
+    cast(code, votes([("basalt", "granite"), ("granite", "marble"), ("basalt", "marble")]))
+    cast(code, [("ana", f"apart-{n}", "slate", "tuff", "lo") for n in range(6)])
+    rank_category(category_id=code.pk)
+    board = latest("code")
+    assert str(board.ratings[0].contender) == "slate"
+    assert list(rows(text(page(viewer)))) == ["basalt", "granite", "marble", "slate", "tuff"]
 
 
 def test_one_reviewer_speaks_for_nobody_else(viewer, code):
