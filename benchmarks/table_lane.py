@@ -133,9 +133,9 @@ def _served(world: World, plan: Plan, folder: Path) -> list[str]:
         in_web,
         Subject(web("lane in web, with token", folder, **token), in_web, token=True),
         Subject(web("REST framework view", folder, "benchmarks.lane.plain_view:application"), in_web, claimed=False),
-        Subject(tables("serve_tables", folder, **public), alone),
+        Subject(tables("serve_tables", folder, workers=1, **public), alone),
         alone,
-        Subject(tables("serve_tables, with token", folder, **token), alone, token=True),
+        Subject(tables("serve_tables, with token", folder, workers=1, **token), alone, token=True),
     ]
     lane, own = subjects[0].server, subjects[4].server
     two = tables("serve_tables, two workers", folder, workers=2, **public)

@@ -69,7 +69,7 @@ def like_tables(name: str, folder: Path, application: str, **environment: str) -
     return _start(name, [*serve_tables.granian("127.0.0.1", port, 1)[:-1], application], port, folder, environment)
 
 
-def tables(name: str, folder: Path, workers: int = 1, **environment: str) -> Server:
+def tables(name: str, folder: Path, *, workers: int = 1, **environment: str) -> Server:
     port = free_port()
     command = [sys.executable, "manage.py", "serve_tables", "--port", str(port), "--workers", str(workers)]
     return _start(name, command, port, folder, environment)
