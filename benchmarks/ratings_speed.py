@@ -58,10 +58,10 @@ class Row(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        if self.limit is not None and self.ours > self.limit:
-            return "holds by cpu" if self.cpu is not None and self.cpu <= self.limit else "MISSED"
         if self.least is not None and self.ratio is not None and self.ratio < self.least:
             return "MISSED"
+        if self.limit is not None and self.ours > self.limit:
+            return "holds by cpu" if self.cpu is not None and self.cpu <= self.limit else "MISSED"
         return "" if self.limit is None and self.least is None else "holds"
 
     def __str__(self) -> str:

@@ -80,6 +80,7 @@ def test_every_row_is_measured(tmp_path):
         (Row("w", 1.0, peer="p", theirs=40.0, ratio=40.0), ""),
         (Row("w", 1.0, peer="p", theirs=40.0, ratio=40.0, least=30), "holds"),
         (Row("w", 1.0, limit=2.0, peer="p", theirs=20.0, ratio=20.0, least=30), "MISSED"),
+        (Row("w", 3.0, cpu=1.5, limit=2.0, peer="p", theirs=20.0, ratio=20.0, least=30), "MISSED"),
     ],
 )
 def test_a_row_holds_when_its_limit_and_its_ratio_do(row, verdict):
