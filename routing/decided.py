@@ -37,6 +37,13 @@ class Waiting(NamedTuple):
         return f"{self.route_id}={self.to}"
 
 
+class RouteDecided(NamedTuple):
+    id: str
+    outcome: str
+    to: str | None
+    reason: str
+
+
 @dataclass(frozen=True)
 class DecisionView:
     """A stored decision; `numbers` as `routing.gate.numbers` made them."""
@@ -66,6 +73,14 @@ class DecisionView:
     @property
     def policy(self) -> int | None:
         return self.numbers.get("policy")
+
+    @property
+    def routes(self) -> list[RouteDecided]:
+        """Each route's own outcome, where there are several."""
+        stored: Mapping[str, Mapping[str, Any]] = self.numbers.get("routes", {})
+        if len(stored) < 2:
+            return []
+        return [RouteDecided(key, one["outcome"], one["to"], one["reason"]) for key, one in stored.items()]
 
     @property
     def waiting(self) -> list[Waiting]:

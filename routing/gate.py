@@ -241,7 +241,7 @@ def approval_checks(question: Question) -> list[Check]:
     """Nothing to check where the policy lets the votes decide alone."""
     if question.rules.gate.mode != "held":
         return []
-    return [Check("ok", APPROVAL, "given") if question.approved else Check("wait", APPROVAL, "a person gives it")]
+    return [Check("ok", APPROVAL, "given") if question.approved else Check("wait", APPROVAL, "not given yet")]
 
 
 def only_approval_lacks(checks: Iterable[Check]) -> bool:
