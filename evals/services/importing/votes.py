@@ -243,14 +243,15 @@ def _cast(
             place = places[verdict.task_set, verdict.question]
             a, b = named[verdict.model_a].pk, named[verdict.model_b].pk
             lo, hi = (a, b) if a < b else (b, a)
-            # The file says which was called a, not where it was shown.
+            # The file says which was called a, not where it was shown. Plain strings: members of an enumeration are
+            # hashed and stored several times as slowly, while others wait to write.
             facts = tallies.VoteFacts(
                 reviewer_id=reviewers[verdict.judged_for, verdict.judge],
                 task_id=place.task_id,
                 lo_id=lo,
                 hi_id=hi,
-                left=LeftSide.UNKNOWN,
-                outcome=verdict.outcome(a_is_lo=a == lo),
+                left=LeftSide.UNKNOWN.value,
+                outcome=verdict.outcome(a_is_lo=a == lo).value,
             )
             added[place.category_id][facts] += 1
             at = verdict.at or now
