@@ -18,8 +18,7 @@ class RoutingTableAdmin(ReadOnlyAdmin):
 
 @admin.register(PolicyVersion)
 class PolicyVersionAdmin(ReadOnlyAdmin):
-    list_display = ("version", "reason", "created_by", "created_at")
-    list_select_related = ("created_by",)
+    list_display = ("version", "reason", "actor", "created_at")
 
 
 @admin.register(Decision)

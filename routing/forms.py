@@ -28,9 +28,9 @@ class ReasonForm(forms.Form):
 
 
 class PublishForm(forms.Form):
-    """`waiting` are the changes that a person may approve of: (what approving names, words)."""
+    """`approve` names what a person approves of, each as `routing.approvals.read` has it. Whether that is what waits,
+    publishing says."""
 
-    approve = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     reason = forms.CharField(
         required=False,
         max_length=500,
@@ -38,15 +38,12 @@ class PublishForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
-    def __init__(self, data: Any = None, *, waiting: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, data: Any = None, *, approve: Sequence[str] = ()) -> None:
         super().__init__(data)
-        self.fields["approve"].choices = list(waiting)  # type: ignore[attr-defined]  # a choice field
-
-    def clean_approve(self) -> dict[str, str | None]:
-        return read(self.cleaned_data["approve"])
+        self.approve = read(approve)
 
     def clean(self) -> None:
-        if self.cleaned_data.get("approve") and not self.cleaned_data.get("reason", "").strip():
+        if self.approve and not self.cleaned_data.get("reason", "").strip():
             self.add_error("reason", "Write why you approve: others will read it beside your name.")
 
 

@@ -19,17 +19,14 @@ from routing.views.parts import foreseen, waiting_in
 @role_required(Role.EDITOR)
 def publish(request: HttpRequest) -> HttpResponse:
     """GET shows what would happen now, and what waits for approval; POST makes it happen, as far as it still would."""
-    result = publishing.publish(actor=person(request).name, dry_run=True)
-    waiting = waiting_in(result.decisions)
-    form = PublishForm(request.POST or None, waiting=[(one.value, one.to) for one in waiting])
+    ticked = request.POST.getlist("approve")
+    form = PublishForm(request.POST or None, approve=ticked)
     if request.method == "POST" and form.is_valid():
-        asked = form.cleaned_data
         try:
-            made = publishing.publish(
-                actor=person(request).name, reason=asked["reason"], approve=asked["approve"] or None
-            )
+            reason, approve = form.cleaned_data["reason"], form.approve or None
+            made = publishing.publish(actor=person(request).name, reason=reason, approve=approve)
         except publishing.ApprovalError as error:
-            form.add_error("approve", str(error))
+            form.add_error(None, str(error))
         else:
             if made.published:
                 messages.success(request, f"Version {made.version} published.")
@@ -37,10 +34,11 @@ def publish(request: HttpRequest) -> HttpResponse:
                 messages.info(request, made.frozen or "Nothing published: every decision is as it was.")
             return redirect("routing:live")
     titles = {card.slug: card.name for card in category_cards()}
+    result = publishing.publish(actor=person(request).name, dry_run=True)
     context = foreseen(result, titles) | {
         "form": form,
-        "waiting": [(titles.get(one.category, one.category), one) for one in waiting],
-        "ticked": request.POST.getlist("approve"),
+        "waiting": [(titles.get(one.category, one.category), one) for one in waiting_in(result.decisions)],
+        "ticked": ticked,
         "frozen": selectors.frozen(),
     }
     return render(request, "routing/publish.html", context)
