@@ -13,7 +13,6 @@ from benchmarks.simulation.batch import half_width
 from benchmarks.simulation.play import Look, as_voted, looks, standings_of
 from benchmarks.simulation.world import World
 from evals.ratings import Lead, head_to_head, sequence_bound
-from evals.ratings.variance import t_quantile
 
 __all__ = ["Gate", "GateResult", "Switch", "fixed_sample", "play_gates"]
 
@@ -132,7 +131,7 @@ class _Gate:
     def _passes(self, lead: Lead) -> bool:
         if self.name == "exact":
             return head_to_head(lead.record.wins, lead.record.losses, rivals=lead.rivals).passed and lead.lead > 0
-        q = t_quantile(lead.df) / t_quantile(None) if self.name == "panel, q of people" else lead.q
+        q = lead.q_people if self.name == "panel, q of people" else lead.q
         return sequence_bound(lead.lead, lead.se, rivals=lead.rivals, q=q).exceeds(0.0)
 
     def _is_false(self, look: Look, replicate: int, to: int, now: int) -> bool:

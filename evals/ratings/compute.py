@@ -69,7 +69,7 @@ def compute(
         task_factor=factor,
         votes=tallies.votes,
         fitted_votes=tallies.fitted_votes,
-        reviewers=len(tallies.by_reviewer.groups),
+        reviewers=spread.count,
         effective_reviewers=spread.effective,
         tasks=len(tallies.by_task.groups),
         retired=frozenset(key for key in tallies.contenders if key in retired),

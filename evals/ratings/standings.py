@@ -80,9 +80,10 @@ class Lead:
     that a gate asks about it.
 
     `se` is `se_panel` or `se_people`, as the category says; `b` the part of se² that tastes account for, 0 for a panel.
-    `q` = t quantile over normal quantile for people, 1 for a panel and with one reviewer. `rivals` is K − 1 over
-    contenders not retired. `weakest` is the smallest lead left without any one reviewer, `weakest_without` that
-    reviewer; None with fewer than two. `connected` false: nothing but the prior relates the two.
+    `q_people` = t quantile over normal quantile, 1 with one reviewer; `q` is that for people, 1 for a panel.
+    `reviewers` cast votes that compare. `rivals` is K − 1 over contenders not retired. `weakest` is the smallest lead
+    left without any one reviewer, `weakest_without` that reviewer; None with fewer than two. `connected` false:
+    nothing but the prior relates the two.
     """
 
     contender: Key
@@ -94,6 +95,7 @@ class Lead:
     b: float
     df: float | None
     q: float
+    q_people: float
     votes: int
     reviewers: int
     rivals: int
@@ -209,6 +211,7 @@ class Standings:
         tastes = float(self.tastes[i] + self.tastes[j])
         panel, people = variance**0.5, (variance + tastes) ** 0.5
         for_people = self.params.speaks_for == "people"
+        q_people = t_quantile(self.df) / t_quantile(None)
         left = self.without[:, i] - self.without[:, j]
         least = int(left.argmin()) if len(left) else None
         return Lead(
@@ -220,7 +223,8 @@ class Standings:
             se_people=people,
             b=tastes if for_people else 0.0,
             df=self.df,
-            q=t_quantile(self.df) / t_quantile(None) if for_people else 1.0,
+            q=q_people if for_people else 1.0,
+            q_people=q_people,
             votes=self.fitted_votes,
             reviewers=self.reviewers,
             rivals=self.rivals,

@@ -103,8 +103,8 @@ def speeds(reviewers: Iterable[Reviewer]) -> dict[int, Finding]:
 def leaders_without(reviewers: Iterable[Reviewer]) -> dict[int, dict[str, str | None]]:
     """By reviewer and category's name: who would lead without their votes, None where it is who leads anyhow.
 
-    Only where they and somebody else count, as of each category's newest leaderboard. Three queries, four where one was
-    not seen before.
+    Only where they and somebody else count and all were compared, as of each category's newest leaderboard. Three
+    queries, four where one was not seen before.
     """
     counted = ReviewerTally.objects.filter(reviewer__in=list(reviewers), category__retired_at__isnull=True)
     pairs = set(counted.values_list("reviewer", "category", "category__name").order_by())
@@ -112,7 +112,7 @@ def leaders_without(reviewers: Iterable[Reviewer]) -> dict[int, dict[str, str | 
     without = {category: standings.leader_without() for category, standings in newest.items()}
     found: dict[int, dict[str, str | None]] = defaultdict(dict)
     for reviewer, category, name in pairs:
-        if category in newest and newest[category].reviewers > 1:
+        if category in newest and newest[category].reviewers > 1 and newest[category].connected:
             # Who is not among those left out has cast too few votes to make a difference.
             leader = without[category].get(reviewer, newest[category].leader)
             found[reviewer][name] = None if leader == newest[category].leader else str(leader)

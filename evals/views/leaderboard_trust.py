@@ -147,9 +147,9 @@ def contest(board: LeaderboardView) -> Contest | None:
     first, second = pairs[0]
     lead = board.standings.lead(first.contender, second.contender)
     these = f"these {count(board.reviewers)} reviewers" if board.reviewers > 1 else "the one reviewer"
-    panel, go = _sure(f"For {these}", lead, lead.se_panel)
+    panel, go = _sure(f"For {these}", lead, lead.se_panel, q=1.0)
     if board.reviewers > 1:
-        people, go = _sure("For people like them", lead, lead.se_people)
+        people, go = _sure("For people like them", lead, lead.se_people, q=lead.q_people)
     else:
         people = Check("unknown", "For people like them", "one person says nothing of others")
     spoken, other = (people, panel) if board.speaks_for == "people" else (panel, people)
@@ -157,13 +157,13 @@ def contest(board: LeaderboardView) -> Contest | None:
     return Contest(str(first.contender), str(second.contender), lead.points, checks, bool(go and go.more_reviewers))
 
 
-def _sure(label: str, lead: Lead, se: float) -> tuple[Check, VotesToGo | None]:
-    bound = sequence_bound(lead.lead, se, rivals=lead.rivals, q=lead.q)
+def _sure(label: str, lead: Lead, se: float, *, q: float) -> tuple[Check, VotesToGo | None]:
+    bound = sequence_bound(lead.lead, se, rivals=lead.rivals, q=q)
     needed = f"needs {points(to_points(bound.half_width))} points"
     if bound.exceeds(0):
         return Check("ok", label, f"{needed}: surely ahead, however often we look"), None
     tastes = se**2 - lead.se_panel**2
-    go = votes_to_go(gap=lead.lead, se=se, votes=lead.votes, rivals=lead.rivals, q=lead.q, b=tastes)
+    go = votes_to_go(gap=lead.lead, se=se, votes=lead.votes, rivals=lead.rivals, q=q, b=tastes)
     return Check("wait", label, f"{needed}: {_to_go(go)}"), go
 
 

@@ -16,6 +16,7 @@ from evals.selectors.leaderboards import latest
 from evals.services.ledger import raise_revision
 from evals.services.ranking import rank_category
 from evals.services.voting.reviewers import imported_reviewer
+from evals.views.leaderboard_trust import contest
 from tests.evals.casting import cast, category, contenders
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +156,23 @@ def test_a_few_votes_apart_from_the_rest_stand_below_it(viewer, code):
     board = latest("code")
     assert str(board.ratings[0].contender) == "slate"
     assert list(rows(text(page(viewer)))) == ["basalt", "granite", "marble", "slate", "tuff"]
+
+
+def test_whom_the_category_speaks_for_changes_neither_answer(code, ranked):
+    """A panel is asked for no wider quantile, people like them are, whichever of the two the category means."""
+
+    def said():
+        board = latest("code")
+        return {check.label.split(",")[0]: check.value for check in contest(board).checks}
+
+    as_panel = said()
+    code.speaks_for = "people"
+    code.save(update_fields=["speaks_for"])
+    raise_revision(code)
+    rank_category(category_id=code.pk)
+    assert latest("code").speaks_for == "people"
+    assert said() == as_panel
+    assert len(as_panel) == 2
 
 
 def test_one_reviewer_speaks_for_nobody_else(viewer, code):

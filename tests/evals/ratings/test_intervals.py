@@ -97,8 +97,10 @@ def test_a_newcomer_judged_by_few_is_given_more_of_the_tastes():
 def test_a_panel_is_asked_for_no_wider_quantile():
     votes = simulate({"a": 0.0, "b": 1.0}, 200, seed=3, reviewers=2)
     tallies = Tallies.from_votes(votes)
-    assert compute(tallies).lead("b", "a").q == 1
-    assert compute(tallies, Params(speaks_for="people")).lead("b", "a").q > 2
+    panel = compute(tallies).lead("b", "a")
+    people = compute(tallies, Params(speaks_for="people")).lead("b", "a")
+    assert panel.q == 1
+    assert people.q == people.q_people == panel.q_people > 2
 
 
 def test_one_reviewer_shows_no_spread():
@@ -122,6 +124,9 @@ def test_a_reviewer_who_only_ever_found_both_bad_is_no_second_reviewer():
     votes = [("ana", f"a{i}", "x", "y", "lo" if i % 2 else "hi") for i in range(20)]
     tallies, fit, components = fitted([*votes, ("ben", "b", "x", "y", "both_bad")])
     assert reviewer_variance(tallies, fit, components, Params().prior).df is None
+    standings = compute(tallies)
+    assert (standings.reviewers, standings.votes) == (1, 21)
+    assert standings.lead("x", "y").reviewers == 1
 
 
 @pytest.mark.parametrize(("df", "expected"), [(None, 1.959964), (4, 2.776445), (28, 2.048407), (1, 12.706205)])
