@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Count
@@ -169,10 +169,20 @@ def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]],
     table = quote(model._meta.db_table)
     keys = [quote(name) for name in ("category_id", *key_fields)]
     counts = [quote(name) for name in _COUNTS]
-    place = f"({', '.join(['%s'] * len(rows[0]))})"
+    source, values = _source(rows)
     sql = (
-        f"INSERT INTO {table} ({', '.join(keys + counts)}) "  # noqa: S608 (names, no values)
-        f"VALUES {', '.join([place] * len(rows))} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "
+        f"INSERT INTO {table} ({', '.join(keys + counts)}) {source} "
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "
     ) + ", ".join(f"{count} = {f'{table}.{count} + ' if plus else ''}excluded.{count}" for count in counts)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [value for row in rows for value in row])
+        cursor.execute(sql, values)
+
+
+def _source(rows: list[tuple[int | str, ...]]) -> tuple[str, list[Any]]:
+    """The rows as SQL, and its values. PostgreSQL takes a column as one value, three times as fast."""
+    if connection.vendor != "postgresql":
+        place = f"({', '.join(['%s'] * len(rows[0]))})"
+        return f"VALUES {', '.join([place] * len(rows))}", [value for row in rows for value in row]
+    kinds = ("text" if isinstance(value, str) else "bigint" for value in rows[0])
+    columns = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    return f"SELECT * FROM unnest({columns})", [list(column) for column in zip(*rows, strict=True)]  # noqa: S608
