@@ -171,8 +171,7 @@ def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]],
     counts = [quote(name) for name in _COUNTS]
     source, values = _source(rows)
     sql = (
-        f"INSERT INTO {table} ({', '.join(keys + counts)}) {source} "
-        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "
+        f"INSERT INTO {table} ({', '.join(keys + counts)}) {source} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "
     ) + ", ".join(f"{count} = {f'{table}.{count} + ' if plus else ''}excluded.{count}" for count in counts)
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
