@@ -181,7 +181,8 @@ def _unmet(slug: str, ask: Ask, evidence: Sequence[Mapping[str, Mapping[str, Any
                 break
         else:
             value = None
-        if value is None or value > budget:
+        # So put, a budget that is no number is kept by nobody.
+        if value is None or not value <= budget:
             missed.append(name)
     return tuple(missed)
 

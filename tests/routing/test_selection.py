@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,13 @@ def test_the_shared_estimates(case: dict[str, Any]):
     texts = [piece * times for piece, times in case["texts"]]
     assert estimate_tokens(texts) == case["tokens"]
     assert complexity_of(texts, ESTIMATES["thresholds"]) == case["complexity"]
+
+
+@pytest.mark.parametrize("budget", ["max_ttft_ms", "max_latency_ms", "max_usd"])
+def test_a_budget_that_is_no_number_is_kept_by_nobody(budget: str):
+    table = SHARED["table"]
+    chosen = select(table, Ask(next(iter(table["categories"])), **{budget: math.nan}))
+    assert chosen.unmet == (budget,)
 
 
 def test_a_table_without_routes_says_what_to_do():
