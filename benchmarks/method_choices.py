@@ -20,7 +20,7 @@ from scipy.special import ndtri
 from benchmarks.interval_coverage import spread
 from benchmarks.simulation.play import Look, looks, standings_of, tallies_of
 from benchmarks.simulation.world import World, all_equal, best_leads
-from evals.ratings import DavidsonFit, Prior, fit_davidson, sequence_bound, votes_to_go
+from evals.ratings import ALPHA, DavidsonFit, Prior, fit_davidson, sequence_bound, votes_to_go
 from evals.ratings.variance import pairwise_variance
 
 Z = float(ndtri(0.975))
@@ -28,9 +28,12 @@ BOOTSTRAPS = 60
 
 
 class Row(NamedTuple):
+    """`better`: whether what Arena does came out ahead of what else one might do."""
+
     question: str
     ours: str
     others: str
+    better: bool
 
 
 def at(world: World, size: int, votes: int, seed: int) -> Look:
@@ -61,6 +64,7 @@ def prior(size: int) -> Row:
         "error of a difference, 30 votes, K=8, strengths that differ widely (SD 1.2)",
         f"prior SD 2: {found[2.0]:.2f}",
         f"SD 1: {found[1.0]:.2f}; none: {found[100.0]:.2f}",
+        found[2.0] < found[100.0],
     )
 
 
@@ -99,6 +103,7 @@ def both_bad(size: int) -> Row:
         "coverage of 95% intervals where weak pairs are often both bad, K=5, 1,000 votes",
         f"apart: {np.mean(apart):.3f}",
         f"as ties: {np.mean(tied):.3f}",
+        bool(np.mean(apart) > np.mean(tied)),
     )
 
 
@@ -129,6 +134,7 @@ def intervals(votes: int, size: int) -> Row:
         f"coverage of 95% intervals, {votes} votes, K=8",
         f"inverse Hessian with the prior: {np.mean(base):.3f}",
         f"sandwich: {np.mean(sandwich):.3f}; bootstrap: {np.mean(bootstrap):.3f}",
+        bool(np.mean(base) > np.mean(bootstrap)),
     )
 
 
@@ -175,6 +181,7 @@ def tastes(sd: float, size: int) -> Row:
         f"coverage for people like five reviewers, tastes {sd}, K=5, 500 votes",
         f"with tastes: {np.mean(with_tastes):.3f}",
         f"without: {np.mean(without):.3f}",
+        bool(np.mean(with_tastes) > np.mean(without)),
     )
 
 
@@ -201,6 +208,7 @@ def looking(K: int, size: int) -> Row:
         f"false switches between equals, looked at for 2,000 votes, K={K}",
         "Arena's gate: benchmarks.gate_switches",
         f"95% interval: {naive:.0%}; P(better) > 95%: {likely:.0%}",
+        min(naive, likely) > ALPHA,
     )
 
 
@@ -234,7 +242,8 @@ def votes_left(size: int) -> Row:
     return Row(
         "votes to go, told every 50 votes, against what it took",
         f"within a factor of 3: {within:.0%}",
-        f"median of told over true: {np.median(ratios):.2f}",
+        f"median of told over true: {np.median(ratios):.2f}; {np.isinf(switched).mean():.0%} never came to it",
+        bool(within > 0.5),
     )
 
 

@@ -92,9 +92,9 @@ def test_the_fields_of_the_draw_have_the_leads_they_name():
 
 
 def test_every_choice_of_method_is_held_against_another():
-    rows = list(measure(6))
+    rows = list(measure(16))
     assert len(rows) == 9
-    assert all(row.ours and row.others for row in rows)
+    assert [row.question for row in rows if not row.better] == []
 
 
 def test_as_far_behind_as_is_not_allowed_is_never_let_through():
