@@ -24,7 +24,7 @@ from django.db import Error, connection
 
 from arena.access.known_tokens import CannotAskError, KnownTokens, RefusedError
 from routing.selectors import served_if_newer
-from routing.serving import LATEST_PATH, NOT_PUBLISHED, Answer, Served, problem, respond
+from routing.tables.serving import LATEST_PATH, NOT_PUBLISHED, Answer, Served, problem, respond
 
 __all__ = ["Application", "Environ", "FastLane", "StartResponse", "State", "send"]
 

@@ -17,7 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arena.settings")
 django.setup()
 
 from arena.fast_lane import Environ, FastLane, StartResponse, send  # noqa: E402 (its models need the line above)
-from routing.serving import LATEST_PATH, Answer, problem  # noqa: E402
+from routing.tables.serving import LATEST_PATH, Answer, problem  # noqa: E402
 
 __all__ = ["application"]
 

@@ -46,7 +46,7 @@ class RouteDecided(NamedTuple):
 
 @dataclass(frozen=True)
 class DecisionView:
-    """A stored decision; `numbers` as `routing.gate.numbers` made them."""
+    """A stored decision; `numbers` as `routing.deciding.gate.numbers` made them."""
 
     id: int
     category: str

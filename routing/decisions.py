@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from routing.deciding.gate import Verdict, numbers
+from routing.deciding.planning import CategoryVerdict
 from routing.facts import Facts
-from routing.gate import Verdict, numbers
 from routing.models import Decision, RoutingTable
-from routing.planning import CategoryVerdict
 
 __all__ = ["remember"]
 

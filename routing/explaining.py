@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from routing.chips import chips
 from routing.decided import DecisionView, last_decision, last_decisions
-from routing.gate import EXACT, SEQUENCE
+from routing.deciding.gate import EXACT, SEQUENCE
+from routing.deciding.verdicts import CategoryDecision, Check, Routed
 from routing.selectors import table
-from routing.verdicts import CategoryDecision, Check, Routed
+from routing.showing.chips import chips
 from routing.wording import ahead, listed
 
 __all__ = ["category_decision", "category_decisions", "explained"]

@@ -13,13 +13,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from routing.approvals import NONE, Approvals
-from routing.document import Draft, Plan, decision_digest, draft
+from routing.deciding.approvals import NONE, Approvals
+from routing.deciding.planning import CategoryVerdict, plan
 from routing.facts import Facts
 from routing.gathering import Ground, Unread, gather, ground
 from routing.models import PolicyVersion, Publication, RoutingTable
-from routing.planning import CategoryVerdict, plan
 from routing.policies import Policy, parse
+from routing.tables.document import Draft, Plan, decision_digest, draft
 
 __all__ = ["Basis", "Look", "Newest", "basis", "frozen_words", "look", "newest_table"]
 

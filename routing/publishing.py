@@ -20,17 +20,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from routing import publish_dir, signing
-from routing.approvals import NONE, Approvals
+from routing.deciding.approvals import NONE, Approvals
+from routing.deciding.gate import Verdict
+from routing.deciding.planning import CategoryVerdict, entry
 from routing.decisions import remember
-from routing.document import Draft, Plan, serialise
-from routing.gate import Verdict
 from routing.gathering import gather
 from routing.looking import Basis, Look, Newest, basis, frozen_words, look, newest_table
 from routing.models import PolicyVersion, Publication, RoutingTable
-from routing.planning import CategoryVerdict, entry
 from routing.policies import parse
 from routing.services import checked_policy, current_policy, ensure_policy, lock, worded
 from routing.summary import summary
+from routing.tables.document import Draft, Plan, serialise
 
 __all__ = ["AUTOMATIC", "ApprovalError", "PublishResult", "RollbackError", "outlook", "preview", "publish", "rollback"]
 

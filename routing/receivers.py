@@ -7,11 +7,11 @@ from typing import Any
 from django.dispatch import receiver
 
 from evals.signals import category_retired, category_retirement_asked, leaderboard_computed, retirement_asked
-from routing.document import Plan, Route
 from routing.policies import parse
 from routing.policy_references import fields_naming
 from routing.selectors import policy, table
 from routing.services import enqueue_publish
+from routing.tables.document import Plan, Route
 
 
 @receiver(leaderboard_computed, dispatch_uid="routing.look")

@@ -9,9 +9,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from routing.comparing import Change, diff
 from routing.models import PolicyVersion, Publication, RoutingTable
-from routing.serving import FOREVER, LATEST, Served
+from routing.tables.comparing import Change, diff
+from routing.tables.serving import FOREVER, LATEST, Served
 
 __all__ = [
     "Frozen",

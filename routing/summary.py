@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from routing.document import Plan
+from routing.deciding.planning import CategoryVerdict
 from routing.looking import Look, Newest
 from routing.models import RoutingTable
-from routing.planning import CategoryVerdict
+from routing.tables.document import Plan
 from routing.wording import listed
 
 __all__ = ["summary"]

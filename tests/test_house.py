@@ -14,7 +14,15 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("arena", "evals", "routing", "sdk", "tests", "benchmarks", "templates", "static")
 LONGEST = 400
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
-PURE = ("evals.ratings", "routing.policies", "routing.gate", "routing.document", "routing.selection")
+PURE = (
+    "evals.ratings",
+    "routing.policies",
+    "routing.deciding.planning",
+    "routing.exports",
+    "routing.showing.pages",
+    "routing.tables.document",
+    "routing.tables.selection",
+)
 
 
 def sources(*suffixes: str) -> list[Path]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from arena.fast_lane import FastLane
-from routing.serving import LATEST_PATH
+from routing.tables.serving import LATEST_PATH
 
 __all__ = ["calls"]
 

@@ -17,7 +17,7 @@ import psutil
 
 from arena import machine
 from arena.management.commands import serve_tables
-from routing.serving import LATEST_PATH
+from routing.tables.serving import LATEST_PATH
 from tests.processes import free_port
 
 __all__ = ["Server", "like_tables", "servers", "tables", "web"]

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from arena.access.tokens import HasScope
 from arena.models import ApiToken, User
-from routing.serving import Answer
+from routing.tables.serving import Answer
 
 __all__ = ["MayReadTables", "TableView", "actor", "as_response", "reads_are_public"]
 

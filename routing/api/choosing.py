@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from arena.access.api import problem_response
 from routing import selectors
 from routing.api.base import TableView
-from routing.selection import Ask, NoEligibleModel, select
-from routing.serving import NOT_PUBLISHED
+from routing.tables.selection import Ask, NoEligibleModel, select
+from routing.tables.serving import NOT_PUBLISHED
 
 
 class AskIn(serializers.Serializer[Any]):

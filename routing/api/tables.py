@@ -21,7 +21,7 @@ from routing.api.base import TableView, as_response, reads_are_public
 from routing.exports import FORMATS, export
 from routing.models import RoutingTable
 from routing.schema import table_schema
-from routing.serving import LATEST, NOT_PUBLISHED, Served, problem, respond
+from routing.tables.serving import LATEST, NOT_PUBLISHED, Served, problem, respond
 
 _FORMAT = OpenApiParameter(
     "format",

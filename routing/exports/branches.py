@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing.exports.reading import Model, Place, Table
-from routing.selection import MIN_MEASUREMENTS
+from routing.tables.selection import MIN_MEASUREMENTS
 
 __all__ = ["AT_MOST", "METADATA", "Branch", "branches"]
 

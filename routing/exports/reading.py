@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from routing.chips import chips
-from routing.document import Route
-from routing.selection import Ask, NoEligibleModel, Selection, select
+from routing.showing.chips import chips
+from routing.tables.document import Route
+from routing.tables.selection import Ask, NoEligibleModel, Selection, select
 
 __all__ = ["CONDITIONS", "Export", "Model", "Notes", "Place", "Table"]
 

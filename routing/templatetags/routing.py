@@ -9,7 +9,7 @@ from django import template
 
 from routing import decided, explaining
 from routing.decided import DecisionView
-from routing.verdicts import CategoryDecision
+from routing.deciding.verdicts import CategoryDecision
 
 register = template.Library()
 

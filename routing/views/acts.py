@@ -11,7 +11,7 @@ from arena.access.roles import person, role_required
 from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import publishing, selectors, services
-from routing.forms import PublishForm, ReasonForm, RollbackForm
+from routing.forms.acts import PublishForm, ReasonForm, RollbackForm
 from routing.views.parts import foreseen, waiting_in
 
 

@@ -11,7 +11,7 @@ from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import decided, selectors
 from routing.explaining import explained
-from routing.pages import names, row
+from routing.showing.pages import names, row
 
 PAGE = 50
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from routing import selectors
-from routing.chips import Chip, chips
-from routing.comparing import diff
 from routing.decided import Waiting
-from routing.gate import Verdict
-from routing.pages import Row, change_groups, row
-from routing.planning import CategoryVerdict
+from routing.deciding.gate import Verdict
+from routing.deciding.planning import CategoryVerdict
+from routing.deciding.standing import Place, Standing, standings_of
 from routing.publishing import PublishResult
-from routing.standing import Place, Standing, standings_of
+from routing.showing.chips import Chip, chips
+from routing.showing.pages import Row, change_groups, row
+from routing.tables.comparing import diff
 from routing.wording import count, listed
 
 __all__ = ["Contest", "Outcome", "foreseen", "waiting_in"]

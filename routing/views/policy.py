@@ -13,10 +13,10 @@ from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import selectors
 from routing.policies import default_document, parse
-from routing.policy_diff import policy_diff
+from routing.policies.diff import policy_diff
+from routing.policies.text import FORMS, Form, write_text
 from routing.policy_references import notices
-from routing.policy_text import FORMS, Form, write_text
-from routing.policy_view import change_groups, fixed_lines, place_card, table_lines
+from routing.showing.policy import change_groups, fixed_lines, place_card, table_lines
 
 RECENT = 6
 PAGE = 50

@@ -16,14 +16,14 @@ from arena.ui.htmx import HtmxHttpRequest
 from evals.selectors.categories import category_cards
 from evals.selectors.contenders import contender_cards
 from routing import publishing, selectors, services
-from routing.forms import PolicyDocumentForm
+from routing.forms.acts import PolicyDocumentForm
+from routing.forms.policy import ACTS, EVERY, MOST_ROUTES, WHOLE, Editor
 from routing.models import PolicyVersion
 from routing.policies import PolicyError, default_document, parse
-from routing.policy_diff import policy_diff
-from routing.policy_forms import ACTS, EVERY, MOST_ROUTES, WHOLE, Editor
+from routing.policies.diff import policy_diff
+from routing.policies.text import Form, write_text
 from routing.policy_references import notices
-from routing.policy_text import Form, write_text
-from routing.policy_view import change_groups, place_name
+from routing.showing.policy import change_groups, place_name
 from routing.views.parts import foreseen
 
 

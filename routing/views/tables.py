@@ -13,12 +13,12 @@ from arena.access.roles import role_required
 from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import decided, publishing, selectors
-from routing.comparing import diff
 from routing.decided import DecisionView
+from routing.deciding.gate import Verdict
 from routing.exports import FORMATS, export
-from routing.gate import Verdict
-from routing.pages import cards, change_groups, expires, names
 from routing.selectors import TableLine, TableView
+from routing.showing.pages import cards, change_groups, expires, names
+from routing.tables.comparing import diff
 from routing.views.parts import waiting_in
 
 RECENT = 6

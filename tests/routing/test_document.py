@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from routing.comparing import diff
-from routing.document import Plan, build, decision_digest, serialise
+from routing.deciding.planning import plan
 from routing.facts import Facts
-from routing.planning import plan
 from routing.policies import parse
 from routing.schema import table_schema
+from routing.tables.comparing import diff
+from routing.tables.document import Plan, build, decision_digest, serialise
 from tests.routing.boards import NOW, facts, measured, model
 
 RULES: dict[str, Any] = {

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from evals.models import Category, Contender
-from routing.document import build
+from routing.deciding.planning import plan
 from routing.facts import Facts
-from routing.planning import plan
 from routing.policies import parse
-from routing.policy_text import read_text
+from routing.policies.text import read_text
 from routing.schema import table_schema
-from routing.selection import Ask, NoEligibleModel, Selection, select
+from routing.tables.document import build
+from routing.tables.selection import Ask, NoEligibleModel, Selection, select
 from tests.routing.boards import NOW, facts, measured, model
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "policies"

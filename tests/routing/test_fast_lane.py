@@ -19,7 +19,7 @@ from arena.models import ApiToken
 from evals.models import Category
 from routing.models import RoutingTable
 from routing.publishing import publish
-from routing.serving import LATEST_PATH
+from routing.tables.serving import LATEST_PATH
 from tests.routing.conftest import FLIPPED, cast
 
 

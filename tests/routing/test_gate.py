@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from evals.ratings import sequence_bound
-from routing.approvals import NONE, Approvals
-from routing.document import Plan, decision_digest
+from routing.deciding.approvals import NONE, Approvals
+from routing.deciding.planning import Planned, plan
 from routing.facts import Facts
-from routing.planning import Planned, plan
 from routing.policies import parse
+from routing.tables.document import Plan, decision_digest
 from tests.routing.boards import NOW, facts, measured, model
 
 EAGER = {"min_votes": 10, "min_reviewers": 2, "dwell_hours": 0}

@@ -18,7 +18,7 @@ import pytest
 from evals.models import Category
 from routing.models import RoutingTable
 from routing.publishing import publish
-from routing.serving import LATEST_PATH
+from routing.tables.serving import LATEST_PATH
 from tests.debian import find_nginx
 from tests.processes import ROOT, Process, Processes, free_port, listens, wait_until
 from tests.routing.conftest import FLIPPED, cast

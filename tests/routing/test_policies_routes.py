@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from routing.approvals import Approvals
-from routing.document import Route
+from routing.deciding.approvals import Approvals
+from routing.deciding.planning import Planned, plan
 from routing.facts import Facts
-from routing.planning import Planned, plan
 from routing.policies import parse
+from routing.tables.document import Route
 from tests.routing.boards import NOW, facts, measured, model
 
 EAGER = {"min_votes": 10, "dwell_hours": 0}

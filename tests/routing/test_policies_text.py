@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from routing.policies import default_document, parse
-from routing.policy_diff import PolicyChange, policy_diff
-from routing.policy_text import FORMS, PolicyTextError, read_text, write_text
+from routing.policies.diff import PolicyChange, policy_diff
+from routing.policies.text import FORMS, PolicyTextError, read_text, write_text
 
 RICH = parse(
     {

@@ -16,7 +16,7 @@ from arena.models import ApiToken
 from evals.models import Category
 from routing.models import PolicyVersion, RoutingTable
 from routing.policies import default_document
-from routing.policy_text import read_text
+from routing.policies.text import read_text
 from routing.services import save_policy
 
 API = "/api/v1/routing/policy"

@@ -15,7 +15,7 @@ from evals.models import Category, Contender
 from evals.services.contenders.saving import retire
 from routing.models import PolicyVersion
 from routing.policies import default_document
-from routing.policy_text import read_text
+from routing.policies.text import read_text
 from routing.publishing import publish
 from routing.services import save_policy
 from tests.routing.conftest import FLIPPED, cast

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from routing.schema import table_schema
-from routing.selection import Ask, NoEligibleModel, complexity_of, estimate_tokens, select
+from routing.tables.selection import Ask, NoEligibleModel, complexity_of, estimate_tokens, select
 
 CASES = Path(__file__).parent / "cases"
 SHARED = json.loads((CASES / "selection.json").read_text(encoding="utf-8"))

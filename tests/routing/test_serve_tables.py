@@ -24,7 +24,7 @@ from arena.models import ApiToken
 from evals.models import Category
 from routing.models import RoutingTable
 from routing.publishing import publish
-from routing.serving import LATEST_PATH
+from routing.tables.serving import LATEST_PATH
 from tests.processes import Process, Processes, all_gone, free_port, listens, wait_until
 from tests.routing.conftest import FLIPPED, cast
 

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from routing.serving import FOREVER, Answer, Served, problem, respond
+from routing.tables.serving import FOREVER, Answer, Served, problem, respond
 
 BODY = b'{"schema": "routing-table/v1"}' * 100
 SHA256 = hashlib.sha256(BODY).hexdigest()

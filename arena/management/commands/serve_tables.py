@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from arena import machine
 from arena.machine import MachineError
-from routing.serving import LATEST_PATH
+from routing.tables.serving import LATEST_PATH
 
 # A call takes microseconds and the interpreter runs one thread at a time. The others are for tokens not seen before,
 # each of which waits for the database once.

@@ -11,8 +11,8 @@ from django.core.management.base import CommandError, CommandParser
 from arena.commands import ExampleCommand
 from routing import publishing, selectors
 from routing.policies import PolicyError, default_document, parse
+from routing.policies.text import Form, PolicyTextError, read_text, write_text
 from routing.policy_references import notices
-from routing.policy_text import Form, PolicyTextError, read_text, write_text
 from routing.services import PolicyConflictError, ReasonMissingError, save_policy
 
 

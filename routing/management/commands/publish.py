@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from routing import publishing
-from routing.approvals import read
+from routing.deciding.approvals import read
 from routing.services import ReasonMissingError
 
 _EXAMPLES = """\

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from routing.document import serialise
-from routing.selection import Ask, complexity_of, estimate_tokens
+from routing.tables.document import serialise
+from routing.tables.selection import Ask, complexity_of, estimate_tokens
 
 NOTHING_MEASURED: Mapping[str, Any] = {
     "rating": None,

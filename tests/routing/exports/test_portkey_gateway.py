@@ -13,7 +13,7 @@ import pytest
 
 from routing.exports import export
 from routing.exports.portkey import HANDED_ON
-from routing.selection import Ask
+from routing.tables.selection import Ask
 from tests.routing.exports.running import Double, Gateway, double, gateway
 from tests.routing.exports.tables import body, metadata, model, route, table
 from tests.routing.exports.test_shared_cases import CASES, TABLE

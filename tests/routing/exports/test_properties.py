@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from routing.exports import FORMATS, export
 from routing.exports.reading import Table
-from routing.selection import Ask, NoEligibleModel, select
+from routing.tables.selection import Ask, NoEligibleModel, select
 from tests.routing.exports.gateway_rules import Refused, models, resolve
 from tests.routing.exports.litellm_fields import checked
 from tests.routing.exports.tables import ASKS, body, metadata, tables

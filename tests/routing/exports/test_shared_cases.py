@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from routing.exports import export
-from routing.selection import Ask
+from routing.tables.selection import Ask
 from tests.routing.exports.gateway_rules import Refused, models, resolve
 from tests.routing.exports.tables import body, metadata
 from tests.routing.test_selection import SHARED

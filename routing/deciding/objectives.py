@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evals.ratings import NonInferiority, from_points, non_inferiority, to_points
-from routing.eligibility import figure
+from routing.deciding.eligibility import figure
+from routing.deciding.question import Question
+from routing.deciding.verdicts import Check
 from routing.policies import Objective
-from routing.question import Question
-from routing.verdicts import Check
 from routing.wording import milliseconds, money, points, share
 
 __all__ = ["MORE", "Field", "field_of", "named", "weakest_check", "written"]

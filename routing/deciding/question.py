@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from evals.ratings import Standings
-from routing.eligibility import Entrant
+from routing.deciding.eligibility import Entrant
 from routing.facts import CategoryFacts
 from routing.policies import CategoryRules, RouteRules, Terms
 

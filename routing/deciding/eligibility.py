@@ -15,10 +15,10 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from evals.ratings import Rating
+from routing.deciding.verdicts import Check
 from routing.facts import Measured, Model
 from routing.policies import Limits, When
-from routing.selection import MIN_MEASUREMENTS
-from routing.verdicts import Check
+from routing.tables.selection import MIN_MEASUREMENTS
 from routing.wording import milliseconds, money, share
 
 __all__ = [

@@ -13,16 +13,16 @@ from typing import Any
 
 import msgspec
 
-from routing.approvals import NONE, Approvals
-from routing.deciding import decide
-from routing.default_routes import default_id, derived, fixed, last_resort
-from routing.document import DEFAULT, Plan, PlannedCategory, Route
-from routing.eligibility import Entrant, binding_limits, entrant, may_take_over, second_provider_held
+from routing.deciding.approvals import NONE, Approvals
+from routing.deciding.default_routes import default_id, derived, fixed, last_resort
+from routing.deciding.eligibility import Entrant, binding_limits, entrant, may_take_over, second_provider_held
+from routing.deciding.fallbacks import fallbacks, stand_ins
+from routing.deciding.gate import Verdict
+from routing.deciding.question import Incumbent, Question
+from routing.deciding.routes import decide
 from routing.facts import CategoryFacts, Facts
-from routing.fallbacks import fallbacks, stand_ins
-from routing.gate import Verdict
 from routing.policies import BEST, CategoryRules, Policy, RouteRules
-from routing.question import Incumbent, Question
+from routing.tables.document import DEFAULT, Plan, PlannedCategory, Route
 
 __all__ = ["Asked", "CategoryVerdict", "Planned", "entry", "plan"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from routing.document import Plan, Route
+from routing.tables.document import Plan, Route
 
 __all__ = ["Change", "diff"]
 

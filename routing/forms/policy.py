@@ -18,9 +18,9 @@ from typing import Any, NamedTuple, Self
 from django import forms
 from django.http import QueryDict
 
-from routing.forms import ReasonForm
+from routing.forms.acts import ReasonForm
 from routing.policies import PolicyError, default_document
-from routing.policy_fields import FIXED, NOTHING, ROUTE, RULES, TABLE, Group, Spec, at, read, typed
+from routing.policies.fields import FIXED, NOTHING, ROUTE, RULES, TABLE, Group, Spec, at, read, typed
 
 __all__ = ["ACTS", "EVERY", "MOST_ROUTES", "WHOLE", "Editor", "FieldsForm"]
 

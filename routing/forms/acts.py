@@ -7,9 +7,9 @@ from typing import Any
 
 from django import forms
 
-from routing.approvals import read
+from routing.deciding.approvals import read
 from routing.policies import PolicyError
-from routing.policy_text import LONGEST, PolicyTextError, read_text
+from routing.policies.text import LONGEST, PolicyTextError, read_text
 
 __all__ = ["PolicyDocumentForm", "PublishForm", "ReasonForm", "RollbackForm"]
 
@@ -28,8 +28,8 @@ class ReasonForm(forms.Form):
 
 
 class PublishForm(forms.Form):
-    """`approve` names what a person approves of, each as `routing.approvals.read` has it. Whether that is what waits,
-    publishing says."""
+    """`approve` names what a person approves of, each as `routing.deciding.approvals.read` has it. Whether
+    that is what waits, publishing says."""
 
     reason = forms.CharField(
         required=False,

@@ -1,4 +1,4 @@
-"""What a route sends to from now on, by its objective. Pure; see `routing.gate` for the bounds."""
+"""What a route sends to from now on, by its objective. Pure; see `routing.deciding.gate` for the bounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from evals.ratings import VotesToGo, to_points, votes_to_go
-from routing.gate import (
+from routing.deciding.gate import (
     Gap,
     Verdict,
     Weighing,
@@ -17,10 +17,10 @@ from routing.gate import (
     votes_checks,
     weigh,
 )
-from routing.objectives import MORE, Field, field_of, named, weakest_check, written
-from routing.opening import first
-from routing.question import Question
-from routing.verdicts import Check
+from routing.deciding.objectives import MORE, Field, field_of, named, weakest_check, written
+from routing.deciding.opening import first
+from routing.deciding.question import Question
+from routing.deciding.verdicts import Check
 from routing.wording import ahead, count, listed, points, share
 
 __all__ = ["decide"]

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from routing.chips import Chip, chips
-from routing.comparing import Change
-from routing.document import DEFAULT
+from routing.showing.chips import Chip, chips
+from routing.tables.comparing import Change
+from routing.tables.document import DEFAULT
 from routing.wording import count, listed, money
 
 __all__ = ["Card", "ChangeGroup", "ChangeRow", "Row", "cards", "change_groups", "names", "row"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evals.ratings import to_points
-from routing.eligibility import EXCLUSION, IN_USE, Entrant
-from routing.objectives import Field, field_of, named, written
-from routing.planning import Asked
-from routing.verdicts import Check
+from routing.deciding.eligibility import EXCLUSION, IN_USE, Entrant
+from routing.deciding.objectives import Field, field_of, named, written
+from routing.deciding.planning import Asked
+from routing.deciding.verdicts import Check
 from routing.wording import ahead, points
 
 __all__ = ["Place", "Standing", "standings_of"]

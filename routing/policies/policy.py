@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from routing.policy_reading import FieldError, PolicyError, convert
-from routing.policy_rules import (
+from routing.policies.reading import FieldError, PolicyError, convert
+from routing.policies.rules import (
     BEST,
     CategoryRules,
     Complexity,
@@ -32,7 +32,7 @@ from routing.policy_rules import (
     Terms,
     When,
 )
-from routing.policy_words import quoted, to_write
+from routing.policies.words import quoted, to_write
 
 __all__ = [
     "BEST",

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from routing.policy_words import LABELS, leaf, refused, to_write
+from routing.policies.words import LABELS, leaf, refused, to_write
 
 __all__ = ["FieldError", "PolicyError", "convert", "dotted"]
 

@@ -1,6 +1,6 @@
 """May a route change? Decides on the bounds of `evals.ratings`, and says why in words and numbers. Pure.
 
-    verdict = decide(Question(category=…, rules=…, route=…, entrants=…, incumbent=…, now=…))    # routing.deciding
+    verdict = decide(Question(category=…, rules=…, route=…, entrants=…, incumbent=…, now=…))    # by `routes`
 
 The first route needs votes, reviewers and a connected leaderboard; every later change needs a lead that stays sure
 however often one looks, enough votes and reviewers, no single person whose votes flip it, and the dwell time. What
@@ -25,8 +25,8 @@ from evals.ratings import (
     to_points,
     votes_to_go,
 )
-from routing.question import Basis, Outcome, Question
-from routing.verdicts import Check
+from routing.deciding.question import Basis, Outcome, Question
+from routing.deciding.verdicts import Check
 from routing.wording import ahead, count, duration, points
 
 __all__ = [

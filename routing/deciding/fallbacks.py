@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from routing.eligibility import Entrant, may_stand_in
-from routing.question import Question
+from routing.deciding.eligibility import Entrant, may_stand_in
+from routing.deciding.question import Question
 
 __all__ = ["fallbacks", "filled", "stand_ins", "with_second_provider"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from routing.chips import Chip, chips
-from routing.pages import ChangeGroup, ChangeRow
 from routing.policies import BEST, CategoryRules, FixedRoute, Policy, RouteRules
-from routing.policy_diff import PolicyChange
+from routing.policies.diff import PolicyChange
+from routing.showing.chips import Chip, chips
+from routing.showing.pages import ChangeGroup, ChangeRow
 from routing.wording import ahead, count, listed, milliseconds, money, points, share
 
 __all__ = ["PlaceCard", "change_groups", "fixed_lines", "place_card", "place_name", "table_lines"]

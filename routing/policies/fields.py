@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from routing.policy_words import label
+from routing.policies.words import label
 
 __all__ = ["FIXED", "NOTHING", "ROUTE", "RULES", "TABLE", "Group", "Spec", "at", "read", "typed"]
 

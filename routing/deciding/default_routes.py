@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from routing.document import DEFAULT, PlannedCategory, Route
-from routing.eligibility import binding_limits, entrant, may_take_over
+from routing.deciding.eligibility import binding_limits, entrant, may_take_over
+from routing.deciding.fallbacks import filled, with_second_provider
 from routing.facts import Facts
-from routing.fallbacks import filled, with_second_provider
 from routing.policies import FixedRoute, Limits, Policy, When
+from routing.tables.document import DEFAULT, PlannedCategory, Route
 
 __all__ = ["default_id", "derived", "fixed", "last_resort"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from evals.ratings import Standings, VotesToGo
-from routing.gate import Verdict, approval_checks, only_approval_lacks, votes_checks
-from routing.objectives import field_of, named, weakest_check, written
-from routing.question import Question
-from routing.verdicts import Check
+from routing.deciding.gate import Verdict, approval_checks, only_approval_lacks, votes_checks
+from routing.deciding.objectives import field_of, named, weakest_check, written
+from routing.deciding.question import Question
+from routing.deciding.verdicts import Check
 from routing.wording import count, points
 
 __all__ = ["first"]

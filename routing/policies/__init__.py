@@ -1,0 +1,43 @@
+"""The admin's rules: one validated document, `routing-policy/v1`, and how it is typed, read and told. Pure."""
+
+from routing.policies.policy import (
+    BEST,
+    SCHEMA,
+    CategoryRules,
+    Complexity,
+    FieldError,
+    FixedRoute,
+    Gate,
+    Limits,
+    Objective,
+    Policy,
+    PolicyError,
+    RouteLimits,
+    RouteRules,
+    Terms,
+    When,
+    canonical,
+    default_document,
+    parse,
+)
+
+__all__ = [
+    "BEST",
+    "SCHEMA",
+    "CategoryRules",
+    "Complexity",
+    "FieldError",
+    "FixedRoute",
+    "Gate",
+    "Limits",
+    "Objective",
+    "Policy",
+    "PolicyError",
+    "RouteLimits",
+    "RouteRules",
+    "Terms",
+    "When",
+    "canonical",
+    "default_document",
+    "parse",
+]

@@ -1,0 +1,1 @@
+"""Tables and policies in the words and shapes of pages. Pure."""
