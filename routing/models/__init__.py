@@ -1,0 +1,17 @@
+"""Policies and what was published by them; what came of it; and who is told."""
+
+from routing.models.outcomes import OutcomeTally, ReportedOutcome
+from routing.models.tables import Decision, PolicyVersion, Publication, RoutingTable
+from routing.models.webhooks import Delivery, DeliveryAttempt, Webhook
+
+__all__ = [
+    "Decision",
+    "Delivery",
+    "DeliveryAttempt",
+    "OutcomeTally",
+    "PolicyVersion",
+    "Publication",
+    "ReportedOutcome",
+    "RoutingTable",
+    "Webhook",
+]
