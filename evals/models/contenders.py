@@ -22,7 +22,7 @@ class Provider(models.Model):
     kind = models.CharField(max_length=20, choices=Kind, default=Kind.OPENAI)
     base_url = models.URLField(max_length=500, blank=True)
     locality = models.CharField(max_length=10, choices=Locality, default=Locality.HOSTED)
-    # Fernet token; see evals.services.contenders.keys. Empty: none typed.
+    # Fernet token; see arena.sealing. Empty: none typed.
     api_key_encrypted = models.TextField(blank=True)
     api_key_env = models.CharField(max_length=120, blank=True, help_text="Read the key from this variable instead.")
     max_concurrency = models.PositiveIntegerField(default=4)

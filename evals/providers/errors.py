@@ -12,14 +12,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
 from evals.models.generations import ErrorCategory
 
 __all__ = [
+    "LONGEST_PAUSE_S",
     "ConnectionFailed",
     "ContextTooLong",
     "EmptyAnswer",
@@ -40,7 +38,6 @@ __all__ = [
     "TransientError",
     "allowed_attempts",
     "back_off",
-    "retry_after",
 ]
 
 
@@ -167,7 +164,7 @@ _ATTEMPTS: dict[ErrorCategory, int] = {
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 60.0
 # However long a provider asks us to stay away, we look again after this.
-_LONGEST_PAUSE_S = 900.0
+LONGEST_PAUSE_S = 900.0
 
 
 def allowed_attempts(category: ErrorCategory) -> int:
@@ -188,32 +185,4 @@ def back_off(
         return 0.0  # the worker failed, not the provider
     full = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempts_made - 1))
     wait = full * (0.5 + 0.5 * (random.random() if jitter is None else jitter))
-    return max(wait, min(retry_after_s or 0.0, _LONGEST_PAUSE_S))
-
-
-def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
-    """How long the provider asks us to wait, in seconds: `Retry-After` as a number or an HTTP date, or the finer
-    `retry-after-ms`. None if it does not say, or says what nobody understands."""
-    try:
-        if "retry-after-ms" in headers:
-            return _sane(float(headers["retry-after-ms"]) / 1000)
-    except ValueError:
-        pass
-    value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        return _sane(float(value))
-    except ValueError:
-        pass
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    return _sane((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
-
-
-def _sane(seconds: float) -> float | None:
-    if seconds != seconds:  # NaN
-        return None
-    return min(max(seconds, 0.0), _LONGEST_PAUSE_S)
+    return max(wait, min(retry_after_s or 0.0, LONGEST_PAUSE_S))

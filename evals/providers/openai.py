@@ -10,8 +10,10 @@ from typing import Any
 
 import httpx
 
-from evals.providers.deadlines import Deadline
+from arena.outbound import OutboundRefused, retry_after
+from evals.providers.deadlines import AnswerDeadline
 from evals.providers.errors import (
+    LONGEST_PAUSE_S,
     ConnectionFailed,
     LastingError,
     Malformed,
@@ -22,7 +24,6 @@ from evals.providers.errors import (
     TimedOut,
     TooLarge,
     TransientError,
-    retry_after,
 )
 from evals.providers.openai_answer import Answer
 from evals.providers.refusals import refusal
@@ -45,7 +46,7 @@ _ANSWER_TYPES = ("text/event-stream", "application/json", "text/plain", "applica
 class OpenAIFormat:
     """Asks `POST {base_url}/chat/completions`, streamed. One for each thread, so that connections are used again.
 
-    `http` decides where a call may go (`evals.services.contenders.outbound`); it must follow no redirects.
+    `http` decides where a call may go (`arena.outbound`); it must follow no redirects.
     """
 
     def __init__(self, http: httpx.Client, *, limits: Limits | None = None) -> None:
@@ -53,7 +54,7 @@ class OpenAIFormat:
         self._limits = limits or Limits()
 
     def ask(self, endpoint: Endpoint, request: Request) -> Reply:
-        deadline = Deadline(first_token_s=endpoint.first_token_timeout_s, total_s=endpoint.total_timeout_s)
+        deadline = AnswerDeadline(first_token_s=endpoint.first_token_timeout_s, total_s=endpoint.total_timeout_s)
         call = _Call(deadline, Answer(self._limits))
         try:
             with deadline.applied():
@@ -91,6 +92,8 @@ class OpenAIFormat:
                 return self._read(response, call)
             finally:
                 response.close()
+        except OutboundRefused as error:
+            raise NotAllowed(error.detail) from error
         except httpx.HTTPError as error:
             if call.complete:
                 return call.reply()
@@ -189,7 +192,7 @@ class OpenAIFormat:
         return kind(
             f"{response.status_code}: {words}" if words else f"{response.status_code} without a reason",
             status_code=response.status_code,
-            retry_after_s=retry_after(response.headers, now=datetime.now(UTC)),
+            retry_after_s=retry_after(response.headers, now=datetime.now(UTC), at_most_s=LONGEST_PAUSE_S),
         )
 
     def _first_bytes(self, response: httpx.Response) -> str:
@@ -208,7 +211,7 @@ class OpenAIFormat:
 class _Call:
     """What is known so far of one call."""
 
-    def __init__(self, deadline: Deadline, answer: Answer) -> None:
+    def __init__(self, deadline: AnswerDeadline, answer: Answer) -> None:
         self.deadline = deadline
         self.answer = answer
         self.status_code: int | None = None

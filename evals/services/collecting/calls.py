@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import Error
 
+from arena.outbound import http_client
 from evals.models import Contender, Generation, Provider
 from evals.providers import (
     Endpoint,
@@ -28,7 +29,7 @@ from evals.services.checking.checks import run_checks
 from evals.services.checking.declined import looks_like_refusal
 from evals.services.collecting.leases import Claim, renewed
 from evals.services.collecting.outcomes import Verdict, fail, finish
-from evals.services.contenders import keys, outbound
+from evals.services.contenders import keys
 from evals.services.contenders.providers import origin
 from evals.services.voting.blinding import names_itself
 
@@ -76,7 +77,7 @@ def _check_may_be_sent(generation: Generation) -> None:
 
 def _ask(contender: Contender, messages: Sequence[Mapping[str, Any]]) -> Reply:
     endpoint = _endpoint(contender)
-    client = wire_format(contender.kind or contender.provider.kind, outbound.http_client())
+    client = wire_format(contender.kind or contender.provider.kind, http_client())
     request = Request(model_name=contender.model_name, messages=messages, settings=contender.settings)
     try:
         return client.ask(endpoint, request)

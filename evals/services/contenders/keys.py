@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import os
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
-
+from arena.sealing import SealError, unseal
 from evals.models import Provider
 
-__all__ = ["KeyUnreadableError", "api_key", "encrypt"]
+__all__ = ["KeyUnreadableError", "api_key"]
 
 
 class KeyUnreadableError(Exception):
     """A stored key was encrypted with another ARENA_ENCRYPTION_KEY."""
-
-
-def encrypt(key: str) -> str:
-    return _fernet().encrypt(key.encode()).decode()
 
 
 def api_key(provider: Provider) -> str | None:
@@ -25,12 +19,6 @@ def api_key(provider: Provider) -> str | None:
     if not provider.api_key_encrypted:
         return os.environ.get(provider.api_key_env) or None if provider.api_key_env else None
     try:
-        return _fernet().decrypt(provider.api_key_encrypted.encode()).decode()
-    except InvalidToken:
-        raise KeyUnreadableError(
-            f"The key of {provider.slug} was stored with another ARENA_ENCRYPTION_KEY. Restore it or type a new one."
-        ) from None
-
-
-def _fernet() -> Fernet:
-    return Fernet(settings.ARENA_ENCRYPTION_KEY.encode())
+        return unseal(provider.api_key_encrypted)
+    except SealError as error:
+        raise KeyUnreadableError(f"The key of {provider.slug} was {error}. Restore it or type a new one.") from None

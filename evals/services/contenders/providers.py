@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 
+from arena.outbound import OutboundRefused, allowed_addresses
+from arena.sealing import seal
 from evals.models import Provider
-from evals.providers import NotAllowed
-from evals.services.contenders import keys, outbound
 from evals.services.fields import FieldError
 from evals.services.slugs import is_clean, is_reserved
 
@@ -76,7 +76,7 @@ def store_provider(
     for name in ProviderFields.__dataclass_fields__:
         setattr(provider, name, getattr(fields, name))
     if api_key is not None:
-        provider.api_key_encrypted = keys.encrypt(api_key) if api_key else ""
+        provider.api_key_encrypted = seal(api_key) if api_key else ""
     provider.save()
     return provider
 
@@ -131,8 +131,8 @@ def _check_allowed(base_url: str) -> None:
     parts = urlsplit(base_url)
     tls = parts.scheme == "https"
     try:
-        outbound.allowed_addresses(str(parts.hostname), parts.port or (443 if tls else 80), tls=tls)
-    except NotAllowed as error:
+        allowed_addresses(str(parts.hostname), parts.port or (443 if tls else 80), tls=tls)
+    except OutboundRefused as error:
         raise FieldError("base_url", f"{error.detail}.") from error
     except UnicodeError:
         raise FieldError("base_url", f"{parts.hostname!r} is no name of a host.") from None

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from arena.sealing import seal
 from evals.models import Attempt, Generation, Provider, Run
 from evals.models.generations import ErrorCategory
 from evals.providers import ProviderError
@@ -16,7 +17,6 @@ from evals.services.collecting.claims import claim_next, work_is_due
 from evals.services.collecting.leases import renew
 from evals.services.collecting.outcomes import recover_lost
 from evals.services.collecting.runs import settle
-from evals.services.contenders import keys
 from tests.servers import ANSWER, DONE, chunk, refuses, says, usage
 from tests.suites import collect_all, next_claim, states
 
@@ -256,7 +256,7 @@ class TestKeys:
         suite.task()
         key = "a-very-secret-key-0123456789"
         server = refuses(401, {"error": {"message": f"Incorrect API key provided: {key}"}})
-        provider = suite.provider("strict", server, api_key_encrypted=keys.encrypt(key))
+        provider = suite.provider("strict", server, api_key_encrypted=seal(key))
         suite.run(suite.contender("one", provider))
 
         collect_all()
@@ -279,7 +279,7 @@ class TestKeys:
 
     def test_a_key_is_not_sent_to_where_a_contender_was_frozen_before_its_provider_moved(self, suite):
         suite.task()
-        provider = suite.provider("moving", api_key_encrypted=keys.encrypt("the-new-key"))
+        provider = suite.provider("moving", api_key_encrypted=seal("the-new-key"))
         suite.run(suite.contender("one", provider))
         Provider.objects.update(base_url="https://elsewhere.example/v1")
 

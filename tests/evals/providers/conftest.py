@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from arena.outbound import open_client
 from evals.providers import Endpoint, Limits, OpenAIFormat, Reply, Request
-from evals.services.contenders.outbound import GuardedTransport
 from tests.servers import Misbehaving, misbehaving
 
 HELLO = ({"role": "user", "content": "Say hello."},)
@@ -19,7 +19,7 @@ HELLO = ({"role": "user", "content": "Say hello."},)
 @pytest.fixture
 def http(settings: Any) -> Iterator[httpx.Client]:
     settings.ARENA_OUTBOUND_ALLOW = []
-    with httpx.Client(transport=GuardedTransport(), trust_env=False) as client:
+    with open_client() as client:
         yield client
 
 

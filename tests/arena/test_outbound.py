@@ -1,23 +1,35 @@
-"""Where collection may connect to. Names are resolved for real where the machine can, else by a resolver of ours."""
+"""Where Arena may connect to. Names are resolved for real where the machine can, else by a resolver of ours."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 
-from evals.models.generations import ErrorCategory as Category
-from evals.providers import Endpoint, NotAllowed, OpenAIFormat, ProviderError, Request
-from evals.services.contenders import outbound
-from evals.services.contenders.outbound import allowed_addresses
-from tests.servers import ANSWER, says
+from arena.outbound import Deadline, OutboundRefused, allowed_addresses, check, open_client
+from tests.servers import ANSWER, Misbehaving, misbehaving, says
 
 
 @pytest.fixture(autouse=True)
 def nothing_listed(settings):
     settings.ARENA_OUTBOUND_ALLOW = []
+
+
+@pytest.fixture
+def http() -> Iterator[httpx.Client]:
+    with open_client() as client:
+        yield client
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Misbehaving]]:
+    """`serve(script, …)`: a server that answers with these scripts in turn."""
+    with ExitStack() as stack:
+        yield lambda *scripts: stack.enter_context(misbehaving(*scripts))
 
 
 @pytest.fixture
@@ -51,7 +63,7 @@ def names(monkeypatch):
 def test_addresses_that_are_not_of_the_open_internet(names, address):
     names["models.example"] = [address]
 
-    with pytest.raises(NotAllowed, match="ARENA_OUTBOUND_ALLOW"):
+    with pytest.raises(OutboundRefused, match="ARENA_OUTBOUND_ALLOW"):
         allowed_addresses("models.example", 443, tls=True)
 
 
@@ -65,7 +77,7 @@ def test_public_addresses_by_https(names, address):
 def test_plain_http_would_send_the_key_in_the_clear(names, settings):
     names["models.example"] = ["8.8.8.8"]
 
-    with pytest.raises(NotAllowed, match=r"plain http.*use https.*models.example:8000"):
+    with pytest.raises(OutboundRefused, match=r"plain http.*use https.*models.example:8000"):
         allowed_addresses("models.example", 8000, tls=False)
     settings.ARENA_OUTBOUND_ALLOW = ["models.example:8000"]
     assert allowed_addresses("models.example", 8000, tls=False) == ["8.8.8.8"]
@@ -83,7 +95,7 @@ def test_listed_is_a_port_too(names, settings):
     names["localhost"] = ["127.0.0.1"]
     settings.ARENA_OUTBOUND_ALLOW = ["127.0.0.1:11434"]
 
-    with pytest.raises(NotAllowed, match="localhost:5432"):
+    with pytest.raises(OutboundRefused, match="localhost:5432"):
         allowed_addresses("localhost", 5432, tls=False)
 
 
@@ -98,7 +110,7 @@ def test_a_listed_name_does_not_open_the_metadata_service(names, settings, addre
     names["ollama"] = [address]
     settings.ARENA_OUTBOUND_ALLOW = ["ollama:80"]
 
-    with pytest.raises(NotAllowed):
+    with pytest.raises(OutboundRefused):
         allowed_addresses("ollama", 80, tls=False)
 
 
@@ -114,26 +126,16 @@ def test_other_ways_to_write_loopback(host):
         socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
     except OSError:
         pytest.skip("this resolver does not know that spelling")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(OutboundRefused):
         allowed_addresses(host, 80, tls=False)
 
 
 def test_the_refusal_names_the_address_and_the_variable(serve, http):
     server = serve(says(ANSWER))
 
-    with pytest.raises(NotAllowed, match=rf"127\.0\.0\.1:{server.port} to ARENA_OUTBOUND_ALLOW"):
+    with pytest.raises(OutboundRefused, match=rf"127\.0\.0\.1:{server.port} to ARENA_OUTBOUND_ALLOW"):
         http.get(server.base_url)
 
-    assert server.connections == 0
-
-
-def test_a_call_to_a_forbidden_address_is_one_of_the_errors(serve, http):
-    server = serve(says(ANSWER))
-
-    with pytest.raises(ProviderError) as caught:
-        OpenAIFormat(http).ask(Endpoint(server.base_url), Request("some-model", ()))
-
-    assert caught.value.category == Category.NOT_ALLOWED
     assert server.connections == 0
 
 
@@ -144,7 +146,7 @@ def test_a_name_that_changes_after_the_check_gains_nothing(names, serve, http, s
     names["models.example"] = [["127.0.0.1"], ["127.0.0.9"]]
 
     http.post(f"http://models.example:{allowed.port}/v1/chat/completions", json={})
-    with pytest.raises(NotAllowed):
+    with pytest.raises(OutboundRefused):
         http.post(f"http://models.example:{secret.port}/v1/chat/completions", json={})
 
     assert (allowed.connections, secret.connections) == (1, 0)
@@ -156,7 +158,7 @@ def test_proxies_of_the_environment_are_not_used(serve, monkeypatch, settings):
     monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
     settings.ARENA_OUTBOUND_ALLOW = [f"127.0.0.1:{target.port}", f"127.0.0.1:{proxy.port}"]
 
-    with httpx.Client(transport=outbound.GuardedTransport(), trust_env=False) as client:
+    with open_client() as client:
         client.post(target.base_url, json={})
 
     assert (proxy.connections, target.connections) == (0, 1)
@@ -164,5 +166,35 @@ def test_proxies_of_the_environment_are_not_used(serve, monkeypatch, settings):
 
 @pytest.mark.parametrize("url", ["ftp://models.example/", "file:///etc/passwd", "gopher://x", "nonsense", ""])
 def test_other_schemes_are_no_addresses(url):
-    with pytest.raises(NotAllowed, match="no http or https address"):
-        outbound.check(url)
+    with pytest.raises(OutboundRefused, match="no http or https address"):
+        check(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://models.example:99999/", "is no address"),
+        ("https://[::1/", "is no address"),
+        (f"https://{'a' * 64}.example/", "is no name of a host"),
+        ("https://nowhere.example/", "has no address"),
+    ],
+)
+def test_what_cannot_be_called_is_refused_in_words(names, monkeypatch, url, why):
+    resolve = socket.getaddrinfo
+
+    def knows_nobody(host, *args, **kwargs):
+        if host == "nowhere.example":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", knows_nobody)
+    with pytest.raises(OutboundRefused, match=why):
+        check(url)
+
+
+def test_a_deadline_ends_a_server_that_drips(serve, http, settings):
+    server = serve(lambda talk: talk.drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 3000, every_s=0.02))
+    settings.ARENA_OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]
+
+    with Deadline(total_s=0.5).applied(), pytest.raises(httpx.ReadTimeout):
+        http.post(server.base_url, json={})

@@ -1,0 +1,24 @@
+"""Calls to other machines, whoever typed the address: where they may go, and how long they may take.
+
+with open_client() as http, Deadline(total_s=15).applied():
+    http.post("https://receiver.example/hook", json={})     # OutboundRefused, or httpx's own errors
+"""
+
+from __future__ import annotations
+
+from arena.outbound.client import GuardedTransport, http_client, open_client
+from arena.outbound.deadlines import Deadline
+from arena.outbound.errors import OutboundRefused
+from arena.outbound.headers import retry_after
+from arena.outbound.rules import allowed_addresses, check
+
+__all__ = [
+    "Deadline",
+    "GuardedTransport",
+    "OutboundRefused",
+    "allowed_addresses",
+    "check",
+    "http_client",
+    "open_client",
+    "retry_after",
+]
