@@ -16,18 +16,31 @@ class Migration(migrations.Migration):
             name='Webhook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('url', models.CharField(max_length=500)),
+                ('url', models.CharField(max_length=500, unique=True)),
                 ('description', models.CharField(blank=True, max_length=200)),
-                ('secret_encrypted', models.TextField()),
-                ('old_secret_encrypted', models.TextField(blank=True)),
-                ('old_secret_until', models.DateTimeField(blank=True, null=True)),
                 ('created_by', models.CharField(max_length=150)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('disabled_at', models.DateTimeField(blank=True, null=True)),
                 ('disabled_reason', models.CharField(blank=True, max_length=300)),
+                ('paused_until', models.DateTimeField(blank=True, null=True)),
             ],
             options={
                 'ordering': ['id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookSecret',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sealed', models.TextField()),
+                ('created_by', models.CharField(max_length=150)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('until', models.DateTimeField(blank=True, null=True)),
+                ('webhook', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='secrets', to='routing.webhook')),
+            ],
+            options={
+                'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('until__isnull', True)), fields=('webhook',), name='webhook_one_newest_secret')],
             },
         ),
         migrations.CreateModel(
@@ -38,12 +51,16 @@ class Migration(migrations.Migration):
                 ('event', models.CharField(max_length=64)),
                 ('body', models.TextField()),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('delivered', 'Delivered'), ('failed', 'given up')], default='waiting', max_length=10)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('reason', models.CharField(blank=True, help_text='Why it was given up.', max_length=300)),
+                ('attempts', models.PositiveIntegerField(default=0, help_text='In all; the number of the newest.')),
+                ('attempts_before', models.PositiveIntegerField(default=0, help_text='Of them, those before the newest replay.')),
                 ('not_before', models.DateTimeField(default=django.utils.timezone.now)),
                 ('lease_token', models.UUIDField(blank=True, null=True)),
                 ('leased_until', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('replayed_at', models.DateTimeField(blank=True, null=True)),
+                ('replayed_by', models.CharField(blank=True, max_length=150)),
                 ('table', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='routing.routingtable')),
                 ('webhook', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='routing.webhook')),
             ],
@@ -97,7 +114,7 @@ class Migration(migrations.Migration):
             name='DeliveryAttempt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveSmallIntegerField()),
+                ('n', models.PositiveIntegerField()),
                 ('at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('duration_ms', models.FloatField(null=True)),
                 ('status', models.PositiveSmallIntegerField(null=True)),
@@ -114,8 +131,20 @@ class Migration(migrations.Migration):
             model_name='delivery',
             index=models.Index(condition=models.Q(('state', 'waiting')), fields=['not_before'], name='delivery_due'),
         ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(fields=['webhook', '-id'], name='delivery_of_webhook'),
+        ),
         migrations.AddConstraint(
             model_name='delivery',
             constraint=models.UniqueConstraint(fields=('webhook', 'message_id'), name='message_once_a_webhook'),
+        ),
+        migrations.AddConstraint(
+            model_name='delivery',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', True), ('leased_until__isnull', True)), models.Q(('lease_token__isnull', False), ('leased_until__isnull', False), ('state', 'waiting')), _connector='OR'), name='delivery_lease_while_waiting'),
+        ),
+        migrations.AddConstraint(
+            model_name='delivery',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='delivery_given_up_says_why'),
         ),
     ]

@@ -2,7 +2,7 @@
 
 from routing.models.outcomes import OutcomeTally, ReportedOutcome
 from routing.models.tables import Decision, PolicyVersion, Publication, RoutingTable
-from routing.models.webhooks import Delivery, DeliveryAttempt, Webhook
+from routing.models.webhooks import Delivery, DeliveryAttempt, Webhook, WebhookSecret
 
 __all__ = [
     "Decision",
@@ -14,4 +14,5 @@ __all__ = [
     "ReportedOutcome",
     "RoutingTable",
     "Webhook",
+    "WebhookSecret",
 ]
