@@ -70,6 +70,8 @@ class NotRefusal(_Rule, tag="not_refusal"):
 
 
 Rule = Equals | Contains | Regex | JsonSchema | ToolCall | MaxChars | Number | NotRefusal
+# msgspec works a type out when it is first used, and two threads doing that at once crash the process (seen in 0.22.0).
+msgspec.convert({"type": "not_refusal"}, Rule)
 
 CHECK_TYPES = ("equals", "contains", "regex", "json_schema", "tool_call", "max_chars", "not_refusal", "number")
 _SPELLED_VALUE = {"regex": "pattern", "json_schema": "schema", "tool_call": "name"}

@@ -1,0 +1,36 @@
+"""What a process works out when it is first asked may be asked for by all its threads at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.processes import ROOT
+
+PROGRAM = """
+import sys, threading
+import django
+sys.setswitchinterval(1e-6)
+django.setup()
+from {module} import {function}
+threads = [threading.Thread(target={function}, args=({argument!r},)) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+POLICY = {"every_category": {"gate": {"min_votes": 3}}, "categories": {"code": {"default": "small"}}}
+CHECKS = [{"type": "equals", "value": "4"}, {"type": "json_schema", "schema": {"type": "object"}}]
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "argument"),
+    [("routing.policies", "parse", POLICY), ("evals.services.importing.check_rules", "read_checks", CHECKS)],
+)
+def test_types_are_known_before_two_threads_ask(module: str, function: str, argument: object):
+    program = PROGRAM.format(module=module, function=function, argument=argument)
+    for _ in range(3):  # policies crashed five times in six
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
