@@ -42,10 +42,13 @@ def boolean(name: str, *, default: bool) -> bool:
     refuse(name, f"{value!r} is neither yes nor no", f"Set {name}=1 or {name}=0.")
 
 
-def integer(name: str, *, default: int) -> int:
+def integer(name: str, *, default: int, least: int = 0, most: int | None = None) -> int:
     value = text(name, str(default))
     if not value.isdecimal():
         refuse(name, f"{value!r} is no number", f"Set {name} to a number, such as {default}, or leave it out.")
+    if int(value) < least or (most is not None and int(value) > most):
+        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        refuse(name, f"{value} is out of bounds", f"Set {name} to a number {bounds}, such as {default}.")
     return int(value)
 
 

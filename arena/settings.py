@@ -32,6 +32,8 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 ARENA_ROUTING_READ = env.choice("ARENA_ROUTING_READ", options=("token", "public"), default="token")
 ARENA_PUBLISH_DIR = env.text("ARENA_PUBLISH_DIR")
+# How long outcomes that services report are remembered one by one; what they were counted into stays.
+ARENA_OUTCOMES_DAYS = env.integer("ARENA_OUTCOMES_DAYS", default=30, least=1, most=3650)
 # Who may read /metrics from elsewhere; without it, this machine alone.
 ARENA_METRICS_TOKEN = env.text("ARENA_METRICS_TOKEN")
 # Where the demo model listens; `manage.py up` starts it there, or elsewhere if that is taken.

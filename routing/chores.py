@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from routing import publishing
+from django.utils import timezone
 
-__all__ = ["publish", "refresh"]
+from routing import publishing
+from routing.outcomes import storing
+
+__all__ = ["publish", "refresh", "sweep_outcomes"]
 
 
 def publish() -> int | None:
@@ -15,3 +18,8 @@ def publish() -> int | None:
 def refresh() -> int | None:
     """By the clock: publishes again what grew old, and looks at what only time was missing for (dwell)."""
     return publish()
+
+
+def sweep_outcomes() -> int:
+    """By the clock: deletes reported outcomes that are no longer remembered one by one. Returns how many."""
+    return storing.sweep(now=timezone.now())

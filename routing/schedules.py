@@ -1,19 +1,25 @@
-"""What the clock starts. Admins see and edit the row; `ensure` only puts back what is missing."""
+"""What the clock starts. Admins see and edit the rows; `ensure` only puts back what is missing."""
 
 from __future__ import annotations
 
 from django.db import transaction
 from django_q.models import Schedule
 
-__all__ = ["REFRESH", "ensure"]
+__all__ = ["REFRESH", "SWEEP_OUTCOMES", "ensure"]
 
 REFRESH = "routing.chores.refresh"
+SWEEP_OUTCOMES = "routing.chores.sweep_outcomes"
+
+_STANDING = {
+    REFRESH: ("Refresh the routing table", 10),
+    SWEEP_OUTCOMES: ("Sweep old reported outcomes", 60),
+}
 
 
 @transaction.atomic
 def ensure() -> None:
-    """Each ten minutes. Idempotent; leaves one that is there as an admin has set it."""
-    if not Schedule.objects.filter(func=REFRESH).exists():
-        Schedule.objects.create(
-            name="Refresh the routing table", func=REFRESH, schedule_type=Schedule.MINUTES, minutes=10, repeats=-1
-        )
+    """Each by its minutes. Idempotent; leaves one that is there as an admin has set it."""
+    known = set(Schedule.objects.filter(func__in=_STANDING).values_list("func", flat=True))
+    for func, (name, minutes) in _STANDING.items():
+        if func not in known:
+            Schedule.objects.create(name=name, func=func, schedule_type=Schedule.MINUTES, minutes=minutes, repeats=-1)

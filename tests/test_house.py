@@ -19,6 +19,8 @@ PURE = (
     "routing.policies",
     "routing.deciding.planning",
     "routing.exports",
+    "routing.outcomes.comparing",
+    "routing.outcomes.reading",
     "routing.showing.pages",
     "routing.tables.document",
     "routing.tables.selection",

@@ -23,15 +23,12 @@ class ReportedOutcome(models.Model):
     tokens = models.PositiveBigIntegerField(null=True)
     cost_usd = models.FloatField(null=True)
     at = models.DateTimeField(help_text="By the reporter's clock.")
-    reported_by = models.CharField(max_length=150, help_text="The token's name.")
+    reported_by = models.CharField(max_length=150, help_text="Who: a token's name, or a person's.")
     received_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        ordering = ["-received_at"]
-        indexes = [
-            models.Index(fields=["received_at"], name="outcome_received"),
-            models.Index(fields=["route_id", "-at"], name="outcome_of_route"),
-        ]
+        ordering = ["-at"]
+        indexes = [models.Index(fields=["at"], name="outcome_at")]
 
     def __str__(self) -> str:
         return f"{self.route_id} to {self.model}: {'ok' if self.ok else self.error or 'failed'}"
@@ -39,21 +36,24 @@ class ReportedOutcome(models.Model):
 
 class OutcomeTally(models.Model):
     """One day's outcomes of one route with one model, counted: a page over a week reads a few rows, however many
-    requests there were. Times are counted in buckets whose bounds grow by a constant ratio."""
+    requests there were. What nobody told is in no sum; how many told it stands beside each."""
 
-    day = models.DateField(help_text="When they were received, UTC.")
+    day = models.DateField(help_text="Of the requests, UTC.")
     route_id = models.CharField(max_length=200)
     model = models.CharField(max_length=200)
     requests = models.PositiveBigIntegerField(default=0)
     succeeded = models.PositiveBigIntegerField(default=0)
     tokens = models.PositiveBigIntegerField(default=0)
+    tokens_told = models.PositiveBigIntegerField(default=0, help_text="Requests whose tokens were told.")
     cost_usd = models.FloatField(default=0.0)
-    cost_unknown = models.PositiveBigIntegerField(default=0, help_text="Requests whose cost was not told.")
-    latency = models.JSONField(default=dict, help_text="Bucket to count.")
-    ttft = models.JSONField(default=dict, help_text="Bucket to count.")
+    cost_told = models.PositiveBigIntegerField(default=0, help_text="Requests whose cost was told.")
+    cost_unknown = models.PositiveBigIntegerField(default=0, help_text="Of those that succeeded: cost was not told.")
+    latency = models.JSONField(default=dict, help_text="Of those that succeeded: bucket to count.")
+    ttft = models.JSONField(default=dict, help_text="Of those that succeeded: bucket to count.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["route_id", "model", "day"], name="outcome_tally_of_day")]
+        indexes = [models.Index(fields=["day"], name="outcome_tally_day")]
 
     def __str__(self) -> str:
         return f"{self.day}: {self.route_id} to {self.model}, {self.requests}"

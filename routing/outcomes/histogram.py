@@ -1,0 +1,54 @@
+"""Times counted in buckets whose bounds grow by a constant ratio, so that days can be added up and a percentile of all
+of them still be told. Pure.
+
+Bucket 0 holds up to a millisecond, bucket k those above RATIO^(k−1) up to RATIO^k. A percentile is told as the middle
+of its bucket by ratio, hence within √RATIO − 1 (2.5%) of what sorting all values would tell; below a millisecond it
+is told as one.
+
+Masson, C., Rim, J. E. and Lee, H. K. (2019). DDSketch: a fast and fully-mergeable quantile sketch with relative-error
+guarantees. PVLDB 12(12), 2195-2205.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+__all__ = ["RATIO", "Histogram", "bucket"]
+
+RATIO = 1.05
+_STEP = math.log(RATIO)
+
+
+def bucket(milliseconds: float) -> int:
+    return 0 if milliseconds <= 1 else math.ceil(math.log(milliseconds) / _STEP)
+
+
+class Histogram:
+    """How many values fell into each bucket; stored as JSON, which has only texts for keys."""
+
+    def __init__(self, stored: Mapping[str, int] | None = None) -> None:
+        self._counts = Counter({int(key): n for key, n in (stored or {}).items()})
+
+    def add(self, milliseconds: float) -> None:
+        self._counts[bucket(milliseconds)] += 1
+
+    def merge(self, other: Histogram) -> None:
+        self._counts.update(other._counts)
+
+    def stored(self) -> dict[str, int]:
+        return {str(key): self._counts[key] for key in sorted(self._counts)}
+
+    @property
+    def n(self) -> int:
+        return self._counts.total()
+
+    def percentile(self, share: float) -> float | None:
+        """In milliseconds: about the smallest value with at least `share` of all at or below it. None of none."""
+        wanted, seen = math.ceil(share * self.n), 0
+        for key in sorted(self._counts):
+            seen += self._counts[key]
+            if seen >= wanted:
+                return RATIO ** (key - 0.5) if key else 1.0
+        return None

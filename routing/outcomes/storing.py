@@ -1,0 +1,196 @@
+"""Outcomes written down once each, and counted with it.
+
+How exactly: an outcome counts if its row came in by this very statement, so of two copies of a batch that arrive at
+once each row counts for one of them. That holds for as long as the row is there to be met; hence `window`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from routing.models import OutcomeTally, ReportedOutcome
+from routing.outcomes.histogram import Histogram
+from routing.outcomes.reading import Outcome, Window
+
+__all__ = ["Stored", "store", "sweep", "window"]
+
+# How far a reporter's clock may be ahead: an hour given in the wrong zone passes, a year does not.
+_AHEAD = timedelta(days=1)
+# Rows outlive the window by this much, lest one is swept between a batch's reading and its writing.
+_LEEWAY = timedelta(days=1)
+_CHUNK = 5_000
+# A million a sweep, of which there is one an hour: well within the minute a chore may take.
+_CHUNKS = 200
+
+_COLUMNS = (
+    "id",
+    "table_version",
+    "route_id",
+    "category",
+    "model",
+    "ok",
+    "error",
+    "latency_ms",
+    "ttft_ms",
+    "tokens",
+    "cost_usd",
+    "at",
+    "reported_by",
+    "received_at",
+)
+
+
+class Stored(NamedTuple):
+    """How many were new, and how many were known or came twice in one batch."""
+
+    stored: int
+    repeated: int
+
+
+class _Key(NamedTuple):
+    route_id: str
+    model: str
+    day: date
+
+
+def window(now: datetime) -> Window:
+    """What may be reported. The sweep goes by `at` as well: whatever still passes here is still remembered, so that
+    no outcome can be counted again after its row has gone."""
+    return Window(now - timedelta(days=settings.ARENA_OUTCOMES_DAYS), now + _AHEAD)
+
+
+@transaction.atomic
+def store(*, outcomes: Iterable[Outcome], reported_by: str) -> Stored:
+    """Nothing, or all of it: rows, and the tallies moved by those that are new."""
+    given = list(outcomes)
+    # The first of those with one id; sorted, so that batches with ids in common wait for each other in one order.
+    once = {one.id: one for one in reversed(given)}
+    rows = [once[key] for key in sorted(once)]
+    new = _inserted(rows, reported_by) if rows else set()
+    _count([one for one in rows if one.id in new])
+    return Stored(len(new), len(given) - len(new))
+
+
+def _inserted(rows: Sequence[Outcome], reported_by: str) -> set[UUID]:
+    """Writes them; returns the ids of those that were not there."""
+    meta, ops = ReportedOutcome._meta, connection.ops
+    # The rest is what the database takes as it is.
+    prepare = {field.name: field.get_db_prep_save for field in meta.concrete_fields}
+    received_at = prepare["received_at"](timezone.now(), connection)
+    values: list[Any] = []
+    for one in rows:
+        values += (
+            prepare["id"](one.id, connection),
+            one.table_version,
+            one.route_id,
+            one.category,
+            one.model,
+            one.ok,
+            one.error or "",
+            one.latency_ms,
+            one.ttft_ms,
+            one.tokens,
+            one.cost_usd,
+            prepare["at"](one.at, connection),
+            reported_by,
+            received_at,
+        )
+    place = f"({', '.join(['%s'] * len(_COLUMNS))})"
+    sql = (
+        f"INSERT INTO {ops.quote_name(meta.db_table)} ({', '.join(map(ops.quote_name, _COLUMNS))}) "  # noqa: S608
+        f"VALUES {', '.join([place] * len(rows))} ON CONFLICT (id) DO NOTHING RETURNING id"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return {UUID(str(row[0])) for row in cursor.fetchall()}
+
+
+@dataclass
+class _Change:
+    requests: int = 0
+    succeeded: int = 0
+    tokens: int = 0
+    tokens_told: int = 0
+    cost_usd: float = 0.0
+    cost_told: int = 0
+    cost_unknown: int = 0
+    latency: Histogram = field(default_factory=Histogram)
+    ttft: Histogram = field(default_factory=Histogram)
+
+    def add(self, one: Outcome) -> None:
+        self.requests += 1
+        self.succeeded += one.ok
+        if one.tokens is not None:
+            self.tokens += one.tokens
+            self.tokens_told += 1
+        if one.cost_usd is not None:
+            self.cost_usd += one.cost_usd
+            self.cost_told += 1
+        elif one.ok:
+            self.cost_unknown += 1
+        # As runs measure it: how long a failure took says nothing of how fast answers come.
+        if one.ok and one.latency_ms is not None:
+            self.latency.add(one.latency_ms)
+        if one.ok and one.ttft_ms is not None:
+            self.ttft.add(one.ttft_ms)
+
+    def apply(self, tally: OutcomeTally) -> None:
+        for name in ("requests", "succeeded", "tokens", "tokens_told", "cost_usd", "cost_told", "cost_unknown"):
+            setattr(tally, name, getattr(tally, name) + getattr(self, name))
+        for name in ("latency", "ttft"):
+            held = Histogram(getattr(tally, name))
+            held.merge(getattr(self, name))
+            setattr(tally, name, held.stored())
+
+
+_COUNTED = tuple(_Change.__dataclass_fields__)
+
+
+def _count(new: Iterable[Outcome]) -> None:
+    changes: dict[_Key, _Change] = defaultdict(_Change)
+    for one in new:
+        changes[_Key(one.route_id, one.model, one.at.astimezone(UTC).date())].add(one)
+    if not changes:
+        return
+    tallies = _locked(changes)
+    for key, change in changes.items():
+        change.apply(tallies[key])
+    OutcomeTally.objects.bulk_update([tallies[key] for key in changes], _COUNTED)
+
+
+def _locked(keys: Mapping[_Key, Any]) -> dict[_Key, OutcomeTally]:
+    """Their rows, made where there are none. Nobody can wait in a circle: rows are made in one order and before any
+    is locked, and then locked in one order."""
+    asked = OutcomeTally.objects.filter(
+        route_id__in={key.route_id for key in keys},
+        model__in={key.model for key in keys},
+        day__in={key.day for key in keys},
+    )
+    there = {_Key(*row) for row in asked.values_list(*_Key._fields)}
+    OutcomeTally.objects.bulk_create(
+        [OutcomeTally(**key._asdict()) for key in sorted(keys.keys() - there)], ignore_conflicts=True
+    )
+    rows = asked.select_for_update().order_by(*_Key._fields)
+    return {_Key(row.route_id, row.model, row.day): row for row in rows}
+
+
+def sweep(*, now: datetime) -> int:
+    """Deletes outcomes that have left the window, in transactions of their own, and returns how many; what is too
+    much for once is left to the next. Tallies stay."""
+    due = ReportedOutcome.objects.filter(at__lt=window(now).oldest - _LEEWAY).order_by("at")
+    swept = 0
+    for _ in range(_CHUNKS):
+        gone, _by_model = ReportedOutcome.objects.filter(pk__in=due.values("pk")[:_CHUNK]).delete()
+        swept += gone
+        if gone < _CHUNK:
+            break
+    return swept
