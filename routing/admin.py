@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from arena.access.read_only import ReadOnlyAdmin
-from routing.models import Decision, PolicyVersion, Publication, RoutingTable
+from routing.models import Act, Decision, PolicyVersion, Publication, RoutingTable
 
 
 @admin.register(RoutingTable)
@@ -31,3 +31,10 @@ class DecisionAdmin(ReadOnlyAdmin):
 @admin.register(Publication)
 class PublicationAdmin(ReadOnlyAdmin):
     list_display = ("newest", "frozen_at", "frozen_by", "frozen_reason")
+
+
+@admin.register(Act)
+class ActAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "actor", "reason", "table", "policy", "at")
+    list_filter = ("kind",)
+    list_select_related = ("table", "policy")

@@ -9,6 +9,7 @@ class RoutingConfig(AppConfig):
     triggers = (
         *append_only("routing_routingtable", "published tables"),
         *append_only("routing_policyversion", "policy versions"),
+        *append_only("routing_act", "acts"),
     )
 
     def ready(self) -> None:

@@ -26,9 +26,9 @@ from routing.deciding.planning import CategoryVerdict, entry
 from routing.decisions import remember
 from routing.gathering import gather
 from routing.looking import Basis, Look, Newest, basis, frozen_words, look, newest_table
-from routing.models import PolicyVersion, Publication, RoutingTable
+from routing.models import Act, PolicyVersion, Publication, RoutingTable
 from routing.policies import parse
-from routing.services import checked_policy, current_policy, ensure_policy, lock, worded
+from routing.services import checked_policy, current_policy, ensure_policy, lock, note, worded
 from routing.summary import summary
 from routing.tables.document import Draft, Plan, serialise
 
@@ -125,7 +125,12 @@ def publish(
             remember(looked.verdicts, looked.facts, policy=looked.policy.version)
             version = made.newest.table.version if made.newest else None
             return PublishResult(False, version, looked.verdicts, frozen=looked.frozen)
-        return _store(publication, made, made.drafted, actor=actor)
+        result = _store(publication, made, made.drafted, actor=actor)
+        if actor != AUTOMATIC:
+            went = {route_id: _verdicts(looked)[route_id].to for route_id in approvals.routes}
+            kind = Act.Kind.APPROVE if went else Act.Kind.PUBLISH
+            note(kind, actor=actor, reason=made.reason[:500], version=result.version, routes=went)
+        return result
 
     return _settled(make, store)
 
@@ -163,6 +168,7 @@ def rollback(*, to: int, reason: str, actor: str) -> PublishResult:
         publication.frozen_at, publication.frozen_by = timezone.now(), actor
         publication.frozen_reason = f"Rolled back to version {to}: {said}"[:500]
         publication.save(update_fields=["frozen_at", "frozen_by", "frozen_reason"])
+        note(Act.Kind.ROLLBACK, actor=actor, reason=said, version=result.version, to=to)
         return result
 
     return _settled(make, store)
@@ -186,15 +192,19 @@ def _settled(make: Callable[[Basis], _Made], store: Callable[[Publication, _Made
 def _check_approved(looked: Look, approvals: Approvals) -> None:
     if approvals.routes and looked.frozen:
         raise ApprovalError(f"{looked.frozen} Lift the freeze first; nothing was published.")
-    verdicts = {route_id: one for category in looked.verdicts for route_id, one in category.routes.items()}
     for route_id, to in approvals.routes.items():
-        verdict = verdicts.get(route_id)
+        verdict = _verdicts(looked).get(route_id)
         if verdict is None:
             raise ApprovalError(f"There is no route {route_id}. Nothing was published.")
         if verdict.outcome not in ("first", "switched") or (to is not None and verdict.to != to):
             says = f"Now {verdict.proposes} is proposed" if verdict.proposes else "Nothing is proposed"
             wanted = f"go to {to}" if to else "change"
             raise ApprovalError(f"Route {route_id} would not {wanted}. {says}: {verdict.reason} Nothing was published.")
+
+
+def _verdicts(look: Look) -> dict[str, Verdict]:
+    """By the routes' ids."""
+    return {route_id: one for category in look.verdicts for route_id, one in category.routes.items()}
 
 
 def _frozen_now() -> str:

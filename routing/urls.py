@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from routing.views import acts, categories, policy, policy_edit, tables
+from routing.views import acts, categories, pins, policy, policy_edit, tables
 
 app_name = "routing"
 
@@ -21,6 +21,9 @@ urlpatterns: list[URLPattern] = [
     path("policy/versions/<int:n>/", policy.version, name="policy-version"),
     path("policy/versions/<int:n>/policy.<str:form>", policy.download, name="policy-download"),
     path("categories/<slug:slug>/", categories.category, name="category"),
+    path("categories/<slug:slug>/pin/", pins.pin, name="pin"),
+    path("categories/<slug:slug>/unpin/", pins.unpin, name="unpin"),
+    path("acts/", acts.history, name="act-list"),
     path("publish/", acts.publish, name="publish"),
     path("rollback/", acts.rollback, name="rollback"),
     path("freeze/", acts.freeze, name="freeze"),

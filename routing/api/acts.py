@@ -1,4 +1,4 @@
-"""Publishing, rolling back and freezing: scope `routing:publish`, and a reason with each."""
+"""Publishing, rolling back, freezing and lifting a freeze: scope `routing:publish`, and a reason with each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from arena.access.api import problem_response
-from routing import publishing, selectors, services
+from routing import acted, publishing, services
 from routing.api.base import actor
 from routing.models import Decision
 
@@ -35,7 +35,7 @@ class RollbackIn(ReasonIn):
 
 
 class FreezeIn(ReasonIn):
-    frozen = serializers.BooleanField(default=True, help_text="False lifts the freeze.")
+    frozen = serializers.BooleanField(default=True, help_text="False lifts the freeze, as unfreeze does.")
 
 
 class DecisionOut(serializers.Serializer[Any]):
@@ -132,16 +132,23 @@ class Freeze(APIView):
         given = FreezeIn(data=request.data)
         given.is_valid(raise_exception=True)
         asked = given.validated_data
-        if asked["frozen"]:
-            services.freeze(reason=asked["reason"], actor=actor(request))
-        else:
-            services.unfreeze(actor=actor(request), reason=asked["reason"])
-        now = selectors.frozen()
-        return Response(
-            {
-                "frozen": now is not None,
-                "by": now.by if now else "",
-                "reason": now.reason if now else "",
-                "at": now.at if now else None,
-            }
-        )
+        act = services.freeze if asked["frozen"] else services.unfreeze
+        act(reason=asked["reason"], actor=actor(request))
+        return Response(acted.freeze_state())
+
+
+class Unfreeze(APIView):
+    scopes = {"POST": "routing:publish"}
+
+    @extend_schema(
+        operation_id="routing_unfreeze",
+        summary="Lift the freeze",
+        description="Where nothing is frozen, nothing is done.",
+        request=ReasonIn,
+        responses=FrozenOut,
+    )
+    def post(self, request: Request) -> Response:
+        given = ReasonIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        services.unfreeze(reason=given.validated_data["reason"], actor=actor(request))
+        return Response(acted.freeze_state())

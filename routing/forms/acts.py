@@ -11,7 +11,7 @@ from routing.deciding.approvals import read
 from routing.policies import PolicyError
 from routing.policies.text import LONGEST, PolicyTextError, read_text
 
-__all__ = ["PolicyDocumentForm", "PublishForm", "ReasonForm", "RollbackForm"]
+__all__ = ["FreezeForm", "PinForm", "PolicyDocumentForm", "PublishForm", "ReasonForm", "RollbackForm"]
 
 
 class ReasonForm(forms.Form):
@@ -27,24 +27,19 @@ class ReasonForm(forms.Form):
         self.fields["reason"].required = needed
 
 
-class PublishForm(forms.Form):
+class PublishForm(ReasonForm):
     """`approve` names what a person approves of, each as `routing.deciding.approvals.read` has it. Whether
     that is what waits, publishing says."""
-
-    reason = forms.CharField(
-        required=False,
-        max_length=500,
-        help_text="Left empty, the history tells what changed. An approval needs one.",
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
 
     def __init__(self, data: Any = None, *, approve: Sequence[str] = ()) -> None:
         super().__init__(data)
         self.approve = read(approve)
 
-    def clean(self) -> None:
-        if self.approve and not self.cleaned_data.get("reason", "").strip():
-            self.add_error("reason", "Write why you approve: others will read it beside your name.")
+
+class FreezeForm(ReasonForm):
+    """Freezes, or lifts what `seen` was shown of."""
+
+    seen = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
 
 
 class RollbackForm(ReasonForm):
@@ -54,6 +49,25 @@ class RollbackForm(ReasonForm):
     def __init__(self, *args: Any, versions: list[tuple[int, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["to"].choices = versions  # type: ignore[attr-defined]  # a choice field
+
+
+class PinForm(ReasonForm):
+    """Whom a category's route is pinned to. Routes are by name; the choice of them is there where there are several."""
+
+    contender = forms.ChoiceField(error_messages={"invalid_choice": "“%(value)s” is no contender in use."})
+    route = forms.ChoiceField(required=False, help_text="The others stay as they are.")
+    base = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    field_order = ("contender", "route", "reason")
+
+    def __init__(
+        self, data: Any = None, *, needed: bool, contenders: Sequence[str], routes: Sequence[tuple[str, str]]
+    ) -> None:
+        super().__init__(data, needed=needed)
+        if not contenders:
+            del self.fields["contender"]
+        else:
+            self.fields["contender"].choices = [(slug, slug) for slug in contenders]  # type: ignore[attr-defined]
+        self.fields["route"].choices = routes  # type: ignore[attr-defined]  # a choice field
 
 
 class PolicyDocumentForm(ReasonForm):

@@ -73,6 +73,11 @@ class Publication(models.Model):
     def __str__(self) -> str:
         return f"newest version {self.newest}"
 
+    @property
+    def frozen_since(self) -> str:
+        """Tells one freeze from the next; empty while there is none."""
+        return self.frozen_at.isoformat() if self.frozen_at else ""
+
 
 class Decision(models.Model):
     """What became of one category when publishing looked at it, with the reason in words and numbers.

@@ -1,18 +1,20 @@
-"""Publishing, rolling back, freezing: each is asked for once more, with a reason."""
+"""Publishing, rolling back, freezing: each is asked for once more, with a reason. And what people did."""
 
 from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from arena.access.roles import person, role_required
 from arena.models import Role
 from evals.selectors.categories import category_cards
-from routing import publishing, selectors, services
-from routing.forms.acts import PublishForm, ReasonForm, RollbackForm
+from routing import acted, publishing, selectors, services
+from routing.forms.acts import FreezeForm, PublishForm, RollbackForm
 from routing.views.parts import foreseen, waiting_in
+
+PAGE = 50
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -20,7 +22,7 @@ from routing.views.parts import foreseen, waiting_in
 def publish(request: HttpRequest) -> HttpResponse:
     """GET shows what would happen now, and what waits for approval; POST makes it happen, as far as it still would."""
     ticked = request.POST.getlist("approve")
-    form = PublishForm(request.POST or None, approve=ticked)
+    form = PublishForm(request.POST if request.method == "POST" else None, approve=ticked)
     if request.method == "POST" and form.is_valid():
         try:
             reason, approve = form.cleaned_data["reason"], form.approve or None
@@ -49,7 +51,9 @@ def publish(request: HttpRequest) -> HttpResponse:
 def rollback(request: HttpRequest) -> HttpResponse:
     lines = selectors.tables(limit=200)
     choices = [(line.version, f"Version {line.version}, {line.cause}: {line.reason[:80]}") for line in lines[1:]]
-    form = RollbackForm(request.POST or None, versions=choices, initial={"to": request.GET.get("to")})
+    form = RollbackForm(
+        request.POST if request.method == "POST" else None, versions=choices, initial={"to": request.GET.get("to")}
+    )
     if request.method == "POST" and form.is_valid():
         to = form.cleaned_data["to"]
         try:
@@ -67,14 +71,37 @@ def rollback(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def freeze(request: HttpRequest) -> HttpResponse:
-    """Freezes, or with `lift` takes the freeze back."""
-    form = ReasonForm(request.POST if request.method == "POST" and "lift" not in request.POST else None)
-    if request.method == "POST" and "lift" in request.POST:
-        services.unfreeze(actor=person(request).name)
-        messages.success(request, "Publishing goes on. What was kept back is looked at again.")
+    """Freezes, or with `lift` takes the freeze back: what the person was shown, and nothing newer."""
+    frozen = selectors.frozen()
+    form = FreezeForm(
+        request.POST if request.method == "POST" else None, initial={"seen": frozen.at.isoformat() if frozen else ""}
+    )
+    if request.method == "POST" and form.is_valid():
+        lift = "lift" in request.POST
+        act, given = services.unfreeze if lift else services.freeze, form.cleaned_data
+        try:
+            act(reason=given["reason"], actor=person(request).name, seen=given["seen"])
+        except services.FreezeConflictError as error:
+            messages.warning(request, str(error))
+            return redirect("routing:freeze")
+        if lift:
+            messages.success(request, "Publishing goes on. What was kept back is looked at again.")
+        else:
+            messages.success(request, "Publishing is frozen. The live table stays as it is.")
         return redirect("routing:live")
-    if form.is_bound and form.is_valid():
-        services.freeze(reason=form.cleaned_data["reason"], actor=person(request).name)
-        messages.success(request, "Publishing is frozen. The live table stays as it is.")
-        return redirect("routing:live")
-    return render(request, "routing/freeze.html", {"form": form, "frozen": selectors.frozen()})
+    return render(request, "routing/freeze.html", {"form": form, "frozen": frozen})
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def history(request: HttpRequest) -> HttpResponse:
+    """What people did, with who and why. `?before=` an act: the page of those older than it."""
+    asked = request.GET.get("before", "")
+    before = int(asked) if asked.isdecimal() and len(asked) < 16 else None
+    acts = acted.acts(limit=PAGE + 1, before=before)
+    context = {
+        "acts": acts[:PAGE],
+        "older": acts[PAGE - 1].id if len(acts) > PAGE else None,
+        "paged": before is not None,
+    }
+    return render(request, "routing/acts.html", context)

@@ -11,6 +11,8 @@ from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import decided, selectors
 from routing.explaining import explained
+from routing.policies import parse
+from routing.policies.pins import pins
 from routing.showing.pages import names, row
 
 PAGE = 50
@@ -28,11 +30,13 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404(f"There is no category {slug}.")
     newest = selectors.table()
     document = newest.document if newest else {"models": {}, "categories": {}}
+    rules = selectors.policy()
     routes = document["categories"].get(slug, {}).get("routes", [])
     context = {
         "slug": slug,
         "name": card.name if card else slug,
         "retired": card is None,
+        "pinned": card is not None and rules is not None and bool(pins(parse(rules.document), slug)),
         "line": newest.line if newest else None,
         "rows": [row(route) for route in routes],
         "names": names(document),

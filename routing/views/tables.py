@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from arena.access.roles import role_required
 from arena.models import Role
 from evals.selectors.categories import category_cards
-from routing import decided, publishing, selectors
+from routing import acted, decided, publishing, selectors
 from routing.decided import DecisionView
 from routing.deciding.gate import Verdict
 from routing.exports import FORMATS, export
@@ -100,6 +100,7 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
         "groups": groups,
         "changed": len(changes),
         "lines": selectors.tables(limit=RECENT),
+        "acts": acted.acts(limit=RECENT) if live else [],
         "exports": [(name, kind.title, export(name, table.body).notes) for name, kind in FORMATS.items()],
         "fetch": "python" if request.GET.get("fetch") == "python" else "curl",
         "url": request.build_absolute_uri(

@@ -82,6 +82,9 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "routing/policy/versions/<int:n>/": (VIEWER, NOBODY),
     "routing/policy/versions/<int:n>/policy.<str:form>": (VIEWER, NOBODY),
     "routing/categories/<slug:slug>/": (VIEWER, NOBODY),
+    "routing/categories/<slug:slug>/pin/": (EDITOR, EDITOR),
+    "routing/categories/<slug:slug>/unpin/": (EDITOR, EDITOR),
+    "routing/acts/": (VIEWER, NOBODY),
     "routing/publish/": (EDITOR, EDITOR),
     "routing/rollback/": (EDITOR, EDITOR),
     "routing/freeze/": (EDITOR, EDITOR),
@@ -121,12 +124,14 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "api/v1/routing/schema": (VIEWER, NOBODY),
     "api/v1/routing/keys": (VIEWER, NOBODY),
     "api/v1/routing/select": (NOBODY, VIEWER),
-    "api/v1/routing/outcomes": (VIEWER, ADMIN),
     "api/v1/routing/policy": (EDITOR, NOBODY),
     "api/v1/routing/policy/versions": (EDITOR, NOBODY),
     "api/v1/routing/publish": (NOBODY, EDITOR),
     "api/v1/routing/rollback": (NOBODY, EDITOR),
     "api/v1/routing/freeze": (NOBODY, EDITOR),
+    "api/v1/routing/unfreeze": (NOBODY, EDITOR),
+    "api/v1/routing/pin": (NOBODY, EDITOR),
+    "api/v1/routing/unpin": (NOBODY, EDITOR),
 }
 # Those that whoever is not signed in gets a 200 from. Say so here too, lest a slip in the table opens one.
 PUBLIC = {"", "accounts/sign-in/", "accounts/link/<str:token>/", "api/docs/", "api/schema/"}

@@ -101,7 +101,7 @@ def test_the_page_shows_what_waits_and_approves_with_a_reason(editor: Client, wa
         assert 'href="/routing/publish/"' in page, address
     assert 'value="code=b"' in text(editor.get("/routing/publish/"))
     page = text(editor.post("/routing/publish/", {"approve": "code=b", "reason": ""}))
-    assert "Write why you approve" in page
+    assert "Write a reason" in page
     assert 'value="code=b" checked' in page
     page = text(editor.post("/routing/publish/", {"approve": "code=c", "reason": "Go."}))
     assert "Route code would not go to c. Now b is proposed" in page

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from arena.models import User
 from evals.models import Category
-from routing.models import Decision, Publication, RoutingTable
+from routing.models import Decision, RoutingTable
 from routing.publishing import publish
 from routing.services import freeze
 from routing.views import tables
@@ -92,8 +92,10 @@ def test_check_and_publish_shows_first_and_publishes_then(editor: Client, voted:
     page = text(editor.get("/routing/publish/"))
     assert "Version 1 would be published now" in page
     assert RoutingTable.objects.count() == 0
-    assert editor.post("/routing/publish/", {"reason": ""}).status_code == 302
-    assert RoutingTable.objects.get().actor == editor_user.name
+    assert "Write a reason" in text(editor.post("/routing/publish/", {"reason": ""}))
+    assert RoutingTable.objects.count() == 0
+    assert editor.post("/routing/publish/", {"reason": "We start."}).status_code == 302
+    assert (RoutingTable.objects.get().actor, RoutingTable.objects.get().reason) == (editor_user.name, "We start.")
     assert "Nothing would be published now" in text(editor.get("/routing/publish/"))
 
 
@@ -107,15 +109,6 @@ def test_rolling_back_asks_for_a_reason(editor: Client, two_tables: None):
     page = text(editor.get("/routing/"))
     assert "frozen" in page
     assert "Back to" in page
-
-
-def test_freezing_asks_for_a_reason_and_lifting_does_not(editor: Client, two_tables: None):
-    assert "Write a reason" in text(editor.post("/routing/freeze/", {"reason": " "}))
-    editor.post("/routing/freeze/", {"reason": "Launch week."})
-    assert Publication.objects.get().frozen_reason == "Launch week."
-    assert "Launch week." in text(editor.get("/routing/"))
-    editor.post("/routing/freeze/", {"lift": "1"})
-    assert Publication.objects.get().frozen_at is None
 
 
 def test_a_frozen_check_says_that_nothing_would_be_published(editor: Client, voted: Category):

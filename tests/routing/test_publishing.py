@@ -148,7 +148,7 @@ def test_a_freeze_keeps_decisions_back_and_says_so(voted: Category):
     (one,) = result.decisions
     assert (one.verdict.outcome, one.verdict.to) == ("held", "a")
     assert "Kept back: b leads a" in one.verdict.reason
-    unfreeze(actor="Jonas")
+    unfreeze(actor="Jonas", reason="It is over.")
     assert publish(actor="automatic").cause == "switched"
 
 

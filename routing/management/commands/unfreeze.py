@@ -1,0 +1,22 @@
+"""Let decisions be published again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from routing import acted, services
+from routing.management.acting import ACTOR, ActCommand, Done
+
+
+class Command(ActCommand):
+    help = "Lift the freeze, and have publishing look at what it kept back. Where nothing is frozen, nothing is done."
+    example = """
+examples:
+  manage.py publish --dry-run                           say first what would be published
+  manage.py unfreeze --reason "The launch is over."
+"""
+
+    def act(self, options: dict[str, Any]) -> Done:
+        lifted = services.unfreeze(reason=options["reason"], actor=ACTOR)
+        words = "Publishing goes on. What was kept back is looked at again."
+        return Done(acted.freeze_state(), words if lifted else "Publishing was not frozen.")
