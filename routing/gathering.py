@@ -13,7 +13,7 @@ from evals.selectors.evidence import Evidence, evidence
 from evals.selectors.leaderboards import LeaderboardView, all_latest, newest_ids
 from routing.facts import Board, CategoryFacts, Facts, Measured, Model, Spread
 
-__all__ = ["Ground", "Unread", "gather", "ground"]
+__all__ = ["Ground", "Measurements", "Unread", "gather", "ground"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ def ground() -> Ground:
     return Ground(newest_ids(), _models(), tuple(category_cards()))
 
 
-def gather(*, measure: bool = True) -> Facts:
-    """Everything publishing looks at. Three queries; evidence costs two more for each category whose figures are read,
-    which happens where a limit or an objective asks for them, or once a table is made. Without `measure` none is read,
-    and each category's `measured` is an `Unread`."""
+def gather(*, measurements: Measurements | None) -> Facts:
+    """Everything publishing looks at. Three queries; evidence costs two more for each category whose figures are read
+    first, which happens where a limit or an objective asks for them, or once a table is made. Without `measurements`
+    none is read, and each category's `measured` is an `Unread`."""
     boards = {board.category: board for board in all_latest()}
     return Facts(
         models=_models(),
@@ -44,11 +44,11 @@ def gather(*, measure: bool = True) -> Facts:
                 speaks_for=card.speaks_for,
                 single_reviewer=card.single_reviewer,
                 board=_board(boards[card.slug]) if card.slug in boards else None,
-                measured=_Measured(card.slug) if measure else Unread(),
+                measured=measurements.of(card.slug) if measurements else Unread(),
             )
             for card in category_cards()
         ),
-        pooled=_Measured(None) if measure else Unread(),
+        pooled=measurements.of(None) if measurements else Unread(),
     )
 
 
@@ -89,6 +89,18 @@ def _board(board: LeaderboardView) -> Board:
         url=f"/leaderboards/{board.category}/{board.seq}/{board.revision}/",
         revision=board.revision,
     )
+
+
+class Measurements:
+    """The evidence of one publisher, measured once however often it has to look: what moves meanwhile is the table, the
+    policy, the leaderboards. That evidence may be older than its publication by these moments."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str | None, _Measured] = {}
+
+    def of(self, category: str | None) -> Mapping[str, Measured]:
+        """By contender; None: pooled over all categories."""
+        return self._kept.setdefault(category, _Measured(category))
 
 
 class _Measured(Mapping[str, Measured]):

@@ -16,7 +16,7 @@ from django.utils import timezone
 from routing.deciding.approvals import NONE, Approvals
 from routing.deciding.planning import CategoryVerdict, plan
 from routing.facts import Facts
-from routing.gathering import Ground, Unread, gather, ground
+from routing.gathering import Ground, Measurements, Unread, gather, ground
 from routing.models import PolicyVersion, Publication, RoutingTable
 from routing.policies import Policy, parse
 from routing.tables.document import Draft, Plan, decision_digest, draft
@@ -96,12 +96,12 @@ def look(
     newest: Newest | None,
     frozen: str,
     *,
+    measurements: Measurements | None,
     approvals: Approvals = NONE,
-    measure: bool = True,
 ) -> Look:
     """`approvals`: what a person approves of. `frozen`: the words of a freeze, which keeps everything new back. Without
-    `measure` no evidence is read, not even where the policy asks for it: the facts tell for whom it does."""
-    facts, now = gather(measure=measure), timezone.now()
+    `measurements` no evidence is read, not even where the policy asks for it: the facts tell for whom it does."""
+    facts, now = gather(measurements=measurements), timezone.now()
     planned = plan(
         terms,
         facts,

@@ -24,7 +24,7 @@ from routing.deciding.approvals import NONE, Approvals
 from routing.deciding.gate import Verdict
 from routing.deciding.planning import CategoryVerdict, entry
 from routing.decisions import remember
-from routing.gathering import gather
+from routing.gathering import Measurements, gather
 from routing.looking import Basis, Look, Newest, basis, frozen_words, look, newest_table
 from routing.models import Act, PolicyVersion, Publication, RoutingTable
 from routing.policies import parse
@@ -100,10 +100,11 @@ def publish(
     would not go there now; raises ReasonMissingError.
     """
     approvals = Approvals(approve, by=actor, reason=worded(reason)) if approve else NONE
+    measurements = Measurements()
     if dry_run:
         stored, terms = current_policy(dry_run=True)
         newest = newest_table()
-        looked = look(stored, terms, newest, _frozen_now(), approvals=approvals)
+        looked = look(stored, terms, newest, _frozen_now(), measurements=measurements, approvals=approvals)
         _check_approved(looked, approvals)
         return _told(looked, newest)
     ensure_policy()
@@ -113,7 +114,7 @@ def publish(
     def make(seen: Basis) -> _Made:
         stored, terms = current_policy()
         newest = newest_table()
-        looked = look(stored, terms, newest, seen.frozen, approvals=approvals)
+        looked = look(stored, terms, newest, seen.frozen, measurements=measurements, approvals=approvals)
         _check_approved(looked, approvals)
         if looked.cause is None:
             return _Made(looked, newest, None, "")
@@ -139,7 +140,7 @@ def outlook() -> Look:
     """What a look would decide, without measuring: a category whose policy asks for figures has an `Unread`
     that was asked, and its verdict misses them. Writes nothing."""
     stored, terms = current_policy(dry_run=True)
-    return look(stored, terms, newest_table(), _frozen_now(), measure=False)
+    return look(stored, terms, newest_table(), _frozen_now(), measurements=None)
 
 
 def preview(*, document: Any) -> PublishResult:
@@ -148,7 +149,7 @@ def preview(*, document: Any) -> PublishResult:
     newest = newest_table()
     latest = PolicyVersion.objects.order_by("-version").values_list("version", flat=True).first() or 0
     proposed = PolicyVersion(version=latest + 1, document=terms.document, sha256=terms.sha256)
-    return _told(look(proposed, terms, newest, _frozen_now()), newest)
+    return _told(look(proposed, terms, newest, _frozen_now(), measurements=Measurements()), newest)
 
 
 def rollback(*, to: int, reason: str, actor: str) -> PublishResult:
@@ -157,9 +158,10 @@ def rollback(*, to: int, reason: str, actor: str) -> PublishResult:
     Raises RollbackError, or ReasonMissingError.
     """
     said = worded(reason)
+    measurements = Measurements()
 
     def make(_: Basis) -> _Made:
-        looked, newest = _look_back(to, said, actor)
+        looked, newest = _look_back(to, said, actor, measurements)
         return _Made(looked, newest, looked.drafted(), said, rolled_back_to=to)
 
     def store(publication: Publication, made: _Made) -> PublishResult:
@@ -211,7 +213,7 @@ def _frozen_now() -> str:
     return frozen_words(Publication.objects.first())
 
 
-def _look_back(to: int, reason: str, actor: str) -> tuple[Look, Newest]:
+def _look_back(to: int, reason: str, actor: str, measurements: Measurements) -> tuple[Look, Newest]:
     newest = newest_table()
     target = RoutingTable.objects.filter(version=to).select_related("policy").first()
     if newest is None or target is None:
@@ -221,7 +223,7 @@ def _look_back(to: int, reason: str, actor: str) -> tuple[Look, Newest]:
     back = Plan.of(json.loads(bytes(target.body)))
     looked = Look(
         plan=back.since(newest.plan),
-        facts=gather(),
+        facts=gather(measurements=measurements),
         verdicts=tuple(_taken_back(newest.plan, back, f"Rolled back to version {to} by {actor}: {reason}")),
         cause=RoutingTable.Cause.ROLLBACK,
         policy=target.policy,
