@@ -13,10 +13,14 @@ from routing import publishing
 from routing.models import RoutingTable
 from routing.services import current_policy, save_policy
 
-__all__ = ["World"]
+__all__ = ["World", "category_name"]
 
 # Each is worth about 600 bytes of table.
 CATEGORIES = 46
+
+
+def category_name(n: int) -> str:
+    return f"category-{n:02d}"
 
 
 class World:
@@ -26,7 +30,7 @@ class World:
             raise SystemExit("This database has data in it. Name an empty one: ARENA_VAR=/some/where, or make bench.")
         seed()
         for n in range(CATEGORIES):
-            Category.objects.create(slug=f"category-{n:02d}", name=f"Category {n}")
+            Category.objects.create(slug=category_name(n), name=f"Category {n}")
         self._defaults = cycle(Contender.objects.order_by("slug").values_list("slug", flat=True)[:2])
         self.publish()
         _, key = ApiToken.objects.create_key(name="bench", scopes=["routing:read"])

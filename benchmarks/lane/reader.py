@@ -1,0 +1,78 @@
+"""Reads the newest table again and again over kept connections, and holds every single answer against its own claims.
+
+    python -m benchmarks.lane.reader URL READS CONNECTIONS KEYS
+
+`KEYS` is the JWK set of the table's signers, as JSON. Says "ready", waits for a line; at the end prints, as JSON, the
+moment (`time.monotonic()`) each read was sent and the version it got. Ends with an error at the first answer that is
+torn: another digest than its ETag, another version within than in its head, a signature that does not hold, a version
+older than the one before it from the same worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import sys
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from routing.signing import verify
+
+__all__ = ["Read", "Torn", "read"]
+
+Read = tuple[float, int]
+
+
+class Torn(Exception):  # noqa: N818
+    """An answer that contradicts itself."""
+
+
+def read(url: str, reads: int, connections: int, keys: dict[str, Any]) -> list[Read]:
+    """On each connection in turn. It has one worker on its other end, so its versions never fall. Raises Torn."""
+    where = urlsplit(url)
+    found: list[Read] = []
+    whole: dict[str, tuple[bytes, int]] = {}
+    with contextlib.ExitStack() as open_ones:
+        asking = []
+        for _ in range(connections):
+            connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=60)
+            asking.append(open_ones.enter_context(contextlib.closing(connection)))
+        newest = [0] * connections
+        for n in range(reads):
+            worker = n % connections
+            sent = time.monotonic()
+            asking[worker].request("GET", where.path)
+            answer = asking[worker].getresponse()
+            body, etag = answer.read(), answer.headers["ETag"]
+            if etag not in whole:
+                whole[etag] = body, _checked(answer, body, keys)
+            kept, version = whole[etag]
+            if body != kept or int(answer.headers["Arena-Table-Version"]) != version:
+                raise Torn(f"version {version} came with two bodies")
+            if version < newest[worker]:
+                raise Torn(f"version {version} came after {newest[worker]}")
+            newest[worker] = version
+            found.append((sent, version))
+    return found
+
+
+def _checked(answer: http.client.HTTPResponse, body: bytes, keys: dict[str, Any]) -> int:
+    """The version of a body seen for the first time."""
+    if answer.status != 200 or answer.headers["ETag"] != f'"sha256:{hashlib.sha256(body).hexdigest()}"':
+        raise Torn(f"{answer.status}: {len(body)} bytes are not those of {answer.headers['ETag']}")
+    if not verify(body, answer.headers["Arena-Table-Signature"], keys):
+        raise Torn(f"{answer.headers['ETag']} is not signed by a key of Arena's")
+    return int(json.loads(body)["version"])
+
+
+def main(url: str, reads: str, connections: str, keys: str) -> None:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(json.dumps(read(url, int(reads), int(connections), json.loads(keys))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
