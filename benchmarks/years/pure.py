@@ -1,0 +1,167 @@
+"""A year by the rules alone, without a database: votes are counted, and `evals.ratings`, `routing.deciding` and
+`routing.tables` do the rest. Only when a version is due is said here again, as INTERFACE has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from benchmarks.years.evening import CATEGORY, Evening
+from benchmarks.years.votes import CONTENDERS, Scene, Vote, Year, evening
+from evals.ratings import OUTCOMES, Params, Standings, Tallies, compute, replay
+from routing.deciding.planning import CategoryVerdict, plan
+from routing.facts import Board, CategoryFacts, Facts, Model
+from routing.policies import Policy
+from routing.tables.document import Plan, build, decision_digest, serialise
+
+__all__ = ["MODELS", "Arena", "evenings"]
+
+MODELS = {
+    slug: Model(
+        slug=slug,
+        provider="house",
+        model_name=slug,
+        base_url="https://house.example/v1",
+        settings={},
+        locality="hosted",
+        tier=1,
+        capabilities=(),
+        context_tokens=None,
+        usd_input=None,
+        usd_output=None,
+    )
+    for slug in CONTENDERS
+}
+_POLICY_VERSION = 1
+
+
+def evenings(year: Year, policy: Policy) -> Iterator[Evening]:
+    """What each day's look comes to."""
+    arena = Arena(year.scene, policy)
+    for day, votes in enumerate(year.by_day()):
+        arena.count(votes)
+        yield arena.look(day)
+
+
+class Arena:
+    """One category, its votes and its table. A vote counts at once; nothing is computed before somebody looks."""
+
+    def __init__(self, scene: Scene, policy: Policy) -> None:
+        world = scene.world
+        self._by_reviewer = np.zeros((world.reviewers, len(OUTCOMES)), np.int64)
+        self._by_task = np.zeros((world.tasks, len(OUTCOMES)), np.int64)
+        self._waiting: list[Vote] = []
+        self._params = Params(speaks_for=scene.speaks_for)
+        self._board: Board | None = None
+        self._tables = _Tables(policy)
+
+    def count(self, votes: Iterable[Vote]) -> None:
+        for vote in votes:
+            self._by_reviewer[vote.reviewer, vote.outcome] += 1
+            self._by_task[vote.task, vote.outcome] += 1
+            self._waiting.append(vote)
+
+    @property
+    def wins(self) -> list[int]:
+        """By contender."""
+        won: list[int] = self._by_reviewer[:, : len(CONTENDERS)].sum(0).tolist()
+        return won
+
+    def look(self, day: int) -> Evening:
+        """The day's: a new leaderboard if votes have come since the last, then whatever the policy makes of it."""
+        if self._waiting:
+            self._rank(evening(day))
+        board, tables = self._board, self._tables
+        category = CategoryFacts(CATEGORY, CATEGORY, speaks_for=self._params.speaks_for, board=board)
+        verdict, cause = tables.look(Facts(MODELS, (category,)), evening(day))
+        return Evening(day, board.standings if board else None, verdict, tables.version, cause, tables.digest)
+
+    def _rank(self, now: datetime) -> None:
+        tallies = Tallies.from_arrays(_rows(self._by_reviewer), _rows(self._by_task), dict(enumerate(CONTENDERS)))
+        last = self._board.standings if self._board else None
+        outcomes = ((*CONTENDERS, OUTCOMES[vote.outcome]) for vote in self._waiting)
+        elo = replay(outcomes, start=last.elo if last else None)
+        self._board = _board(compute(tallies, self._params, elo, warm=last), now)
+        self._waiting = []
+
+
+def _rows(counts: np.ndarray) -> np.ndarray:
+    """(n, 7) as `Tallies.from_arrays` reads them: group, lo, hi, and the counts."""
+    lo_and_hi = np.broadcast_to([0, 1], (len(counts), 2))
+    return np.column_stack([np.arange(len(counts)), lo_and_hi, counts])
+
+
+def _board(standings: Standings, now: datetime) -> Board:
+    votes = standings.votes
+    return Board(
+        standings=standings,
+        digest=standings.digest,
+        seq=votes,
+        votes=votes,
+        reviewers=standings.reviewers,
+        computed_at=now,
+        url=f"/leaderboards/{CATEGORY}/{votes}/0/",
+    )
+
+
+@dataclass
+class _Tables:
+    """The newest table, and when each was published."""
+
+    policy: Policy
+    plan: Plan | None = None
+    digest: str = ""
+    version: int | None = None
+    published: dict[int, datetime] = field(default_factory=dict)
+
+    def look(self, facts: Facts, now: datetime) -> tuple[CategoryVerdict, str | None]:
+        """The verdict, and why a version was made of it, if one was."""
+        planned = plan(
+            self.policy,
+            facts,
+            policy_version=_POLICY_VERSION,
+            previous=self.plan,
+            published=self.published,
+            now=now,
+        )
+        (verdict,) = planned.verdicts
+        cause = self._cause(planned.plan, now)
+        if cause is not None:
+            self._publish(planned.plan, facts, now, cause)
+        return verdict, cause
+
+    def _cause(self, planned: Plan, now: datetime) -> str | None:
+        if self.plan is None or self.version is None:
+            return "first" if planned.categories else None
+        if decision_digest(planned) != self.digest:
+            return "switched"
+        return "refresh" if now - self.published[self.version] >= self._fresh_for else None
+
+    @property
+    def _life(self) -> timedelta:
+        return timedelta(hours=self.policy.expires_after_hours)
+
+    @property
+    def _fresh_for(self) -> timedelta:
+        return min(timedelta(hours=self.policy.refresh_every_hours), self._life / 2)
+
+    def _publish(self, planned: Plan, facts: Facts, now: datetime, cause: str) -> None:
+        """Reads the plan back from the bytes, as the next publisher does."""
+        previous = self.version
+        self.version = (previous or 0) + 1
+        document = build(
+            planned,
+            facts,
+            version=self.version,
+            previous=previous,
+            published_at=now,
+            expires_at=now + self._life,
+            cause=cause,
+        )
+        self.plan = Plan.of(json.loads(serialise(document).data))
+        self.digest = document["decision_digest"]
+        self.published[self.version] = now
