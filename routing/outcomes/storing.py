@@ -47,6 +47,7 @@ _COLUMNS = (
     "reported_by",
     "received_at",
 )
+_FIELDS = {field.name: field for field in ReportedOutcome._meta.concrete_fields}
 
 
 class Stored(NamedTuple):
@@ -80,16 +81,14 @@ def store(*, outcomes: Iterable[Outcome], reported_by: str) -> Stored:
     return Stored(len(new), len(given) - len(new))
 
 
-def _inserted(rows: Sequence[Outcome], reported_by: str) -> set[UUID]:
+def _inserted(outcomes: Sequence[Outcome], reported_by: str) -> set[UUID]:
     """Writes them; returns the ids of those that were not there."""
-    meta, ops = ReportedOutcome._meta, connection.ops
     # The rest is what the database takes as it is.
-    prepare = {field.name: field.get_db_prep_save for field in meta.concrete_fields}
-    received_at = prepare["received_at"](timezone.now(), connection)
-    values: list[Any] = []
-    for one in rows:
-        values += (
-            prepare["id"](one.id, connection),
+    key, moment = (_FIELDS[name].get_db_prep_save for name in ("id", "at"))
+    received_at = moment(timezone.now(), connection)
+    rows = [
+        (
+            key(one.id, connection),
             one.table_version,
             one.route_id,
             one.category,
@@ -100,18 +99,31 @@ def _inserted(rows: Sequence[Outcome], reported_by: str) -> set[UUID]:
             one.ttft_ms,
             one.tokens,
             one.cost_usd,
-            prepare["at"](one.at, connection),
+            moment(one.at, connection),
             reported_by,
             received_at,
         )
-    place = f"({', '.join(['%s'] * len(_COLUMNS))})"
+        for one in outcomes
+    ]
+    source, values = _source(rows)
+    quote = connection.ops.quote_name
     sql = (
-        f"INSERT INTO {ops.quote_name(meta.db_table)} ({', '.join(map(ops.quote_name, _COLUMNS))}) "  # noqa: S608
-        f"VALUES {', '.join([place] * len(rows))} ON CONFLICT (id) DO NOTHING RETURNING id"
+        f"INSERT INTO {quote(ReportedOutcome._meta.db_table)} ({', '.join(map(quote, _COLUMNS))}) "
+        f"{source} ON CONFLICT (id) DO NOTHING RETURNING id"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return {UUID(str(row[0])) for row in cursor.fetchall()}
+
+
+def _source(rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """The rows as SQL, and its values. PostgreSQL takes a column as one value, in half the time."""
+    if connection.vendor != "postgresql":
+        place = f"({', '.join(['%s'] * len(_COLUMNS))})"
+        return f"VALUES {', '.join([place] * len(rows))}", [value for row in rows for value in row]
+    kinds = (_FIELDS[name].db_type(connection) for name in _COLUMNS)
+    columns = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    return f"SELECT * FROM unnest({columns})", [list(column) for column in zip(*rows, strict=True)]  # noqa: S608
 
 
 @dataclass
@@ -152,9 +164,6 @@ class _Change:
             setattr(tally, name, held.stored())
 
 
-_COUNTED = tuple(_Change.__dataclass_fields__)
-
-
 def _count(new: Iterable[Outcome]) -> None:
     changes: dict[_Key, _Change] = defaultdict(_Change)
     for one in new:
@@ -164,7 +173,7 @@ def _count(new: Iterable[Outcome]) -> None:
     tallies = _locked(changes)
     for key, change in changes.items():
         change.apply(tallies[key])
-    OutcomeTally.objects.bulk_update([tallies[key] for key in changes], _COUNTED)
+    _save(tallies[key] for key in changes)
 
 
 def _locked(keys: Mapping[_Key, Any]) -> dict[_Key, OutcomeTally]:
@@ -181,6 +190,20 @@ def _locked(keys: Mapping[_Key, Any]) -> dict[_Key, OutcomeTally]:
     )
     rows = asked.select_for_update().order_by(*_Key._fields)
     return {_Key(row.route_id, row.model, row.day): row for row in rows}
+
+
+def _save(tallies: Iterable[OutcomeTally]) -> None:
+    """One plain statement for them: `bulk_update` spends longer on composing its own than the whole batch takes."""
+    quote = connection.ops.quote_name
+    columns = [field for field in OutcomeTally._meta.concrete_fields if field.name in _Change.__dataclass_fields__]
+    places = ", ".join(f"{quote(str(field.column))} = %s" for field in columns)
+    sql = f"UPDATE {quote(OutcomeTally._meta.db_table)} SET {places} WHERE id = %s"  # noqa: S608
+    values = [
+        [*(field.get_db_prep_save(getattr(tally, field.name), connection) for field in columns), tally.pk]
+        for tally in tallies
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, values)
 
 
 def sweep(*, now: datetime) -> int:
