@@ -11,10 +11,12 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from arena.models import ApiToken
-from arena_routing import NoEligibleModel, NoTable, Router
+from arena_routing import AllModelsFailed, NoEligibleModel, NoTable, Router
 from evals.models import Category
+from routing.models import ReportedOutcome
 from routing.publishing import publish
 from tests.routing.conftest import FLIPPED, cast
+from tests.routing.outcomes import assert_tallies_are_a_recount
 
 ASKS: list[dict[str, Any]] = [
     {"category": "code"},
@@ -42,6 +44,23 @@ def router(live_server: LiveServer, token: str, voted: Category, tmp_path: Path)
         cache_dir=tmp_path,
         poll_seconds=3600,
         report_outcomes=False,
+        timeout=60,
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def reporter(live_server: LiveServer, voted: Category) -> Iterator[Router]:
+    """Reports too, when it is told to end; version 1 is published."""
+    publish(actor="Mara")
+    _, key = ApiToken.objects.create_key(name="shop", scopes=["routing:read", "outcomes:write"])
+    keys = httpx.get(f"{live_server.url}/api/v1/routing/keys", headers=bearer(key), trust_env=False)
+    with Router(
+        live_server.url,
+        token=key,
+        public_keys=keys.content,
+        poll_seconds=3600,
+        outcome_seconds=3600,
         timeout=60,
     ) as made:
         yield made
@@ -92,3 +111,22 @@ def test_a_revoked_token_is_told_and_the_table_goes_on(router: Router, token: st
     router.refresh()
     assert "401" in router.status().problem
     assert router.route("code").model == "a"
+
+
+def test_outcomes_arrive_in_the_database(reporter: Router):
+    decision = reporter.route("code")
+    assert reporter.run(decision, lambda model: f"{model} says", measure=lambda _: {"tokens": 12, "cost_usd": 0.5})
+    with pytest.raises(AllModelsFailed):
+        reporter.run(decision, lambda model: 1 / 0)
+    reporter.report(reporter.route("\0 no category"), latency_ms=-1.0)
+    reporter.close(timeout=60)
+    assert reporter.status().outcomes_dropped == 0
+    served, odd = ReportedOutcome.objects.get(tokens=12), ReportedOutcome.objects.get(category=" no category")
+    assert (served.model, served.ok, served.cost_usd, served.reported_by) == (decision.model, True, 0.5, "token shop")
+    assert (served.table_version, served.route_id, served.category) == (1, "code", "code")
+    assert served.latency_ms > 0
+    failed = ReportedOutcome.objects.filter(ok=False, error="ZeroDivisionError")
+    assert sorted(row.model for row in failed) == sorted([decision.model, *decision.fallbacks])
+    assert (odd.ok, odd.latency_ms) == (True, None)
+    assert ReportedOutcome.objects.count() == 2 + len(failed)
+    assert_tallies_are_a_recount()

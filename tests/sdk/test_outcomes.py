@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -49,6 +50,18 @@ def test_an_outcome_says_what_the_contract_names(arena: Arena, make_router: Make
         "tokens": None,
         "cost_usd": None,
     }
+
+
+def test_one_odd_outcome_does_not_cost_its_batch(arena: Arena, make_router: MakeRouter):
+    """Arena would turn down all of it."""
+    router = make_router()
+    decision = router.route("\0x\ud800" * 100)
+    router.report(decision, latency_ms=-1.0, ttft_ms=float("nan"), tokens=10**12, cost_usd=Decimal("0.25"))
+    router.close()
+    (outcome,) = arena.outcomes
+    assert outcome["category"] == "x?" * 100
+    assert (outcome["latency_ms"], outcome["ttft_ms"], outcome["tokens"]) == (None, None, None)
+    assert outcome["cost_usd"] == 0.25
 
 
 def report_many(router: Router, count: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 import uuid
 from collections import deque
@@ -21,6 +20,8 @@ log = logging.getLogger("arena_routing")
 T = TypeVar("T")
 Measure = Callable[[T], Mapping[str, float | None]]
 _MEASURED = ("ttft_ms", "tokens", "cost_usd")
+_LONGEST = 200
+_MOST = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -128,22 +129,29 @@ def outcome(
     tokens: float | None = None,
     cost_usd: float | None = None,
 ) -> dict[str, Any]:
-    """As `POST routing/outcomes` wants it. What is no finite number is not known."""
+    """As `POST routing/outcomes` takes it, which turns a whole batch down for one outcome that is wrong."""
+    counted = _known(tokens)
     return {
         "id": str(uuid.uuid4()),
         "table_version": decision.table_version,
         "route_id": decision.route_id,
-        "category": decision.category,
-        "model": model,
+        "category": _text(decision.category),
+        "model": _text(model),
         "ok": error is None,
-        "error": None if error is None else error[:200],
-        "latency_ms": _finite(latency_ms),
-        "ttft_ms": _finite(ttft_ms),
-        "tokens": None if _finite(tokens) is None else int(tokens or 0),
-        "cost_usd": _finite(cost_usd),
+        "error": None if error is None else _text(error),
+        "latency_ms": _known(latency_ms),
+        "ttft_ms": _known(ttft_ms),
+        "tokens": None if counted is None else int(counted),
+        "cost_usd": _known(cost_usd),
         "at": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _known(value: float | None) -> float | None:
+    """What is no finite number, or none that a request can have, is not known."""
+    return float(value) if value is not None and 0 <= value <= _MOST else None
+
+
+def _text(value: str) -> str:
+    """Without what no database or no UTF-8 has: categories may come from whoever calls the service."""
+    return value.replace("\0", "").encode(errors="replace").decode()[:_LONGEST]
