@@ -6,8 +6,9 @@ from django.utils import timezone
 
 from routing import publishing
 from routing.outcomes import storing
+from routing.webhooks import delivering
 
-__all__ = ["publish", "refresh", "sweep_outcomes"]
+__all__ = ["deliver", "publish", "refresh", "sweep_outcomes"]
 
 
 def publish() -> int | None:
@@ -23,3 +24,8 @@ def refresh() -> int | None:
 def sweep_outcomes() -> int:
     """By the clock: deletes reported outcomes that are no longer remembered one by one. Returns how many."""
     return storing.sweep(now=timezone.now())
+
+
+def deliver() -> int:
+    """Enqueued with each publication, and by the clock: sends webhooks what is due. Returns how many messages."""
+    return delivering.deliver()

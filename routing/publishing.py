@@ -31,6 +31,7 @@ from routing.policies import parse
 from routing.services import checked_policy, current_policy, ensure_policy, lock, note, worded
 from routing.summary import summary
 from routing.tables.document import Draft, Plan, serialise
+from routing.webhooks.services import announce
 
 __all__ = ["AUTOMATIC", "ApprovalError", "PublishResult", "RollbackError", "outlook", "preview", "publish", "rollback"]
 
@@ -290,6 +291,7 @@ def _store(publication: Publication, made: _Made, drafted: Draft, *, actor: str)
     publication.newest = version
     publication.save(update_fields=["newest"])
     remember(look.verdicts, look.facts, policy=look.policy.version, table=table)
+    announce(table=table, document=document, before=made.newest.document if made.newest else None)
     transaction.on_commit(publish_dir.write_newest, robust=True)
     log.info("table_published", version=version, cause=str(look.cause), actor=actor, sha256=body.sha256)
     return PublishResult(True, version, look.verdicts, look.cause, document, look.frozen)

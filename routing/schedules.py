@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 from django_q.models import Schedule
 
+from routing.webhooks.services import DELIVER
+
 __all__ = ["REFRESH", "SWEEP_OUTCOMES", "ensure"]
 
 REFRESH = "routing.chores.refresh"
@@ -12,6 +14,7 @@ SWEEP_OUTCOMES = "routing.chores.sweep_outcomes"
 
 _STANDING = {
     REFRESH: ("Refresh the routing table", 10),
+    DELIVER: ("Send webhooks what is due", 1),
     SWEEP_OUTCOMES: ("Sweep old reported outcomes", 60),
 }
 

@@ -47,7 +47,7 @@ def check(url: str) -> None:
     except UnicodeError:
         raise OutboundRefused(f"{parts.hostname!r} is no name of a host") from None
     except OSError as error:
-        raise OutboundRefused(f"{parts.hostname} has no address: {error}") from error
+        raise OutboundRefused(f"{parts.hostname} has no address: {error.strerror or error}") from error
 
 
 def allowed_addresses(host: str, port: int, *, tls: bool) -> list[str]:

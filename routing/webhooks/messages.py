@@ -1,0 +1,71 @@
+"""What webhooks are sent: small, without secrets, and never the table itself, which receivers fetch and check. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from routing.tables.comparing import diff
+from routing.tables.document import timestamp
+
+__all__ = ["MOST_CHANGES", "PUBLISHED", "TEST", "Message", "published", "test"]
+
+PUBLISHED = "routing_table.published"
+TEST = "webhook.test"
+# A message stays within the 20 kB that the specification advises.
+MOST_CHANGES = 100
+
+
+class Message(NamedTuple):
+    """`body` is signed and sent as it is here, however often."""
+
+    id: str
+    type: str
+    body: str
+
+
+def published(
+    *,
+    key: UUID,
+    document: Mapping[str, Any],
+    before: Mapping[str, Any] | None,
+    sha256: str,
+    reason: str,
+    actor: str,
+) -> Message:
+    """`document` is the table that was published, `before` the one it follows, None for the first."""
+    version = document["version"]
+    changes = [
+        {"category": one.group, "route": one.where, "from": one.before, "to": one.after}
+        for one in diff(before, document)
+        if one.field == "primary"
+    ]
+    data = {
+        "version": version,
+        "previous": document["previous"],
+        "cause": document["cause"],
+        "reason": reason,
+        "actor": actor,
+        "sha256": f"sha256:{sha256}",
+        "decision_digest": document["decision_digest"],
+        "published_at": document["published_at"],
+        "expires_at": document["expires_at"],
+        # Paths, as in the table itself: Arena does not know under which names it is reached.
+        "url": f"/api/v1/routing/versions/{version}",
+        "page": f"/routing/versions/{version}/",
+        "changes": changes[:MOST_CHANGES],
+        "changes_left_out": len(changes[MOST_CHANGES:]),
+    }
+    return _message(key, PUBLISHED, document["published_at"], data)
+
+
+def test(*, key: UUID, at: datetime, actor: str) -> Message:
+    return _message(key, TEST, timestamp(at), {"message": "A test. Nothing was published.", "actor": actor})
+
+
+def _message(key: UUID, kind: str, at: str, data: Mapping[str, Any]) -> Message:
+    body = json.dumps({"type": kind, "timestamp": at, "data": data}, ensure_ascii=False, separators=(",", ":"))
+    return Message(f"msg_{key.hex}", kind, body)

@@ -1,0 +1,177 @@
+"""What pages and commands read of webhooks: frozen values, no secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Max, Q
+from django.utils import timezone
+
+from routing.models import Delivery, DeliveryAttempt, Webhook, WebhookSecret
+
+__all__ = [
+    "DeliveryLine",
+    "SecretLine",
+    "TryLine",
+    "WebhookLine",
+    "deliveries",
+    "owner",
+    "secrets",
+    "webhook",
+    "webhooks",
+]
+
+
+@dataclass(frozen=True)
+class TryLine:
+    """One attempt. `answer` and `error` hold what the receiver wrote: hostile."""
+
+    n: int
+    at: datetime
+    duration_ms: float | None
+    status: int | None
+    error: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class DeliveryLine:
+    """`version` None: a test. `attempts` are in all; `next_at` None: no other is planned, or one is under way."""
+
+    id: int
+    message_id: str
+    event: str
+    version: int | None
+    state: str
+    reason: str
+    attempts: int
+    created_at: datetime
+    finished_at: datetime | None
+    next_at: datetime | None
+    sending: bool
+    replayed_at: datetime | None
+    replayed_by: str
+    tries: tuple[TryLine, ...]
+
+    @property
+    def done(self) -> bool:
+        return self.state != Delivery.State.WAITING
+
+
+@dataclass(frozen=True)
+class SecretLine:
+    """`until` None: the newest."""
+
+    created_at: datetime
+    created_by: str
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class WebhookLine:
+    """`last` is its newest delivery; `paused_until` in the future: it is let rest after an attempt that failed."""
+
+    id: int
+    url: str
+    description: str
+    created_by: str
+    created_at: datetime
+    disabled_at: datetime | None
+    disabled_reason: str
+    paused_until: datetime | None
+    waiting: int
+    failed: int
+    last: DeliveryLine | None
+
+    @property
+    def enabled(self) -> bool:
+        return self.disabled_at is None
+
+
+def webhooks() -> list[WebhookLine]:
+    """Those enabled first. Three queries."""
+    return sorted(_lines(), key=lambda line: (not line.enabled, line.id))
+
+
+def webhook(webhook_id: int) -> WebhookLine | None:
+    return next(iter(_lines(webhook_id)), None)
+
+
+def secrets(webhook_id: int) -> list[SecretLine]:
+    """Those that sign now, the newest first."""
+    found = WebhookSecret.objects.filter(webhook_id=webhook_id).exclude(until__lt=timezone.now())
+    return [SecretLine(*row) for row in found.values_list("created_at", "created_by", "until")]
+
+
+def deliveries(webhook_id: int, *, limit: int, before: int | None = None) -> list[DeliveryLine]:
+    """The newest `limit`, newest first, with every attempt; `before` a delivery's id. Two queries."""
+    found = Delivery.objects.filter(webhook_id=webhook_id)
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    return _told(found.order_by("-pk")[:limit])
+
+
+def owner(delivery_id: int) -> int | None:
+    """The webhook of a delivery."""
+    return Delivery.objects.filter(pk=delivery_id).values_list("webhook_id", flat=True).first()
+
+
+def _lines(webhook_id: int | None = None) -> list[WebhookLine]:
+    found = Webhook.objects.all() if webhook_id is None else Webhook.objects.filter(pk=webhook_id)
+    counted = list(
+        found.annotate(
+            waiting=Count("deliveries", filter=Q(deliveries__state=Delivery.State.WAITING)),
+            failed=Count("deliveries", filter=Q(deliveries__state=Delivery.State.FAILED)),
+            last=Max("deliveries"),
+        )
+    )
+    last = _told(Delivery.objects.filter(pk__in=[row.last for row in counted if row.last is not None]))
+    newest = {line.id: line for line in last}
+    return [
+        WebhookLine(
+            id=row.pk,
+            url=row.url,
+            description=row.description,
+            created_by=row.created_by,
+            created_at=row.created_at,
+            disabled_at=row.disabled_at,
+            disabled_reason=row.disabled_reason,
+            paused_until=row.paused_until,
+            waiting=row.waiting,
+            failed=row.failed,
+            last=newest.get(row.last or 0),
+        )
+        for row in counted
+    ]
+
+
+def _told(found: Iterable[Delivery]) -> list[DeliveryLine]:
+    rows = list(found)
+    tries: dict[int, list[TryLine]] = {row.pk: [] for row in rows}
+    for row in DeliveryAttempt.objects.filter(delivery__in=tries).order_by("n"):
+        made = TryLine(row.n, row.at, row.duration_ms, row.status, row.error, row.answer)
+        tries[row.delivery_id].append(made)
+    now = timezone.now()
+    return [_line(row, tuple(tries[row.pk]), now) for row in rows]
+
+
+def _line(row: Delivery, tries: tuple[TryLine, ...], now: datetime) -> DeliveryLine:
+    sending = row.leased_until is not None and row.leased_until >= now
+    return DeliveryLine(
+        id=row.pk,
+        message_id=row.message_id,
+        event=row.event,
+        version=row.table_id,
+        state=row.state,
+        reason=row.reason,
+        attempts=row.attempts,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        next_at=row.not_before if row.state == Delivery.State.WAITING and not sending else None,
+        sending=sending,
+        replayed_at=row.replayed_at,
+        replayed_by=row.replayed_by,
+        tries=tries,
+    )

@@ -1,0 +1,233 @@
+"""Writes of webhooks and their deliveries. What is to be sent is a row, and a chore enqueued with it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from arena.outbound import OutboundRefused, check
+from arena.sealing import seal
+from routing.models import Delivery, RoutingTable, Webhook, WebhookSecret
+from routing.webhooks import messages
+from routing.webhooks.signing import new_secret
+
+__all__ = [
+    "DELIVER",
+    "OLD_SECRET_SIGNS_FOR",
+    "Added",
+    "AddressError",
+    "WebhookError",
+    "add",
+    "announce",
+    "disable",
+    "enable",
+    "replay",
+    "replay_failed",
+    "rotate_secret",
+    "send_test",
+]
+
+DELIVER = "routing.chores.deliver"
+OLD_SECRET_SIGNS_FOR = timedelta(hours=24)
+# Each signs every message, so the header grows with them.
+MOST_SECRETS = 5
+_LONGEST_URL = 500
+_DONE = (Delivery.State.DELIVERED, Delivery.State.FAILED)
+
+log = structlog.get_logger(__name__)
+
+
+class WebhookError(ValueError):
+    """What was asked for cannot be done now; the message says what to do first."""
+
+
+class AddressError(WebhookError):
+    """The address is none that Arena may send to."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """`secret` is stored sealed, and told here only."""
+
+    webhook_id: int
+    secret: str
+
+
+def add(*, url: str, actor: str, description: str = "") -> Added:
+    """Raises AddressError. Resolves the address's name, which may take seconds: before the transaction, not in it."""
+    url = _checked(url)
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                made = Webhook.objects.create(url=url, description=description.strip(), created_by=actor[:150])
+        except IntegrityError:
+            raise AddressError("This address is in the list already. Enable it there if it is disabled.") from None
+        secret = _new_secret(made, actor)
+    log.info("webhook_added", webhook=made.pk, actor=actor)
+    return Added(made.pk, secret)
+
+
+@transaction.atomic
+def rotate_secret(*, webhook_id: int, actor: str) -> str:
+    """A new secret, told here only. The one before signs along for OLD_SECRET_SIGNS_FOR. Raises WebhookError."""
+    webhook = _lock(webhook_id)
+    now = timezone.now()
+    signing = WebhookSecret.objects.filter(webhook=webhook).exclude(until__lt=now)
+    if signing.count() >= MOST_SECRETS:
+        raise WebhookError(f"{MOST_SECRETS} secrets sign its messages already. The older ones end within a day.")
+    signing.filter(until=None).update(until=now + OLD_SECRET_SIGNS_FOR)
+    secret = _new_secret(webhook, actor)
+    log.info("webhook_secret_rotated", webhook=webhook_id, actor=actor)
+    return secret
+
+
+@transaction.atomic
+def disable(*, webhook_id: int, reason: str) -> bool:
+    """Nothing more is sent there; what waited is given up, and can be replayed. False if it was disabled already."""
+    _lock(webhook_id)
+    now, reason = timezone.now(), reason[:300]
+    if not Webhook.objects.filter(pk=webhook_id, disabled_at=None).update(disabled_at=now, disabled_reason=reason):
+        return False
+    # One that is being sent just now is left to whoever sends it.
+    waiting = Delivery.objects.filter(webhook_id=webhook_id, state=Delivery.State.WAITING, lease_token=None)
+    waiting.update(
+        state=Delivery.State.FAILED, finished_at=now, reason=f"The webhook was disabled. {reason}".strip()[:300]
+    )
+    log.info("webhook_disabled", webhook=webhook_id, reason=reason)
+    return True
+
+
+@transaction.atomic
+def enable(*, webhook_id: int, actor: str) -> bool:
+    """False if it was enabled already. What was given up meanwhile stays so until it is replayed."""
+    found = Webhook.objects.filter(pk=webhook_id).exclude(disabled_at=None)
+    if not found.update(disabled_at=None, disabled_reason="", paused_until=None):
+        return False
+    log.info("webhook_enabled", webhook=webhook_id, actor=actor)
+    return True
+
+
+@transaction.atomic
+def announce(*, table: RoutingTable, document: Mapping[str, Any], before: Mapping[str, Any] | None) -> int:
+    """One delivery for each enabled webhook, in the transaction that publishes: what is rolled back is told to nobody.
+    `before` is the document of the table it follows. Returns how many."""
+    webhooks = list(Webhook.objects.filter(disabled_at=None).values_list("pk", flat=True))
+    if not webhooks:
+        return 0
+    message = messages.published(
+        key=uuid.uuid4(),
+        document=document,
+        before=before,
+        sha256=table.sha256,
+        reason=table.reason,
+        actor=table.actor,
+    )
+    Delivery.objects.bulk_create(_delivery(webhook_id, message, table) for webhook_id in webhooks)
+    async_task(DELIVER)
+    return len(webhooks)
+
+
+@transaction.atomic
+def send_test(*, webhook_id: int, key: uuid.UUID, actor: str) -> bool:
+    """Sends a message that says it is a test. `key` names the asking: the same again sends nothing more, and is False.
+    Raises WebhookError."""
+    _enabled(_lock(webhook_id))
+    message = messages.test(key=key, at=timezone.now(), actor=actor)
+    if Delivery.objects.filter(webhook_id=webhook_id, message_id=message.id).exists():
+        return False
+    _delivery(webhook_id, message).save()
+    _go_on(webhook_id)
+    return True
+
+
+@transaction.atomic
+def replay(*, delivery_id: int, seen: int, actor: str) -> bool:
+    """Sends a message that was delivered or given up once more: the same id and body, so that a receiver which has it
+    knows it again. `seen` is the number of its newest attempt as the person was shown it; False, and nothing is sent
+    if there was another since or it waits. Raises WebhookError."""
+    webhook_id = Delivery.objects.values_list("webhook_id", flat=True).get(pk=delivery_id)
+    _enabled(_lock(webhook_id))
+    found = Delivery.objects.filter(pk=delivery_id, attempts=seen, state__in=_DONE)
+    return bool(_open_again(found, webhook_id, actor))
+
+
+@transaction.atomic
+def replay_failed(*, webhook_id: int, since: datetime, actor: str) -> int:
+    """Replays every message made at `since` or later that was given up, tests aside. Returns how many. Raises
+    WebhookError."""
+    _enabled(_lock(webhook_id))
+    found = Delivery.objects.filter(webhook_id=webhook_id, state=Delivery.State.FAILED, created_at__gte=since)
+    return _open_again(found.exclude(event=messages.TEST), webhook_id, actor)
+
+
+def _open_again(found: QuerySet[Delivery], webhook_id: int, actor: str) -> int:
+    now = timezone.now()
+    opened = found.update(
+        state=Delivery.State.WAITING,
+        reason="",
+        attempts_before=F("attempts"),
+        not_before=now,
+        finished_at=None,
+        replayed_at=now,
+        replayed_by=actor[:150],
+    )
+    if opened:
+        _go_on(webhook_id)
+        log.info("webhook_replayed", webhook=webhook_id, deliveries=opened, actor=actor)
+    return opened
+
+
+def _go_on(webhook_id: int) -> None:
+    """Whoever asks for a message now does not want to wait for the end of a pause."""
+    Webhook.objects.filter(pk=webhook_id).exclude(paused_until=None).update(paused_until=None)
+    async_task(DELIVER)
+
+
+def _lock(webhook_id: int) -> Webhook:
+    """Before its deliveries, always: two that lock both never wait for each other."""
+    return Webhook.objects.select_for_update().get(pk=webhook_id)
+
+
+def _enabled(webhook: Webhook) -> None:
+    if webhook.disabled_at is not None:
+        raise WebhookError("The webhook is disabled. Enable it first.")
+
+
+def _new_secret(webhook: Webhook, actor: str) -> str:
+    secret = new_secret()
+    WebhookSecret.objects.create(webhook=webhook, sealed=seal(secret), created_by=actor[:150])
+    return secret
+
+
+def _delivery(webhook_id: int, message: messages.Message, table: RoutingTable | None = None) -> Delivery:
+    return Delivery(webhook_id=webhook_id, message_id=message.id, event=message.type, body=message.body, table=table)
+
+
+def _checked(url: str) -> str:
+    """The address as httpx writes it. Raises AddressError."""
+    url = url.strip()
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise AddressError(f"{url!r} is no address. Write one such as https://example.com/hooks/arena.") from None
+    if parts.userinfo:
+        raise AddressError("Leave name and password out of the address: every message is signed instead.")
+    if parts.fragment:
+        raise AddressError(f"{url!r}: leave out what follows #.")
+    try:
+        check(str(parts))
+    except OutboundRefused as error:
+        raise AddressError(f"{error.detail}.") from None
+    if len(str(parts)) > _LONGEST_URL:
+        raise AddressError(f"An address has at most {_LONGEST_URL} characters; this one has {len(str(parts))}.")
+    return str(parts)
