@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from routing.views import acts, categories, pins, policy, policy_edit, tables
+from routing.views import acts, categories, pins, policy, policy_edit, tables, webhooks
 
 app_name = "routing"
 
@@ -27,4 +27,11 @@ urlpatterns: list[URLPattern] = [
     path("publish/", acts.publish, name="publish"),
     path("rollback/", acts.rollback, name="rollback"),
     path("freeze/", acts.freeze, name="freeze"),
+    path("webhooks/", webhooks.webhook_list, name="webhook-list"),
+    path("webhooks/<int:pk>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<int:pk>/secret/", webhooks.webhook_secret, name="webhook-secret"),
+    path("webhooks/<int:pk>/state/", webhooks.webhook_state, name="webhook-state"),
+    path("webhooks/<int:pk>/test/", webhooks.webhook_test, name="webhook-test"),
+    path("webhooks/<int:pk>/replay/", webhooks.webhook_replay, name="webhook-replay"),
+    path("webhooks/deliveries/<int:pk>/replay/", webhooks.delivery_replay, name="delivery-replay"),
 ]
