@@ -22,8 +22,8 @@ UNEVEN, _, ALIKE, PEOPLE = SCENES.values()
 SHIPPED = parse(default_document())
 # As bad as a policy may be: wrong half of the time, and soon.
 CARELESS = {"every_category": {"gate": {"alpha": 0.5, "min_votes": 3}}}
-# Under it each sees a switch within two weeks; between them are years that do not.
-SWITCHING = (13, 15)
+# In a quiet category the first three years see a switch under it within three weeks, the fourth does not.
+QUIET = replace(ALIKE, votes_a_day=3)
 
 
 def told_of(seen: list[Evening]) -> list[dict[str, object]]:
@@ -60,16 +60,18 @@ def test_nobody_is_ahead_in_all_the_votes_of_a_panel():
 
 def test_a_careless_gate_is_seen_to_switch_and_the_shipped_one_is_not():
     def switches(policy: object) -> list[int]:
-        return [follow(Year(seed, ALIKE, days=14), policy, in_full=True).switches for seed in (13, 14, 15)]
+        return [follow(Year(seed, QUIET, days=21), policy, in_full=True).switches for seed in range(4)]
 
-    assert switches(parse(CARELESS)) == [1, 0, 1]
-    assert switches(SHIPPED) == [0, 0, 0]
+    assert switches(parse(CARELESS)) == [1, 1, 1, 0]
+    assert switches(SHIPPED) == [0, 0, 0, 0]
 
 
-def test_rules_without_a_gate_switch_where_arena_does_not():
-    courses = [follow(Year(seed, days=120), SHIPPED) for seed in range(12)]
+@pytest.mark.parametrize("scene", [ALIKE, PEOPLE])
+def test_rules_without_a_gate_switch_where_arena_does_not(scene: Scene):
+    """Were a lead of 17 points enough for the gate, three of these years would see a switch."""
+    courses = [follow(Year(seed, scene, days=120), SHIPPED) for seed in range(12)]
     assert not any(course.switches for course in courses)
-    assert np.mean([course.by_lead > 0 for course in courses]) > 0.5
+    assert np.mean([course.by_lead > 0 for course in courses]) > 0.3
     assert {course.first for course in courses} <= set(range(3, 9))
 
 
@@ -83,11 +85,11 @@ def test_a_year_goes_the_same_way_when_only_telling_evenings_are_looked_at(scene
 @pytest.mark.parametrize(
     ("year", "policy"),
     [
-        (Year(SWITCHING[0], ALIKE, days=60), CARELESS),
-        (Year(2, UNEVEN, days=8), None),
-        (Year(2, replace(PEOPLE, votes_a_day=1.5), days=25), None),
+        (Year(2, QUIET, days=45), CARELESS),
+        (Year(2, UNEVEN, days=7), None),
+        (Year(2, replace(PEOPLE, votes_a_day=2.5), days=20), None),
     ],
-    ids=["careless, with a switch", "as shipped", "for people, who often do not vote"],
+    ids=["careless, with a switch", "as shipped", "for people, who do not vote every day"],
 )
 def test_the_application_goes_the_same_way_vote_for_vote(year: Year, policy: dict[str, object] | None):
     by_rules = list(evenings(year, parse(policy or default_document())))
@@ -97,8 +99,8 @@ def test_the_application_goes_the_same_way_vote_for_vote(year: Year, policy: dic
     causes = [seen.cause for seen in in_arena]
     assert {"first", "refresh"} <= set(causes)
     assert causes.count("switched") == (policy is not None)
-    idle = sum(not votes for votes in year.by_day())
-    assert (idle > 2) == (year.scene.votes_a_day < 2)
+    idle = any(not votes for votes in year.by_day())
+    assert idle == (year.scene.votes_a_day < 8)
     assert in_arena[-1].standings.votes == sum(map(len, year.by_day()))
 
 
