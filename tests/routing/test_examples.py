@@ -1,0 +1,333 @@
+"""Every example about routing in README, docs/, sdk/ and examples/ runs, in its document's order, as a reader would
+type it: the shell's in a shell, with the real curl and real processes, Python's as it stands, against a live Arena.
+
+What none of these can run is in `EXEMPT` or `TESTED_BY`, or says by a marker which test runs it (`tests.examples`).
+`docs/nginx.conf` is run by `tests/routing/test_nginx.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.core.management import get_commands, load_command_class
+from jsonschema import Draft202012Validator
+from pytest_django.live_server_helper import LiveServer
+
+from arena.models import ApiToken
+from evals.models import Category, Contender, Provider
+from routing.models import Act, Publication, ReportedOutcome, RoutingTable
+from routing.policies import parse
+from routing.policies.text import read_text
+from routing.publishing import publish
+from routing.schema import table_schema
+from routing.services import save_policy
+from tests.examples import Example, documents, examples, spoken_commands
+from tests.processes import ROOT, Processes, free_port, wait_until
+from tests.routing.conftest import EAGER, cast
+from tests.routing.exports.running import Double, double
+
+# Blocks that nobody runs, by document and first line, and why. This list is closed: whatever is new runs, or is here.
+EXEMPT = {
+    ("README.md", "make run"): "not about routing: it is what this suite itself was started with, or CI",
+    ("README.md", "task set ──> run ──> generations ──> battles ──> votes ──> tallies ──> leaderboard"): "a drawing",
+    (
+        "README.md",
+        ".venv/bin/python manage.py import_tasks my-tasks.csv --task-set support",
+    ): "about collecting, not routing: asks the providers of examples/contenders.yaml, and waits for a worker",
+    ("docs/webhooks.md", "POST /hooks/arena HTTP/1.1"): "shows one message's headers; its receiver checks real ones",
+}
+# Languages of documents that a test of their own runs from the first block to the last.
+TESTED_BY = {
+    ("sdk/README.md", "python"): "tests/sdk/test_readme.py",
+    ("docs/exports.md", "python"): "tests/routing/exports/test_docs.py",
+    ("docs/webhooks.md", "json"): "tests/routing/webhooks/test_docs.py",
+    ("docs/webhooks.md", "python"): "tests/routing/webhooks/test_docs.py",
+}
+# Lines of the shell's blocks that are left out, by how they begin, and why.
+LEFT_OUT = {"pip install ./sdk": "tests/sdk/test_wheel.py builds and installs it, which takes a package index"}
+# Where examples find Arena, and somebody who is told by it.
+HOSTS = ("http://127.0.0.1:8000", "https://arena.example")
+RECEIVER = "https://example.com"
+# A command that runs until it is stopped, and where its port is.
+SERVER = re.compile(r"manage\.py serve_tables\b.*--port (?P<port>\d+)")
+
+
+@dataclass
+class World:
+    """A folder with what examples find in a checkout, and the environment they are told to have."""
+
+    folder: Path
+    url: str
+    environment: dict[str, str]
+    processes: Processes
+    provider: Double
+
+    def run(self, example: Example, names: dict[str, Any]) -> None:
+        text = example.text
+        for host in HOSTS:
+            text = text.replace(host, self.url)
+        text = text.replace(RECEIVER, f"http://127.0.0.1:{self.provider.port}")
+        RUNNERS[example.language](self, example.place, text, names)
+
+
+def shell(world: World, place: str, text: str, names: dict[str, Any]) -> None:
+    lines = text.replace("\\\n", " ").splitlines()
+    for line in lines:
+        if SERVER.search(line):
+            serve(world, line)
+    script = "\n".join(line for line in lines if not SERVER.search(line) and not line.startswith(tuple(LEFT_OUT)))
+    done = subprocess.run(
+        ["sh", "-eu", "-c", script],
+        cwd=world.folder,
+        env=world.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    names["stdout"] = names.get("stdout", "") + done.stdout
+    assert done.returncode == 0, f"{place}:\n{script}\n{done.stdout}\n{done.stderr}"
+
+
+def serve(world: World, line: str) -> None:
+    """Starts what serves, on a port that is free, until it answers, and stops it."""
+    words = shlex.split(line, comments=True)
+    arguments = words[words.index(next(word for word in words if word.endswith("manage.py"))) + 1 :]
+    port = str(free_port())
+    arguments[arguments.index("--port") + 1] = port
+    process = world.processes.manage(*arguments, ARENA_ROUTING_READ="public")
+
+    def served() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/api/v1/routing/latest", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_until(lambda: served() or not process.running(), "the table is served")
+    assert process.running(), process.output()
+    process.signal(signal.SIGTERM)
+    assert process.popen.wait(timeout=60) == 0, process.output()
+
+
+def python(world: World, place: str, text: str, names: dict[str, Any]) -> None:
+    exec(compile(text, place, "exec"), names)
+
+
+def table_or_policy(world: World, place: str, text: str, names: dict[str, Any]) -> None:
+    """A whole policy or a whole table; whatever else is written as JSON or YAML needs a test that feeds it on."""
+    document = read_text(text)
+    if document.get("schema") == "routing-table/v1":
+        Draft202012Validator(table_schema()).validate(document)
+    else:
+        parse(document)
+
+
+RUNNERS: dict[str, Callable[[World, str, str, dict[str, Any]], None]] = {
+    "sh": shell,
+    "bash": shell,
+    "shell": shell,
+    "python": python,
+    "json": table_or_policy,
+    "yaml": table_or_policy,
+}
+
+
+def elsewhere(example: Example) -> str:
+    """The test that runs it, where it is another one."""
+    return example.tested_by or TESTED_BY.get((example.document, example.language), "")
+
+
+def exempt(example: Example) -> bool:
+    return (example.document, example.first) in EXEMPT
+
+
+ALL = [example for document in documents() for example in examples(document)]
+
+
+@pytest.mark.parametrize("example", ALL, ids=[example.place for example in ALL])
+def test_somebody_runs_it(example: Example):
+    test = elsewhere(example)
+    if test:
+        path = ROOT / test
+        assert path.is_file(), f"{example.place} names {test}, which is not there."
+        assert Path(example.document).name in path.read_text(encoding="utf-8"), f"{test} does not name it."
+    else:
+        assert exempt(example) or example.language in RUNNERS, (
+            f"{example.place}: nobody runs this. Say its language (of {', '.join(RUNNERS)}), or put "
+            "<!-- tested by tests/….py --> in the line before it."
+        )
+
+
+def test_the_lists_name_nothing_that_is_gone():
+    there = {(example.document, example.first) for example in ALL}
+    assert set(EXEMPT) <= there
+    assert set(TESTED_BY) <= {(example.document, example.language) for example in ALL}
+    assert "nginx.conf" in (ROOT / "tests/routing/test_nginx.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def installation(transactional_db: None, provider: Double) -> Category:
+    """What documents speak of: a category code, contenders with tools at two providers and one at home, version 41 and
+    version 42 that went from one to the other."""
+    hosted = Provider.objects.create(
+        slug="openai", name="OpenAI", base_url=provider.base_url("gpt-x"), locality="hosted"
+    )
+    other = Provider.objects.create(slug="other", name="Other", base_url=provider.base_url("b"), locality="hosted")
+    home = Provider.objects.create(slug="home", name="Home", base_url=provider.base_url("home"), locality="local")
+    for slug, at in (("gpt-x", hosted), ("b", other), ("small-tools", hosted), ("home", home)):
+        Contender.objects.create(
+            slug=slug, family=slug, provider=at, model_name=slug, capabilities=["tools"], context_tokens=8000
+        )
+    code = Category.objects.create(slug="code", name="Code")
+    save_policy(document=EAGER, reason="For the examples.")
+    Publication.objects.update(newest=40)
+    cast(code, {("gpt-x", "b"): (90, 10, 5), ("gpt-x", "home"): (90, 10, 5), ("b", "home"): (50, 50, 5)})
+    publish(actor="automatic")
+    cast(code, {("gpt-x", "b"): (0, 300, 0), ("gpt-x", "home"): (0, 100, 0), ("b", "home"): (200, 40, 0)})
+    publish(actor="automatic")
+    assert list(RoutingTable.objects.values_list("version", flat=True)) == [42, 41]
+    return code
+
+
+@pytest.fixture
+def provider() -> Iterator[Double]:
+    with double() as made:
+        yield made
+
+
+@pytest.fixture
+def world(
+    installation: Category,
+    live_server: LiveServer,
+    processes: Processes,
+    provider: Double,
+    tmp_path: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> World:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("there is no curl here (Debian: apt install curl)")
+    settings.ARENA_ROUTING_READ = "public"
+    folder, programs = tmp_path / "checkout", tmp_path / "bin"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    programs.mkdir()
+    for name in ("docs", "examples", "sdk", "manage.py"):
+        (folder / name).symlink_to(ROOT / name)
+    _program(folder / ".venv" / "bin" / "python", f'exec {sys.executable} "$@"')
+    _program(programs / "manage.py", f'exec {sys.executable} {ROOT}/manage.py "$@"')
+    # An answer of 400 or more is no success here.
+    _program(programs / "curl", f'exec {curl} --fail-with-body --silent --show-error "$@"')
+    scopes = ["routing:read", "routing:publish", "outcomes:write", "evals:read"]
+    _, token = ApiToken.objects.create_key(name="shop", scopes=scopes)
+    told = {
+        "ARENA_URL": live_server.url,
+        "ARENA_TOKEN": token,
+        "OPENAI_API_KEY": "k",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    path, allowed = f"{programs}{os.pathsep}{os.environ['PATH']}", f"127.0.0.1:{provider.port}"
+    environment = processes.environment | told | {"PATH": path, "ARENA_OUTBOUND_ALLOW": allowed}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(folder)
+    return World(folder, live_server.url, environment, processes, provider)
+
+
+def _program(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+def run_all(document: str, world: World) -> dict[str, Any]:
+    """The names that its Python left, and what its shell printed as `stdout`. A client that it made is closed, so
+    that it has reported what it had to."""
+    names: dict[str, Any] = {"__name__": "example"}
+    try:
+        for example in examples(document):
+            if not elsewhere(example) and not exempt(example):
+                world.run(example, names)
+    finally:
+        if "router" in names:
+            names["router"].close()
+    return names
+
+
+OTHERS = [document for document in documents() if document != "README.md"]
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("document", OTHERS)
+def test_a_document_runs_from_its_first_example_to_its_last(document: str, world: World):
+    run_all(document, world)
+
+
+@pytest.mark.crash
+def test_readme_runs_from_its_first_example_to_its_last(world: World):
+    names = run_all("README.md", world)
+    assert [(one.kind, one.actor) for one in Act.objects.order_by("id")] == [
+        (kind, "command line") for kind in ("rollback", "unfreeze", "freeze", "pin", "unpin")
+    ]
+    assert RoutingTable.objects.filter(cause="rollback").get().rolled_back_to == 41
+    assert names["decision"].route_id == "code"
+    reported = ReportedOutcome.objects.filter(ok=True, model=names["decision"].model)
+    assert reported.count() == 2
+    assert world.provider.slugs == [names["decision"].model]
+    for written in ("config.yaml", "portkey.json", "policy.yaml", "arena-keys.json"):
+        assert (world.folder / written).stat().st_size, written
+    assert '"route_id"' in names["stdout"]
+
+
+def test_a_command_that_is_spoken_of_is_one_and_has_its_options():
+    known = get_commands()
+    for document in documents():
+        for name, rest in spoken_commands(document):
+            assert name in known, f"{document}: manage.py {name}"
+            command = load_command_class(known[name], name)
+            options = command.create_parser("manage.py", name)._option_string_actions
+            for option in re.findall(r"(?<=\s)--[a-z-]+", rest):
+                assert option in options, f"{document}: manage.py {name} {option}"
+
+
+def test_a_marker_is_read_and_holds_for_one_block(tmp_path: Path):
+    page = """# A
+
+<!-- tested by tests/x.py -->
+
+```json
+{}
+```
+
+```json
+[]
+```
+
+Text
+
+    curl x
+
+Text
+
+    {}
+"""
+    (tmp_path / "a.md").write_text(page, encoding="utf-8")
+    found = [(one.language, one.tested_by, one.line, one.text) for one in examples("a.md", tmp_path)]
+    assert found == [
+        ("json", "tests/x.py", 5, "{}\n"),
+        ("json", "", 9, "[]\n"),
+        ("sh", "", 15, "curl x\n"),
+        ("", "", 19, "{}\n"),
+    ]
