@@ -172,7 +172,7 @@ def _line(line: Line) -> dict[str, Any]:
             "ttft_ms": _times(line.measured["ttft_ms"]),
             "usd_per_success": line.measured["usd_per_success"],
         },
-        "differs": line.words,
+        "differs": [figure.word for figure in line.differing],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from routing.api import acts, choosing, pins, policy, tables
+from routing.api import acts, choosing, outcomes, pins, policy, tables
 
 urlpatterns: list[URLPattern] = [
     path("latest", tables.Latest.as_view(), name="routing-latest"),
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("select", choosing.Select.as_view(), name="routing-select"),
     path("policy", policy.Policy.as_view(), name="routing-policy"),
     path("policy/versions", policy.PolicyVersions.as_view(), name="routing-policy-list"),
+    path("outcomes", outcomes.Outcomes.as_view(), name="routing-outcomes"),
     path("publish", acts.Publish.as_view(), name="routing-publish"),
     path("rollback", acts.Rollback.as_view(), name="routing-rollback"),
     path("freeze", acts.Freeze.as_view(), name="routing-freeze"),

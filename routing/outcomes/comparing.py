@@ -20,9 +20,8 @@ _APART = 0.05
 _FEWEST = 20
 
 DIFFERENCE = (
-    f"They differ where a time or a cost is more than twice, or less than half, of what evaluation measured, or where "
-    f"success is more than {_APART * 100:.0f} points apart and the two 95% intervals do not touch; both from "
-    f"{_FEWEST} requests up."
+    f"They differ where a time or a cost is over twice or under half of the measured, or where success is over "
+    f"{_APART * 100:.0f} points off and the 95% intervals lie apart; each from {_FEWEST} requests up."
 )
 
 Candidate = Mapping[str, Any]
@@ -48,7 +47,9 @@ class Reported:
 
     @property
     def success_ci95(self) -> tuple[float, float] | None:
-        return wilson(self.succeeded, self.requests)
+        found = wilson(self.succeeded, self.requests)
+        # Its edge may miss 1 by a rounding, and would be written as less.
+        return found and (round(found[0], 9), round(found[1], 9))
 
     @property
     def usd_per_success(self) -> float | None:
@@ -60,11 +61,13 @@ class Reported:
 
 
 class Figure(NamedTuple):
-    """`word` says how the reported is, where the two plainly differ. `comparable`: there was enough of both."""
+    """`word` says how the reported is where the two plainly differ, `worse` whether for the worse. `comparable`: there
+    was enough of both."""
 
     reported: float | None
     measured: float | None
     word: str = ""
+    worse: bool = False
     comparable: bool = False
 
 
@@ -87,12 +90,12 @@ class Line:
         return self.success, self.latency, self.ttft, self.cost
 
     @property
-    def words(self) -> list[str]:
-        return [figure.word for figure in self.figures if figure.word]
+    def differing(self) -> list[Figure]:
+        return [figure for figure in self.figures if figure.word]
 
     @property
     def verdict(self) -> str:
-        """For a line without words."""
+        """For a line on which nothing differs."""
         if self.reported is None:
             return "not reported"
         if any(figure.comparable for figure in self.figures):
@@ -121,8 +124,10 @@ class RouteReport:
         return self.succeeded / self.requests if self.requests else None
 
     @property
-    def differs(self) -> bool:
-        return any(line.words for line in self.lines)
+    def differing(self) -> list[Figure]:
+        """Those for the worse first."""
+        found = [figure for line in self.lines for figure in line.differing]
+        return sorted(found, key=lambda figure: not figure.worse)
 
 
 def route_report(
@@ -165,12 +170,13 @@ def _success(reported: Reported | None, measured: Candidate | None) -> Figure:
     rate = None if measured is None else measured["success_rate"]
     if reported is None or measured is None or rate is None:
         return Figure(reported.success_rate if reported else None, rate)
-    figure = Figure(reported.success_rate, rate, "", min(reported.requests, measured["n"]) >= _FEWEST)
-    ours, theirs = reported.success_ci95, wilson(round(rate * measured["n"]), measured["n"])
+    n = measured["n"]
+    figure = Figure(reported.success_rate, rate, comparable=min(reported.requests, n) >= _FEWEST)
+    ours, theirs = reported.success_ci95, wilson(round(rate * n), n)
     if not figure.comparable or ours is None or theirs is None or abs(reported.success_rate - rate) <= _APART:
         return figure
     if ours[1] < theirs[0]:
-        return figure._replace(word="fails more")
+        return figure._replace(word="fails more", worse=True)
     return figure._replace(word="fails less" if ours[0] > theirs[1] else "")
 
 
@@ -191,9 +197,6 @@ def _cost(reported: Reported | None, measured: Candidate | None) -> Figure:
 def _ratio(figure: Figure, n: int, more: str, less: str) -> Figure:
     if figure.reported is None or figure.measured is None or n < _FEWEST:
         return figure
-    word = ""
     if figure.reported > _TIMES * figure.measured:
-        word = more
-    elif figure.reported * _TIMES < figure.measured:
-        word = less
-    return figure._replace(word=word, comparable=True)
+        return figure._replace(word=more, worse=True, comparable=True)
+    return figure._replace(word=less if figure.reported * _TIMES < figure.measured else "", comparable=True)

@@ -11,6 +11,7 @@ from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import decided, selectors
 from routing.explaining import explained
+from routing.outcomes.reported import reports
 from routing.policies import parse
 from routing.policies.pins import pins
 from routing.showing.pages import names, row
@@ -39,6 +40,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
         "pinned": card is not None and rules is not None and bool(pins(parse(rules.document), slug)),
         "line": newest.line if newest else None,
         "rows": [row(route) for route in routes],
+        "reported": reports(newest.document, category=slug) if newest else None,
         "names": names(document),
         "decision": explained(decided.last_decision(slug), routes),
         "waiting": [] if before or not decisions else decisions[0].waiting,

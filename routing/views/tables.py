@@ -16,6 +16,7 @@ from routing import acted, decided, publishing, selectors
 from routing.decided import DecisionView
 from routing.deciding.gate import Verdict
 from routing.exports import FORMATS, export
+from routing.outcomes.reported import reports
 from routing.selectors import TableLine, TableView
 from routing.showing.pages import cards, change_groups, expires, names
 from routing.tables.comparing import diff
@@ -91,6 +92,7 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
         "unrouted": [
             (slug, titles[slug], decisions.get(slug)) for slug in titles if live and slug not in document["categories"]
         ],
+        "reported": reports(document) if live else None,
         "decisions": decisions,
         "waiting": [one for decision in decisions.values() for one in decision.waiting],
         "rests_on": [] if live else decided.decisions_in(line.version),

@@ -131,6 +131,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "api/v1/routing/schema": (VIEWER, NOBODY),
     "api/v1/routing/keys": (VIEWER, NOBODY),
     "api/v1/routing/select": (NOBODY, VIEWER),
+    "api/v1/routing/outcomes": (VIEWER, ADMIN),
     "api/v1/routing/policy": (EDITOR, NOBODY),
     "api/v1/routing/policy/versions": (EDITOR, NOBODY),
     "api/v1/routing/publish": (NOBODY, EDITOR),
