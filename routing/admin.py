@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from arena.access.read_only import ReadOnlyAdmin
-from routing.models import Act, Decision, PolicyVersion, Publication, RoutingTable
+from routing.models import Act, Decision, PolicyVersion, Publication, ReportedOutcome, RoutingTable
 
 
 @admin.register(RoutingTable)
@@ -38,3 +38,9 @@ class ActAdmin(ReadOnlyAdmin):
     list_display = ("kind", "actor", "reason", "table", "policy", "at")
     list_filter = ("kind",)
     list_select_related = ("table", "policy")
+
+
+@admin.register(ReportedOutcome)
+class ReportedOutcomeAdmin(ReadOnlyAdmin):
+    list_display = ("at", "route_id", "model", "ok", "error", "latency_ms", "reported_by")
+    list_filter = ("ok",)
