@@ -109,7 +109,8 @@ class Year:
         return leads, sides
 
     def by_day(self) -> Iterator[list[Vote]]:
-        """Reviewers vote on as many days as not, in proportion to their diligence; who is shown left is drawn."""
+        """Each day's votes, of which there may be none. Reviewers vote in proportion to their diligence, whichever
+        answer is shown left."""
         world, rng = self.scene.world, self._rng(1)
         each_day = rng.poisson(self.scene.votes_a_day, DAYS)
         n = int(each_day.sum())
