@@ -26,6 +26,7 @@ def sweep_outcomes() -> int:
     return storing.sweep(now=timezone.now())
 
 
-def deliver() -> int:
-    """Enqueued with each publication, and by the clock: sends webhooks what is due. Returns how many messages."""
-    return delivering.deliver()
+def deliver() -> bool:
+    """Enqueued with each publication, and by the clock: has webhooks sent what is due, beside the other chores. Returns
+    whether anything was."""
+    return delivering.begin()

@@ -1,7 +1,7 @@
 """Whose turn it is to be sent, and what is written of it. Nobody sends what another sends; nothing is lost.
 
 A delivery is claimed by an UPDATE that names the state it was seen in, and finished by one that names the lease token:
-a chore believed dead writes nothing. What a dead one left is claimed again when its lease has run out.
+one believed dead writes nothing. What a dead one left is claimed again when its lease has run out.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from routing.webhooks.services import disable
 
 __all__ = ["LEASE", "PAUSE", "Claim", "claim_next", "due", "finish"]
 
-# Longer than a chore may live (`Q_CLUSTER["timeout"]`), so that nobody alive is overtaken: no heartbeat is needed.
+# Longer than one POST, its deadline and a slow resolver together, so that nobody alive is overtaken: no heartbeat is
+# needed.
 LEASE = timedelta(seconds=90)
-# Ends before the clock starts the chore the next time.
+# Ends before the clock looks the next time.
 PAUSE = timedelta(seconds=30)
-_LOST = "broken off: the chore that sent it ended before it could say what came of it"
+_LOST = "broken off: the process that sent it ended before it could say what came of it"
 # Others may be faster at every one we saw; then look again, but not forever.
 _LOOKS = 3
 
@@ -80,7 +81,7 @@ def _claim(seen: Delivery, now: datetime) -> Claim | None:
     same = Delivery.objects.filter(
         pk=seen.pk, state=Delivery.State.WAITING, attempts=seen.attempts, lease_token=seen.lease_token
     )
-    if made >= ATTEMPTS:  # one that ends every chore that sends it
+    if made >= ATTEMPTS:  # one that ends every process that sends it
         reason = f"Not taken in {made} attempts; the last: {_LOST}."
         changes = {"state": Delivery.State.FAILED, "finished_at": now, "reason": reason}
         taken = same.update(lease_token=None, leased_until=None, **changes)

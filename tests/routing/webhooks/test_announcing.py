@@ -17,6 +17,7 @@ from routing import chores, schedules
 from routing.models import Delivery, RoutingTable
 from routing.publishing import publish, rollback
 from routing.webhooks import services
+from routing.webhooks.delivering import deliver
 from tests.processes import free_port
 from tests.routing.conftest import FLIPPED, cast
 from tests.routing.webhooks.conftest import row
@@ -39,7 +40,7 @@ def test_each_enabled_webhook_gets_a_message_of_its_own(receiver, added, publish
     published()
 
     assert chores_waiting().count("routing.chores.deliver") == 1
-    assert chores.deliver() == 2
+    assert deliver() == 2
     assert here.ids == there.ids
     assert silent.got == []
     assert set(Delivery.objects.values_list("state", "event", "table")) == {("delivered", "routing_table.published", 1)}
@@ -98,7 +99,7 @@ def test_a_dead_receiver_does_not_keep_a_table_from_being_published(settings, ad
     webhook = added(f"http://127.0.0.1:{port}/")
 
     assert published().version == 1
-    chores.deliver()
+    deliver()
 
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.attempts) == ("waiting", 1)
@@ -112,7 +113,7 @@ def test_a_secret_nobody_can_read_does_not_either(receiver, added, published, se
     settings.ARENA_ENCRYPTION_KEY = "A" * 43 + "="
 
     assert published().version == 1
-    chores.deliver()
+    deliver()
 
     assert here.got == []
     assert "another ARENA_ENCRYPTION_KEY" in Delivery.objects.get().tries.get().error

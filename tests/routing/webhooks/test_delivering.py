@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.utils import timezone
-from django_q.models import OrmQ
 from standardwebhooks import WebhookVerificationError
 
+from routing import chores
 from routing.models import Delivery, DeliveryAttempt
 from routing.webhooks import services
 from routing.webhooks.back_off import ATTEMPTS
 from routing.webhooks.delivering import deliver
 from routing.webhooks.services import Added
+from tests.processes import wait_until
 from tests.routing.webhooks.conftest import later, message_to, row
 from tests.servers import says
 
@@ -269,10 +271,25 @@ def test_a_webhook_that_failed_rests_and_then_goes_on(receiver, added):
     assert states() == ["delivered", "delivered"]
 
 
-def test_what_a_run_leaves_the_next_one_takes(receiver, added):
-    """A run that takes on nothing is over at once; what is due then is the next chore's."""
-    message_to(added(receiver().url))
-    OrmQ.objects.all().delete()
+@pytest.mark.django_db(transaction=True)
+def test_the_chore_waits_for_nobody_and_later_messages_for_no_one_that_hangs(unruly, receiver, added):
+    here = receiver()
+    arrived, let_go = threading.Event(), threading.Event()
 
-    assert deliver(takes_on_s=0) == 0
-    assert [one.func() for one in OrmQ.objects.all()] == ["routing.chores.deliver"]
+    def hang(talk: Any) -> None:
+        arrived.set()
+        while not let_go.is_set() and not talk.pause(0.01):
+            pass
+
+    message_to(added(f"http://127.0.0.1:{unruly(hang).port}/"))
+    assert chores.deliver()
+    assert arrived.wait(60)
+
+    message_to(added(here.url))
+    assert chores.deliver()
+    wait_until(lambda: here.got, "the second message arrives beside the first")
+    assert not let_go.is_set()
+    let_go.set()
+    wait_until(lambda: "webhooks" not in {one.name for one in threading.enumerate()}, "the sending ends")
+    assert states() == ["waiting", "delivered"]
+    assert not chores.deliver()
