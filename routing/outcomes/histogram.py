@@ -12,7 +12,6 @@ guarantees. PVLDB 12(12), 2195-2205.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 
 __all__ = ["RATIO", "Histogram", "bucket"]
@@ -26,29 +25,33 @@ def bucket(milliseconds: float) -> int:
 
 
 class Histogram:
-    """How many values fell into each bucket; stored as JSON, which has only texts for keys."""
+    """How many values fell into each bucket. Its keys are texts, as JSON has them: days are added up more often than
+    anything is asked of them."""
 
     def __init__(self, stored: Mapping[str, int] | None = None) -> None:
-        self._counts = Counter({int(key): n for key, n in (stored or {}).items()})
+        self._counts = dict(stored or {})
 
     def add(self, milliseconds: float) -> None:
-        self._counts[bucket(milliseconds)] += 1
+        key = str(bucket(milliseconds))
+        self._counts[key] = self._counts.get(key, 0) + 1
 
     def merge(self, other: Histogram) -> None:
-        self._counts.update(other._counts)
+        counts = self._counts
+        for key, n in other._counts.items():
+            counts[key] = counts.get(key, 0) + n
 
     def stored(self) -> dict[str, int]:
-        return {str(key): self._counts[key] for key in sorted(self._counts)}
+        return {key: self._counts[key] for key in sorted(self._counts, key=int)}
 
     @property
     def n(self) -> int:
-        return self._counts.total()
+        return sum(self._counts.values())
 
     def percentile(self, share: float) -> float | None:
         """In milliseconds: about the smallest value with at least `share` of all at or below it. None of none."""
         wanted, seen = math.ceil(share * self.n), 0
-        for key in sorted(self._counts):
-            seen += self._counts[key]
+        for key in sorted(map(int, self._counts)):
+            seen += self._counts[str(key)]
             if seen >= wanted:
                 return RATIO ** (key - 0.5) if key else 1.0
         return None
