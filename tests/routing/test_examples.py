@@ -52,6 +52,10 @@ EXEMPT = {
 TESTED_BY = {
     ("sdk/README.md", "python"): "tests/sdk/test_readme.py",
     ("docs/exports.md", "python"): "tests/routing/exports/test_docs.py",
+    ("docs/outcomes.md", "python"): "tests/routing/test_outcomes_docs.py",
+    ("docs/outcomes.md", "sh"): "tests/routing/test_outcomes_docs.py",
+    # What the call before it answers.
+    ("docs/outcomes.md", ""): "tests/routing/test_outcomes_docs.py",
     ("docs/webhooks.md", "json"): "tests/routing/webhooks/test_docs.py",
     ("docs/webhooks.md", "python"): "tests/routing/webhooks/test_docs.py",
 }
@@ -233,12 +237,8 @@ def world(
     _program(programs / "curl", f'exec {curl} --fail-with-body --silent --show-error "$@"')
     scopes = ["routing:read", "routing:publish", "outcomes:write", "evals:read"]
     _, token = ApiToken.objects.create_key(name="shop", scopes=scopes)
-    told = {
-        "ARENA_URL": live_server.url,
-        "ARENA_TOKEN": token,
-        "OPENAI_API_KEY": "k",
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
+    told = {"ARENA_URL": live_server.url, "ARENA_TOKEN": token, "OPENAI_API_KEY": "k"}
+    told |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
     path, allowed = f"{programs}{os.pathsep}{os.environ['PATH']}", f"127.0.0.1:{provider.port}"
     environment = processes.environment | told | {"PATH": path, "ARENA_OUTBOUND_ALLOW": allowed}
     for name, value in told.items():
