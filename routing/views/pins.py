@@ -68,6 +68,7 @@ def _page(request: HttpRequest, slug: str, *, lift: bool) -> HttpResponse:
         answer = _judged(request, form, slug, document, titles, context)
         if answer is not None:
             return answer
+    form.fields["reason"].required = True  # to pin; not to look
     return render(request, "routing/pin.html", context)
 
 

@@ -289,7 +289,8 @@ def test_lifting_a_pin_by_page(editor: Client, two_tables: Category):
     publish(actor="automatic")
     assert UNPIN in text(editor.get("/routing/categories/code/"))
     page = text(editor.get(UNPIN))
-    assert "is pinned to" in page
+    assert "The policy pins route" in page
+    assert "optional" not in page
     assert "What this would publish now" in page
     assert "Write a reason" in text(editor.post(UNPIN, {"base": "2", "reason": ""}))
     editor.post(UNPIN, {"base": "2", "reason": "Votes decide."})
