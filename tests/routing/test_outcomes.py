@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import time_machine
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -18,6 +19,7 @@ from django_q.models import Schedule
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from arena import env
 from arena.models import Role
 from routing import chores, schedules
 from routing.models import OutcomeTally, ReportedOutcome
@@ -266,6 +268,13 @@ def test_a_batch_is_read_and_written_while_the_sweep_passes():
     assert storing.store(outcomes=[outcome], reported_by="token shop").stored == 1
     assert storing.sweep(now=now + timedelta(hours=23)) == 0
     assert storing.store(outcomes=[outcome], reported_by="token shop").stored == 0
+
+
+@pytest.mark.parametrize("days", ["0", "3651", "a month"])
+def test_a_start_refuses_days_that_are_none(days: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ARENA_OUTCOMES_DAYS", days)
+    with pytest.raises(ImproperlyConfigured, match=r"ARENA_OUTCOMES_DAYS: .* Set ARENA_OUTCOMES_DAYS to a number"):
+        env.integer("ARENA_OUTCOMES_DAYS", default=30, least=1, most=3650)
 
 
 def test_the_sweep_is_scheduled_and_an_admins_choice_stays():
