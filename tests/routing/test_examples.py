@@ -1,7 +1,8 @@
 """Every example about routing in README, docs/, sdk/ and examples/ runs, in its document's order, as a reader would
 type it: the shell's in a shell, with the real curl and real processes, Python's as it stands, against a live Arena.
 
-What none of these can run is in `EXEMPT` or `TESTED_BY`, or says by a marker which test runs it (`tests.examples`).
+What none of these can run is in `EXEMPT`, `TESTED_BY` or `example_runs.LEFT_OUT`, or says by a marker which test runs it
+(`tests.examples`).
 `docs/nginx.conf` is run by `tests/routing/test_nginx.py`.
 """
 
@@ -9,38 +10,30 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from django.core.management import get_commands, load_command_class
-from jsonschema import Draft202012Validator
 from pytest_django.live_server_helper import LiveServer
 
 from arena.models import ApiToken
 from evals.models import Category, Contender, Provider
 from routing.models import Act, Publication, ReportedOutcome, RoutingTable
-from routing.policies import parse
-from routing.policies.text import read_text
 from routing.publishing import publish
-from routing.schema import table_schema
 from routing.services import save_policy
 from tests.examples import Example, documents, examples, spoken_commands
-from tests.processes import ROOT, Processes, free_port, wait_until
+from tests.processes import ROOT, Processes
 from tests.routing.conftest import EAGER, cast
+from tests.routing.example_runs import RUNNERS, World
 from tests.routing.exports.running import Double, double
 
 # Blocks that nobody runs, by document and first line, and why. This list is closed: whatever is new runs, or is here.
 EXEMPT = {
-    ("README.md", "make run"): "not about routing: it is what this suite itself was started with, or CI",
+    ("README.md", "make run"): "not about routing: how people start; CI runs both",
     ("README.md", "task set ──> run ──> generations ──> battles ──> votes ──> tallies ──> leaderboard"): "a drawing",
     (
         "README.md",
@@ -58,94 +51,6 @@ TESTED_BY = {
     ("docs/outcomes.md", ""): "tests/routing/test_outcomes_docs.py",
     ("docs/webhooks.md", "json"): "tests/routing/webhooks/test_docs.py",
     ("docs/webhooks.md", "python"): "tests/routing/webhooks/test_docs.py",
-}
-# Lines of the shell's blocks that are left out, by how they begin, and why.
-LEFT_OUT = {"pip install ./sdk": "tests/sdk/test_wheel.py builds and installs it, which takes a package index"}
-# Where examples find Arena, and somebody who is told by it.
-HOSTS = ("http://127.0.0.1:8000", "https://arena.example")
-RECEIVER = "https://example.com"
-# A command that runs until it is stopped, and where its port is.
-SERVER = re.compile(r"manage\.py serve_tables\b.*--port (?P<port>\d+)")
-
-
-@dataclass
-class World:
-    """A folder with what examples find in a checkout, and the environment they are told to have."""
-
-    folder: Path
-    url: str
-    environment: dict[str, str]
-    processes: Processes
-    provider: Double
-
-    def run(self, example: Example, names: dict[str, Any]) -> None:
-        text = example.text
-        for host in HOSTS:
-            text = text.replace(host, self.url)
-        text = text.replace(RECEIVER, f"http://127.0.0.1:{self.provider.port}")
-        RUNNERS[example.language](self, example.place, text, names)
-
-
-def shell(world: World, place: str, text: str, names: dict[str, Any]) -> None:
-    lines = text.replace("\\\n", " ").splitlines()
-    for line in lines:
-        if SERVER.search(line):
-            serve(world, line)
-    script = "\n".join(line for line in lines if not SERVER.search(line) and not line.startswith(tuple(LEFT_OUT)))
-    done = subprocess.run(
-        ["sh", "-eu", "-c", script],
-        cwd=world.folder,
-        env=world.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    names["stdout"] = names.get("stdout", "") + done.stdout
-    assert done.returncode == 0, f"{place}:\n{script}\n{done.stdout}\n{done.stderr}"
-
-
-def serve(world: World, line: str) -> None:
-    """Starts what serves, on a port that is free, until it answers, and stops it."""
-    words = shlex.split(line, comments=True)
-    arguments = words[words.index(next(word for word in words if word.endswith("manage.py"))) + 1 :]
-    port = str(free_port())
-    arguments[arguments.index("--port") + 1] = port
-    process = world.processes.manage(*arguments, ARENA_ROUTING_READ="public")
-
-    def served() -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/api/v1/routing/latest", trust_env=False).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    wait_until(lambda: served() or not process.running(), "the table is served")
-    assert process.running(), process.output()
-    process.signal(signal.SIGTERM)
-    assert process.popen.wait(timeout=60) == 0, process.output()
-
-
-def python(world: World, place: str, text: str, names: dict[str, Any]) -> None:
-    exec(compile(text, place, "exec"), names)
-
-
-def table_or_policy(world: World, place: str, text: str, names: dict[str, Any]) -> None:
-    """A whole policy or a whole table; whatever else is written as JSON or YAML needs a test that feeds it on."""
-    document = read_text(text)
-    if document.get("schema") == "routing-table/v1":
-        Draft202012Validator(table_schema()).validate(document)
-    else:
-        parse(document)
-
-
-RUNNERS: dict[str, Callable[[World, str, str, dict[str, Any]], None]] = {
-    "sh": shell,
-    "bash": shell,
-    "shell": shell,
-    "python": python,
-    "json": table_or_policy,
-    "yaml": table_or_policy,
 }
 
 
