@@ -1,9 +1,8 @@
 """Every example about routing in README, docs/, sdk/ and examples/ runs, in its document's order, as a reader would
 type it: the shell's in a shell, with the real curl and real processes, Python's as it stands, against a live Arena.
 
-What none of these can run is in `EXEMPT`, `TESTED_BY` or `example_runs.LEFT_OUT`, or says by a marker which test runs it
-(`tests.examples`).
-`docs/nginx.conf` is run by `tests/routing/test_nginx.py`.
+What none of these can run is in `EXEMPT`, `TESTED_BY` or `example_runs.LEFT_OUT`, or says by a marker which test
+runs it (`tests.examples`). `docs/nginx.conf` is run by `tests/routing/test_nginx.py`.
 """
 
 from __future__ import annotations
