@@ -42,7 +42,8 @@ class User(AbstractUser):
 
     @property
     def name(self) -> str:
-        return self.get_full_name() or self.username
+        """At most 150 characters, which is what stands beside what people did."""
+        return (self.get_full_name() or self.username)[:150]
 
 
 class SignInLink(models.Model):

@@ -35,7 +35,10 @@ from routing.webhooks.services import announce
 
 __all__ = ["AUTOMATIC", "ApprovalError", "PublishResult", "RollbackError", "outlook", "preview", "publish", "rollback"]
 
-AUTOMATIC = "automatic"
+# Nobody acts, whatever a person is called.
+AUTOMATIC = None
+_ITSELF = "automatic"
+_NO_REASON = "No reason was given."
 # How often it is looked again without the lock because something moved while looking.
 ROUNDS = 3
 log = structlog.get_logger(__name__)
@@ -91,16 +94,16 @@ class _Made:
 
 
 def publish(
-    *, actor: str, reason: str = "", dry_run: bool = False, approve: Mapping[str, str | None] | None = None
+    *, actor: str | None, reason: str = "", dry_run: bool = False, approve: Mapping[str, str | None] | None = None
 ) -> PublishResult:
     """Looks at every category and publishes what changed. While frozen only a refresh of the same decisions is
-    published, whoever asks. A dry run stores nothing.
+    published, whoever asks; AUTOMATIC is nobody. A dry run stores nothing.
 
     `approve` names routes by id that the policy holds for a person, each with the contender it may go to, None for
     whoever is proposed; what is approved of needs a reason. Raises ApprovalError, and publishes nothing, if one of them
     would not go there now; raises ReasonMissingError.
     """
-    approvals = Approvals(approve, by=actor, reason=worded(reason)) if approve else NONE
+    approvals = Approvals(approve, by=actor or _ITSELF, reason=worded(reason)) if approve else NONE
     measurements = Measurements()
     if dry_run:
         stored, terms = current_policy(dry_run=True)
@@ -128,10 +131,10 @@ def publish(
             version = made.newest.table.version if made.newest else None
             return PublishResult(False, version, looked.verdicts, frozen=looked.frozen)
         result = _store(publication, made, made.drafted, actor=actor)
-        if actor != AUTOMATIC:
+        if actor is not AUTOMATIC:
             went = {route_id: _verdicts(looked)[route_id].to for route_id in approvals.routes}
             kind = Act.Kind.APPROVE if went else Act.Kind.PUBLISH
-            note(kind, actor=actor, reason=made.reason[:500], version=result.version, routes=went)
+            note(kind, actor=actor, reason=reason.strip()[:500] or _NO_REASON, version=result.version, routes=went)
         return result
 
     return _settled(make, store)
@@ -259,7 +262,7 @@ def _told(look: Look, newest: Newest | None) -> PublishResult:
     return PublishResult(False, version, look.verdicts, look.cause, document, look.frozen)
 
 
-def _store(publication: Publication, made: _Made, drafted: Draft, *, actor: str) -> PublishResult:
+def _store(publication: Publication, made: _Made, drafted: Draft, *, actor: str | None) -> PublishResult:
     """Under the lock: numbers, stamps, signs and stores. The body is serialised here and nowhere else."""
     look = made.look
     assert look.cause is not None
@@ -282,7 +285,7 @@ def _store(publication: Publication, made: _Made, drafted: Draft, *, actor: str)
         signature=signing.sign(body.data),
         cause=look.cause,
         reason=made.reason[:500],
-        actor=actor,
+        actor=actor or _ITSELF,
         policy=look.policy,
         rolled_back_to=made.rolled_back_to,
         published_at=now,

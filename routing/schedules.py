@@ -1,4 +1,4 @@
-"""What the clock starts. Admins see and edit the rows; `ensure` only puts back what is missing."""
+"""What the clock starts. `ensure` only puts back what is missing."""
 
 from __future__ import annotations
 

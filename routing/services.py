@@ -151,7 +151,9 @@ def unpin(
     said = worded(reason)
     lock()
     before = parse(_newest_document())
-    policy = checked_policy(unpinned(before.document, category=category, route=route))
+    policy = checked_policy(
+        unpinned(before.document, category=category, route=route, copied_from=_without_own_routes(category))
+    )
     (name, contender), *_ = pins(before, category).items() - pins(policy, category).items()
     about = {"category": category, "route": name, "contender": contender}
     return _saved(policy, said, Act.Kind.UNPIN, actor, by, base, **about)
@@ -162,10 +164,11 @@ def _saved(
 ) -> PolicyVersion:
     lock()
     newest = PolicyVersion.objects.order_by("-version").first()
-    if base is not None and base != (newest.version if newest else 0):
-        raise PolicyConflictError(base, newest.version if newest else 0)
+    # Asked first: a second click finds what the first one saved, and is no conflict.
     if newest is not None and newest.sha256 == policy.sha256:
         return newest
+    if base is not None and base != (newest.version if newest else 0):
+        raise PolicyConflictError(base, newest.version if newest else 0)
     made = PolicyVersion.objects.create(
         version=newest.version + 1 if newest else 1,
         document=policy.document,
@@ -184,6 +187,15 @@ def _saved(
 def _newest_document() -> Any:
     newest = PolicyVersion.objects.order_by("-version").first()
     return newest.document if newest else default_document()
+
+
+def _without_own_routes(category: str) -> Any:
+    """The newest policy in which the category followed every_category, before somebody gave it routes; None if it never
+    did."""
+    for document in PolicyVersion.objects.order_by("-version").values_list("document", flat=True).iterator(20):
+        if "routes" not in document["categories"].get(category, {}):
+            return document
+    return None
 
 
 def _known_category(category: str) -> None:

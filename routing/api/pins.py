@@ -77,7 +77,7 @@ def _answered(request: Request, form: type[UnpinIn], act: Callable[..., PolicyVe
             return problem_response(409, str(error))
         return problem_response(400, str(error), errors={error.field: [str(error)]})
     except PolicyError as error:
-        told = [one._asdict() for one in error.errors]
+        told = {one.field: [one.message] for one in error.errors}
         return problem_response(400, "The policy cannot have this pin; see errors.", errors=told)
     except services.PolicyConflictError as error:
         return problem_response(409, str(error), newest=error.newest)

@@ -47,8 +47,18 @@ def pinned(document: Mapping[str, Any], *, category: str, contender: str, route:
     return _with(policy, category, main_route(rules) if route is None else _known(rules, category, route), contender)
 
 
-def unpinned(document: Mapping[str, Any], *, category: str, route: str | None = None) -> dict[str, Any]:
-    """Without `route` the pin of the main route, else the only one. Raises PinError, also if there is none."""
+def unpinned(
+    document: Mapping[str, Any],
+    *,
+    category: str,
+    route: str | None = None,
+    copied_from: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Without `route` the pin of the main route, else the only one. Raises PinError, also if there is none.
+
+    `copied_from` is the policy whose every_category's routes the category got with its pin: as long as they are still
+    those it follows every_category again, whatever that says by now.
+    """
     policy = parse(document)
     rules, there = policy.rules(category), pins(policy, category)
     if not there:
@@ -60,7 +70,7 @@ def unpinned(document: Mapping[str, Any], *, category: str, route: str | None = 
         route = main if main in there else next(iter(there))
     elif _known(rules, category, route) not in there:
         raise PinError("route", f"Route {route or UNNAMED} of {category} is not pinned; pinned: {_listed(there)}.")
-    return _with(policy, category, route, None)
+    return _with(policy, category, route, None, copied_from)
 
 
 def _known(rules: CategoryRules, category: str, route: str) -> str:
@@ -76,7 +86,9 @@ def _listed(names: Any) -> str:
     return ", ".join(name or UNNAMED for name in names)
 
 
-def _with(policy: Policy, category: str, route: str, contender: str | None) -> dict[str, Any]:
+def _with(
+    policy: Policy, category: str, route: str, contender: str | None, copied_from: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     made: dict[str, Any] = copy.deepcopy(dict(policy.document))
     own = made["categories"].setdefault(category, {})
     routes = own.setdefault("routes", copy.deepcopy(made["every_category"]["routes"]))
@@ -85,7 +97,10 @@ def _with(policy: Policy, category: str, route: str, contender: str | None) -> d
         one.pop("pin")
     else:
         one["pin"] = contender
-    if parse(made).rules(category).routes == policy.every_category.routes:
+    everybodys = [policy.every_category.routes]
+    if copied_from is not None:
+        everybodys.append(parse(copied_from).every_category.routes)
+    if parse(made).rules(category).routes in everybodys:
         del own["routes"]
     if not own:
         del made["categories"][category]

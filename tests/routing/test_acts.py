@@ -18,7 +18,7 @@ from evals.models import Category, Contender
 from evals.services.contenders.saving import retire
 from routing import services
 from routing.models import Act, PolicyVersion, Publication, RoutingTable
-from routing.publishing import publish, rollback
+from routing.publishing import AUTOMATIC, publish, rollback
 from tests.routing.conftest import EAGER, FLIPPED, cast
 
 API = "/api/v1/routing/"
@@ -27,9 +27,9 @@ PIN = "/routing/categories/code/pin/"
 
 @pytest.fixture
 def two_tables(voted: Category) -> Category:
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     return voted
 
 
@@ -84,6 +84,22 @@ def test_what_happens_by_itself_is_no_act_and_what_people_do_is(two_tables: Cate
     ]
     led = list(Act.objects.order_by("id").values_list("table", "policy"))
     assert led == [(3, None), (None, None), (None, 2), (4, None), (None, 3), (None, 4)]
+
+
+def test_a_person_is_no_automaton_whatever_the_name(voted: Category, editor_user: User):
+    editor_user.first_name, editor_user.last_name = "automatic", ""
+    assert publish(actor=editor_user.name).published
+    assert told() == [("publish", "automatic", "No reason was given.")]
+
+
+def test_the_longest_name_may_act(two_tables: Category, editor_user: User):
+    editor_user.first_name, editor_user.last_name = "A" * 150, "B" * 150
+    editor_user.save()
+    rollback(to=1, reason="Too slow.", actor=editor_user.name)
+    services.unfreeze(reason="Mended.", actor=editor_user.name)
+    services.pin(category="code", contender="a", reason="Launch.", actor=editor_user)
+    assert {actor for _, actor, _ in told()} == {"A" * 150}
+    assert RoutingTable.objects.latest("version").actor == "A" * 150
 
 
 def test_nothing_done_is_no_act(two_tables: Category):
@@ -212,7 +228,7 @@ def test_the_api_refuses_with_a_problem_that_names_it(two_tables: Category, post
     assert (unknown.status_code, unknown["Content-Type"]) == (400, "application/problem+json")
     assert "Is it code?" in unknown.json()["errors"]["category"][0]
     nobody = post("pin", category="code", contender="d", reason="x").json()
-    assert "“d” is no contender" in nobody["errors"][0]["message"]
+    assert "“d” is no contender" in nobody["errors"]["categories.code.routes[0].pin"][0]
     assert post("unpin", category="code", reason="x").status_code == 409
     late = post("pin", category="code", contender="c", reason="x", base=7)
     assert (late.status_code, late.json()["newest"]) == (409, 1)

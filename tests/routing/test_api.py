@@ -14,7 +14,7 @@ from arena.models import ApiToken, User
 from evals.models import Category
 from routing import signing
 from routing.models import Publication, RoutingTable
-from routing.publishing import publish
+from routing.publishing import AUTOMATIC, publish
 from tests.routing.conftest import FLIPPED, cast
 
 API = "/api/v1/routing/"
@@ -29,7 +29,7 @@ def table(voted: Category) -> RoutingTable:
 @pytest.fixture
 def two_tables(table: RoutingTable, voted: Category) -> list[RoutingTable]:
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     return list(RoutingTable.objects.order_by("version"))
 
 

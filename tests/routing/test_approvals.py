@@ -14,7 +14,7 @@ from django.test import Client
 from arena.models import ApiToken, User
 from evals.models import Category
 from routing.models import Decision, RoutingTable
-from routing.publishing import ApprovalError, publish
+from routing.publishing import AUTOMATIC, ApprovalError, publish
 from routing.services import ReasonMissingError, freeze, save_policy
 from tests.routing.conftest import FLIPPED, cast
 
@@ -24,10 +24,10 @@ HELD = {"every_category": {"gate": {"min_votes": 3, "dwell_hours": 0, "mode": "h
 @pytest.fixture
 def waiting(voted: Category) -> Category:
     """Version 1 sends code to a; now b leads surely, and waits for approval."""
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     save_policy(document=HELD, reason="A person approves.")
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     return voted
 
 
@@ -65,7 +65,7 @@ def test_approving_stores_who_and_why(waiting: Category):
     assert (table.actor, table.reason) == ("Mara", "Checked with support.")
     decision = Decision.objects.get(table=table)
     assert decision.reason.endswith("Approved by Mara: “Checked with support.”")
-    assert not publish(actor="automatic").published
+    assert not publish(actor=AUTOMATIC).published
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from evals.models import Category, Leaderboard
 from evals.services.categories import unretire_category
 from routing import chores
 from routing.models import Decision, Publication, RoutingTable
-from routing.publishing import publish
+from routing.publishing import AUTOMATIC, publish
 from routing.services import save_policy
 from routing.views import categories
 from tests.routing.conftest import FLIPPED, cast
@@ -29,11 +29,11 @@ def editor(editor_user: User, client_of: Any) -> Client:
 @pytest.fixture
 def switched(voted: Category) -> Category:
     """Version 1 at vote 315, a look that changed nothing at 321, version 2 at 961."""
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     cast(voted, {("a", "b"): (5, 1, 0)})
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     return voted
 
 
@@ -80,7 +80,7 @@ def test_the_chain_is_walked_by_links_alone_from_either_end(editor: Client, swit
 def test_the_live_page_tells_the_newest_look_where_no_table_rests_on_it(editor: Client, switched: Category):
     assert "Looked at" not in text(editor.get("/routing/"))
     cast(switched, {("a", "b"): (3, 1, 0)})
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     decision = Decision.objects.order_by("-id")[0]
     page = text(editor.get("/routing/"))
     assert "Looked at" in page
@@ -92,14 +92,14 @@ def test_a_look_whose_routes_say_otherwise_is_a_decision_of_its_own(switched: Ca
     """Dwell time passes without a vote: what was held for time is now held for a person."""
     gate = {"min_votes": 3, "dwell_hours": 0, "mode": "held"}
     save_policy(document={"every_category": {"gate": gate | {"dwell_hours": 1}}}, reason="Wait.")
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     cast(switched, {("a", "b"): (2000, 0, 0), ("a", "c"): (500, 0, 0)})
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     held = Decision.objects.order_by("-id")[0]
     assert held.numbers["routes"]["code"]["proposes"] is None
     assert "time on the present route" in held.reason
     before = Decision.objects.count()
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     assert Decision.objects.count() == before
 
 
@@ -152,7 +152,7 @@ def test_retiring_a_contender_names_routes_and_the_policy(editor: Client, voted:
         document={"every_category": {"gate": {"min_votes": 3}, "default": "a", "routes": [{"escalate_to": "a"}]}},
         reason="Names a.",
     )
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     page = text(editor.get("/contenders/a/retire/"))
     assert "route code, as primary" in page
     assert "policy 2, at every_category.default" in page

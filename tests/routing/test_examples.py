@@ -22,7 +22,7 @@ from pytest_django.live_server_helper import LiveServer
 from arena.models import ApiToken
 from evals.models import Category, Contender, Provider
 from routing.models import Act, Publication, ReportedOutcome, RoutingTable
-from routing.publishing import publish
+from routing.publishing import AUTOMATIC, publish
 from routing.services import save_policy
 from tests.examples import Example, documents, examples, spoken_commands
 from tests.processes import ROOT, Processes
@@ -103,9 +103,9 @@ def installation(transactional_db: None, provider: Double) -> Category:
     save_policy(document=EAGER, reason="For the examples.")
     Publication.objects.update(newest=40)
     cast(code, {("gpt-x", "b"): (90, 10, 5), ("gpt-x", "home"): (90, 10, 5), ("b", "home"): (50, 50, 5)})
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     cast(code, {("gpt-x", "b"): (0, 300, 0), ("gpt-x", "home"): (0, 100, 0), ("b", "home"): (200, 40, 0)})
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     assert list(RoutingTable.objects.values_list("version", flat=True)) == [42, 41]
     return code
 

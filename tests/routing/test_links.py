@@ -16,7 +16,7 @@ from arena.models import Role, User
 from evals.models import Category
 from routing import services
 from routing.models import Act, Decision, PolicyVersion, RoutingTable
-from routing.publishing import publish, rollback
+from routing.publishing import AUTOMATIC, publish, rollback
 from tests.routing.conftest import EAGER, FLIPPED, cast
 
 STARTS = ("/routing/", "/leaderboards/")
@@ -111,22 +111,22 @@ def history(voted: Category, editor_user: User) -> Category:
     """First, a look that changed nothing, a switch, a pin, its lifting, a rollback, a held change; a second category
     without votes, and one that is retired."""
     Category.objects.create(slug="chat", name="Chat")
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     cast(voted, {("a", "b"): (5, 1, 0)})
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     services.pin(category="code", contender="c", reason="Support asked for c.", actor=editor_user)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     services.unpin(category="code", reason="Votes decide again.", by="token deploy")
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     rollback(to=2, reason="c is too slow.", actor="Mara")
     services.unfreeze(reason="c is fast again.", actor="Jonas")
     gate = EAGER["every_category"]["gate"] | {"mode": "held"}
     services.save_policy(document={"every_category": {"gate": gate}}, reason="A person approves.", actor=editor_user)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     cast(voted, {("a", "b"): (2000, 0, 0), ("a", "c"): (500, 0, 0)})
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     return voted
 
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from arena.models import User
 from evals.models import Category
 from routing.models import Decision, RoutingTable
-from routing.publishing import publish
+from routing.publishing import AUTOMATIC, publish
 from routing.services import freeze
 from routing.views import tables
 from tests.routing.conftest import FLIPPED, cast
@@ -39,7 +39,7 @@ def viewer(viewer_user: User, client_of: Any) -> Client:
 def two_tables(voted: Category) -> None:
     publish(actor="Mara")
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
 
 
 def test_before_the_first_table_the_page_says_what_is_missing(viewer: Client, code: Category):
@@ -138,7 +138,7 @@ def test_before_the_first_table_a_measured_limit_is_told_from_the_last_look(
 ):
     eager(every_category={"limits": {"max_error_rate": 0.1}})
     assert "asks for measurements" in text(viewer.get("/routing/"))
-    assert not publish(actor="automatic").published
+    assert not publish(actor=AUTOMATIC).published
     with CaptureQueriesContext(connection) as seen:
         page = text(viewer.get("/routing/"))
     assert Decision.objects.get().reason in html.unescape(page)

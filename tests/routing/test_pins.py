@@ -16,7 +16,7 @@ from routing import services
 from routing.models import Act, PolicyVersion
 from routing.policies import PolicyError, default_document, parse
 from routing.policies.pins import PinError, pinned, pins, unpinned
-from routing.publishing import publish
+from routing.publishing import AUTOMATIC, publish
 from tests.routing.conftest import EAGER, FLIPPED, cast
 
 PIN, UNPIN = "/routing/categories/code/pin/", "/routing/categories/code/unpin/"
@@ -26,9 +26,9 @@ TWO_ROUTES = EAGER | {"categories": {"code": {"routes": [{"name": "fast", "when"
 
 @pytest.fixture
 def two_tables(voted: Category) -> Category:
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     return voted
 
 
@@ -62,7 +62,7 @@ def test_pinning_by_page_shows_first_what_it_changes(editor: Client, two_tables:
     done = editor.post(PIN, {"contender": "c", "base": "1", "reason": "Support asked."}, follow=True)
     assert "Policy 2 pins Code." in text(done)
     assert told() == [("pin", editor_user.name, "Support asked.")]
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     live = text(editor.get("/routing/"))
     assert "pinned" in live
     assert "Pinned code to c" in live
@@ -73,7 +73,7 @@ def test_lifting_a_pin_by_page(editor: Client, two_tables: Category):
     before = newest()
     assert "Nothing is pinned in code." in text(editor.get(UNPIN, follow=True))
     services.pin(category="code", contender="c", reason="Support asked.", by="Mara")
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     assert UNPIN in text(editor.get("/routing/categories/code/"))
     page = text(editor.get(UNPIN))
     assert "The policy pins route" in page
@@ -126,6 +126,37 @@ def test_a_pin_for_everybody_is_lifted_for_one_category_alone():
     document = dict(parse({"every_category": {"routes": [{"pin": "a"}]}}).document)
     edited = parse(unpinned(document, category="code"))
     assert (pins(edited, "code"), pins(edited, "chat")) == ({}, {"": "a"})
+
+
+def test_who_lifts_a_pin_follows_everybody_as_everybody_is_by_now(voted: Category):
+    services.save_policy(document=EAGER, reason="Eager.")
+    services.pin(category="code", contender="a", reason="Launch.", by="Mara")
+    faster = [{"name": "fast", "when": {"max_ttft_ms": 500}}, {}]
+    edited = newest() | {"every_category": newest()["every_category"] | {"routes": faster}}
+    services.save_policy(document=edited, reason="Fast ones, too.", by="Jonas")
+    lifted = services.unpin(category="code", reason="Votes decide.", by="Mara").document
+    assert [one.name for one in parse(lifted).rules("code").routes] == ["fast", ""]
+    assert "code" not in lifted["categories"]
+
+
+def test_routes_that_were_edited_beside_a_pin_stay(voted: Category):
+    services.pin(category="code", contender="a", reason="Launch.", by="Mara")
+    own = newest()["categories"]["code"]["routes"][0] | {"fallback_to": "b"}
+    services.save_policy(
+        document=newest() | {"categories": {"code": {"routes": [own]}}}, reason="A fallback.", by="Jonas"
+    )
+    lifted = services.unpin(category="code", reason="Votes decide.", by="Mara").document
+    assert lifted["categories"]["code"]["routes"][0]["fallback_to"] == "b"
+
+
+def test_a_second_click_is_no_conflict(editor: Client, two_tables: Category):
+    base = PolicyVersion.objects.count()
+    form = {"contender": "c", "route": "", "base": base, "reason": "Launch."}
+    for _ in range(2):
+        page = text(editor.post(PIN, form, follow=True))
+        assert "Nothing was saved" not in page
+    assert PolicyVersion.objects.count() == base + 1
+    assert [one[0] for one in told()] == ["pin"]
 
 
 def test_the_pin_of_another_route_is_lifted_only_if_it_is_meant():

@@ -22,7 +22,7 @@ from evals.services.contenders.saving import retire
 from routing import chores, publishing, signing
 from routing.models import Decision, PolicyVersion, Publication, RoutingTable
 from routing.policies import PolicyError
-from routing.publishing import publish, rollback
+from routing.publishing import AUTOMATIC, publish, rollback
 from routing.schema import table_schema
 from routing.services import ReasonMissingError, enqueue_publish, freeze, save_policy, unfreeze
 from tests.routing.conftest import EAGER, FLIPPED, cast
@@ -71,7 +71,7 @@ def test_nothing_is_published_while_no_category_has_enough_votes(code: Category)
 def test_the_same_decisions_make_no_second_version_and_no_second_decision(voted: Category):
     publish(actor="Mara")
     assert not publish(actor="Mara").published
-    assert not publish(actor="automatic").published
+    assert not publish(actor=AUTOMATIC).published
     cast(voted, {("a", "b"): (5, 1, 0)})
     assert not publish(actor="Mara").published
     assert RoutingTable.objects.count() == 1
@@ -121,9 +121,9 @@ def test_a_reason_given_stands_in_the_history(voted: Category):
 def test_old_evidence_is_refreshed_with_the_same_decisions(voted: Category):
     publish(actor="Mara")
     with time_machine.travel(timezone.now() + timedelta(hours=23)):
-        assert not publish(actor="automatic").published
+        assert not publish(actor=AUTOMATIC).published
     with time_machine.travel(timezone.now() + timedelta(hours=25)):
-        result = publish(actor="automatic")
+        result = publish(actor=AUTOMATIC)
     assert (result.published, result.cause) == (True, "refresh")
     first, second = RoutingTable.objects.order_by("version")
     assert first.decision_digest == second.decision_digest
@@ -135,21 +135,21 @@ def test_a_table_is_refreshed_when_half_its_time_is_gone(voted: Category, eager:
     eager(refresh_every_hours=20, expires_after_hours=24)
     publish(actor="Mara")
     with time_machine.travel(timezone.now() + timedelta(hours=13)):
-        assert publish(actor="automatic").cause == "refresh"
+        assert publish(actor=AUTOMATIC).cause == "refresh"
 
 
 def test_a_freeze_keeps_decisions_back_and_says_so(voted: Category):
     publish(actor="Mara")
     freeze(reason="Launch week.", actor="Jonas")
     cast(voted, FLIPPED)
-    result = publish(actor="automatic")
+    result = publish(actor=AUTOMATIC)
     assert not result.published
     assert result.frozen == "Publishing is frozen by Jonas: Launch week."
     (one,) = result.decisions
     assert (one.verdict.outcome, one.verdict.to) == ("held", "a")
     assert "Kept back: b leads a" in one.verdict.reason
     unfreeze(actor="Jonas", reason="It is over.")
-    assert publish(actor="automatic").cause == "switched"
+    assert publish(actor=AUTOMATIC).cause == "switched"
 
 
 def test_a_frozen_table_is_still_refreshed(voted: Category):
@@ -157,7 +157,7 @@ def test_a_frozen_table_is_still_refreshed(voted: Category):
     freeze(reason="Launch week.", actor="Jonas")
     cast(voted, FLIPPED)
     with time_machine.travel(timezone.now() + timedelta(hours=25)):
-        result = publish(actor="automatic")
+        result = publish(actor=AUTOMATIC)
     assert (result.published, result.cause) == (True, "refresh")
     first, second = RoutingTable.objects.order_by("version")
     assert first.decision_digest == second.decision_digest
@@ -173,7 +173,7 @@ def test_nothing_is_published_first_while_frozen(voted: Category):
 def test_a_rollback_publishes_the_old_decisions_as_a_new_version_and_freezes(voted: Category):
     publish(actor="Mara")
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     result = rollback(to=1, reason="b is too slow.", actor="Mara")
     assert (result.version, result.cause) == (3, "rollback")
     table = newest()
@@ -185,7 +185,7 @@ def test_a_rollback_publishes_the_old_decisions_as_a_new_version_and_freezes(vot
         "since_version": 3,
     }
     assert "Rolled back to version 1" in Publication.objects.get().frozen_reason
-    assert not publish(actor="automatic").published
+    assert not publish(actor=AUTOMATIC).published
     decision = Decision.objects.filter(table=table).get()
     assert (decision.model_from, decision.model_to) == ("b", "a")
 
@@ -315,5 +315,5 @@ def test_a_look_that_changes_nothing_measures_nothing(voted: Category):
     """After every ranking there is a look: it must not read every generation for that."""
     publish(actor="Mara")
     with CaptureQueriesContext(connection) as seen:
-        assert not publish(actor="automatic").published
+        assert not publish(actor=AUTOMATIC).published
     assert not [query for query in seen.captured_queries if "evals_generation" in query["sql"]]

@@ -17,7 +17,7 @@ from arena.models import User
 from evals.models import Category, Contender
 from routing.exports import FORMATS, export
 from routing.models import RoutingTable
-from routing.publishing import publish
+from routing.publishing import AUTOMATIC, publish
 from tests.routing.conftest import FLIPPED, cast
 
 API = "/api/v1/routing/"
@@ -63,7 +63,7 @@ def test_the_api_answers_with_it(public: Client, stored: RoutingTable, name: str
 def test_another_version_is_another_text(public: Client, stored: RoutingTable, voted: Category):
     first = public.get(f"{API}latest?format=litellm")
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     newest, older = public.get(f"{API}latest?format=litellm"), public.get(f"{API}versions/1?format=litellm")
     assert older.content == first.content
     assert newest["ETag"] != first["ETag"]

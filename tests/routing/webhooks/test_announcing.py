@@ -15,7 +15,7 @@ from django_q.models import OrmQ, Schedule
 from evals.models import Category
 from routing import chores, schedules
 from routing.models import Delivery, RoutingTable
-from routing.publishing import publish, rollback
+from routing.publishing import AUTOMATIC, publish, rollback
 from routing.webhooks import services
 from routing.webhooks.delivering import deliver
 from tests.processes import free_port
@@ -58,10 +58,10 @@ def test_every_cause_is_told_refreshes_too(receiver, added, voted: Category, pub
     added(receiver().url)
     published()
     cast(voted, FLIPPED)
-    publish(actor="automatic")
+    publish(actor=AUTOMATIC)
     rollback(to=1, reason="b was slow.", actor="Mara")
     with time_machine.travel(timezone.now() + timedelta(days=8)):
-        publish(actor="automatic")
+        publish(actor=AUTOMATIC)
 
     assert [one["cause"] for one in told()] == ["first", "switched", "rollback", "refresh"]
     assert [(one["version"], one["previous"]) for one in told()] == [(1, None), (2, 1), (3, 2), (4, 3)]
