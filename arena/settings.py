@@ -7,6 +7,8 @@ import environ
 import sentry_sdk
 import structlog
 from csp.constants import NONE, SELF
+from sentry_sdk.integrations.argv import ArgvIntegration
+from sentry_sdk.integrations.httpx import HttpxIntegration
 
 from arena import env
 
@@ -258,7 +260,13 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     # Django's own handlers would say everything twice, and django-structlog has a line for each request.
-    "loggers": {"django": {"handlers": []}, "django.request": {"level": "ERROR"}},
+    # httpx and httpcore would write every address called, and a webhook's may carry a secret.
+    "loggers": {
+        "django": {"handlers": []},
+        "django.request": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING" if DEBUG else "INFO")},
 }
 structlog.configure(
@@ -276,7 +284,12 @@ structlog.configure(
 )
 
 if SENTRY_DSN := env.text("SENTRY_DSN"):
-    # No values of variables and no bodies: they hold answers beside the names of who wrote them.
+    # No values of variables and no bodies: they hold answers beside the names of who wrote them. And no addresses that
+    # were called or typed into a command.
     sentry_sdk.init(
-        dsn=SENTRY_DSN, include_local_variables=False, max_request_body_size="never", send_default_pii=False
+        dsn=SENTRY_DSN,
+        include_local_variables=False,
+        max_request_body_size="never",
+        send_default_pii=False,
+        disabled_integrations=[HttpxIntegration, ArgvIntegration],
     )
