@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
@@ -74,16 +76,21 @@ class Fault(NamedTuple):
 class BatchError(ValueError):
     """Nothing of the batch may be stored. `faults` are the first 100 of the `total` places that are wrong."""
 
-    def __init__(self, faults: list[Fault]) -> None:
-        self.total = len(faults)
-        self.faults = faults[:_MOST_FAULTS]
+    def __init__(self, faults: Sequence[Fault], total: int) -> None:
+        self.faults = faults
+        self.total = total
         super().__init__(str(faults[0]))
+
+
+# A body has room for a hundred thousand faults. Only those that are told are put into words, which costs most.
+_Wording = Callable[[], Fault]
 
 
 _DECODER = msgspec.json.Decoder(_Batch)
 # What is too large a number becomes infinite here, and is told at its place.
 _ANYTHING = msgspec.json.Decoder(float_hook=float)
 _FIELDS = {field.name: field for field in structs.fields(Outcome)}
+_LONGEST_FIELD = max(map(len, _FIELDS))
 _FIGURE = f"a number from 0 to {_MOST:,}, or null where it is not known"
 _WANTED = {
     "id": "a UUID, the same whenever this outcome is sent again",
@@ -108,56 +115,75 @@ def read(body: bytes, *, window: Window) -> list[Outcome]:
     except msgspec.ValidationError:
         outcomes = None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BatchError([_unread(error)]) from None
+        raise BatchError([_unread(error)], total=1) from None
     if outcomes is not None and not any(_contradiction(structs.asdict(one), window) for one in outcomes):
         return outcomes
-    raise BatchError(list(_faults(body, window)))
+    found = _faults(body, window)
+    told = [worded() for worded in islice(found, _MOST_FAULTS)]
+    raise BatchError(told, total=len(told) + sum(1 for _ in found))
 
 
-def _faults(body: bytes, window: Window) -> Iterator[Fault]:
+def _faults(body: bytes, window: Window) -> Iterator[_Wording]:
     """All of a body that was refused; at least one."""
     try:
         batch = _ANYTHING.decode(body)
     except RecursionError:
-        yield Fault("", "The body is nested too deeply to be read.")
+        yield partial(Fault, "", "The body is nested too deeply to be read.")
         return
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        yield _unread(error)
+        yield partial(_unread, error)
         return
     if not isinstance(batch, dict):
-        yield Fault("", 'The body is no object. Send {"outcomes": […]}.')
+        yield partial(Fault, "", 'The body is no object. Send {"outcomes": […]}.')
         return
-    yield from (Fault(name, 'Not known here. Send {"outcomes": […]}.') for name in batch if name != "outcomes")
+    for name in batch:
+        if name != "outcomes":
+            yield partial(_stray, name)
     outcomes = batch.get("outcomes")
     if not isinstance(outcomes, list):
-        yield Fault("outcomes", "Must be a list of outcomes.")
+        yield partial(Fault, "outcomes", "Must be a list of outcomes.")
     elif len(outcomes) > MOST_OUTCOMES:
-        yield Fault("outcomes", f"Holds {len(outcomes):,}; at most {MOST_OUTCOMES:,} go into one batch. Send several.")
+        told = f"Holds {len(outcomes):,}; at most {MOST_OUTCOMES:,} go into one batch. Send several."
+        yield partial(Fault, "outcomes", told)
     else:
         for n, one in enumerate(outcomes):
             yield from _faults_of(f"outcomes[{n}]", one, window)
 
 
-def _faults_of(place: str, given: Any, window: Window) -> Iterator[Fault]:
+def _faults_of(place: str, given: Any, window: Window) -> Iterator[_Wording]:
     if not isinstance(given, dict):
-        yield Fault(place, "Must be an object.")
+        yield partial(Fault, place, "Must be an object.")
         return
-    for name in [name for name in given if name not in _FIELDS]:
-        near = difflib.get_close_matches(name, _FIELDS, n=1)
-        guess = f"Is it {near[0]}?" if near else f"An outcome has: {', '.join(_FIELDS)}."
-        yield Fault(f"{place}.{_cut(name)}", f"Not known. {guess}")
+    for name in given:
+        if name not in _FIELDS:
+            yield partial(_unknown, place, name)
     values: dict[str, Any] = {}
     for name, field in _FIELDS.items():
         if name not in given:
             if field.required:
-                yield Fault(f"{place}.{name}", f"Is missing. It must be {_WANTED[name]}.")
+                yield partial(Fault, f"{place}.{name}", f"Is missing. It must be {_WANTED[name]}.")
             continue
         try:
             values[name] = msgspec.convert(given[name], field.type)
         except msgspec.ValidationError:
-            yield Fault(f"{place}.{name}", f"{_quoted(given[name])} is not {_WANTED[name]}.")
+            yield partial(_misfit, place, name, given[name])
     if wrong := _contradiction(values, window):
-        yield Fault(f"{place}.{wrong[0]}", wrong[1])
+        yield partial(Fault, f"{place}.{wrong[0]}", wrong[1])
+
+
+def _stray(name: str) -> Fault:
+    return Fault(_cut(name), 'Not known here. Send {"outcomes": […]}.')
+
+
+def _unknown(place: str, name: str) -> Fault:
+    # One that is longer shares too little with any field for difflib, which would take long to find that out.
+    near = difflib.get_close_matches(name, _FIELDS, n=1) if len(name) <= 3 * _LONGEST_FIELD else []
+    guess = f"Is it {near[0]}?" if near else f"An outcome has: {', '.join(_FIELDS)}."
+    return Fault(f"{place}.{_cut(name)}", f"Not known. {guess}")
+
+
+def _misfit(place: str, name: str, value: Any) -> Fault:
+    return Fault(f"{place}.{name}", f"{_quoted(value)} is not {_WANTED[name]}.")
 
 
 def _contradiction(values: Mapping[str, Any], window: Window) -> tuple[str, str] | None:

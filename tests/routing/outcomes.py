@@ -42,10 +42,14 @@ def bearer(*scopes: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
+def body(*outcomes: Any) -> bytes:
+    return json.dumps({"outcomes": outcomes}).encode()
+
+
 def post(batch: Any, headers: dict[str, str]) -> Any:
     """`batch` is a list of outcomes, or the body itself."""
-    body = batch if isinstance(batch, bytes) else json.dumps({"outcomes": batch}).encode()
-    return Client().post(PATH, body, content_type="application/json", headers=headers)
+    sent = batch if isinstance(batch, bytes) else body(*batch)
+    return Client().post(PATH, sent, content_type="application/json", headers=headers)
 
 
 def recounted() -> dict[tuple[Any, ...], dict[str, Any]]:
