@@ -18,17 +18,14 @@ from django.db.models import Q, QuerySet
 
 from routing.models import Delivery, DeliveryAttempt, Webhook, WebhookSecret
 from routing.webhooks.back_off import ATTEMPTS, back_off
+from routing.webhooks.leases import BROKEN_OFF, LEASE, broken_off, disabled, free
 from routing.webhooks.posting import Posted
 from routing.webhooks.services import disable
 
-__all__ = ["LEASE", "PAUSE", "Claim", "claim_next", "due", "finish"]
+__all__ = ["PAUSE", "Claim", "claim_next", "due", "finish"]
 
-# Longer than one POST, its deadline and a slow resolver together, so that nobody alive is overtaken: no heartbeat is
-# needed.
-LEASE = timedelta(seconds=90)
 # Ends before the clock looks the next time.
 PAUSE = timedelta(seconds=30)
-_LOST = "broken off: the process that sent it ended before it could say what came of it"
 # Others may be faster at every one we saw; then look again, but not forever.
 _LOOKS = 3
 
@@ -54,7 +51,7 @@ class Claim:
 
 def due(now: datetime) -> QuerySet[Delivery]:
     return Delivery.objects.filter(
-        Q(leased_until=None) | Q(leased_until__lt=now),
+        free(now),
         Q(webhook__paused_until=None) | Q(webhook__paused_until__lte=now),
         state=Delivery.State.WAITING,
         not_before__lte=now,
@@ -82,13 +79,13 @@ def _claim(seen: Delivery, now: datetime) -> Claim | None:
         pk=seen.pk, state=Delivery.State.WAITING, attempts=seen.attempts, lease_token=seen.lease_token
     )
     if made >= ATTEMPTS:  # one that ends every process that sends it
-        reason = f"Not taken in {made} attempts; the last: {_LOST}."
+        reason = f"Not taken in {made} attempts; the last: {BROKEN_OFF}."
         changes = {"state": Delivery.State.FAILED, "finished_at": now, "reason": reason}
         taken = same.update(lease_token=None, leased_until=None, **changes)
     else:
         taken = same.update(lease_token=token, leased_until=now + LEASE, attempts=seen.attempts + 1)
     if taken and seen.leased_until is not None:
-        DeliveryAttempt.objects.create(delivery=seen, n=seen.attempts, at=seen.leased_until - LEASE, error=_LOST)
+        broken_off(seen).save()
     if not taken or made >= ATTEMPTS:
         return None
     secrets = WebhookSecret.objects.filter(webhook_id=seen.webhook_id).exclude(until__lt=now)
@@ -139,7 +136,7 @@ def _outcome(claim: Claim, posted: Posted, webhook: Webhook, now: datetime) -> d
     if posted.gone:
         reason = "The receiver answered 410 Gone."
     elif webhook.disabled_at is not None:
-        reason = f"The webhook was disabled. {webhook.disabled_reason}".strip()
+        reason = disabled(webhook)
     elif wait is None:
         reason = f"Not taken in {claim.made} attempts; the last: {posted.words}."
     else:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from arena.sealing import SealError, unseal
 from routing.webhooks.claims import Claim, claim_next, due, finish
 from routing.webhooks.posting import TOTAL_S, Posted, post
+from routing.webhooks.services import give_up_stranded
 from routing.webhooks.signing import headers
 
 __all__ = ["begin", "deliver"]
@@ -31,8 +32,10 @@ log = structlog.get_logger(__name__)
 
 
 def begin() -> bool:
-    """Has this process send what is due, and returns at once. False if nothing is."""
-    if not due(timezone.now()).exists():
+    """Gives up what is stranded, has this process send what is due, and returns at once. False if nothing is due."""
+    now = timezone.now()
+    give_up_stranded(now=now)
+    if not due(now).exists():
         return False
     _sending.begin()
     return True

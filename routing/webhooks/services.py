@@ -19,6 +19,7 @@ from arena.outbound import OutboundRefused, check
 from arena.sealing import seal
 from routing.models import Delivery, RoutingTable, Webhook, WebhookSecret
 from routing.webhooks import messages
+from routing.webhooks.leases import free, give_up
 from routing.webhooks.signing import new_secret
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "announce",
     "disable",
     "enable",
+    "give_up_stranded",
     "replay",
     "replay_failed",
     "rotate_secret",
@@ -94,34 +96,50 @@ def rotate_secret(*, webhook_id: int, actor: str) -> str:
 @transaction.atomic
 def disable(*, webhook_id: int, reason: str) -> bool:
     """Nothing more is sent there; what waited is given up, and can be replayed. False if it was disabled already."""
-    _lock(webhook_id)
-    now, reason = timezone.now(), reason[:300]
-    if not Webhook.objects.filter(pk=webhook_id, disabled_at=None).update(disabled_at=now, disabled_reason=reason):
+    webhook = _lock(webhook_id)
+    if webhook.disabled_at is not None:
         return False
-    # One that is being sent just now is left to whoever sends it.
-    waiting = Delivery.objects.filter(webhook_id=webhook_id, state=Delivery.State.WAITING, lease_token=None)
-    waiting.update(
-        state=Delivery.State.FAILED, finished_at=now, reason=f"The webhook was disabled. {reason}".strip()[:300]
-    )
-    log.info("webhook_disabled", webhook=webhook_id, reason=reason)
+    now = timezone.now()
+    webhook.disabled_at, webhook.disabled_reason = now, reason[:300]
+    webhook.save(update_fields=["disabled_at", "disabled_reason"])
+    give_up(webhook=webhook, now=now)
+    log.info("webhook_disabled", webhook=webhook_id, reason=webhook.disabled_reason)
     return True
 
 
 @transaction.atomic
 def enable(*, webhook_id: int, actor: str) -> bool:
-    """False if it was enabled already. What was given up meanwhile stays so until it is replayed."""
-    found = Webhook.objects.filter(pk=webhook_id).exclude(disabled_at=None)
-    if not found.update(disabled_at=None, disabled_reason="", paused_until=None):
+    """False if it was enabled already. What was given up meanwhile stays so until it is replayed, and what one that
+    died left waiting is given up with it."""
+    webhook = _lock(webhook_id)
+    if webhook.disabled_at is None:
         return False
+    give_up(webhook=webhook, now=timezone.now())
+    webhook.disabled_at, webhook.disabled_reason, webhook.paused_until = None, "", None
+    webhook.save(update_fields=["disabled_at", "disabled_reason", "paused_until"])
     log.info("webhook_enabled", webhook=webhook_id, actor=actor)
     return True
+
+
+def give_up_stranded(*, now: datetime) -> int:
+    """Gives up what was being sent when its webhook was disabled, if whoever sent it has died. Returns how many."""
+    left = Delivery.objects.filter(free(now), state=Delivery.State.WAITING, webhook__disabled_at__isnull=False)
+    given_up = 0
+    for webhook_id in sorted(set(left.values_list("webhook_id", flat=True))):
+        with transaction.atomic():
+            webhook = _lock(webhook_id)
+            if webhook.disabled_at is not None:  # or enabled since
+                given_up += give_up(webhook=webhook, now=now)
+    return given_up
 
 
 @transaction.atomic
 def announce(*, table: RoutingTable, document: Mapping[str, Any], before: Mapping[str, Any] | None) -> int:
     """One delivery for each enabled webhook, in the transaction that publishes: what is rolled back is told to nobody.
     `before` is the document of the table it follows. Returns how many."""
-    webhooks = list(Webhook.objects.filter(disabled_at=None).values_list("pk", flat=True))
+    # Locked: one that is disabled meanwhile would keep a delivery that nobody gives up.
+    enabled = Webhook.objects.filter(disabled_at=None).select_for_update().order_by("pk")
+    webhooks = list(enabled.values_list("pk", flat=True))
     if not webhooks:
         return 0
     message = messages.published(

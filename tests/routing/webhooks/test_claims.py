@@ -14,8 +14,9 @@ from django.utils import timezone
 from routing.models import Delivery, DeliveryAttempt, Webhook
 from routing.webhooks import services
 from routing.webhooks.back_off import ATTEMPTS
-from routing.webhooks.claims import LEASE, claim_next, finish
+from routing.webhooks.claims import claim_next, finish
 from routing.webhooks.delivering import deliver
+from routing.webhooks.leases import LEASE
 from routing.webhooks.posting import TOTAL_S, Posted
 from tests.processes import Processes, wait_until
 from tests.routing.webhooks.conftest import later, message_to
