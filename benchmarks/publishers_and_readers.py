@@ -3,9 +3,9 @@ and how far behind a publication does any worker serve the version before?
 
     python -m benchmarks.publishers_and_readers [--quick]
 
-Each publisher edits the policy for a category of its own and publishes, again and again; readers hold every answer
-against its ETag, its signature and the versions before it. How old an answer is counts from when a newer version's
-publisher knew of it to when the read was sent. `--quick` only shows that everything works.
+Each publisher edits the policy for a category of its own and publishes, again and again. Readers hold every answer
+against its ETag, its signature and the versions before it, and go on until the last publication. How old an answer is
+counts from when a newer version's publisher knew of it to when the read was sent. `--quick` only shows that it works.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ QUICK = Plan(publishers=4, processes=2, times=2, reads=400, readers=2, connectio
 
 
 class Part:
-    """A process that says when it is ready, and begins when it is told to."""
+    """A process that says when it is ready, and does something with each line it is sent."""
 
     def __init__(self, module: str, *arguments: object) -> None:
         self._module = module
@@ -70,7 +70,7 @@ class Part:
         if self._running.stdout.readline() != "ready\n":
             raise SystemExit(f"A {self._module} did not come up.")
 
-    def begin(self) -> None:
+    def go_on(self) -> None:
         assert self._running.stdin is not None
         self._running.stdin.write("\n")
         self._running.stdin.flush()
@@ -122,7 +122,9 @@ def main() -> int:
         f"{_share([age for age in ages if age], 0.99):.2f} s, most {most:.2f} s\n"
         f"  load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
-    missed = [f"versions nobody made: {lost}"] * bool(lost) + ["versions have gaps"] * gaps
+    last = max(version for version, _ in made)
+    missed = [f"nobody read version {last}"] * (last not in {version for _, version in reads})
+    missed += [f"versions nobody made: {lost}"] * bool(lost) + ["versions have gaps"] * gaps
     missed += [f"{most:.2f} s behind"] * (most > BEHIND_S and plan is FULL)
     print(f"  not as claimed: {'; '.join(missed) or 'nothing'}")
     return int(bool(missed))
@@ -138,10 +140,11 @@ def _crowd(plan: Plan, url: str) -> tuple[list[Made], list[Read]]:
     for part in parts:
         part.ready()
     for part in parts:
-        part.begin()
-    results = [part.result() for part in parts]
-    made = [(int(version), float(moment)) for some in results[: len(publishers)] for version, moment in some]
-    reads = [(float(sent), int(version)) for some in results[len(publishers) :] for sent, version in some]
+        part.go_on()
+    made = [(int(version), float(moment)) for part in publishers for version, moment in part.result()]
+    for part in readers:
+        part.go_on()
+    reads = [(float(sent), int(version)) for part in readers for sent, version in part.result()]
     return made, reads
 
 
