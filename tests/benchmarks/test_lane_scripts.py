@@ -58,5 +58,5 @@ def test_every_figure_of_the_lane_is_measured(tmp_path: Path):
 def test_publishers_at_once_leave_no_gap_and_no_reader_a_torn_table(tmp_path: Path, database_url: str):
     told = run("publishers_and_readers", tmp_path, database_url)
     assert "without gaps" in told
-    assert "400 reads" in told
+    assert int(told.partition(" reads")[0].split()[-1].replace(",", "")) >= 400
     assert "not as claimed: nothing" in told
