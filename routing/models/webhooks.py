@@ -21,6 +21,7 @@ class Webhook(models.Model):
     # After an attempt that failed nothing goes there for a while: one that hangs must not hold up the others again and
     # again, and one that asked us to wait is let wait.
     paused_until = models.DateTimeField(null=True, blank=True)
+    paused_reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["id"]

@@ -1,16 +1,18 @@
-"""When a message that was not taken is sent again. The waits are the specification's. Pure."""
+"""When a message that was not taken is sent again. The waits are the specification's, but for the first. Pure."""
 
 from __future__ import annotations
 
 import random
 from datetime import timedelta
 
-__all__ = ["ATTEMPTS", "LONGEST_S", "back_off"]
+__all__ = ["ATTEMPTS", "LONGEST_S", "PAUSE_S", "back_off"]
 
 _MINUTE, _HOUR = 60, 3600
-# After the first attempt, after the second, and so on.
+# After an attempt that failed nothing goes to that webhook for so long. Ends before the clock looks the next time.
+PAUSE_S = 30
+# After the first attempt, after the second, and so on. The specification's first, 5 s, would end within the pause.
 _WAITS_S = (
-    5, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR,
+    PAUSE_S, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR,
 )  # fmt: skip
 ATTEMPTS = len(_WAITS_S) + 1
 # However long a receiver asks us to stay away, it is asked again after this.

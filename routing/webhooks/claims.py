@@ -17,15 +17,13 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from routing.models import Delivery, DeliveryAttempt, Webhook, WebhookSecret
-from routing.webhooks.back_off import ATTEMPTS, back_off
+from routing.webhooks.back_off import ATTEMPTS, PAUSE_S, back_off
 from routing.webhooks.leases import BROKEN_OFF, LEASE, broken_off, disabled, free
 from routing.webhooks.posting import Posted
 from routing.webhooks.services import disable
 
-__all__ = ["PAUSE", "Claim", "claim_next", "due", "finish"]
+__all__ = ["Claim", "claim_next", "due", "finish"]
 
-# Ends before the clock looks the next time.
-PAUSE = timedelta(seconds=30)
 # Others may be faster at every one we saw; then look again, but not forever.
 _LOOKS = 3
 
@@ -120,13 +118,24 @@ def finish(*, claim: Claim, posted: Posted, now: datetime) -> bool:
         error=posted.error,
         answer=posted.answer,
     )
-    paused_until = None if posted.taken else now + max(PAUSE, timedelta(seconds=posted.retry_after_s or 0))
-    if webhook.paused_until != paused_until:
-        Webhook.objects.filter(pk=webhook.pk).update(paused_until=paused_until)
+    if not posted.taken or webhook.paused_until is not None:
+        webhook.paused_until, webhook.paused_reason = _pause(posted, now)
+        webhook.save(update_fields=["paused_until", "paused_reason"])
     if posted.gone:
         disable(webhook_id=webhook.pk, reason="The receiver answered 410 Gone: it wants no more messages.")
     log.info("webhook_sent", webhook=webhook.pk, message=claim.message_id, attempt=claim.n, came_of_it=posted.words)
     return True
+
+
+def _pause(posted: Posted, now: datetime) -> tuple[datetime | None, str]:
+    """Until when the webhook rests, and why."""
+    if posted.taken:
+        return None, ""
+    asked_s = posted.retry_after_s or 0.0
+    reason = f"The last attempt failed: {posted.words[:200].rstrip('.')}."
+    if asked_s > PAUSE_S:
+        reason += " Its answer asked for as long (Retry-After)."
+    return now + timedelta(seconds=max(PAUSE_S, asked_s)), reason
 
 
 def _outcome(claim: Claim, posted: Posted, webhook: Webhook, now: datetime) -> dict[str, Any]:

@@ -38,7 +38,8 @@ class TryLine:
 
 @dataclass(frozen=True)
 class DeliveryLine:
-    """`version` None: a test. `attempts` are in all; `next_at` None: no other is planned, or one is under way."""
+    """`version` None: a test. `attempts` are in all; before `next_at` there is no other; None: no other is planned, or
+    one is under way."""
 
     id: int
     message_id: str
@@ -71,7 +72,8 @@ class SecretLine:
 
 @dataclass(frozen=True)
 class WebhookLine:
-    """`last` is its newest delivery; `paused_until` in the future: it is let rest after an attempt that failed."""
+    """`last` is its newest delivery. `rests_until` is in the future: nothing is sent there before; None: it does not
+    rest. `rests_because` holds what the receiver wrote: hostile."""
 
     id: int
     url: str
@@ -80,7 +82,8 @@ class WebhookLine:
     created_at: datetime
     disabled_at: datetime | None
     disabled_reason: str
-    paused_until: datetime | None
+    rests_until: datetime | None
+    rests_because: str
     waiting: int
     failed: int
     last: DeliveryLine | None
@@ -110,7 +113,7 @@ def deliveries(webhook_id: int, *, limit: int, before: int | None = None) -> lis
     found = Delivery.objects.filter(webhook_id=webhook_id)
     if before is not None:
         found = found.filter(pk__lt=before)
-    return _told(found.order_by("-pk")[:limit])
+    return _told(found.order_by("-pk").select_related("webhook")[:limit])
 
 
 def owner(delivery_id: int) -> int | None:
@@ -127,8 +130,10 @@ def _lines(webhook_id: int | None = None) -> list[WebhookLine]:
             last=Max("deliveries"),
         )
     )
-    last = _told(Delivery.objects.filter(pk__in=[row.last for row in counted if row.last is not None]))
-    newest = {line.id: line for line in last}
+    last = Delivery.objects.filter(pk__in=[row.last for row in counted if row.last is not None])
+    newest = {line.id: line for line in _told(last.select_related("webhook"))}
+    now = timezone.now()
+    resting = {row.pk for row in counted if row.paused_until and row.paused_until > now and row.disabled_at is None}
     return [
         WebhookLine(
             id=row.pk,
@@ -138,7 +143,8 @@ def _lines(webhook_id: int | None = None) -> list[WebhookLine]:
             created_at=row.created_at,
             disabled_at=row.disabled_at,
             disabled_reason=row.disabled_reason,
-            paused_until=row.paused_until,
+            rests_until=row.paused_until if row.pk in resting else None,
+            rests_because=row.paused_reason if row.pk in resting else "",
             waiting=row.waiting,
             failed=row.failed,
             last=newest.get(row.last or 0),
@@ -159,6 +165,7 @@ def _told(found: Iterable[Delivery]) -> list[DeliveryLine]:
 
 def _line(row: Delivery, tries: tuple[TryLine, ...], now: datetime) -> DeliveryLine:
     sending = row.leased_until is not None and row.leased_until >= now
+    planned = row.state == Delivery.State.WAITING and not sending and row.webhook.disabled_at is None
     return DeliveryLine(
         id=row.pk,
         message_id=row.message_id,
@@ -169,7 +176,7 @@ def _line(row: Delivery, tries: tuple[TryLine, ...], now: datetime) -> DeliveryL
         attempts=row.attempts,
         created_at=row.created_at,
         finished_at=row.finished_at,
-        next_at=row.not_before if row.state == Delivery.State.WAITING and not sending else None,
+        next_at=max(row.not_before, row.webhook.paused_until or row.not_before) if planned else None,
         sending=sending,
         replayed_at=row.replayed_at,
         replayed_by=row.replayed_by,

@@ -115,8 +115,9 @@ def enable(*, webhook_id: int, actor: str) -> bool:
     if webhook.disabled_at is None:
         return False
     give_up(webhook=webhook, now=timezone.now())
-    webhook.disabled_at, webhook.disabled_reason, webhook.paused_until = None, "", None
-    webhook.save(update_fields=["disabled_at", "disabled_reason", "paused_until"])
+    webhook.disabled_at, webhook.disabled_reason = None, ""
+    webhook.paused_until, webhook.paused_reason = None, ""
+    webhook.save(update_fields=["disabled_at", "disabled_reason", "paused_until", "paused_reason"])
     log.info("webhook_enabled", webhook=webhook_id, actor=actor)
     return True
 
@@ -207,7 +208,7 @@ def _open_again(found: QuerySet[Delivery], webhook_id: int, actor: str) -> int:
 
 def _go_on(webhook_id: int) -> None:
     """Whoever asks for a message now does not want to wait for the end of a pause."""
-    Webhook.objects.filter(pk=webhook_id).exclude(paused_until=None).update(paused_until=None)
+    Webhook.objects.filter(pk=webhook_id).exclude(paused_until=None).update(paused_until=None, paused_reason="")
     async_task(DELIVER)
 
 

@@ -64,6 +64,8 @@ examples:
             return
         for line in lines:
             state = "enabled" if line.enabled else f"disabled ({line.disabled_reason})"
+            if line.rests_until:
+                state += f", rests until {line.rests_until:%Y-%m-%d %H:%M} ({line.rests_because})"
             last = f"{line.last.state} {line.last.created_at:%Y-%m-%d %H:%M}" if line.last else "nothing sent yet"
             self.stdout.write(f"{line.id}  {line.url}  {state}  {last}, {line.waiting} waiting, {line.failed} given up")
         if not lines:
@@ -97,6 +99,8 @@ def _document(lines: list[WebhookLine]) -> str:
             "description": line.description,
             "enabled": line.enabled,
             "disabled_reason": line.disabled_reason,
+            "rests_until": line.rests_until and line.rests_until.isoformat(),
+            "rests_because": line.rests_because,
             "waiting": line.waiting,
             "failed": line.failed,
             "last": line.last

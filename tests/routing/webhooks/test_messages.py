@@ -12,7 +12,7 @@ import time_machine
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from routing.webhooks import messages
-from routing.webhooks.back_off import ATTEMPTS, back_off
+from routing.webhooks.back_off import ATTEMPTS, PAUSE_S, back_off
 from routing.webhooks.signing import headers, new_secret
 
 KEY = uuid.UUID("0d5b7a0c-2f6e-4a7f-9d0c-6a1b2c3d4e5f")
@@ -135,10 +135,11 @@ def test_several_secrets_sign_side_by_side():
             Webhook(secret).verify("{}", signed)
 
 
-def test_the_waits_are_the_specifications_and_end_after_three_days():
+def test_the_waits_are_the_specifications_but_for_the_first_and_end_after_three_days():
     waits = [back_off(made, jitter=0) for made in range(1, ATTEMPTS)]
 
-    assert waits[0] == timedelta(seconds=5)
+    assert waits[0] == timedelta(seconds=PAUSE_S)
+    assert waits[1] == timedelta(minutes=5)
     assert waits[-1] == timedelta(hours=24)
     assert waits == sorted(waits)
     assert timedelta(days=3) < sum(waits, timedelta()) < timedelta(days=3.2)
