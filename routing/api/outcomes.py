@@ -20,7 +20,7 @@ from routing.api.base import actor
 from routing.outcomes import storing
 from routing.outcomes.comparing import Line, Reported
 from routing.outcomes.reading import MOST_BYTES, MOST_OUTCOMES, BatchError, batch_schema, read
-from routing.outcomes.reported import DAYS, reports
+from routing.outcomes.reported import DAYS, MOST_DAYS, MOST_OTHERS, reports
 
 
 class BatchBody(BaseParser):
@@ -43,7 +43,13 @@ class StoredOut(serializers.Serializer[Any]):
 
 
 class DaysQuery(serializers.Serializer[Any]):
-    days = serializers.IntegerField(default=DAYS, min_value=1, max_value=366, help_text="Up to today, UTC.")
+    days = serializers.IntegerField(
+        default=DAYS,
+        min_value=1,
+        max_value=MOST_DAYS,
+        help_text=f"Up to today, UTC; {MOST_DAYS} at most.",
+        error_messages={"max_value": f"At most {MOST_DAYS} days are added up in one answer."},
+    )
 
 
 class TimesOut(serializers.Serializer[Any]):
@@ -84,10 +90,18 @@ class LineOut(serializers.Serializer[Any]):
     )
 
 
+class LeftOutOut(serializers.Serializer[Any]):
+    models = serializers.IntegerField(help_text="How many.")
+    requests = serializers.IntegerField(help_text="Of all of them.")
+
+
 class RouteOut(serializers.Serializer[Any]):
     route_id = serializers.CharField()
     category = serializers.CharField(allow_null=True, help_text="Null: the table's default.")
-    models = LineOut(many=True)
+    models = LineOut(
+        many=True, help_text=f"The route's contenders, then of `other` models the {MOST_OTHERS} with most requests."
+    )
+    left_out = LeftOutOut(help_text="Other models that are not among `models`.")
 
 
 class ReportsOut(serializers.Serializer[Any]):
@@ -125,6 +139,7 @@ class Outcomes(APIView):
                         "route_id": route.route_id,
                         "category": route.category or None,
                         "models": [_line(line) for line in route.lines],
+                        "left_out": {"models": route.left_out.models, "requests": route.left_out.requests},
                     }
                     for route in found.routes.values()
                 ],

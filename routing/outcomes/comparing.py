@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from evals.ratings import wilson
 from routing.outcomes.histogram import Histogram
 
-__all__ = ["DIFFERENCE", "Figure", "Line", "Reported", "RouteReport", "route_report"]
+__all__ = ["DIFFERENCE", "Figure", "LeftOut", "Line", "Reported", "RouteReport", "contenders", "route_report"]
 
 _TIMES = 2.0
 _APART = 0.05
@@ -103,21 +103,33 @@ class Line:
         return "too few to compare" if any(figure.measured is not None for figure in self.figures) else "not measured"
 
 
+class LeftOut(NamedTuple):
+    """Other models that have no line, and what was reported of them all."""
+
+    models: int = 0
+    requests: int = 0
+    succeeded: int = 0
+
+
+_NONE = LeftOut()
+
+
 @dataclass(frozen=True)
 class RouteReport:
-    """`category` is empty for the table's default."""
+    """`category` is empty for the table's default. What is left out of the lines counts in the sums."""
 
     route_id: str
     category: str
     lines: tuple[Line, ...]
+    left_out: LeftOut
 
     @property
     def requests(self) -> int:
-        return sum(line.reported.requests for line in self.lines if line.reported)
+        return self.left_out.requests + sum(line.reported.requests for line in self.lines if line.reported)
 
     @property
     def succeeded(self) -> int:
-        return sum(line.reported.succeeded for line in self.lines if line.reported)
+        return self.left_out.succeeded + sum(line.reported.succeeded for line in self.lines if line.reported)
 
     @property
     def success_rate(self) -> float | None:
@@ -130,23 +142,30 @@ class RouteReport:
         return sorted(found, key=lambda figure: not figure.worse)
 
 
-def route_report(
-    route: Mapping[str, Any],
-    category: str,
-    reported: Mapping[str, Reported],
-    evidence: Sequence[Mapping[str, Candidate]],
-) -> RouteReport:
-    """A route as the document has it, what was reported of it by model, and candidates by model: the category's, then
-    the pooled. The contenders as the route asks them, then whoever else served it, as under an earlier version."""
+def contenders(route: Mapping[str, Any]) -> dict[str, str]:
+    """Whom a route names, in the order it asks them, each with its place."""
     places = {route["primary"]: "first"}
     for n, model in enumerate(route["fallbacks"]):
         places.setdefault(model, "then" if n else "else")
     if route.get("escalate_to"):
         places.setdefault(route["escalate_to"], "escalation")
+    return places
+
+
+def route_report(
+    route: Mapping[str, Any],
+    category: str,
+    reported: Mapping[str, Reported],
+    evidence: Sequence[Mapping[str, Candidate]],
+    left_out: LeftOut = _NONE,
+) -> RouteReport:
+    """A route as the document has it, what was reported of it by model, and candidates by model: the category's, then
+    the pooled. The contenders as the route asks them, then whoever else served it, as under an earlier version."""
+    places = contenders(route)
     others = sorted(reported.keys() - places.keys(), key=lambda model: (-reported[model].requests, model))
     places |= dict.fromkeys(others, "other")
     lines = (_line(model, place, reported.get(model), _known(model, evidence)) for model, place in places.items())
-    return RouteReport(route["id"], category, tuple(lines))
+    return RouteReport(route["id"], category, tuple(lines), left_out)
 
 
 def _known(model: str, evidence: Iterable[Mapping[str, Candidate]]) -> Candidate | None:

@@ -71,7 +71,11 @@ def window(now: datetime) -> Window:
 
 @transaction.atomic
 def store(*, outcomes: Iterable[Outcome], reported_by: str) -> Stored:
-    """Nothing, or all of it: rows, and the tallies moved by those that are new."""
+    """Nothing, or all of it: rows, and the tallies moved by those that are new.
+
+    A model that neither a table nor Arena knows is counted like any other. Whether it is a mistake or a contender that
+    a restored database has lost cannot be told here, and refusing it would cost its service the whole batch. Such
+    names take a row a day and route each; how many of them are read is bounded where that is done."""
     given = list(outcomes)
     # The first of those with one id; sorted, so that batches with ids in common wait for each other in one order.
     once = {one.id: one for one in reversed(given)}

@@ -17,6 +17,7 @@ from arena.models import ApiToken
 from evals.models import Category
 from routing.models import ReportedOutcome
 from routing.outcomes.reading import MOST_OUTCOMES, Outcome
+from routing.outcomes.reported import MOST_DAYS, MOST_OTHERS
 from routing.publishing import publish
 from tests.processes import ROOT
 
@@ -59,3 +60,5 @@ def test_the_page_names_every_field_and_the_limits():
     rows = re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(Outcome.__struct_fields__)
     assert f"{MOST_OUTCOMES:,} outcomes and 1 MiB" in PAGE
+    assert f"`days` is {MOST_DAYS} at most" in PAGE
+    assert (MOST_OTHERS, "the five with most" in PAGE) == (5, True)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from arena.models import User
 from evals.models import Category, Contender, Generation, Task
 from routing.outcomes.comparing import DIFFERENCE
+from routing.outcomes.reported import MOST_DAYS, MOST_OTHERS
 from routing.publishing import publish
 from tests.routing.conftest import FLIPPED, cast
 from tests.routing.outcomes import PATH, an_outcome, bearer, post
@@ -95,6 +96,21 @@ def test_who_is_no_longer_in_a_route_and_other_routes_are_told(viewer: Client, m
     assert reading().json()["elsewhere"] == 2
 
 
+def test_a_flood_of_models_is_a_few_lines_and_a_number(viewer: Client, measured: None):
+    """Whatever a service writes into `model` by mistake, such as the name of each of its hosts."""
+    flood = [an_outcome(model=f"host-{n:03}") for n in range(300)]
+    report(*flood, *[an_outcome(model="a-before") for _ in range(3)], an_outcome(model="b"))
+    shown = page(viewer)
+    assert "Reported in 7 days: 304 outcomes" in shown
+    assert shown.count("not in this route now") == MOST_OTHERS + 1
+    assert "And 296 more models not in this route now, 296 requests." in shown
+    (route,) = (one for one in reading().json()["routes"] if one["route_id"] == "code")
+    told = {one["model"]: one for one in route["models"]}
+    assert list(told)[3:] == ["a-before", "host-000", "host-001", "host-002", "host-003"]
+    assert told["b"]["reported"]["n"] == 1, "a contender has its line, however few its requests"
+    assert route["left_out"] == {"models": 296, "requests": 296}
+
+
 def test_hostile_names_are_escaped(viewer: Client, measured: None):
     report(an_outcome(model="<script>alert(1)</script>"))
     assert "<script>alert(1)" not in page(viewer)
@@ -129,7 +145,7 @@ def test_the_pages_ask_as_often_for_many_routes_as_for_one(viewer: Client, measu
     assert queries("/routing/categories/code/") == before[1]
     with CaptureQueriesContext(connection) as seen:
         page(viewer)
-    assert sum("routing_outcometally" in query["sql"] for query in seen.captured_queries) == 2
+    assert sum("routing_outcometally" in query["sql"] for query in seen.captured_queries) == 3
 
 
 def reading(query: str = "") -> Any:
@@ -158,8 +174,14 @@ def test_the_api_answers_before_the_first_table(db: None):
     assert (told["table_version"], told["routes"], told["elsewhere"]) == (None, [], 1)
 
 
-@pytest.mark.parametrize("days", ["0", "367", "seven", "-1"])
+@pytest.mark.parametrize("days", ["0", "32", "366", "seven", "-1"])
 def test_days_must_be_some(days: str, db: None):
     answer = Client().get(f"{PATH}?days={days}", headers=bearer("routing:read"))
     assert answer.status_code == 400
     assert "days" in answer.json()["errors"]
+
+
+def test_a_month_is_read_and_more_is_refused_by_the_limits_name(db: None):
+    assert reading(f"?days={MOST_DAYS}").json()["days"] == MOST_DAYS == 31
+    answer = Client().get(f"{PATH}?days=32", headers=bearer("routing:read"))
+    assert "At most 31 days" in answer.content.decode()
