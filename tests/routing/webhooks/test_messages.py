@@ -98,6 +98,22 @@ def test_a_message_stays_small_however_much_changed():
     assert len(json.dumps(told)) < 20_000
 
 
+def test_a_message_stays_small_however_long_names_and_reason_are():
+    categories = {f"{n:0>80}": f"{n:m>120}" for n in range(100)}
+    after = table(1, **categories)
+    for slug, category in after["categories"].items():
+        category["routes"][0]["id"] = f"{slug}/{'r' * 40}"
+    made = messages.published(
+        key=KEY, document=after, before=None, sha256="ab" * 32, reason="\N{RACING CAR}" * 500, actor="\x01" * 150
+    )
+    told = json.loads(made.body)["data"]
+
+    one = len(json.dumps(told["changes"][-1], separators=(",", ":"))) + 1
+    assert messages.MOST_BYTES - one < len(made.body.encode()) <= messages.MOST_BYTES == 20_000
+    assert [one["to"] for one in told["changes"]] == list(categories.values())[: len(told["changes"])]
+    assert len(told["changes"]) + told["changes_left_out"] == 100
+
+
 def test_a_test_says_that_it_is_one():
     made = messages.test(key=KEY, at=NOW, actor="Mara")
 
