@@ -114,7 +114,7 @@ def test_a_difference_is_told_with_its_day_and_both_figures():
 def test_a_share_is_told_with_its_error_and_judged_by_it():
     assert told([True] * 20 + [False] * 380) == " 5.00% ± 1.09% (3.3% to 7.6%)"
     assert holds([True] * 20 + [False] * 380)
-    assert not holds([True] * 20 + [False] * 180)
+    assert not holds([True] * 21 + [False] * 379)
     assert "4 (5)" in told_years([Course(0, 4, 0, 0, 1, 0), Course(1, 5, 0, 0, 0, 0), Course(2, 4, 1, 1, 0, 0)])
 
 
