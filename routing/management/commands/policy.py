@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from arena.commands import ExampleCommand
 from routing import publishing, selectors
+from routing.management.acting import ACTOR
 from routing.policies import PolicyError, default_document, parse
 from routing.policies.text import Form, PolicyTextError, read_text, write_text
 from routing.policy_references import notices
@@ -65,7 +66,7 @@ examples:
         document = _read(Path(options["source"]))
         before = selectors.policy()
         try:
-            made = save_policy(document=document, reason=options["reason"], by="command line", base=options["base"])
+            made = save_policy(document=document, reason=options["reason"], by=ACTOR, base=options["base"])
         except ReasonMissingError as error:
             raise CommandError(f"--reason: {error}") from error
         except PolicyConflictError as error:

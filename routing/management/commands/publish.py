@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from routing import publishing
 from routing.deciding.approvals import read
+from routing.management.acting import ACTOR
 from routing.services import ReasonMissingError
 
 _EXAMPLES = """\
@@ -45,7 +46,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             result = publishing.publish(
-                actor="command line",
+                actor=ACTOR,
                 reason=options["reason"],
                 dry_run=options["dry_run"],
                 approve=read(options["approve"]) or None,

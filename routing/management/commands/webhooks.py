@@ -11,11 +11,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from arena.commands import ExampleCommand
+from routing.management.acting import ACTOR
 from routing.models import Webhook
 from routing.webhooks import selectors, services
 from routing.webhooks.selectors import WebhookLine
-
-_ACTOR = "command line"
 
 
 class Command(ExampleCommand):
@@ -53,7 +52,7 @@ examples:
             raise CommandError(f"There is no webhook {options['webhook']}.") from error
 
     def _add(self, *, url: str, description: str, **_: Any) -> None:
-        added = services.add(url=url, description=description, actor=_ACTOR)
+        added = services.add(url=url, description=description, actor=ACTOR)
         self.stdout.write(f"Webhook {added.webhook_id} added. Its secret, which is not shown again:")
         self.stdout.write(added.secret)
 
@@ -72,11 +71,11 @@ examples:
             self.stdout.write("No webhook yet.")
 
     def _replay(self, *, webhook: int, since: str, **_: Any) -> None:
-        opened = services.replay_failed(webhook_id=webhook, since=_moment(since), actor=_ACTOR)
+        opened = services.replay_failed(webhook_id=webhook, since=_moment(since), actor=ACTOR)
         self.stdout.write(f"Replayed: {opened}.")
 
     def _disable(self, *, webhook: int, reason: str, **_: Any) -> None:
-        reason = f"{_ACTOR}: {reason.strip()}" if reason.strip() else f"By {_ACTOR}."
+        reason = f"{ACTOR}: {reason.strip()}" if reason.strip() else f"By {ACTOR}."
         done = services.disable(webhook_id=webhook, reason=reason)
         self.stdout.write("Disabled." if done else "It was disabled already.")
 
