@@ -12,6 +12,7 @@ from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import acted, publishing, selectors, services
 from routing.forms.acts import FreezeForm, PublishForm, RollbackForm
+from routing.views.asked import number
 from routing.views.parts import foreseen, waiting_in
 
 PAGE = 50
@@ -96,8 +97,7 @@ def freeze(request: HttpRequest) -> HttpResponse:
 @role_required(Role.VIEWER)
 def history(request: HttpRequest) -> HttpResponse:
     """What people did, with who and why. `?before=` an act: the page of those older than it."""
-    asked = request.GET.get("before", "")
-    before = int(asked) if asked.isdecimal() and len(asked) < 16 else None
+    before = number(request, "before")
     acts = acted.acts(limit=PAGE + 1, before=before)
     context = {
         "acts": acts[:PAGE],

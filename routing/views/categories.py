@@ -15,6 +15,7 @@ from routing.outcomes.reported import reports
 from routing.policies import parse
 from routing.policies.pins import pins
 from routing.showing.pages import names, row
+from routing.views.asked import number
 
 PAGE = 50
 
@@ -23,8 +24,7 @@ PAGE = 50
 @role_required(Role.VIEWER)
 def category(request: HttpRequest, slug: str) -> HttpResponse:
     """`?before=` a decision: the page of those older than it. A retired category keeps its history."""
-    asked = request.GET.get("before", "")
-    before = int(asked) if asked.isdecimal() and len(asked) < 16 else None
+    before = number(request, "before")
     card = next((one for one in category_cards() if one.slug == slug), None)
     decisions = decided.decisions_of(slug, limit=PAGE + 1, before=before)
     if card is None and not decisions:

@@ -17,6 +17,7 @@ from routing.policies.diff import policy_diff
 from routing.policies.text import FORMS, Form, write_text
 from routing.policy_references import notices
 from routing.showing.policy import change_groups, fixed_lines, place_card, table_lines
+from routing.views.asked import number
 
 RECENT = 6
 PAGE = 50
@@ -51,8 +52,7 @@ def policy(request: HttpRequest) -> HttpResponse:
 @role_required(Role.VIEWER)
 def versions(request: HttpRequest) -> HttpResponse:
     """`?before=` a version: the page of those older than it."""
-    asked = request.GET.get("before", "")
-    before = int(asked) if asked.isdecimal() and len(asked) < 10 else None
+    before = number(request, "before")
     lines = selectors.policies(limit=PAGE, before=before)
     oldest = lines[-1].version if lines else 1
     context = {
@@ -69,8 +69,8 @@ def versions(request: HttpRequest) -> HttpResponse:
 def version(request: HttpRequest, n: int) -> HttpResponse:
     """One policy as a document, and what it says otherwise than the one before, or than `?from=`."""
     found, now = _found(n), selectors.policy()
-    asked = request.GET.get("from", "")
-    base = int(asked) if asked.isdecimal() and len(asked) < 10 else n - 1
+    base = number(request, "from")
+    base = n - 1 if base is None else base
     older = selectors.policy(base) if base > 0 and base != n else None
     form: Form = "json" if request.GET.get("form") == "json" else "yaml"
     titles = {card.slug: card.name for card in category_cards()}

@@ -20,6 +20,7 @@ from routing.outcomes.reported import reports
 from routing.selectors import TableLine, TableView
 from routing.showing.pages import cards, change_groups, expires, names
 from routing.tables.comparing import diff
+from routing.views.asked import number
 from routing.views.parts import waiting_in
 
 RECENT = 6
@@ -57,7 +58,7 @@ def version(request: HttpRequest, n: int) -> HttpResponse:
 @role_required(Role.VIEWER)
 def versions(request: HttpRequest) -> HttpResponse:
     """`?before=` a version: the page of those older than it."""
-    before = _number(request, "before")
+    before = number(request, "before")
     lines = selectors.tables(limit=PAGE, before=before)
     oldest = lines[-1].version if lines else 1
     context = {
@@ -122,14 +123,8 @@ def _follows(line: TableLine) -> str:
 
 def _compared_with(request: HttpRequest, version: int) -> int | None:
     """`?from=` an earlier version, else the one before; None for the first."""
-    base = _number(request, "from") or version - 1
+    base = number(request, "from") or version - 1
     return base if 0 < base < version else version - 1 or None
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    """A version's number in the address; None if there is none that could be one."""
-    asked = request.GET.get(name, "")
-    return int(asked) if asked.isdecimal() and len(asked) < 10 else None
 
 
 def _unpublished() -> dict[str, Any]:

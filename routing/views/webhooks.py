@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from arena.access.roles import person, role_required
 from arena.models import Role
 from routing.forms.webhooks import DisableForm, ReplayFailedForm, ReplayForm, TestForm, WebhookForm
+from routing.views.asked import number
 from routing.webhooks import selectors, services
 from routing.webhooks.back_off import ATTEMPTS
 from routing.webhooks.selectors import WebhookLine
@@ -136,8 +137,7 @@ def _found(pk: int) -> WebhookLine:
 def _page(
     request: HttpRequest, line: WebhookLine, *, secret: str = "", replay: ReplayFailedForm | None = None
 ) -> HttpResponse:
-    asked = request.GET.get("before", "")
-    before = int(asked) if asked.isdecimal() and len(asked) < 19 else None
+    before = number(request, "before")
     found = selectors.deliveries(line.id, limit=PAGE + 1, before=before)
     context: dict[str, Any] = {
         "webhook": line,
