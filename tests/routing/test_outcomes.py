@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -58,6 +60,21 @@ def test_what_comes_again_counts_once(shop: dict[str, str]):
     again = third | {"id": third["id"].replace("-", "").upper(), "ok": False}
     assert post([third, again, second], shop).json() == {"stored": 1, "repeated": 2}
     assert ReportedOutcome.objects.get(pk=third["id"]).ok, "the first of one batch stands"
+    assert_tallies_are_a_recount()
+
+
+def test_tallies_move_by_one_statement_however_many_they_are(shop: dict[str, str]):
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if re.search(rf'UPDATE "?{OutcomeTally._meta.db_table}', sql):
+            moved.append(len(params) if many else 1)
+        return execute(sql, params, many, context)
+
+    moved: list[int] = []
+    models = [f"m{n}" for n in range(50)]
+    post([an_outcome(model=model) for model in models], shop)
+    with connection.execute_wrapper(note):
+        post([an_outcome(model=model, latency_ms=80.0) for model in models], shop)
+    assert moved == [1]
     assert_tallies_are_a_recount()
 
 
