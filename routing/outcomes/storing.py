@@ -7,7 +7,7 @@ once each row counts for one of them. That holds for as long as the row is there
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -184,20 +184,32 @@ def _count(new: Iterable[Outcome]) -> None:
     _save([tallies[key] for key in changes])
 
 
-def _locked(keys: Mapping[_Key, Any]) -> dict[_Key, OutcomeTally]:
+def _locked(changes: Iterable[_Key]) -> dict[_Key, OutcomeTally]:
     """Their rows, made where there are none. Nobody can wait in a circle: rows are made in one order and before any
     is locked, and then locked in one order."""
-    asked = OutcomeTally.objects.filter(
-        route_id__in={key.route_id for key in keys},
-        model__in={key.model for key in keys},
-        day__in={key.day for key in keys},
-    )
-    there = {_Key(*row) for row in asked.values_list(*_Key._fields)}
-    OutcomeTally.objects.bulk_create(
-        [OutcomeTally(**key._asdict()) for key in sorted(keys.keys() - there)], ignore_conflicts=True
-    )
-    rows = asked.select_for_update().order_by(*_Key._fields)
+    keys = sorted(changes)
+    there = _ids(keys)
+    if missing := [key for key in keys if key not in there]:
+        OutcomeTally.objects.bulk_create([OutcomeTally(**key._asdict()) for key in missing], ignore_conflicts=True)
+        there |= _ids(missing)
+    rows = OutcomeTally.objects.filter(pk__in=there.values()).select_for_update().order_by(*_Key._fields)
     return {_Key(row.route_id, row.model, row.day): row for row in rows}
+
+
+def _ids(keys: Sequence[_Key]) -> dict[_Key, int]:
+    """Of the rows that are there. Joined key by key: all of these routes with all of these models on all of these days
+    may be a thousand times as many."""
+    day = _TALLY_FIELDS["day"].get_db_prep_save
+    rows = [(n, key.route_id, key.model, day(key.day, connection)) for n, key in enumerate(keys)]
+    source, values = _source([_TALLY_FIELDS[name] for name in ("id", *_Key._fields)], rows)
+    sql = (
+        f"WITH asked (n, {', '.join(_Key._fields)}) AS ({source}) SELECT asked.n, tally.id "  # noqa: S608
+        f"FROM asked JOIN {connection.ops.quote_name(OutcomeTally._meta.db_table)} AS tally "
+        f"ON {' AND '.join(f'tally.{name} = asked.{name}' for name in _Key._fields)}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return {keys[n]: pk for n, pk in cursor.fetchall()}
 
 
 def _save(tallies: Sequence[OutcomeTally]) -> None:

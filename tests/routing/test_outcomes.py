@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from django.db.models.signals import post_init
 from django.test import Client
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -75,6 +76,24 @@ def test_tallies_move_by_one_statement_however_many_they_are(shop: dict[str, str
     with connection.execute_wrapper(note):
         post([an_outcome(model=model, latency_ms=80.0) for model in models], shop)
     assert moved == [1]
+    assert_tallies_are_a_recount()
+
+
+def test_a_batch_reads_its_own_tallies_and_no_others(shop: dict[str, str]):
+    """Not every model of its outcomes on every route of them."""
+    names = [f"x{n}" for n in range(20)]
+    post([an_outcome(route_id=route, model=model) for route in names for model in names], shop)
+    read: list[OutcomeTally] = []
+
+    def note(instance: OutcomeTally, **_named: Any) -> None:
+        read.append(instance)
+
+    post_init.connect(note, sender=OutcomeTally)
+    try:
+        post([an_outcome(route_id=name, model=name) for name in names], shop)
+    finally:
+        post_init.disconnect(note, sender=OutcomeTally)
+    assert len(read) == 20
     assert_tallies_are_a_recount()
 
 
