@@ -12,11 +12,11 @@ from rest_framework.views import APIView
 
 from arena.access.api import problem_response
 from routing import acted, publishing, services
-from routing.api.base import actor
+from routing.api.base import Body, actor
 from routing.models import Decision
 
 
-class ReasonIn(serializers.Serializer[Any]):
+class ReasonIn(Body):
     reason = serializers.CharField(max_length=500, help_text="Others will read why this was done.")
 
 

@@ -13,12 +13,12 @@ from rest_framework.response import Response
 
 from arena.access.api import problem_response
 from routing import selectors
-from routing.api.base import TableView
+from routing.api.base import Body, TableView
 from routing.tables.selection import Ask, NoEligibleModel, select
 from routing.tables.serving import NOT_PUBLISHED
 
 
-class AskIn(serializers.Serializer[Any]):
+class AskIn(Body):
     """What a request is like. Leave out what is not known: no condition on it holds then."""
 
     category = serializers.CharField(max_length=80)

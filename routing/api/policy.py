@@ -16,7 +16,7 @@ from arena.access.api import problem_response
 from arena.models import User
 from routing import publishing, services
 from routing.api.acts import PublishOut
-from routing.api.base import actor
+from routing.api.base import Body, actor
 from routing.models import PolicyVersion
 from routing.policies import PolicyError, parse
 from routing.policy_references import notices
@@ -34,7 +34,7 @@ class PolicyDocumentOut(PolicyOut):
     document = serializers.DictField(help_text="What a category does not say, every_category says.")
 
 
-class PolicyIn(serializers.Serializer[Any]):
+class PolicyIn(Body):
     document = serializers.JSONField(help_text="The whole policy.")
     reason = serializers.CharField(max_length=500, help_text="Others will read why it was saved.")
     base = serializers.IntegerField(

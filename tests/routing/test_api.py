@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from jsonschema import Draft202012Validator
 
 from arena.models import ApiToken, User
 from evals.models import Category
 from routing import signing
-from routing.models import Publication, RoutingTable
+from routing.models import Act, Publication, RoutingTable
 from routing.publishing import AUTOMATIC, publish
 from tests.routing.conftest import FLIPPED, cast
 
@@ -158,6 +160,52 @@ def test_select_decides_as_the_client_would(of: Any, table: RoutingTable):
     assert (nobody.status_code, nobody.json()["error"]) == (422, "NoEligibleModel")
     assert post("select", {}, headers).json()["errors"]["category"]
     assert post("select", {"category": "code"}, of("evals:read")).status_code == 403
+
+
+def test_a_wish_that_is_spelt_wrong_is_refused_and_not_left_out(of: Any, table: RoutingTable):
+    """`localonly` passed over would hand a private text to whoever is hosted."""
+    got = post("select", {"category": "code", "localonly": True, "need": ["tools"], "colour": 1}, of("routing:read"))
+    assert (got.status_code, got["Content-Type"]) == (400, "application/problem+json")
+    told = got.json()["errors"]
+    assert set(told) == {"localonly", "need", "colour"}
+    assert told["localonly"] == ["Not known. Is it local_only?"]
+    assert told["need"] == ["Not known. Is it needs?"]
+    assert told["colour"][0].startswith("Not known. Known here: category, prompt, ")
+
+
+def test_what_is_unknown_and_what_is_missing_are_told_together(of: Any, table: RoutingTable):
+    told = post("select", {"categroy": "code"}, of("routing:read")).json()["errors"]
+    assert told == {"categroy": ["Not known. Is it category?"], "category": ["This field is required."]}
+
+
+@pytest.mark.parametrize("body", [[], "code", None, {"\ud800": 1, "x" * 9999: 1}, {str(n): n for n in range(9999)}])
+def test_a_body_of_any_shape_is_refused_in_few_words(of: Any, table: RoutingTable, body: Any):
+    got = post("select", body, of("routing:read"))
+    assert got.status_code == 400
+    assert len(got.content) < 6000
+
+
+@pytest.mark.parametrize("path", ["publish", "rollback", "freeze", "unfreeze", "pin", "unpin"])
+def test_no_act_passes_over_a_field_it_does_not_know(table: RoutingTable, of: Any, path: str):
+    own: dict[str, dict[str, Any]] = {
+        "rollback": {"to": 1},
+        "pin": {"category": "code", "contender": "b"},
+        "unpin": {"category": "code"},
+    }
+    done = Act.objects.count()
+    got = post(path, {"reason": "Go.", "dryrun": True, **own.get(path, {})}, of("routing:publish"))
+    assert (got.status_code, list(got.json()["errors"])) == (400, ["dryrun"])
+    assert RoutingTable.objects.count() == 1
+    assert Act.objects.count() == done
+
+
+def test_the_schema_says_that_bodies_take_no_other_fields():
+    out = io.StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json", stdout=out)
+    known = json.loads(out.getvalue())["components"]["schemas"]
+    for name in ("Ask", "Publish", "Rollback", "Freeze", "Reason", "Pin", "Unpin", "Policy"):
+        assert known[f"{name}In"]["additionalProperties"] is False, name
+    assert known["SelectionOut"].get("additionalProperties") is None
 
 
 def test_publishing_needs_its_scope_and_a_reason(voted: Category, of: Any):

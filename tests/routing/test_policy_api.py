@@ -51,6 +51,12 @@ def test_the_policy_is_read_and_replaced(put: Any, of: Any, code: Category):
     assert versions[0]["document"]["on_expired"] == "refuse"
 
 
+def test_an_unknown_field_beside_the_document_saves_nothing(put: Any, code: Category):
+    told = put(document=default_document() | {"on_expired": "refuse"}, reason="Look.", base=0, dryrun=True)
+    assert (told.status_code, told.json()["errors"]) == (400, {"dryrun": ["Not known. Is it dry_run?"]})
+    assert not PolicyVersion.objects.filter(reason="Look.").exists()
+
+
 def test_wrong_fields_are_told_by_name(put: Any, code: Category):
     document = {"every_category": {"gate": {"alpha": "4O"}, "objective": "bst"}}
     told = put(document=document, reason="x", base=0)
