@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Max
+from django.db.models import F, Max, Q, TextField, Value, Window
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce, Concat, Lag, Lead
 
 from routing.models import Decision
 
 __all__ = [
     "DecisionView",
+    "Repeated",
     "Waiting",
     "decisions_between",
     "decisions_in",
@@ -45,8 +48,19 @@ class RouteDecided(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """Looks before a decision that said what it says: `first` is the oldest of them. `ids` are all of them, that one
+    included; `versions` those that they and the decision led to, the oldest first."""
+
+    first: DecisionView
+    ids: tuple[int, ...]
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class DecisionView:
-    """A stored decision; `numbers` as `routing.deciding.gate.numbers` made them."""
+    """A stored decision; `numbers` as `routing.deciding.gate.numbers` made them. `repeated`: it stands for others that
+    say the same, and is the newest of them."""
 
     id: int
     category: str
@@ -61,6 +75,12 @@ class DecisionView:
     leaderboard_revision: int | None
     version: int | None
     created_at: datetime
+    repeated: Repeated | None = None
+
+    @property
+    def oldest(self) -> int:
+        """The id of the oldest that it stands for: its own, if it stands for itself."""
+        return self.repeated.first.id if self.repeated else self.id
 
     @property
     def evidence(self) -> str:
@@ -124,11 +144,44 @@ def last_decisions(categories: Iterable[str]) -> dict[str, DecisionView]:
 
 
 def decisions_of(category: str, *, limit: int, before: int | None = None) -> list[DecisionView]:
-    """A category's, newest first; `before` one's id. One query."""
+    """A category's, newest first; neighbours that say the same are one. `before` one's id, of those folded into one the
+    oldest's. Two queries, however many are folded."""
     found = Decision.objects.filter(category=category)
     if before is not None:
         found = found.filter(pk__lt=before)
-    return [_decision(one) for one in found[:limit]]
+    # Every publication stores a decision of every category, so a run has as many rows as versions: only its two ends
+    # are read whole. Routes count too: where one of several moves, the category's own sentence may stay.
+    apart = Value("\x1f")
+    routes = Coalesce(KT("numbers__routes"), Value(""), output_field=TextField())
+    said = Concat(
+        "outcome", apart, "model_from", apart, "model_to", apart, "reason", apart, routes, output_field=TextField()
+    )
+    rows = found.annotate(said=said).annotate(
+        older=Window(Lag("said", default=Value("")), order_by="pk"),
+        newer=Window(Lead("said", default=Value("")), order_by="pk"),
+    )
+    ends = list(rows.filter(~Q(older=F("said")) | ~Q(newer=F("said"))).order_by("-pk")[: 2 * limit])
+    newest = [one for one in ends if one.newer != one.said]
+    oldest = [one for one in ends if one.older != one.said]
+    return _folded(category, list(zip(newest, oldest, strict=False))[:limit])
+
+
+def _folded(category: str, runs: list[tuple[Decision, Decision]]) -> list[DecisionView]:
+    """Each run by its newest and its oldest."""
+    if not runs:
+        return []
+    between = Decision.objects.filter(category=category, pk__gte=runs[-1][1].pk, pk__lte=runs[0][0].pk)
+    tables = dict(between.order_by("pk").values_list("pk", "table_id"))
+    return [
+        _decision(newest) if newest.pk == oldest.pk else _standing_for(newest, oldest, tables)
+        for newest, oldest in runs
+    ]
+
+
+def _standing_for(newest: Decision, oldest: Decision, tables: Mapping[int, int | None]) -> DecisionView:
+    run = [pk for pk in tables if oldest.pk <= pk <= newest.pk]
+    versions = tuple(version for pk in run if (version := tables[pk]) is not None)
+    return replace(_decision(newest), repeated=Repeated(_decision(oldest), tuple(run[:-1]), versions))
 
 
 def decisions_in(version: int) -> list[DecisionView]:

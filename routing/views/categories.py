@@ -23,7 +23,8 @@ PAGE = 50
 @require_safe
 @role_required(Role.VIEWER)
 def category(request: HttpRequest, slug: str) -> HttpResponse:
-    """`?before=` a decision: the page of those older than it. A retired category keeps its history."""
+    """`?before=` a decision: the page of those older than it. Neighbours that say the same are one. A retired category
+    keeps its history."""
     before = number(request, "before")
     card = next((one for one in category_cards() if one.slug == slug), None)
     decisions = decided.decisions_of(slug, limit=PAGE + 1, before=before)
@@ -45,7 +46,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
         "decision": explained(decided.last_decision(slug), routes),
         "waiting": [] if before or not decisions else decisions[0].waiting,
         "decisions": decisions[:PAGE],
-        "older": decisions[PAGE - 1].id if len(decisions) > PAGE else None,
+        "older": decisions[PAGE - 1].oldest if len(decisions) > PAGE else None,
         "paged": before is not None,
     }
     return render(request, "routing/category.html", context)

@@ -12,7 +12,7 @@ from django.test import Client
 from arena.models import User
 from evals.models import Category, Leaderboard
 from evals.services.categories import unretire_category
-from routing import chores
+from routing import chores, decided
 from routing.models import Decision, Publication, RoutingTable
 from routing.publishing import AUTOMATIC, publish
 from routing.services import save_policy
@@ -122,6 +122,81 @@ def test_the_history_is_read_page_by_page(editor: Client, switched: Category, mo
     assert f'id="decision-{newest.pk}"' not in older
     assert editor.get("/routing/categories/code/?before=nonsense").status_code == 200
     assert editor.get("/routing/categories/nothing/").status_code == 404
+
+
+def again(last: Decision, *, version: bool = True, **changes: Any) -> Decision:
+    """One more look that says what `last` says, by default with a version that it led to."""
+    last.pk = None
+    for name, value in changes.items():
+        setattr(last, name, value)
+    if version:
+        newest = RoutingTable.objects.order_by("-version")[0]
+        newest.pk = newest.version + 1
+        newest.save(force_insert=True)
+        last.table = newest
+    else:
+        last.table = None
+    last.save(force_insert=True)
+    return last
+
+
+def test_neighbours_that_say_the_same_are_one(editor: Client, switched: Category):
+    """Versions that something elsewhere led to repeat the sentence of each category that stayed as it was."""
+    kept = {"outcome": "kept", "model_from": "b", "model_to": "b", "reason": "b stays."}
+    for _ in range(4):
+        newest = again(Decision.objects.order_by("-pk")[0], **kept)
+    again(Decision.objects.order_by("-pk")[0], version=False, **kept)
+    told = decided.decisions_of("code", limit=50)
+    assert [(one.outcome, one.version) for one in told] == [
+        ("kept", None),
+        ("switched", 2),
+        ("kept", None),
+        ("first", 1),
+    ]
+    assert told[0].repeated is not None
+    assert told[0].repeated.versions == (3, 4, 5, 6)
+    assert len(told[0].repeated.ids) == 4
+    assert told[0].oldest == told[0].repeated.first.id < newest.pk
+    page = text(editor.get("/routing/categories/code/"))
+    assert page.count("<p>b stays.</p>".replace("b stays", '<span class="mono">b</span> stays')) == 1
+    for pk in Decision.objects.values_list("pk", flat=True):
+        assert page.count(f'id="decision-{pk}"') == 1
+    assert {"/routing/versions/3/", "/routing/versions/6/"} <= set(links(page))
+    assert "/routing/versions/4/" not in links(page)
+    assert "Last looked at" in page
+
+
+def test_what_differs_by_one_route_is_told_apart(switched: Category):
+    last = Decision.objects.order_by("-pk")[0]
+    same = again(last)
+    moved = {"code-fast": {"outcome": "switched", "from": "a", "to": "b", "reason": "Faster.", "proposes": None}}
+    again(same, numbers=same.numbers | {"routes": same.numbers["routes"] | moved})
+    assert [one.version for one in decided.decisions_of("code", limit=2)] == [4, 3]
+
+
+def test_runs_of_the_same_are_paged_whole(editor: Client, switched: Category, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(categories, "PAGE", 1)
+    for reason in ("b stays.", "b stays.", "b stays.", "b stays on.", "b stays on."):
+        again(Decision.objects.order_by("-pk")[0], outcome="kept", model_from="b", reason=reason)
+    seen, address = [], "/routing/categories/code/"
+    while address:
+        page = text(editor.get(address))
+        seen.append(re.findall(r'id="decision-(\d+)"', page))
+        older = re.findall(r'href="(\?before=\d+)">Older', page)
+        address = f"/routing/categories/code/{older[0]}" if older else ""
+    assert [len(ids) for ids in seen] == [2, 3, 1, 1, 1]
+    assert sorted(int(pk) for ids in seen for pk in ids) == list(
+        Decision.objects.order_by("pk").values_list("pk", flat=True)
+    )
+
+
+def test_a_long_history_costs_two_queries(switched: Category, django_assert_num_queries: Any):
+    for _ in range(30):
+        again(Decision.objects.order_by("-pk")[0])
+    with django_assert_num_queries(2):
+        (folded,) = decided.decisions_of("code", limit=1)
+    assert folded.repeated is not None
+    assert folded.repeated.versions == tuple(range(2, 33))
 
 
 def test_retiring_a_category_asks_first_and_names_its_routes(editor: Client, switched: Category):
