@@ -31,6 +31,7 @@ _METADATA = frozenset(
     for address in ("169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
 )
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_HOW = " (an environment variable, commas between several; it is read at the start)"
 
 
 def check(url: str) -> None:
@@ -102,5 +103,5 @@ def _refusal(host: str, addresses: list[str], port: int, *, tls: bool) -> str:
         why = "a private address"
     else:
         why = "plain http, which is not encrypted: use https, or"
-        return f"{named} on port {port}: {why} add {entry} to ARENA_OUTBOUND_ALLOW"
-    return f"{named} on port {port} is {why}: add {entry} to ARENA_OUTBOUND_ALLOW if Arena may call it"
+        return f"{named} on port {port}: {why} add {entry} to ARENA_OUTBOUND_ALLOW{_HOW}"
+    return f"{named} on port {port} is {why}: add {entry} to ARENA_OUTBOUND_ALLOW if Arena may call it{_HOW}"

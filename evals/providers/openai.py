@@ -31,7 +31,7 @@ from evals.providers.sse import Decoder, Event
 from evals.providers.texts import detail
 from evals.providers.wire import Endpoint, Limits, Reply, Request
 
-__all__ = ["OpenAIFormat"]
+__all__ = ["OpenAIFormat", "request_body"]
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class OpenAIFormat:
             prepared = self._http.build_request(
                 "POST",
                 url,
-                json=_body(request, usage=usage),
+                json=request_body(request, usage=usage),
                 headers=_headers(endpoint),
                 timeout=httpx.Timeout(endpoint.total_timeout_s, connect=_CONNECT_TIMEOUT_S),
             )
@@ -239,7 +239,7 @@ class _Call:
         return self.answer.reply(latency_ms=self.last_ms, ttft_ms=self.ttft_ms, status_code=self.status_code or 200)
 
 
-def _body(request: Request, *, usage: bool) -> dict[str, Any]:
+def request_body(request: Request, *, usage: bool) -> dict[str, Any]:
     settings = {name: value for name, value in request.settings.items() if name != "system"}
     body = settings | {
         "model": request.model_name,

@@ -100,6 +100,7 @@ def installation(transactional_db: None, provider: Double) -> Category:
             slug=slug, family=slug, provider=at, model_name=slug, capabilities=["tools"], context_tokens=8000
         )
     code = Category.objects.create(slug="code", name="Code")
+    cast(Category.objects.create(slug="sql", name="SQL"), {("home", "b"): (90, 10, 5), ("home", "gpt-x"): (90, 10, 5)})
     save_policy(document=EAGER, reason="For the examples.")
     Publication.objects.update(newest=40)
     cast(code, {("gpt-x", "b"): (90, 10, 5), ("gpt-x", "home"): (90, 10, 5), ("b", "home"): (50, 50, 5)})
@@ -186,7 +187,7 @@ def test_readme_runs_from_its_first_example_to_its_last(world: World):
         (kind, "command line") for kind in ("rollback", "unfreeze", "freeze", "pin", "unpin")
     ]
     assert RoutingTable.objects.filter(cause="rollback").get().rolled_back_to == 41
-    assert names["decision"].route_id == "code"
+    assert names["decision"].route_id == "sql"
     reported = ReportedOutcome.objects.filter(ok=True, model=names["decision"].model)
     assert reported.count() == 2
     assert world.provider.slugs == [names["decision"].model]

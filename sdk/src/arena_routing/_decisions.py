@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,8 +49,23 @@ class Target(Mapping[str, Any]):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What goes into the request besides model and messages, such as temperature."""
+        """What goes into the request besides model and messages, such as temperature; but `system` is a text that goes
+        before the request's own instructions. `chat` puts each in its place."""
         return dict(deepcopy(self._entry["settings"]))
+
+    def chat(self, messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        """The body of an OpenAI-compatible chat request with these messages, as evaluation sent it to this model: what
+        is answered is what people voted on. Add `stream` as you like."""
+        settings = self.settings
+        system = settings.pop("system", None)
+        own = [dict(message) for message in messages]
+        if isinstance(system, str) and system.strip():
+            # One system message in all: many models' templates take no second one.
+            if own and own[0].get("role") == "system" and isinstance(own[0].get("content"), str):
+                own[0]["content"] = f"{system}\n\n{own[0]['content']}"
+            else:
+                own.insert(0, {"role": "system", "content": system})
+        return settings | {"model": self.model_name, "messages": own}
 
     @property
     def locality(self) -> str:
