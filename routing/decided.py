@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -166,7 +166,7 @@ def decisions_of(category: str, *, limit: int, before: int | None = None) -> lis
     return _folded(category, list(zip(newest, oldest, strict=False))[:limit])
 
 
-def _folded(category: str, runs: list[tuple[Decision, Decision]]) -> list[DecisionView]:
+def _folded(category: str, runs: Sequence[tuple[Decision, Decision]]) -> list[DecisionView]:
     """Each run by its newest and its oldest."""
     if not runs:
         return []

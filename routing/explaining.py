@@ -1,4 +1,4 @@
-"""The newest decision of a category in the words of a page."""
+"""The newest decision of a category, and what comes of an act, in the words of a page."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from routing.decided import DecisionView, last_decision, last_decisions
 from routing.deciding.gate import EXACT, SEQUENCE
 from routing.deciding.verdicts import CategoryDecision, Check, Routed
-from routing.selectors import table
+from routing.selectors import frozen, table
 from routing.showing.chips import chips
 from routing.wording import ahead, listed
 
-__all__ = ["category_decision", "category_decisions", "explained"]
+__all__ = ["category_decision", "category_decisions", "explained", "once_published", "stays_first"]
 
 _BADGES = {
     "first": ("first route", "good"),
@@ -37,6 +37,23 @@ def category_decisions(slugs: Iterable[str]) -> dict[str, CategoryDecision]:
     newest, decisions = table(), last_decisions(slugs)
     categories = newest.document["categories"] if newest else {}
     return {slug: explained(decisions.get(slug), categories.get(slug, {}).get("routes", [])) for slug in slugs}
+
+
+def once_published() -> str:
+    """What becomes of a policy that was saved just now. A query."""
+    return f"What it changes is published {'once the freeze is lifted' if frozen() else 'next'}."
+
+
+def stays_first(category: str, contenders: Iterable[str]) -> str:
+    """What lifting the pins to these leaves as it is: whoever is routed is only replaced by one who is surely better.
+    Empty if the live table has none of them first there. A query."""
+    newest = table()
+    routes = newest.document["categories"].get(category, {}).get("routes", []) if newest else []
+    stay = sorted({route["primary"] for route in routes} & set(contenders))
+    if not stay:
+        return ""
+    verb = "stays" if len(stay) == 1 else "stay"
+    return f"{listed(stay)} {verb} first until votes are sure of another; to go back at once, roll back."
 
 
 def explained(decision: DecisionView | None, routes: list[Mapping[str, Any]]) -> CategoryDecision:

@@ -146,8 +146,8 @@ def unpin(
     by: str = "",
     base: int | None = None,
 ) -> PolicyVersion:
-    """Lets votes decide again where `pin` did not. Without `route`: the pin of the one that always holds, else the only
-    one. Raises as `pin` does, and PinError if nothing is pinned."""
+    """Votes may switch again from whom `pin` routed. Without `route`: the pin of the one that always holds, else the
+    only one. Raises as `pin` does, and PinError if nothing is pinned."""
     said = worded(reason)
     lock()
     before = parse(_newest_document())

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
 from arena.commands import ExampleCommand
+from routing.explaining import once_published
 from routing.models import PolicyVersion
 from routing.policies import PolicyError
 from routing.policies.pins import PinError
@@ -56,5 +57,5 @@ def saved(made: PolicyVersion, before: int | None, words: str) -> Done:
     if made.version == before:
         words = f"So it is already, by policy {made.version}."
     else:
-        words = f"{words} That is policy {made.version}; what it changes is published next."
+        words = f"{words} That is policy {made.version}. {once_published()}"
     return Done({"saved": made.version != before, "version": made.version, "sha256": made.sha256}, words)

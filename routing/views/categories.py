@@ -39,6 +39,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
         "name": card.name if card else slug,
         "retired": card is None,
         "pinned": card is not None and rules is not None and bool(pins(parse(rules.document), slug)),
+        "frozen": None if card is None else selectors.frozen(),
         "line": newest.line if newest else None,
         "rows": [row(route) for route in routes],
         "reported": reports(newest.document, category=slug) if newest else None,

@@ -15,6 +15,7 @@ from arena.models import Role
 from evals.selectors.categories import category_cards
 from evals.selectors.contenders import contender_cards
 from routing import publishing, selectors, services
+from routing.explaining import once_published, stays_first
 from routing.forms.acts import PinForm
 from routing.policies import PolicyError, default_document, parse
 from routing.policies.pins import PinError, main_route, pinned, pins, unpinned
@@ -63,6 +64,7 @@ def _page(request: HttpRequest, slug: str, *, lift: bool) -> HttpResponse:
         "pins": [(f"{slug}-{name}" if name else slug, contender) for name, contender in there.items()],
         "base": now.version if now else 0,
         "frozen": selectors.frozen(),
+        "stays": stays_first(slug, _lifted(form, there)) if lift else "",
     }
     if form.is_bound and (form.is_valid() or set(form.errors) <= {"reason"}):
         answer = _judged(request, form, slug, document, titles, context)
@@ -76,6 +78,12 @@ def _typed(request: HttpRequest, *, asks: bool) -> QueryDict | None:
     """What was chosen; an empty choice where there is nothing to choose; None: nothing is asked yet."""
     data = request.POST if request.method == "POST" else request.GET
     return data if data or asks or request.method == "POST" else None
+
+
+def _lifted(form: PinForm, there: dict[str, str]) -> list[str]:
+    """Whose pins are lifted: the chosen route's, or while none is chosen any."""
+    chosen = form.data.get("route") if form.is_bound else None
+    return [there[chosen]] if chosen in there else list(there.values())
 
 
 def _judged(
@@ -119,5 +127,6 @@ def _done(request: HttpRequest, version: int, context: dict[str, Any]) -> HttpRe
         messages.info(request, f"So it is already, by policy {version}.")
     else:
         did = "lifts the pin of" if context["lift"] else "pins"
-        messages.success(request, f"Policy {version} {did} {context['name']}. What it changes is published next.")
+        said = f"Policy {version} {did} {context['name']}. {once_published()} {context['stays']}"
+        messages.success(request, said.strip())
     return redirect(reverse("routing:category", args=[context["slug"]]))

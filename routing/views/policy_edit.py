@@ -16,6 +16,7 @@ from arena.ui.htmx import HtmxHttpRequest
 from evals.selectors.categories import category_cards
 from evals.selectors.contenders import contender_cards
 from routing import publishing, selectors, services
+from routing.explaining import once_published
 from routing.forms.acts import PolicyDocumentForm
 from routing.forms.policy import ACTS, EVERY, MOST_ROUTES, WHOLE, Editor
 from routing.models import PolicyVersion
@@ -158,5 +159,5 @@ def _saved(request: HttpRequest, made: PolicyVersion, now: selectors.PolicyView 
     if now is not None and made.version == now.version:
         messages.info(request, f"These are the rules of policy {now.version} already.")
     else:
-        messages.success(request, f"Policy {made.version} saved. What it changes is published next.")
+        messages.success(request, f"Policy {made.version} saved. {once_published()}")
     return redirect("routing:policy")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import html
+import io
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
 from arena.models import User
 from evals.models import Category
 from routing import services
-from routing.models import Act, PolicyVersion
+from routing.models import Act, PolicyVersion, RoutingTable
 from routing.policies import PolicyError, default_document, parse
 from routing.policies.pins import PinError, pinned, pins, unpinned
 from routing.publishing import AUTOMATIC, publish
@@ -110,6 +113,42 @@ def test_a_page_asks_which_route_where_there_are_several(editor: Client, two_tab
     assert "Which route" in text(editor.get(UNPIN))
     editor.post(UNPIN, {"route": "fast", "base": "4", "reason": "Enough."})
     assert pins(parse(newest()), "code") == {"": "b"}
+
+
+def test_while_frozen_nothing_is_said_to_be_published_next(editor: Client, two_tables: Category):
+    assert "Publishing is frozen" not in text(editor.get("/routing/categories/code/"))
+    form = {"contender": "c", "base": "1", "reason": "Asked."}
+    services.freeze(reason="Launch week.", actor="Mara")
+    assert "is published once the freeze is lifted" in text(editor.get(PIN, {"contender": "c"}))
+    done = text(editor.post(PIN, form, follow=True))
+    assert "Policy 2 pins Code. What it changes is published once the freeze is lifted." in done
+    assert "Publishing is frozen by Mara" in done
+    assert "Launch week." in done
+    assert "published next" not in done + text(editor.post(UNPIN, {"base": "2", "reason": "Votes."}, follow=True))
+    services.unfreeze(reason="Launched.", actor="Mara")
+    done = text(editor.post(PIN, form | {"base": "3"}, follow=True))
+    assert "Policy 4 pins Code. What it changes is published next." in done
+
+
+def test_whose_pin_is_lifted_stays_first_and_it_is_said(editor: Client, two_tables: Category):
+    services.pin(category="code", contender="c", reason="Support asked.", by="Mara")
+    publish(actor=AUTOMATIC)
+    stays = "c stays first until votes are sure of another; to go back at once, roll back."
+    assert stays in text(editor.get(UNPIN))
+    assert stays in text(editor.post(UNPIN, {"base": "2", "reason": "Votes decide."}, follow=True))
+    out = io.StringIO()
+    services.pin(category="code", contender="c", reason="Support asked.", by="Mara")
+    call_command("unpin", "code", "--reason", "Votes decide.", stdout=out)
+    assert out.getvalue().endswith(f"What it changes is published next. {stays}\n")
+
+
+def test_in_a_category_without_votes_it_stays_first_too(contenders: Any, code: Category):
+    services.pin(category="code", contender="c", reason="Support asked.", by="Mara")
+    publish(actor=AUTOMATIC)
+    services.unpin(category="code", reason="Votes decide.", by="Mara")
+    publish(actor=AUTOMATIC)
+    (route,) = json.loads(bytes(RoutingTable.objects.latest("version").body))["categories"]["code"]["routes"]
+    assert (RoutingTable.objects.count(), route["primary"]) == (2, "c")
 
 
 # The document

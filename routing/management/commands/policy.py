@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from arena.commands import ExampleCommand
 from routing import publishing, selectors
+from routing.explaining import once_published
 from routing.management.acting import ACTOR
 from routing.policies import PolicyError, default_document, parse
 from routing.policies.text import Form, PolicyTextError, read_text, write_text
@@ -76,7 +77,7 @@ examples:
         if options["json"]:
             self.stdout.write(json.dumps({"saved": saved, "version": made.version, "sha256": made.sha256}))
         elif saved:
-            self.stdout.write(f"Policy {made.version} saved. What it changes is published next.")
+            self.stdout.write(f"Policy {made.version} saved. {once_published()}")
         else:
             self.stdout.write(f"These are the rules of policy {made.version} already.")
 

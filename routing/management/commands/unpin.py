@@ -1,4 +1,4 @@
-"""Let votes decide where a pin did."""
+"""Lift a pin: votes may switch again from where it left the category."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from routing import services
+from routing import selectors, services
+from routing.explaining import stays_first
 from routing.management.acting import ACTOR, ActCommand, Done, saved
+from routing.policies import parse
+from routing.policies.pins import pins
 
 
 class Command(ActCommand):
-    help = "Lift a pin, as a new version of the policy: votes decide again where they did before."
+    help = (
+        "Lift a pin, as a new version of the policy. Who was pinned stays first until votes are sure of another; to go "
+        "back at once, roll back."
+    )
     example = """
 examples:
   manage.py unpin code --reason "Votes decide again."
@@ -25,5 +31,10 @@ examples:
 
     def act(self, options: dict[str, Any]) -> Done:
         category = options["category"]
+        before = selectors.policy()
+        there = pins(parse(before.document), category) if before else {}
         made = services.unpin(category=category, route=options["route"], reason=options["reason"], by=ACTOR)
-        return saved(made, None, f"The pin of {category} is lifted.")
+        done = saved(made, None, f"The pin of {category} is lifted.")
+        lifted = there.items() - pins(parse(made.document), category).items()
+        stays = stays_first(category, (contender for _, contender in lifted))
+        return done._replace(words=f"{done.words} {stays}".strip())
