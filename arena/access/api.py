@@ -14,6 +14,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from arena.access.tokens import needed_scope, token_wanted
+
 
 def problem_response(status: int, detail: str, **extra: Any) -> Response:
     """`application/problem+json`; `detail` says what to do next."""
@@ -51,6 +53,8 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     if isinstance(error, exceptions.ValidationError):
         made = problem_response(response.status_code, "Some fields are not valid; see errors.", errors=error.detail)
+    elif isinstance(error, exceptions.NotAuthenticated):
+        made = problem_response(response.status_code, token_wanted(needed_scope(context["request"], context["view"])))
     elif isinstance(error, exceptions.APIException):
         made = problem_response(response.status_code, str(error.detail))
     elif isinstance(error, Http404):

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import Error, connection
 
-from arena.access.tokens import find_token
+from arena.access.tokens import NOT_KNOWN, find_token, token_wanted
 from arena.models import ApiToken
 
 __all__ = ["CannotAskError", "KnownTokens", "RefusedError"]
@@ -81,7 +81,7 @@ class KnownTokens:
     def _find(self, authorization: str, digest: bytes) -> _Grant:
         scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer":
-            raise RefusedError(401, f"Send a token with the scope {self._scope}: Authorization: Bearer <token>.")
+            raise RefusedError(401, token_wanted(self._scope))
         if not (key.isascii() and key.isprintable()):
             raise _unknown()
         refused_at = self._unknown.get(digest)
@@ -130,7 +130,7 @@ def _ask(key: str) -> ApiToken | None:
 
 
 def _unknown() -> RefusedError:
-    return RefusedError(401, "This token is not known or was revoked. Make one with manage.py create_token.")
+    return RefusedError(401, NOT_KNOWN)
 
 
 def _room_in(known: dict[bytes, Any], most: int) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # rest_framework.views reads the settings that name this modu
 # contender wrote which text: reviewers never read that. Editors may, and may vote too; theirs is a vote on trust.
 BROWSE = "evals:browse"
 
+NOT_KNOWN = "This token is not known or was revoked. Make one with manage.py create_token."
+
 # What a signed-in person's role grants of the scopes that tokens carry.
 ROLE_SCOPES = {
     Role.VIEWER: {BROWSE, "routing:read"},
@@ -38,7 +40,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         token = find_token(key.strip())
         if token is None:
-            raise AuthenticationFailed("This token is not known or was revoked. Make one with manage.py create_token.")
+            raise AuthenticationFailed(NOT_KNOWN)
         return None, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -64,14 +66,29 @@ class HasScope(BasePermission):
     message = "You may not do this."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        scopes: dict[str, str] = getattr(view, "scopes", {})
-        method = "GET" if request.method in ("HEAD", "OPTIONS") else str(request.method)
-        needed = scopes.get(method)
+        needed = needed_scope(request, view)
         if needed is None:
             return False
         who = "token lacks" if request.auth is not None else "role does not grant"
-        self.message = f"This needs the scope {needed}, which your {who}."
+        self.message = f"This needs the scope {_given(needed)}, which your {who}."
         return needed in granted_scopes(request.auth, request.user)
+
+
+def needed_scope(request: Request, view: APIView) -> str | None:
+    """None: nobody may use this method."""
+    scopes: dict[str, str] = getattr(view, "scopes", {})
+    return scopes.get("GET" if request.method in ("HEAD", "OPTIONS") else str(request.method))
+
+
+def token_wanted(scope: str | None) -> str:
+    """What is told to whoever sends no token."""
+    with_it = f" with the scope {_given(scope)}" if scope else ""
+    return f"Send a token{with_it}: Authorization: Bearer <token>."
+
+
+def _given(scope: str) -> str:
+    """The scope that a token is made with."""
+    return "evals:read" if scope == BROWSE else scope
 
 
 def granted_scopes(auth: Any, user: Any) -> set[str]:

@@ -96,6 +96,22 @@ def test_reading_needs_a_token_with_the_scope(table: RoutingTable, of: Any):
         assert Client().get(API + path, headers=of("routing:read")).status_code == 200, path
 
 
+@pytest.mark.parametrize("header", [{}, {"Authorization": "Basic YTpi"}])
+def test_whoever_sends_no_token_is_told_which_to_send(db: None, header: dict[str, str]):
+    for path, scope in (("outcomes", "outcomes:write"), ("publish", "routing:publish"), ("select", "routing:read")):
+        got = post(path, {}, header)
+        assert (got.status_code, got["WWW-Authenticate"]) == (401, 'Bearer realm="arena"')
+        assert got.json()["detail"] == f"Send a token with the scope {scope}: Authorization: Bearer <token>."
+    browsed = Client().get("/api/v1/contenders", headers=header).json()
+    assert browsed["detail"] == "Send a token with the scope evals:read: Authorization: Bearer <token>."
+
+
+def test_a_token_that_is_not_known_is_told_how_to_make_one(db: None):
+    got = post("publish", {"reason": "Go."}, {"Authorization": "Bearer abcdefgh.unknown"})
+    told = "This token is not known or was revoked. Make one with manage.py create_token."
+    assert (got.status_code, got.json()["detail"]) == (401, told)
+
+
 def test_reading_may_be_public_and_a_wrong_token_keeps_nobody_from_it(table: RoutingTable, settings: Any):
     settings.ARENA_ROUTING_READ = "public"
     got = Client().get(f"{API}latest", headers={"Authorization": "Bearer wrong"})
