@@ -158,22 +158,39 @@ def test_a_batch_that_is_turned_down_does_not_stop_the_next(
     assert len(arena.outcomes) == 1
 
 
-def test_a_token_without_the_scope_is_told_once_and_nothing_is_lost(
-    arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(403, "lacks the scope outcomes:write."), (401, "is missing, not known or was revoked. Make one with")],
+)
+def test_a_token_that_does_not_suffice_is_told_once_and_nothing_is_lost(
+    arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture, status: int, advice: str
 ):
     answers = []
 
     def forbids(handler: Handler) -> None:
-        answers.append(403)
-        handler.answer(403, b"")
+        answers.append(status)
+        handler.answer(status, b"")
 
     arena.behave_on_outcomes = forbids
     router = make_router(outcome_seconds=0.01)
     report_many(router, 5)
     wait_until(lambda: len(answers) >= 3, "it was tried again")
-    assert caplog.text.count("needs the scope outcomes:write") == 1
+    assert caplog.text.count(f"does not accept them: The answer is {status}. Its token {advice}") == 1
     arena.behave_on_outcomes = None
     wait_until(lambda: len(arena.outcomes) == 5, "they arrived in the end")
+
+
+def test_one_that_cannot_be_sent_is_told_in_whole_sentences(
+    arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
+):
+    router = make_router()
+    report_many(router, 1)
+    arena.kill()
+    router.close()
+    waits, given_up = [record.getMessage() for record in caplog.records if "utcome" in record.getMessage()]
+    assert "/routing/outcomes cannot be reached: ConnectError: " in waits
+    assert waits.endswith(".")
+    assert given_up.startswith("1 outcome could not be reported before closing. ConnectError: ")
 
 
 def test_reporting_can_be_left_out(arena: Arena, make_router: MakeRouter):

@@ -202,6 +202,16 @@ def test_a_problem_is_logged_once_and_so_is_its_end(
     assert told[2][1] == "Arena answers again."
 
 
+def test_whoever_is_not_there_is_told_in_whole_sentences(
+    arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
+):
+    arena.kill()
+    make_router().refresh()
+    [told] = [record.getMessage() for record in caplog.records if record.name == "arena_routing"]
+    assert "ConnectError: " in told
+    assert told.endswith(". There is none to go on with.")
+
+
 def test_looks_come_rarer_while_they_fail_but_at_least_each_minute():
     assert [again_after(n, at_first=15, at_most=60) for n in range(5)] == [15, 30, 60, 60, 60]
     assert again_after(1_000_000, at_first=15, at_most=60) == 60

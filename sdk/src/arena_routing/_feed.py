@@ -89,6 +89,7 @@ class Feed:
 
     def _failed(self, problem: str) -> None:
         self._failures += 1
+        problem = sentence(problem)
         if problem == self.problem:
             return  # told already
         self.problem = problem
@@ -140,8 +141,13 @@ async def _refusal(response: httpx.Response) -> str:
     except (Refused, ValueError, LookupError, TypeError, RecursionError):
         detail = ""
     if status in (401, 403):
-        detail = detail or "Make a token: manage.py create_token --name NAME --scope routing:read"
+        detail = detail or "manage.py create_token --name NAME --scope routing:read makes a token."
     return f"The answer is {status}. {detail}".rstrip()
+
+
+def sentence(text: str) -> str:
+    """With a full stop, which errors of others often lack, since another sentence follows."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def again_after(failures: int, *, at_first: float, at_most: float) -> float:

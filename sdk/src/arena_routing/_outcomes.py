@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from arena_routing._errors import Refused
-from arena_routing._feed import again_after, jittered, read_body, retry_after
+from arena_routing._feed import again_after, jittered, read_body, retry_after, sentence
 
 __all__ = ["PATH", "Outcomes"]
 
@@ -29,6 +29,12 @@ _SLOWEST = 60.0
 _ANSWER_BYTES = 64 << 10
 # Worth another attempt with the very same batch; other refusals of 4xx would be repeated for ever.
 _PASSING = {401, 403, 404, 405, 408, 425, 429}
+
+
+_ADVICE = {
+    401: " Its token is missing, not known or was revoked. Make one with manage.py create_token.",
+    403: " Its token lacks the scope outcomes:write.",
+}
 
 
 class _NotTaken(Exception):  # noqa: N818
@@ -107,7 +113,7 @@ class Outcomes:
             self._queue.clear()
             self.dropped += left
         if left:
-            log.warning("%s outcomes could not be reported before closing. %s", left, self._problem)
+            log.warning("%s could not be reported before closing. %s", _counted(left), self._problem)
 
     async def _send_all(self, client: httpx.AsyncClient) -> None:
         async with self._sending:
@@ -125,18 +131,19 @@ class Outcomes:
             async with asyncio.timeout(self._timeout_s):
                 status, answer, wait_s = await self._post(client, batch)
         except (httpx.HTTPError, TimeoutError) as error:
-            raise self._not_taken(f"{type(error).__name__}: {error}".rstrip(": ")) from None
+            told = sentence(f"{type(error).__name__}: {error}".rstrip(": "))
+            raise self._not_taken("cannot be reached", told) from None
         except Exception as error:  # a thread that ends here would report nothing any more
             log.exception("Reporting outcomes failed.")
-            raise self._not_taken(type(error).__name__) from None
+            raise self._not_taken("could not be told", sentence(type(error).__name__)) from None
         if 200 <= status < 300:
             return
-        advice = " Its token needs the scope outcomes:write." if status in (401, 403) else ""
         if not 400 <= status < 500 or status in _PASSING:
-            raise self._not_taken(f"The answer is {status}.{advice}", wait_s)
+            raise self._not_taken("does not accept them", f"The answer is {status}.{_ADVICE.get(status, '')}", wait_s)
         with self._lock:
             self.dropped += len(batch)
-        log.error("%s outcomes were turned down with %s and are lost: %s", len(batch), status, answer)
+        were = "was" if len(batch) == 1 else "were"
+        log.error("%s %s turned down with %s, and lost: %s", _counted(len(batch)), were, status, answer)
 
     async def _post(self, client: httpx.AsyncClient, batch: list[Mapping[str, Any]]) -> tuple[int, str, float]:
         """(status, the start of the answer, the seconds the server asks to be left alone)."""
@@ -148,10 +155,10 @@ class Outcomes:
                 answer = str(refusal)
             return response.status_code, answer, retry_after(response)
 
-    def _not_taken(self, problem: str, wait_s: float = 0.0) -> _NotTaken:
+    def _not_taken(self, what: str, problem: str, wait_s: float = 0.0) -> _NotTaken:
         if problem != self._problem:  # once, not with every attempt
             self._problem = problem
-            log.warning("Outcomes wait, %s cannot be reached: %s", self._url, problem)
+            log.warning("Outcomes wait, %s %s: %s", self._url, what, problem)
         return _NotTaken(problem, wait_s)
 
     def _take(self) -> list[Mapping[str, Any]]:
@@ -167,3 +174,7 @@ class Outcomes:
         while len(self._queue) > self._capacity:
             self._queue.popleft()
             self.dropped += 1
+
+
+def _counted(outcomes: int) -> str:
+    return f"{outcomes} {'outcome' if outcomes == 1 else 'outcomes'}"
