@@ -34,4 +34,5 @@ urlpatterns: list[URLPattern] = [
     path("webhooks/<int:pk>/test/", webhooks.webhook_test, name="webhook-test"),
     path("webhooks/<int:pk>/replay/", webhooks.webhook_replay, name="webhook-replay"),
     path("webhooks/deliveries/<int:pk>/replay/", webhooks.delivery_replay, name="delivery-replay"),
+    path("webhooks/deliveries/<int:pk>/send/", webhooks.delivery_send, name="delivery-send"),
 ]

@@ -97,12 +97,16 @@ def webhook_replay(request: HttpRequest, pk: int) -> HttpResponse:
     form = ReplayFailedForm(request.POST)
     if not form.is_valid():
         return _page(request, line, replay=form)
+    since = form.cleaned_data["since"]
     try:
-        opened = services.replay_failed(webhook_id=pk, since=form.cleaned_data["since"], actor=person(request).name)
+        opened = services.replay_failed(webhook_id=pk, since=since, actor=person(request).name)
     except services.WebhookError as error:
         messages.error(request, f"Nothing was replayed. {error}")
     else:
-        messages.success(request, f"Replayed: {opened}." if opened else "Nothing given up since then.")
+        if opened:
+            messages.success(request, f"Replayed: {opened}.")
+        else:
+            messages.info(request, f"Nothing replayed: {selectors.none_given_up(pk, since)}")
     return redirect("routing:webhook", pk)
 
 
@@ -124,6 +128,28 @@ def delivery_replay(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, "Replayed, with the id that it had.")
         else:
             messages.info(request, "Not replayed: it waits, or another attempt was made since this page was loaded.")
+    return redirect("routing:webhook", owner)
+
+
+@require_POST
+@role_required(Role.ADMIN)
+def delivery_send(request: HttpRequest, pk: int) -> HttpResponse:
+    """What waits for its next attempt has it now."""
+    owner = selectors.owner(pk)
+    if owner is None:
+        raise Http404(f"There is no delivery {pk}.")
+    form = ReplayForm(request.POST)
+    try:
+        going = form.is_valid() and services.send_now(
+            delivery_id=pk, seen=form.cleaned_data["seen"], actor=person(request).name
+        )
+    except services.WebhookError as error:
+        messages.error(request, f"Not sent. {error}")
+    else:
+        if going:
+            messages.success(request, "On its way. Load this page again to see what came of it.")
+        else:
+            messages.info(request, "Not sent again: it is being sent, or was since this page was loaded.")
     return redirect("routing:webhook", owner)
 
 

@@ -10,6 +10,7 @@ from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from routing.models import Delivery, DeliveryAttempt, Webhook, WebhookSecret
+from routing.webhooks.messages import TEST
 
 __all__ = [
     "DeliveryLine",
@@ -17,6 +18,7 @@ __all__ = [
     "TryLine",
     "WebhookLine",
     "deliveries",
+    "none_given_up",
     "owner",
     "secrets",
     "webhook",
@@ -59,6 +61,15 @@ class DeliveryLine:
     @property
     def done(self) -> bool:
         return self.state != Delivery.State.WAITING
+
+    @property
+    def words(self) -> str:
+        """Its state as people read it, on pages and in the command."""
+        if self.done:
+            return str(Delivery.State(self.state).label).lower()
+        if self.sending:
+            return "being sent"
+        return "retrying" if self.tries else "waiting"
 
 
 @dataclass(frozen=True)
@@ -114,6 +125,28 @@ def deliveries(webhook_id: int, *, limit: int, before: int | None = None) -> lis
     if before is not None:
         found = found.filter(pk__lt=before)
     return _told(found.order_by("-pk").select_related("webhook")[:limit])
+
+
+def none_given_up(webhook_id: int, since: datetime) -> str:
+    """Why there is nothing to replay since then. Two queries."""
+    waiting = Delivery.objects.filter(webhook_id=webhook_id, state=Delivery.State.WAITING, created_at__gte=since)
+    lines = _told(waiting.exclude(event=TEST).select_related("webhook"))
+    if not lines:
+        return "Nothing was given up since then."
+    planned = min((line.next_at for line in lines if line.next_at is not None), default=None)
+    wait = "1 waits" if len(lines) == 1 else f"{len(lines):,} wait"
+    if planned is None:
+        return f"{wait} and {'is' if len(lines) == 1 else 'are'} being sent; nothing was given up since then."
+    if planned <= timezone.now():
+        return f"{wait} and {'goes' if len(lines) == 1 else 'go'} out next; nothing was given up since then."
+    first = "" if len(lines) == 1 else ", the first"
+    return f"{wait}{first} until {_clock(planned)}; nothing was given up since then."
+
+
+def _clock(at: datetime) -> str:
+    """`12:28 UTC`, with the day unless it is today."""
+    today = timezone.now().date()
+    return f"{at:%H:%M}" + " UTC" if at.date() == today else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def owner(delivery_id: int) -> int | None:

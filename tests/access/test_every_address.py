@@ -95,6 +95,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "routing/webhooks/<int:pk>/test/": (NOBODY, ADMIN),
     "routing/webhooks/<int:pk>/replay/": (NOBODY, ADMIN),
     "routing/webhooks/deliveries/<int:pk>/replay/": (NOBODY, ADMIN),
+    "routing/webhooks/deliveries/<int:pk>/send/": (NOBODY, ADMIN),
     "accounts/sign-in/": (ANYBODY, NOBODY),
     "accounts/link/<str:token>/": (ANYBODY, ANYBODY),
     "accounts/sign-out/": (NOBODY, ANYBODY),

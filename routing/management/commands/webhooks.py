@@ -65,14 +65,16 @@ examples:
             state = "enabled" if line.enabled else f"disabled ({line.disabled_reason})"
             if line.rests_until:
                 state += f", rests until {line.rests_until:%Y-%m-%d %H:%M} ({line.rests_because})"
-            last = f"{line.last.state} {line.last.created_at:%Y-%m-%d %H:%M}" if line.last else "nothing sent yet"
+            last = f"{line.last.words} {line.last.created_at:%Y-%m-%d %H:%M}" if line.last else "nothing sent yet"
             self.stdout.write(f"{line.id}  {line.url}  {state}  {last}, {line.waiting} waiting, {line.failed} given up")
         if not lines:
             self.stdout.write("No webhook yet.")
 
     def _replay(self, *, webhook: int, since: str, **_: Any) -> None:
-        opened = services.replay_failed(webhook_id=webhook, since=_moment(since), actor=ACTOR)
-        self.stdout.write(f"Replayed: {opened}.")
+        moment = _moment(since)
+        opened = services.replay_failed(webhook_id=webhook, since=moment, actor=ACTOR)
+        why = "" if opened else f" {selectors.none_given_up(webhook, moment)}"
+        self.stdout.write(f"Replayed: {opened}.{why}")
 
     def _disable(self, *, webhook: int, reason: str, **_: Any) -> None:
         reason = f"{ACTOR}: {reason.strip()}" if reason.strip() else f"By {ACTOR}."

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from routing.models import Delivery, Webhook
+from routing.webhooks.delivering import deliver
 from tests.routing.webhooks.conftest import message_to
 
 
@@ -28,7 +32,7 @@ def test_it_adds_lists_replays_and_disables(receiver, db):
     assert [(one["url"], one["description"], one["enabled"]) for one in told] == [(here.url, "Gateway", True)]
     assert "whsec" not in run("list", "--json") + run("list")
     assert f"{here.url}  enabled  nothing sent yet" in run("list")
-    assert run("replay", n, "--since", "2026-11-22T09:00") == "Replayed: 0.\n"
+    assert run("replay", n, "--since", "2026-11-22T09:00") == "Replayed: 0. Nothing was given up since then.\n"
     assert run("disable", n, "--reason", "Moved.") == "Disabled.\n"
     assert run("disable", n) == "It was disabled already.\n"
     assert "disabled (command line: Moved.)" in run("list")
@@ -43,6 +47,23 @@ def test_it_tells_the_last_delivery(receiver, added, published):
     message_to(webhook)
     assert json.loads(run("list", "--json"))["webhooks"][0]["last"]["event"] == "webhook.test"
     assert Delivery.objects.count() == 2
+
+
+def test_it_says_why_nothing_is_replayed(receiver, added, published):
+    webhook = added(receiver(500).url)
+    with time_machine.travel("2026-11-22 12:27:30+00:00", tick=False):
+        published()
+        replay = ("replay", str(webhook.webhook_id), "--since", "2026-11-22T12:00")
+        assert run(*replay) == "Replayed: 0. 1 waits and goes out next; nothing was given up since then.\n"
+        deliver()
+        Delivery.objects.update(not_before=timezone.now() + timedelta(minutes=1))
+        assert run(*replay) == "Replayed: 0. 1 waits until 12:28 UTC; nothing was given up since then.\n"
+        assert "retrying 2026-11-22 12:27, 1 waiting, 0 given up" in run("list")
+        Delivery.objects.update(not_before=timezone.now() + timedelta(days=1))
+        assert "1 waits until 2026-11-23 12:27 UTC;" in run(*replay)
+        Delivery.objects.update(state="failed", reason="For the test.")
+        assert "given up 2026-11-22 12:27, 0 waiting, 1 given up" in run("list")
+        assert run(*replay) == "Replayed: 1.\n"
 
 
 @pytest.mark.parametrize(

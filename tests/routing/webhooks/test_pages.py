@@ -143,6 +143,24 @@ def test_one_message_or_all_that_were_given_up_are_replayed(admin: Client, added
     assert "Write a day and a time" in text(admin.post(f"{path}replay/", {"since": "the other day"}))
 
 
+def test_what_is_retried_hours_from_now_is_sent_now(admin: Client, added, receiver, voted: Category):
+    here = receiver(500, 204)
+    webhook = added(here.url)
+    publish(actor="Mara")
+    deliver()
+    path = f"/routing/webhooks/{webhook.webhook_id}/"
+    send = f"/routing/webhooks/deliveries/{Delivery.objects.get().pk}/send/"
+    page = text(admin.get(path))
+    assert "Send version 1 now" in page
+    assert deliver() == 0
+    for _ in range(2):
+        assert "On its way." in text(pressed(admin, page, send))
+    assert deliver() == 1
+    assert "Not sent again" in text(pressed(admin, page, send))
+    assert (deliver(), len(here.ids), len(set(here.ids))) == (0, 2, 1)
+    assert send not in text(admin.get(path))
+
+
 def test_disabling_says_who_and_why_and_can_be_taken_back(admin: Client, admin_user: User, added, receiver):
     webhook = added(receiver().url)
     path = f"/routing/webhooks/{webhook.webhook_id}/"
@@ -179,7 +197,9 @@ def test_a_page_that_there_is_not_is_none(admin: Client, added, receiver, query)
     assert admin.get(f"/routing/webhooks/{webhook.webhook_id}/?{query}").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["7/", "7/secret/", "7/state/", "7/test/", "7/replay/", "deliveries/7/replay/"])
+@pytest.mark.parametrize(
+    "path", ["7/", "7/secret/", "7/state/", "7/test/", "7/replay/", "deliveries/7/replay/", "deliveries/7/send/"]
+)
 def test_what_there_is_not_is_not_found(admin: Client, path):
     method = admin.get if path == "7/" else admin.post
     assert method(f"/routing/webhooks/{path}").status_code == 404

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from routing.models import Delivery, Webhook, WebhookSecret
 from routing.webhooks import selectors, services
+from routing.webhooks.claims import claim_next
 from routing.webhooks.delivering import deliver
 from routing.webhooks.services import AddressError, WebhookError
 from tests.routing.webhooks.conftest import later, message_to, row
@@ -114,6 +115,7 @@ def test_a_disabled_one_is_neither_tested_nor_replayed_to(receiver, added):
     for act in (
         lambda: services.send_test(webhook_id=webhook.webhook_id, key=uuid.uuid4(), actor="Mara"),
         lambda: services.replay(delivery_id=Delivery.objects.get().pk, seen=0, actor="Mara"),
+        lambda: services.send_now(delivery_id=Delivery.objects.get().pk, seen=0, actor="Mara"),
         lambda: services.replay_failed(webhook_id=webhook.webhook_id, since=timezone.now(), actor="Mara"),
     ):
         with pytest.raises(WebhookError, match="Enable it first"):
@@ -159,6 +161,30 @@ def test_a_replay_asked_for_twice_is_sent_once(receiver, added):
     deliver()
     assert not services.replay(delivery_id=delivery.pk, seen=1, actor="Mara")
     assert len(here.got) == 2
+
+
+def test_what_waits_is_sent_now_with_the_attempts_it_has_left(receiver, added):
+    here = receiver(500)
+    webhook = added(here.url)
+    message_to(webhook)
+    deliver()
+    delivery = Delivery.objects.get()
+    send = {"delivery_id": delivery.pk, "actor": "Mara"}
+
+    assert not services.send_now(seen=0, **send)
+    assert services.send_now(seen=1, **send)
+    assert row(webhook).paused_until is None
+    assert deliver() == 1
+    assert not services.send_now(seen=1, **send)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.attempts_before) == ("waiting", 2, 0)
+
+
+def test_what_is_being_sent_is_not_sent_beside_it(receiver, added):
+    message_to(added(receiver().url))
+    claim = claim_next(now=timezone.now())
+    assert claim is not None
+    assert not services.send_now(delivery_id=claim.delivery_id, seen=1, actor="Mara")
 
 
 def test_a_replay_starts_the_attempts_anew(receiver, added):
