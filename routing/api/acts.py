@@ -25,6 +25,9 @@ class PublishIn(ReasonIn):
     approve: serializers.Field[Any, Any, Any, Any] = serializers.DictField(
         child=serializers.CharField(max_length=120, allow_null=True),
         default=dict,
+        error_messages={
+            "not_a_dict": 'Write {{"route": "contender"}}, or null for the contender that is proposed; {{}} for none.'
+        },
         help_text="Routes that the policy holds for a person, by id, each with the contender it may go to, "
         "or null for whoever is proposed. One that would not go there is a 409, and nothing is published.",
     )

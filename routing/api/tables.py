@@ -79,8 +79,9 @@ def _served(request: Request, table: Served | None, missing: str) -> HttpRespons
     )
 
 
-def _no_version(version: int) -> str:
-    return f"There is no version {version}. The newest is {selectors.newest_version() or 'not published yet'}."
+def _no_version(*versions: int) -> str:
+    none = " and ".join(f"no version {version}" for version in versions)
+    return f"There is {none}. The newest is {selectors.newest_version() or 'not published yet'}."
 
 
 class Latest(TableView):
@@ -152,7 +153,9 @@ class Diff(TableView):
         older, newer = query.validated_data["from"], query.validated_data["to"]
         changes = selectors.tables_between(older, newer)
         if changes is None:
-            return problem_response(404, f"There is no version {older}, or no version {newer}.")
+            asked = dict.fromkeys((older, newer))
+            missing = [one for one in asked if not RoutingTable.objects.filter(version=one).exists()]
+            return problem_response(404, _no_version(*missing))
         causes = decided.decisions_between(older, newer)
         groups: dict[str, Any] = {}
         for change in changes:

@@ -154,9 +154,23 @@ def test_a_diff_names_changes_and_the_decision_behind_them(reader: Any, two_tabl
     assert code["decision"]["gap"]["low"] > 0
 
 
-@pytest.mark.parametrize(("query", "status"), [("", 400), ("?from=1&to=x", 400), ("?from=1&to=7", 404)])
+@pytest.mark.parametrize(
+    ("query", "status"), [("", 400), ("?from=1&to=x", 400), ("?from=1&to=7", 404), (f"?from=1&to={10**30}", 404)]
+)
 def test_a_diff_of_what_is_not_there(reader: Any, table: RoutingTable, query: str, status: int):
     assert reader(f"diff{query}").status_code == status
+
+
+@pytest.mark.parametrize(
+    ("query", "missing"),
+    [
+        ("from=1&to=99", "no version 99"),
+        ("from=8&to=9", "no version 8 and no version 9"),
+        ("from=9&to=9", "no version 9"),
+    ],
+)
+def test_a_diff_names_only_what_is_missing_and_the_newest(reader: Any, table: RoutingTable, query: str, missing: str):
+    assert reader(f"diff?{query}").json()["detail"] == f"There is {missing}. The newest is 1."
 
 
 def test_schema_and_keys_check_what_is_served(reader: Any, table: RoutingTable):
@@ -234,6 +248,13 @@ def test_publishing_needs_its_scope_and_a_reason(voted: Category, of: Any):
     (decision,) = told["decisions"]
     assert set(decision) == {"category", "outcome", "from", "to", "reason", "votes_to_go"}
     assert (RoutingTable.objects.get().actor, RoutingTable.objects.get().reason) == ("token service", "Go.")
+
+
+def test_what_is_approved_of_is_told_in_its_form(voted: Category, of: Any):
+    got = post("publish", {"reason": "Go.", "approve": ["code=b"]}, of("routing:publish"))
+    (told,) = got.json()["errors"]["approve"]
+    assert told.startswith('Write {"route": "contender"}, or null')
+    assert (got.status_code, RoutingTable.objects.count()) == (400, 0)
 
 
 def test_a_dry_run_by_api_publishes_nothing(voted: Category, of: Any):
