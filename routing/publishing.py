@@ -10,7 +10,7 @@ old. Bytes, signature and decisions are stored in one transaction; files for a C
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from django.utils import timezone
 from routing import publish_dir, signing
 from routing.deciding.approvals import NONE, Approvals
 from routing.deciding.gate import Verdict
-from routing.deciding.planning import CategoryVerdict, entry
+from routing.deciding.planning import CategoryVerdict, entry, taken_back
 from routing.decisions import remember
 from routing.gathering import Measurements, gather
 from routing.looking import Basis, Look, Newest, basis, frozen_words, look, newest_table
@@ -228,24 +228,13 @@ def _look_back(to: int, reason: str, actor: str, measurements: Measurements) -> 
     looked = Look(
         plan=back.since(newest.plan),
         facts=gather(measurements=measurements),
-        verdicts=tuple(_taken_back(newest.plan, back, f"Rolled back to version {to} by {actor}: {reason}")),
+        verdicts=tuple(taken_back(newest.plan, back, f"Rolled back to version {to} by {actor}: {reason}")),
         cause=RoutingTable.Cause.ROLLBACK,
         policy=target.policy,
         terms=parse(target.policy.document),
         frozen="",
     )
     return looked, newest
-
-
-def _taken_back(now: Plan, back: Plan, reason: str) -> Iterator[CategoryVerdict]:
-    """Each category whose first choice a rollback changes."""
-    before = {one.slug: one.routes[-1].primary for one in now.categories}
-    after = {one.slug: one.routes[-1].primary for one in back.categories}
-    for slug in sorted(before.keys() | after.keys()):
-        if before.get(slug) != after.get(slug):
-            to = after.get(slug)
-            verdict = Verdict("switched" if to else "held", to, before.get(slug), reason)
-            yield CategoryVerdict(slug, verdict, {})
 
 
 def _told(look: Look, newest: Newest | None) -> PublishResult:

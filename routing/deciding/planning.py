@@ -6,7 +6,7 @@ that a rating's last digit never makes a version.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from routing.facts import CategoryFacts, Facts
 from routing.policies import BEST, CategoryRules, Policy, RouteRules
 from routing.tables.document import DEFAULT, Plan, PlannedCategory, Route
 
-__all__ = ["Asked", "CategoryVerdict", "Planned", "entry", "plan"]
+__all__ = ["Asked", "CategoryVerdict", "Planned", "entry", "plan", "taken_back"]
 
 # A category with several routes is told by the most telling of them.
 _TELLING = ("switched", "first", "held", "pinned", "default", "kept")
@@ -258,3 +258,14 @@ def entry(verdict: CategoryVerdict) -> dict[str, Any]:
         "reason": one.reason,
         "votes_to_go": one.votes_to_go,
     }
+
+
+def taken_back(now: Plan, back: Plan, reason: str) -> Iterator[CategoryVerdict]:
+    """Each category whose first choice a rollback changes."""
+    before = {one.slug: one.routes[-1].primary for one in now.categories}
+    after = {one.slug: one.routes[-1].primary for one in back.categories}
+    for slug in sorted(before.keys() | after.keys()):
+        if before.get(slug) != after.get(slug):
+            to = after.get(slug)
+            verdict = Verdict("switched" if to else "held", to, before.get(slug), reason)
+            yield CategoryVerdict(slug, verdict, {})
