@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -70,5 +72,13 @@ class Select(TableView):
         try:
             chosen = select(newest.document, Ask(**(asked | {"needs": frozenset(asked["needs"])})), now=timezone.now())
         except NoEligibleModel as error:
-            return problem_response(422, str(error), error="NoEligibleModel")
+            told = f"{error}{_guess(asked['category'], newest.document['categories'])}"
+            return problem_response(422, told, error="NoEligibleModel")
         return Response(asdict(chosen))
+
+
+def _guess(category: str, known: Iterable[str]) -> str:
+    """What to add where the category may be spelt wrong: a sentence, or nothing."""
+    names = list(known)
+    near = [] if category in names else difflib.get_close_matches(category, names, n=1)
+    return f" The table has no category “{category}”. Is it {near[0]}?" if near else ""

@@ -203,6 +203,15 @@ def test_a_wish_that_is_spelt_wrong_is_refused_and_not_left_out(of: Any, table: 
     assert told["colour"][0].startswith("Not known. Known here: category, prompt, ")
 
 
+def test_nobody_for_a_category_spelt_wrong_comes_with_a_guess(of: Any, table: RoutingTable):
+    headers, nobody = of("routing:read"), {"needs": ["telepathy"]}
+    got = post("select", {"category": "cod", **nobody}, headers)
+    assert (got.status_code, got.json()["error"]) == (422, "NoEligibleModel")
+    assert got.json()["detail"].endswith(" The table has no category “cod”. Is it code?")
+    for category in ("code", "poetry"):
+        assert "no category" not in post("select", {"category": category, **nobody}, headers).json()["detail"]
+
+
 def test_what_is_unknown_and_what_is_missing_are_told_together(of: Any, table: RoutingTable):
     told = post("select", {"categroy": "code"}, of("routing:read")).json()["errors"]
     assert told == {"categroy": ["Not known. Is it category?"], "category": ["This field is required."]}
