@@ -156,13 +156,16 @@ def preview(*, document: Any) -> PublishResult:
     return _told(look(proposed, terms, newest, _frozen_now(), measurements=Measurements()), newest)
 
 
-def rollback(*, to: int, reason: str, actor: str) -> PublishResult:
-    """Publishes version `to`'s decisions as a new version, with today's evidence, and freezes publishing.
+def rollback(*, to: int, actor: str, reason: str = "", dry_run: bool = False) -> PublishResult:
+    """Publishes version `to`'s decisions as a new version, with today's evidence, and freezes publishing. A dry run
+    stores nothing and needs no reason.
 
     Raises RollbackError, or ReasonMissingError.
     """
-    said = worded(reason)
     measurements = Measurements()
+    if dry_run:
+        return _told(*_look_back(to, reason.strip(), actor, measurements))
+    said = worded(reason)
 
     def make(_: Basis) -> _Made:
         looked, newest = _look_back(to, said, actor, measurements)
@@ -225,10 +228,11 @@ def _look_back(to: int, reason: str, actor: str, measurements: Measurements) -> 
     if target.decision_digest == newest.table.decision_digest:
         raise RollbackError(f"Version {to} decides the same as version {newest.table.version}; nothing would change.")
     back = Plan.of(json.loads(bytes(target.body)))
+    why = f"Rolled back to version {to} by {actor}{f': {reason}' if reason else '.'}"
     looked = Look(
         plan=back.since(newest.plan),
         facts=gather(measurements=measurements),
-        verdicts=tuple(taken_back(newest.plan, back, f"Rolled back to version {to} by {actor}: {reason}")),
+        verdicts=tuple(taken_back(newest.plan, back, why)),
         cause=RoutingTable.Cause.ROLLBACK,
         policy=target.policy,
         terms=parse(target.policy.document),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,6 +14,7 @@ from arena.models import Role
 from evals.selectors.categories import category_cards
 from routing import acted, publishing, selectors, services
 from routing.forms.acts import FreezeForm, PublishForm, RollbackForm
+from routing.showing.pages import names
 from routing.views.asked import number
 from routing.views.parts import foreseen, waiting_in
 
@@ -50,23 +53,30 @@ def publish(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def rollback(request: HttpRequest) -> HttpResponse:
+    """GET asks for a version; with `?to=` it shows what rolling back to it would change. POST rolls back."""
     lines = selectors.tables(limit=200)
     choices = [(line.version, f"Version {line.version}, {line.cause}: {line.reason[:80]}") for line in lines[1:]]
+    posted = request.method == "POST"
     form = RollbackForm(
-        request.POST if request.method == "POST" else None, versions=choices, initial={"to": request.GET.get("to")}
+        request.POST if posted else request.GET if "to" in request.GET else None, versions=choices, needed=posted
     )
-    if request.method == "POST" and form.is_valid():
-        to = form.cleaned_data["to"]
+    context: dict[str, Any] = {"form": form, "newest": lines[0] if lines else None, "choices": choices}
+    if form.is_bound and "to" not in form.errors:
+        to, actor = form.cleaned_data["to"], person(request).name
         try:
-            made = publishing.rollback(to=to, reason=form.cleaned_data["reason"], actor=person(request).name)
+            if posted and form.is_valid():
+                made = publishing.rollback(to=to, reason=form.cleaned_data["reason"], actor=actor)
+                said = f"Version {made.version} published with the decisions of {to}. Publishing froze."
+                messages.success(request, said)
+                return redirect("routing:live")
+            seen = publishing.rollback(to=to, actor=actor, dry_run=True)
         except publishing.RollbackError as error:
             form.add_error("to", str(error))
         else:
-            messages.success(request, f"Version {made.version} published with the decisions of {to}. Publishing froze.")
-            return redirect("routing:live")
-    return render(
-        request, "routing/rollback.html", {"form": form, "newest": lines[0] if lines else None, "choices": choices}
-    )
+            titles = {card.slug: card.name for card in category_cards()}
+            context |= foreseen(seen, titles) | {"names": names(seen.document or {"models": {}}), "asked": to}
+    form.fields["reason"].required = True  # to roll back; not to look
+    return render(request, "routing/rollback.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -47,31 +47,43 @@ _PLACES: Mapping[Place, str] = {
 
 
 class Outcome(NamedTuple):
-    """What would become of a category; `slug` is empty for the table's default."""
+    """What would become of a category; `slug` is empty for the table's default. `rows` are its routes where they come
+    of no contest: a rollback's."""
 
     slug: str
     name: str
     verdict: Verdict
     contests: list[Contest]
+    rows: list[Row]
 
 
 def foreseen(result: PublishResult, titles: Mapping[str, str]) -> dict[str, Any]:
     """What publishing would do, for `routing/_outcome.html`: every route with every contender, and the difference."""
     now = selectors.table()
+    document = result.document or {"categories": {}, "default": {"routes": []}}
     changes = diff(now.document if now else None, result.document) if result.document and result.cause else []
     return {
         "result": result,
         "next": (result.version or 0) + 1,
         "outcomes": [
-            Outcome(one.category, titles.get(one.category, one.category), one.verdict, _contests(one))
+            Outcome(
+                one.category,
+                titles.get(one.category, one.category),
+                one.verdict,
+                _contests(one),
+                [] if one.asked else [row(route) for route in _routes(document, one.category)],
+            )
             for one in result.decisions
         ],
-        "everything_else": [
-            row(route) for route in (result.document or {"default": {"routes": []}})["default"]["routes"]
-        ],
+        "everything_else": [row(route) for route in document["default"]["routes"]],
         "groups": change_groups(changes, titles, {}) if now else [],
         "names": sorted({slug for one in result.decisions for asked in one.asked for slug in asked.question.entrants}),
     }
+
+
+def _routes(document: Mapping[str, Any], category: str) -> list[Mapping[str, Any]]:
+    routes: list[Mapping[str, Any]] = document["categories"].get(category, {}).get("routes", [])
+    return routes
 
 
 def _contests(decided: CategoryVerdict) -> list[Contest]:

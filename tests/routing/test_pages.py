@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from arena.models import User
 from evals.models import Category
-from routing.models import Decision, RoutingTable
-from routing.publishing import AUTOMATIC, publish
+from routing.models import Act, Decision, Publication, RoutingTable
+from routing.publishing import AUTOMATIC, RollbackError, publish, rollback
 from routing.services import freeze
 from routing.views import tables
 from tests.routing.conftest import FLIPPED, cast
@@ -100,7 +100,7 @@ def test_check_and_publish_shows_first_and_publishes_then(editor: Client, voted:
 
 
 def test_rolling_back_asks_for_a_reason(editor: Client, two_tables: None):
-    assert "Roll back and freeze" in text(editor.get("/routing/rollback/?to=1"))
+    assert "Roll back to 1 and freeze" in text(editor.get("/routing/rollback/?to=1"))
     page = text(editor.post("/routing/rollback/", {"to": "1", "reason": ""}))
     assert "Write a reason" in page
     assert RoutingTable.objects.count() == 2
@@ -109,6 +109,40 @@ def test_rolling_back_asks_for_a_reason(editor: Client, two_tables: None):
     page = text(editor.get("/routing/"))
     assert "frozen" in page
     assert "Back to" in page
+
+
+def test_rolling_back_shows_first_what_it_changes(editor: Client, two_tables: None):
+    address = "/routing/rollback/"
+    assert "What this would publish now" not in text(editor.get(address))
+    page = text(editor.get(address, {"to": "1"}))
+    assert "<b>Version 3.</b> Cause: rollback." in page
+    assert '<span class="first">a</span>' in page
+    assert "What would change from 2" in page
+    assert "Write a reason" not in page
+    assert "optional" not in page
+    assert (Act.objects.count(), RoutingTable.objects.count(), Publication.objects.get().frozen_at) == (0, 2, None)
+    page = text(editor.post(address, {"to": "1", "reason": ""}))
+    assert "Write a reason" in page
+    assert "What would change from 2" in page
+    done = text(editor.post(address, {"to": "1", "reason": "b is slow."}, follow=True))
+    assert "Version 3 published with the decisions of 1. Publishing froze." in done
+    refused = text(editor.get(address, {"to": "1"}))
+    assert "Version 1 decides the same as version 3" in refused
+    assert "What this would publish now" not in refused
+    for nonsense in ("9", "x", ""):
+        assert "What this would publish now" not in text(editor.get(address, {"to": nonsense}))
+
+
+def test_a_rollback_that_is_only_looked_at_stores_nothing_and_decides_what_it_would(two_tables: None):
+    seen = rollback(to=1, actor="Mara", dry_run=True)
+    assert (Act.objects.count(), RoutingTable.objects.count()) == (0, 2)
+    made = rollback(to=1, reason="b is slow.", actor="Mara")
+    assert seen.document is not None
+    assert made.document is not None
+    for part in ("version", "previous", "cause", "categories", "default"):
+        assert seen.document[part] == made.document[part], part
+    with pytest.raises(RollbackError, match="There is no version 9"):
+        rollback(to=9, actor="Mara", dry_run=True)
 
 
 def test_a_frozen_check_says_that_nothing_would_be_published(editor: Client, voted: Category):
