@@ -17,6 +17,7 @@ from routing.forms.acts import FreezeForm, PublishForm, RollbackForm
 from routing.showing.pages import names
 from routing.views.asked import number
 from routing.views.parts import foreseen, waiting_in
+from routing.wording import count
 
 PAGE = 50
 
@@ -37,7 +38,7 @@ def publish(request: HttpRequest) -> HttpResponse:
             if made.published:
                 messages.success(request, f"Version {made.version} published.")
             else:
-                messages.info(request, made.frozen or "Nothing published: every decision is as it was.")
+                messages.info(request, made.frozen or _nothing_new(len(waiting_in(made.decisions))))
             return redirect("routing:live")
     titles = {card.slug: card.name for card in category_cards()}
     result = publishing.publish(actor=person(request).name, dry_run=True)
@@ -48,6 +49,13 @@ def publish(request: HttpRequest) -> HttpResponse:
         "frozen": selectors.frozen(),
     }
     return render(request, "routing/publish.html", context)
+
+
+def _nothing_new(waiting: int) -> str:
+    said = "Nothing published: every decision is as it was"
+    if not waiting:
+        return f"{said}."
+    return f"{said}, and {count(waiting, 'change')} still {'waits' if waiting == 1 else 'wait'} for approval."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

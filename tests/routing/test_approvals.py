@@ -112,7 +112,8 @@ def test_the_page_shows_what_waits_and_approves_with_a_reason(editor: Client, wa
 
 
 def test_publishing_without_a_tick_leaves_it_waiting(editor: Client, waiting: Category):
-    editor.post("/routing/publish/", {"reason": "Refresh."})
+    page = text(editor.post("/routing/publish/", {"reason": "Refresh."}, follow=True))
+    assert "Nothing published: every decision is as it was, and 1 change still waits for approval." in page
     assert routed() == "a"
 
 

@@ -54,7 +54,7 @@ def report(*outcomes: dict[str, Any]) -> None:
 def test_before_any_report_the_pages_say_so_and_how(viewer: Client, measured: None):
     for path in ("/routing/", "/routing/categories/code/"):
         assert "No service has reported outcomes in the last 7 days." in page(viewer, path)
-        assert "POST routing/outcomes" in page(viewer, path)
+        assert "POST /api/v1/routing/outcomes" in page(viewer, path)
 
 
 def test_a_route_shows_what_was_reported_beside_what_was_measured(viewer: Client, measured: None):
