@@ -107,6 +107,7 @@ def test_what_is_exported_is_imported_again(code: Category, tmp_path: Path, suff
         "command line",
         "More.",
     )
+    file.write_text(file.read_text().replace("0.4", "0.5"))
     with pytest.raises(CommandError, match="Policy 2 exists by now"):
         run("--import", str(file), "--reason", "Late.", "--base", "1")
 
