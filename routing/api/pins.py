@@ -60,7 +60,10 @@ class Unpin(APIView):
     scopes = {"POST": "routing:publish"}
 
     @extend_schema(
-        operation_id="routing_unpin", summary="Lift a pin, so that votes decide", request=UnpinIn, responses=ANSWERS
+        operation_id="routing_unpin",
+        summary="Lift a pin, so that votes may switch the route again",
+        request=UnpinIn,
+        responses=ANSWERS,
     )
     def post(self, request: Request) -> Response:
         return _answered(request, UnpinIn, services.unpin)
