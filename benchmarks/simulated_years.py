@@ -9,7 +9,7 @@ itself on SQLite and on PostgreSQL: ballots, rankings, looks and tables must be 
 Evenings on which nobody is ahead whom any rule could switch to are not looked at; every 20th year is looked at on each
 evening, and must go the same way (`--in-full 1`: every year). `--years N` of the first scene (default 2,000) and a
 quarter of them of each other; `--real N` on SQLite (default 20) and a quarter of them on PostgreSQL. Runs on every
-core; takes half an hour on two.
+core; took an hour on two that had other work as well.
 """
 
 from __future__ import annotations
