@@ -208,10 +208,15 @@ def _known_category(category: str) -> None:
 
 
 def checked_policy(document: Any) -> Policy:
-    """The policy, if it may be saved. Raises PolicyError."""
-    policy = parse(document)
-    errors = unknown(policy)
-    if errors:
+    """The policy, if it may be saved. Raises PolicyError with every field that must change, be it that it cannot be
+    read or that it names nobody."""
+    try:
+        policy = parse(document)
+    except PolicyError as error:
+        told = {one.field for one in error.errors}
+        others = unknown(error.rest) if error.rest is not None else []
+        raise PolicyError([*error.errors, *(one for one in others if one.field not in told)]) from None
+    if errors := unknown(policy):
         raise PolicyError(errors)
     return policy
 

@@ -111,9 +111,7 @@ def parse(document: Any) -> Policy:
         if rules is not None:
             categories[slug] = rules
     errors += _checked(parsed, categories, [error.field for error in errors])
-    if errors:
-        raise PolicyError(errors)
-    return Policy(
+    policy = Policy(
         document=spelled,
         every_category=parsed.every_category,
         categories=categories,
@@ -123,6 +121,9 @@ def parse(document: Any) -> Policy:
         on_expired=parsed.on_expired,
         complexity=parsed.complexity,
     )
+    if errors:
+        raise PolicyError(errors, policy)
+    return policy
 
 
 def _merged(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

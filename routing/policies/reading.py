@@ -40,10 +40,12 @@ class FieldError(NamedTuple):
 
 
 class PolicyError(ValueError):
-    """The document is no policy. `errors` has one entry a field that must change."""
+    """The document is no policy. `errors` has one entry a field that must change; `rest` is the policy that it would be
+    with defaults in their place, None if nothing could be read."""
 
-    def __init__(self, errors: Iterable[FieldError]) -> None:
+    def __init__(self, errors: Iterable[FieldError], rest: Any = None) -> None:
         self.errors = tuple(errors)
+        self.rest = rest
         super().__init__("; ".join(str(error) for error in self.errors))
 
 

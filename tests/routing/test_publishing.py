@@ -271,6 +271,17 @@ def test_a_policy_names_only_contenders_that_may_serve(contenders: Any):
     assert set(told) == {"default[0].primary", "default[1].primary", "categories.code.default"}
     assert "hosted" in told["default[1].primary"]
     assert "retired" in told["categories.code.default"]
+    # What cannot be read does not hide who is not there, nor is it told twice.
+    misspelt = wrong | {"refresh_every_hours": "often", "default": [{"primary": "nobody"}, {"fallbacks": ["c"]}]}
+    with pytest.raises(PolicyError) as caught:
+        save_policy(document=misspelt, reason="Try.")
+    fields = [error.field for error in caught.value.errors]
+    assert sorted(fields) == [
+        "categories.code.default",
+        "default[0].primary",
+        "default[1].primary",
+        "refresh_every_hours",
+    ]
 
 
 def test_each_table_is_also_written_as_files(
