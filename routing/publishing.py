@@ -10,7 +10,9 @@ old. Bytes, signature and decisions are stored in one transaction; files for a C
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -41,6 +43,7 @@ _ITSELF = "automatic"
 _NO_REASON = "No reason was given."
 # How often it is looked again without the lock because something moved while looking.
 ROUNDS = 3
+_TURN = threading.Lock()
 log = structlog.get_logger(__name__)
 
 
@@ -189,13 +192,19 @@ def _settled(make: Callable[[Basis], _Made], store: Callable[[Publication, _Made
     for _ in range(ROUNDS):
         seen = basis(Publication.objects.first())
         made = make(seen)
-        with transaction.atomic():
+        with _turn(), transaction.atomic():
             publication = lock()
             if basis(publication) == seen:
                 return store(publication, made)
-    with transaction.atomic():
+    with _turn(), transaction.atomic():
         publication = lock()
         return store(publication, make(basis(publication)))
+
+
+def _turn() -> AbstractContextManager[object]:
+    """This process's threads queue here, in the order they come: SQLite hands its lock to whoever happens to ask when
+    it is free. Not in a transaction, which may hold what the next in the queue waits for."""
+    return nullcontext() if transaction.get_connection().in_atomic_block else _TURN
 
 
 def _check_approved(looked: Look, approvals: Approvals) -> None:
