@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -113,43 +114,47 @@ def webhook_replay(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @role_required(Role.ADMIN)
 def delivery_replay(request: HttpRequest, pk: int) -> HttpResponse:
-    owner = selectors.owner(pk)
-    if owner is None:
-        raise Http404(f"There is no delivery {pk}.")
-    form = ReplayForm(request.POST)
-    try:
-        opened = form.is_valid() and services.replay(
-            delivery_id=pk, seen=form.cleaned_data["seen"], actor=person(request).name
-        )
-    except services.WebhookError as error:
-        messages.error(request, f"Not replayed. {error}")
-    else:
-        if opened:
-            messages.success(request, "Replayed, with the id that it had.")
-        else:
-            messages.info(request, "Not replayed: it waits, or another attempt was made since this page was loaded.")
-    return redirect("routing:webhook", owner)
+    return _again(
+        request,
+        pk,
+        services.replay,
+        done="Replayed, with the id that it had.",
+        late="Not replayed: it waits, or another attempt was made since this page was loaded.",
+        refused="Not replayed.",
+    )
 
 
 @require_POST
 @role_required(Role.ADMIN)
 def delivery_send(request: HttpRequest, pk: int) -> HttpResponse:
     """What waits for its next attempt has it now."""
+    return _again(
+        request,
+        pk,
+        services.send_now,
+        done="On its way. Load this page again to see what came of it.",
+        late="Not sent again: it is being sent, or was since this page was loaded.",
+        refused="Not sent.",
+    )
+
+
+def _again(
+    request: HttpRequest, pk: int, act: Callable[..., bool], *, done: str, late: str, refused: str
+) -> HttpResponse:
+    """`act` on a delivery as the person was shown it, and in words what came of it."""
     owner = selectors.owner(pk)
     if owner is None:
         raise Http404(f"There is no delivery {pk}.")
     form = ReplayForm(request.POST)
     try:
-        going = form.is_valid() and services.send_now(
-            delivery_id=pk, seen=form.cleaned_data["seen"], actor=person(request).name
-        )
+        acted = form.is_valid() and act(delivery_id=pk, seen=form.cleaned_data["seen"], actor=person(request).name)
     except services.WebhookError as error:
-        messages.error(request, f"Not sent. {error}")
+        messages.error(request, f"{refused} {error}")
     else:
-        if going:
-            messages.success(request, "On its way. Load this page again to see what came of it.")
+        if acted:
+            messages.success(request, done)
         else:
-            messages.info(request, "Not sent again: it is being sent, or was since this page was loaded.")
+            messages.info(request, late)
     return redirect("routing:webhook", owner)
 
 
