@@ -16,7 +16,7 @@ __all__ = ["ArenaConfig", "celery_app"]
 def ensure_schedules(using: str, **_: Any) -> None:
     """Receiver of `post_migrate`. By name: this module is loaded before there are models."""
     if using == DEFAULT_DB_ALIAS and "django_q_schedule" in connection.introspection.table_names():
-        for ensure in ("evals.services.schedules.standing.ensure", "routing.schedules.ensure"):
+        for ensure in ("evals.collection.schedules.ensure", "routing.schedules.ensure"):
             import_string(ensure)()
 
 

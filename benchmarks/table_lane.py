@@ -31,7 +31,7 @@ from benchmarks.lane.calls import BATCHES, calls  # noqa: E402
 from benchmarks.lane.clients import Asked, has_wrk, own_client, wrk_client  # noqa: E402
 from benchmarks.lane.servers import Server, like_tables, servers, tables, web  # noqa: E402
 from benchmarks.lane.world import World  # noqa: E402
-from routing.selectors import served  # noqa: E402
+from routing.publishing.queries import served  # noqa: E402
 
 # What README claims of it.
 CALL_US, RATIO, RATIO_TOKEN, P99_MS = 5.0, 0.8, 0.7, 5.0

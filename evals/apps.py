@@ -22,3 +22,6 @@ class EvalsConfig(AppConfig):
             suffix="_of_frozen",
         ),
     )
+
+    def ready(self) -> None:
+        from evals.voting import receivers  # noqa: F401, PLC0415  (Django's place for connecting signals)

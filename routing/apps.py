@@ -13,4 +13,6 @@ class RoutingConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        from routing import receivers  # noqa: F401, PLC0415  (Django's place for connecting signals)
+        # Django's place for connecting signals.
+        from routing.publishing import receivers as _publishing  # noqa: F401, PLC0415
+        from routing.webhooks import receivers as _webhooks  # noqa: F401, PLC0415

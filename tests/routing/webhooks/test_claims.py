@@ -13,11 +13,9 @@ from django.utils import timezone
 
 from routing.models import Delivery, DeliveryAttempt, Webhook
 from routing.webhooks import services
-from routing.webhooks.back_off import ATTEMPTS
-from routing.webhooks.claims import claim_next, finish
-from routing.webhooks.delivering import deliver
+from routing.webhooks.delivery import TOTAL_S, deliver
 from routing.webhooks.leases import LEASE
-from routing.webhooks.posting import TOTAL_S, Posted
+from routing.webhooks.queue import ATTEMPTS, Posted, claim_next, finish
 from tests.processes import Processes, wait_until
 from tests.routing.webhooks.conftest import later, message_to
 
@@ -131,7 +129,7 @@ def test_a_killed_chore_loses_nothing(unruly, receiver, added, processes: Proces
     webhook = added(f"http://127.0.0.1:{hanging.port}/")
     message_to(webhook)
     allow = f"127.0.0.1:{hanging.port}"
-    code = "import django; django.setup(); from routing.webhooks.delivering import deliver; deliver()"
+    code = "import django; django.setup(); from routing.webhooks.delivery import deliver; deliver()"
     chore = processes.python("-c", code, ARENA_OUTBOUND_ALLOW=allow, DJANGO_SETTINGS_MODULE="arena.settings")
     wait_until(lambda: hanging.requests, "the message arrives")
     chore.kill_group()

@@ -11,11 +11,10 @@ import time_machine
 from django.utils import timezone
 from standardwebhooks import WebhookVerificationError
 
-from routing import chores
 from routing.models import Delivery, DeliveryAttempt
-from routing.webhooks import services
-from routing.webhooks.back_off import ATTEMPTS
-from routing.webhooks.delivering import deliver
+from routing.webhooks import chores, services
+from routing.webhooks.delivery import deliver
+from routing.webhooks.queue import ATTEMPTS
 from routing.webhooks.services import Added
 from tests.processes import wait_until
 from tests.routing.webhooks.conftest import later, message_to, row

@@ -11,14 +11,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from evals.models import Category
-from routing import chores
 from routing.models import Delivery
-from routing.publishing import publish
-from routing.webhooks import services
-from routing.webhooks.claims import Claim, claim_next, finish
-from routing.webhooks.delivering import deliver
+from routing.publishing.publisher import publish
+from routing.webhooks import chores, services
+from routing.webhooks.delivery import deliver
 from routing.webhooks.leases import LEASE
-from routing.webhooks.posting import Posted
+from routing.webhooks.queue import Claim, Posted, claim_next, finish
 from routing.webhooks.services import Added
 from tests.processes import wait_until
 from tests.routing.webhooks.conftest import message_to, row

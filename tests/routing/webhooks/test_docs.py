@@ -18,9 +18,9 @@ from django.core.management import call_command
 
 from evals.models import Category
 from routing.models import Delivery
-from routing.publishing import publish
-from routing.webhooks import back_off
-from routing.webhooks.delivering import deliver
+from routing.publishing.publisher import publish
+from routing.webhooks import queue
+from routing.webhooks.delivery import deliver
 from tests.processes import free_port, listens, wait_until
 from tests.routing.conftest import FLIPPED, cast
 
@@ -93,7 +93,7 @@ def test_the_waits_are_those_that_the_page_tells():
     units = {"s": 1, "min": 60, "h": 3600}
     waits = [int(n) * units[unit] for n, unit in re.findall(r"(\d+) (s|min|h)\b", told)]
 
-    assert waits == list(back_off._WAITS_S)
+    assert waits == list(queue._WAITS_S)
 
 
 def test_the_example_message_has_the_fields_of_a_real_one(secret: str, voted: Category):
