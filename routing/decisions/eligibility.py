@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from evals.ratings import Rating
 from routing.decisions.evidence import MIN_MEASUREMENTS, Measured, Model
-from routing.policy.kinds import Rule
-from routing.policy.schema import CONDITIONS, LIMITS, RELATIONS, Binds, Limits, When, tightest
+from routing.policy.schema import CONDITIONS, LIMITS, RELATIONS, LimitRule, Limits, When, tightest
 
 __all__ = [
     "EXCLUSION",
@@ -30,7 +29,7 @@ __all__ = [
     "second_provider_held",
 ]
 
-TIER = LIMITS["tiers"].meaning.check
+TIER = LIMITS["tiers"].binds.check
 IN_USE = "In use"
 EXCLUSION = "Policy"
 
@@ -65,11 +64,11 @@ def binding_limits(limits: Limits, when: When) -> Limits:
     """Limits, tightened by a route's conditions."""
     made: dict[str, Any] = {}
     for name, one in CONDITIONS.items():
-        asks, value = one.meaning, getattr(when, name)
+        asks, value = one.asks, getattr(when, name)
         bound = asks.bound(value) if asks.binds and value is not None else None
         if bound is not None:
             own = made.get(asks.binds, getattr(limits, asks.binds))
-            made[asks.binds] = tightest(LIMITS[asks.binds].meaning, own, bound)
+            made[asks.binds] = tightest(LIMITS[asks.binds].binds, own, bound)
     return replace(limits, **made)
 
 
@@ -113,21 +112,22 @@ def _standing(model: Model, excluded: bool) -> Iterator[Check]:
     yield Check("fail" if excluded else "ok", EXCLUSION, "excluded" if excluded else "not excluded")
 
 
-def _set(limits: Limits) -> Iterator[tuple[Rule, Binds, Any]]:
+def _set(limits: Limits) -> Iterator[tuple[LimitRule, Any]]:
     for name, one in LIMITS.items():
         limit = getattr(limits, name)
         if limit is not None and limit != ():
-            yield one, one.meaning, limit
+            yield one, limit
 
 
 def _fixed(model: Model, limits: Limits) -> Iterator[Check]:
     """What is known of a contender without measuring."""
-    for one, binds, limit in _set(limits):
-        if binds.of == "model":
-            yield _fixed_check(one, binds, getattr(model, binds.figure), limit)
+    for one, limit in _set(limits):
+        if one.binds.of == "model":
+            yield _fixed_check(one, getattr(model, one.binds.figure), limit)
 
 
-def _fixed_check(one: Rule, binds: Binds, value: Any, limit: Any) -> Check:
+def _fixed_check(one: LimitRule, value: Any, limit: Any) -> Check:
+    binds = one.binds
     if value is None:
         return Check("unknown", binds.check, f"unknown, needs {one.format(limit)}")
     state: CheckState = "ok" if RELATIONS[binds.how](value, limit) else "fail"
@@ -140,10 +140,12 @@ def _fixed_check(one: Rule, binds: Binds, value: Any, limit: Any) -> Check:
 
 
 def _measured(entrant: Entrant, limits: Limits) -> Iterator[Check]:
-    for one, binds, limit in _set(limits):
+    for one, limit in _set(limits):
+        binds = one.binds
         if binds.of == "evidence":
             value, n = _read(entrant, binds.figure)
-            unknown = f"{n} of {MIN_MEASUREMENTS} measurements" if n else "not measured"
+            few = 0 < n < MIN_MEASUREMENTS
+            unknown = f"{n} of {MIN_MEASUREMENTS} measurements" if few else "not measured"
         elif binds.of == "rating":
             value, unknown = getattr(entrant.rating, binds.figure, None), "no votes"
         else:
@@ -161,8 +163,11 @@ _NOTHING = Measured()
 def _read(one: Entrant, figure: str) -> tuple[float | None, int]:
     """The category's figure, else the pooled one; too few measurements are none, and their number is told."""
     most = 0
+    spread, _, name = figure.rpartition(".")
     for source in one.evidence:
-        value, n = source.get(one.slug, _NOTHING).figure(figure)
+        seen = source.get(one.slug, _NOTHING)
+        holder = getattr(seen, spread) if spread else seen
+        value, n = getattr(holder, name), holder.n
         if value is not None and n >= MIN_MEASUREMENTS:
             return value, n
         most = max(most, n)

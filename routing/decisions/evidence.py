@@ -74,12 +74,6 @@ class Measured:
     usd_per_success: float | None = None
     tokens_per_second: float | None = None
 
-    def figure(self, name: str) -> tuple[float | None, int]:
-        """A figure by its name, such as `ttft_ms.p95`, and the number of measurements behind it."""
-        spread, _, inner = name.rpartition(".")
-        source = getattr(self, spread) if spread else self
-        return getattr(source, inner), source.n
-
     def as_dict(self) -> dict[str, Any]:
         return {
             "n": self.n,

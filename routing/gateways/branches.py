@@ -25,7 +25,7 @@ __all__ = ["AT_MOST", "GRAMMAR", "METADATA", "Branch", "branches"]
 
 Query = Mapping[str, Any]
 
-_FACTS = {one.meaning.fact for one in CONDITIONS.values()}
+_FACTS = {one.asks.fact for one in CONDITIONS.values()}
 # What callers may say in the metadata of a request: what only they know, what Arena's own client works out, budgets.
 METADATA = ("category", *sorted(_FACTS - WORKED_OUT.keys() - BUDGETS.keys()), *sorted(WORKED_OUT), *BUDGETS)
 # Branches of one route. Its last fallbacks go before it takes more.
@@ -159,7 +159,7 @@ GRAMMAR: frozenset[How] = frozenset({*_OPERATORS, "has_all", "equals"})
 
 def _holding(when: Mapping[str, Any]) -> Iterator[Query]:
     for name, value in when.items():
-        asks: Asks = CONDITIONS[name].meaning
+        asks: Asks = CONDITIONS[name].asks
         key = f"metadata.{asks.fact}"
         if asks.how in _OPERATORS:
             yield {key: {_OPERATORS[asks.how]: value}}

@@ -191,7 +191,7 @@ def _say_what_is_lost(
         notes.say(f"Route {route.id} refuses the requests for which the table chooses {listed(refused)}.")
     if without or over:
         notes.say(f"Route {route.id} goes without its fallbacks {listed([*without, *over])}.")
-    facts = {CONDITIONS[name].meaning.fact for name in route.when if name in CONDITIONS}
+    facts = {CONDITIONS[name].asks.fact for name in route.when if name in CONDITIONS}
     # A caller says these itself; Arena's own client works them out.
     stated = [fact for fact in WORKED_OUT if fact in facts]
     if stated:

@@ -125,7 +125,7 @@ class Table:
             category=place.category or "",
             needs=frozenset(when.get("needs", ())),
             local_only=bool(when.get("local_only")),
-            **{CONDITIONS[name].meaning.fact: when.get(name) for name in BUDGETS},
+            **{CONDITIONS[name].asks.fact: when.get(name) for name in BUDGETS},
         )
         alone = [place.route.decided() | {"when": {}}]
         default = self.document["default"]

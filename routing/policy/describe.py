@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from arena.ui.wording import ahead, count, listed, points, share
 from routing.policy.diff import PolicyChange
-from routing.policy.kinds import Rule, rules_of, written
+from routing.policy.kinds import rules_of, written
 from routing.policy.parse import Policy
 from routing.policy.schema import (
     BEST,
@@ -16,10 +16,10 @@ from routing.policy.schema import (
     LIMITS,
     UNSET,
     CategoryRules,
+    Compared,
     Document,
     FixedRoute,
     RouteRules,
-    shown,
 )
 
 __all__ = [
@@ -50,8 +50,8 @@ def chips(when: Mapping[str, Any]) -> list[Chip]:
     return [_chip(key, value) for key, value in when.items()]
 
 
-def _chip(name: str, value: Any, declared: Mapping[str, Rule] = CONDITIONS) -> Chip:
-    return Chip(declared[name].chip, shown(declared[name], value)) if name in declared else Chip(name, str(value))
+def _chip(name: str, value: Any, declared: Mapping[str, Compared] = CONDITIONS) -> Chip:
+    return Chip(declared[name].chip, declared[name].shown(value)) if name in declared else Chip(name, str(value))
 
 
 class ChangeRow(NamedTuple):

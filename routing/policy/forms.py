@@ -25,7 +25,18 @@ from django.http import QueryDict
 from routing.audit_forms import ReasonForm
 from routing.policy.kinds import Choice, Flag, Many, Number, Rule, Slug, rules_of
 from routing.policy.parse import PolicyError, default_document, in_present_words
-from routing.policy.schema import CategoryRules, Complexity, Document, FixedRoute, Gate, Limits, RouteRules, When
+from routing.policy.schema import (
+    BUDGETS,
+    CONDITIONS,
+    CategoryRules,
+    Complexity,
+    Document,
+    FixedRoute,
+    Gate,
+    Limits,
+    RouteRules,
+    When,
+)
 from routing.policy.text import LONGEST, PolicyTextError, read_text
 
 __all__ = ["ACTS", "EVERY", "MOST_ROUTES", "WHOLE", "Editor", "FieldsForm", "PinForm", "PolicyDocumentForm"]
@@ -62,8 +73,8 @@ def _rules(record: Any, *first: str, under: str = "", alone: bool = False) -> di
 
 def _conditions() -> dict[str, Rule]:
     """What a request is like, then budgets."""
-    rules = _rules(When, under="when")
-    return dict(sorted(rules.items(), key=lambda one: one[1].meaning.how == "at_most"))
+    budgets = [name for name in CONDITIONS if name in BUDGETS]
+    return _rules(When, *(name for name in CONDITIONS if name not in BUDGETS), *budgets, under="when")
 
 
 _LIMITS = _rules(Limits, under="limits")

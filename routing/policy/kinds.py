@@ -19,9 +19,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any, Final, TypeVar
+
+from arena.ui.wording import listed
 
 __all__ = [
     "UNSET",
@@ -39,6 +41,7 @@ __all__ = [
     "Tell",
     "Text",
     "Unset",
+    "declared",
     "quoted",
     "read_record",
     "rule",
@@ -281,34 +284,23 @@ def _ignore(field: str, message: str) -> None:
 
 @dataclass(frozen=True)
 class Rule:
-    """A field as it is declared. `expected` is the sentence that says what to write; `chip` and `format` are how a
-    value is shown in a few words; `meaning` is what else `routing.policy.schema` says of the field."""
+    """A field as it is declared. `expected` is the sentence that says what to write."""
 
     kind: Kind
     label: str = ""
     expected: str = ""
     help: str = ""
+    _: KW_ONLY
     nullable: bool = False
-    chip: str = ""
-    format: Callable[[Any], str] = str
-    meaning: Any = None
 
 
-def rule(
-    kind: Kind,
-    label: str = "",
-    expected: str = "",
-    help: str = "",  # noqa: A002 (what forms call it)
-    *,
-    default: Any = MISSING,
-    nullable: bool = False,
-    chip: str = "",
-    format: Callable[[Any], str] = str,  # noqa: A002 (what it is)
-    meaning: Any = None,
-) -> Any:
-    """A dataclass's field. Without a default it must be written."""
-    made = Rule(kind, label, expected, help, nullable, chip, format, meaning)
-    return field(default=default, metadata={"rule": made})
+def rule(*args: Any, default: Any = MISSING, **more: Any) -> Any:
+    """A dataclass's field, declared by a Rule of these arguments. Without a default it must be written."""
+    return declared(Rule(*args, **more), default)
+
+
+def declared(one: Rule, default: Any) -> Any:
+    return field(default=default, metadata={"rule": one})
 
 
 def rules_of(record: Any) -> Mapping[str, Rule]:
@@ -385,7 +377,8 @@ def _unknown(name: str, rules: Mapping[str, Rule]) -> str:
     if holder is not None:
         return f"No field is called {quoted(name)} here. It belongs in {holder}."
     near = difflib.get_close_matches(name, [*rules, *_all_names(rules.values())], n=1)
-    return f"No field is called {quoted(name)} here.{f' Is it {near[0]}?' if near else ' Check its spelling.'}"
+    hint = f"Is it {near[0]}?" if near else f"There are {listed([*rules])}."
+    return f"No field is called {quoted(name)} here. {hint}"
 
 
 def _names(kind: Kind) -> Iterable[str]:

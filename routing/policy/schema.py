@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from arena.ui.wording import listed, milliseconds, money, share
 from routing.policy.kinds import (
@@ -32,6 +32,7 @@ from routing.policy.kinds import (
     Slug,
     Text,
     Unset,
+    declared,
     rule,
     rules_of,
     written,
@@ -50,18 +51,20 @@ __all__ = [
     "Asks",
     "Binds",
     "CategoryRules",
+    "Compared",
     "Complexity",
+    "ConditionRule",
     "Document",
     "FixedRoute",
     "Gate",
     "How",
+    "LimitRule",
     "Limits",
     "Objective",
     "RouteRules",
     "SecondProvider",
     "Terms",
     "When",
-    "shown",
     "tightest",
 ]
 
@@ -88,8 +91,8 @@ _SIGNS: Mapping[How, str] = {"at_least": "≥ ", "at_most": "≤ ", "below": "< 
 
 @dataclass(frozen=True)
 class Binds:
-    """What a limit is compared with: a figure of the contender's `model`, the measured `evidence` or its `rating`, by the
-    attribute's name there. Beside a measured figure stands `n`, the number of measurements: `ttft_ms.p95`.
+    """What a limit is compared with: a figure of the contender's `model`, the measured `evidence` or its `rating`, by
+    the attribute's name there. Beside a measured figure stands `n`, the number of measurements: `ttft_ms.p95`.
     `check` is what the check is called."""
 
     of: Literal["model", "evidence", "rating"]
@@ -112,20 +115,49 @@ class Asks:
     bound: Callable[[Any], Any] = lambda value: value
 
 
-def limit(binds: Binds, kind: Kind, label: str, expected: str, help_: str, **more: Any) -> Any:
+@dataclass(frozen=True, kw_only=True)
+class Compared(Rule):
+    """A field whose value something is compared with. It is shown as `chip` and the value as `format` writes it."""
+
+    chip: str = ""
+    format: Callable[[Any], str] = str
+
+    @property
+    def how(self) -> How:
+        raise NotImplementedError
+
+    def shown(self, value: Any) -> str:
+        """The value with its sign: `≤ 500 ms`."""
+        return f"{_SIGNS.get(self.how, '')}{self.format(value)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitRule(Compared):
+    binds: Binds
+
+    @property
+    def how(self) -> How:
+        return self.binds.how
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionRule(Compared):
+    asks: Asks
+
+    @property
+    def how(self) -> How:
+        return self.asks.how
+
+
+def limit(binds: Binds, kind: Kind, *args: str, **more: Any) -> Any:
     """A field of Limits. None is no limit, or an empty list where there are several."""
     default: Any = () if isinstance(kind, Many) else None
-    return rule(kind, label, expected, help_, default=default, nullable=default is None, meaning=binds, **more)
+    return declared(LimitRule(kind, *args, nullable=default is None, binds=binds, **more), default)
 
 
-def condition(asks: Asks, kind: Kind, label: str, expected: str, help_: str = "", **more: Any) -> Any:
+def condition(asks: Asks, kind: Kind, *args: str, **more: Any) -> Any:
     """A field of When. None is no condition, which is not written."""
-    return rule(kind, label, expected, help_, default=None, meaning=asks, **more)
-
-
-def shown(one: Rule, value: Any) -> str:
-    """A limit's or a condition's value with its sign: `≤ 500 ms`."""
-    return f"{_SIGNS.get(one.meaning.how, '')}{one.format(value)}"
+    return declared(ConditionRule(kind, *args, asks=asks, **more), None)
 
 
 def tightest(binds: Binds, own: Any, asked: Any) -> Any:
@@ -426,14 +458,14 @@ class Ask:
         return parts
 
 
-LIMITS: Mapping[str, Rule] = rules_of(Limits)
-CONDITIONS: Mapping[str, Rule] = rules_of(When)
-FACTS: Mapping[str, Rule] = rules_of(Ask)
+LIMITS = cast(Mapping[str, LimitRule], rules_of(Limits))
+CONDITIONS = cast(Mapping[str, ConditionRule], rules_of(When))
+FACTS = rules_of(Ask)
 # The conditions on what measuring shows, with the figure a contender has to show for them.
 BUDGETS: Mapping[str, Binds] = {
-    name: LIMITS[one.meaning.binds].meaning
+    name: LIMITS[one.asks.binds].binds
     for name, one in CONDITIONS.items()
-    if one.meaning.binds and LIMITS[one.meaning.binds].meaning.of == "evidence"
+    if one.asks.binds and LIMITS[one.asks.binds].binds.of == "evidence"
 }
 
 

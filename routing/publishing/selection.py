@@ -94,7 +94,7 @@ def _holds(name: str, value: Any, ask: Ask, table: Mapping[str, Any]) -> bool:
     """Whether one condition does; one that is not known never does."""
     if name not in CONDITIONS:
         return False
-    asks = CONDITIONS[name].meaning
+    asks = CONDITIONS[name].asks
     fact = _fact(asks.fact, ask, table)
     return fact is not None and RELATIONS[asks.how](fact, value)
 
@@ -124,7 +124,7 @@ def _unmet(slug: str, ask: Ask, evidence: Sequence[Mapping[str, Mapping[str, Any
     """Rule 6: the budgets this model is not shown to keep, by the category's evidence, else the pooled."""
     missed = []
     for name, binds in BUDGETS.items():
-        budget = getattr(ask, CONDITIONS[name].meaning.fact)
+        budget = getattr(ask, CONDITIONS[name].asks.fact)
         if budget is None:
             continue
         known = (measured(seen.get(slug, {}), binds.figure) for seen in evidence)

@@ -39,7 +39,7 @@ def test_the_tables_here_are_tables(document: Any):
 
 
 def test_the_exports_understand_every_condition_that_a_table_may_have():
-    asked = {one.meaning.how for one in CONDITIONS.values()}
+    asked = {one.how for one in CONDITIONS.values()}
     assert asked <= GRAMMAR, "routing/gateways/branches.py cannot say how these conditions hold: add them to _holding"
     bounds = {name for name, binds in BUDGETS.items() if binds.how != "at_most"}
     assert not bounds, "routing/gateways/branches.py takes a budget for an upper bound: mend _keeps and _affording"

@@ -178,7 +178,7 @@ def test_each_error_stands_at_its_field_and_nothing_typed_is_lost(editor: Client
     assert "4 fields must change" in told or "3 fields must change" in told
     assert "“4O” is not a number. Write the chance of a false switch" in told
     assert "“two” is not a whole number." in told
-    assert "“-1” is too little. Write US dollars in digits" in told
+    assert "“-1” is less than 0. Write US dollars in digits" in told
     for value in ("4O", "1, two", "-1", "Try.", "a, , b"):
         assert f'value="{value}"' in told, value
     rules, route = page.context["editor"].rules, page.context["editor"].routes[0]
