@@ -1,9 +1,10 @@
 """The suite's databases: migrated once a run and copied for each worker, emptied after a transactional test, and
 the choice of which tests run on which engine.
 
-`make test` runs the suite on SQLite and then on PostgreSQL, and tells each session which it is by `ARENA_TEST_SESSION`.
-The SQLite session runs every test but those whose `runs_once` marker names PostgreSQL. The PostgreSQL session runs those,
-and of the others each that reaches a database and may fail there differently. pytest called directly runs everything.
+`make test` runs the suite on SQLite and then on PostgreSQL, and tells each session which it is (`ARENA_TEST_SESSION`).
+A test that reaches a database runs on both, any other on SQLite alone. `@pytest.mark.runs_once(on=…, because=…)` is for
+a test that starts processes or a browser: it runs on the engine where its fault would show. pytest called directly runs
+everything.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ SESSION = os.environ.get("ARENA_TEST_SESSION", "")
 
 def reaches_a_database(item: pytest.Item) -> bool:
     """pytest-django refuses every query of a test that has neither of these."""
-    fixtures = {"django_db_setup", "db", "transactional_db", "live_server"}
-    return item.get_closest_marker("django_db") is not None or not fixtures.isdisjoint(item.fixturenames)
+    fixtures = set(getattr(item, "fixturenames", ()))
+    opening = {"django_db_setup", "db", "transactional_db", "live_server"}
+    return item.get_closest_marker("django_db") is not None or not opening.isdisjoint(fixtures)
 
 
 def engines(item: pytest.Item) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ def copied_for(worker: str, shared: Path) -> Iterator[None]:
     original = names["NAME"]
     if connection.vendor == "sqlite":
         test["NAME"] = str(shared / "test.sqlite3")
-    template = creation._get_test_db_name()
+    template = creation._get_test_db_name()  # type: ignore[attr-defined]  # Django keeps it to itself
     migrated = shared / "migrated"
     with _alone(shared):
         first = not migrated.exists()

@@ -1,4 +1,4 @@
-"""What a session tells beside its results: which tests it leaves to the other engine, and what `make test` ran before."""
+"""What a session tells beside its results: which tests run on which engine, and what `make test` ran before."""
 
 from __future__ import annotations
 
