@@ -121,3 +121,12 @@ def test_the_tests_run_on_the_versions_that_are_shipped() -> None:
         for name in ("requirements.lock", "requirements-test.lock")
     )
     assert {name: tested.get(name) for name in shipped} == shipped
+
+
+def test_every_test_that_holds_a_law_exists() -> None:
+    written = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "laws.md").read_text()))
+    assert named
+    assert sorted(named - written) == []
