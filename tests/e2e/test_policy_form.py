@@ -13,7 +13,11 @@ from arena.models import User
 from evals.models import Category, Contender, Provider
 from routing.models import PolicyVersion
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.runs_once(on="sqlite", because="a browser sees pages, which other tests read on both engines"),
+]
 
 
 def signed_in(context: BrowserContext, url: str, person: User) -> Page:

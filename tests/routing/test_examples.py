@@ -175,12 +175,14 @@ OTHERS = [document for document in documents() if document != "README.md"]
 
 
 @pytest.mark.crash
+@pytest.mark.runs_once(on="sqlite", because="a reader starts there; the commands' own tests run on both")
 @pytest.mark.parametrize("document", OTHERS)
 def test_a_document_runs_from_its_first_example_to_its_last(document: str, world: World):
     run_all(document, world)
 
 
 @pytest.mark.crash
+@pytest.mark.runs_once(on="sqlite", because="a reader starts there; the commands' own tests run on both")
 def test_readme_runs_from_its_first_example_to_its_last(world: World):
     names = run_all("README.md", world)
     assert [(one.kind, one.actor) for one in AuditEntry.objects.order_by("id")] == [

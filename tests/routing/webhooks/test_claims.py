@@ -124,6 +124,7 @@ def test_chores_at_once_send_each_message_once(receiver, added):
 
 
 @pytest.mark.crash
+@pytest.mark.runs_once(on="postgresql", because="its claim is a lock on rows, and ends with its connection")
 def test_a_killed_chore_loses_nothing(unruly, receiver, added, processes: Processes):
     hanging = unruly(lambda talk: talk.pause(60))
     webhook = added(f"http://127.0.0.1:{hanging.port}/")

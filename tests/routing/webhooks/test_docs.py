@@ -59,6 +59,7 @@ def running(tmp_path: Path, port: int, secret: str) -> Iterator[Path]:
             process.wait()
 
 
+@pytest.mark.runs_once(on="sqlite", because="the receiver is the subject; what is sent to it is tested on both")
 def test_the_receiver_fetches_each_version_once(running: Path, voted: Category, port: int):
     publish(actor="Mara")
     cast(voted, FLIPPED)
@@ -72,6 +73,7 @@ def test_the_receiver_fetches_each_version_once(running: Path, voted: Category, 
     assert told == ["fetch version 1", "fetch version 2"]
 
 
+@pytest.mark.runs_once(on="sqlite", because="the receiver is the subject; what is sent to it is tested on both")
 @pytest.mark.parametrize(
     "headers",
     [
