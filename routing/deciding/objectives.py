@@ -1,7 +1,7 @@
 """Who is good enough, and of those the cheapest, fastest or most compliant. Pure.
 
 Good enough is shown, not presumed: surely no more than the quality margin behind everybody who may be routed, safe at
-every look (STATISTICS.md, non-inferior and cheaper).
+every look (docs/statistics.md, good enough and cheaper).
 """
 
 from __future__ import annotations
