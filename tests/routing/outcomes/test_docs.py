@@ -33,7 +33,7 @@ def arena(live_server: LiveServer, voted: Category, tmp_path: Path, monkeypatch:
     assert set(scopes) == {"routing:read", "outcomes:write"}
     _, key = ApiToken.objects.create_key(name="shop", scopes=scopes)
     bearer = {"Authorization": f"Bearer {key}"}
-    keys = httpx.get(f"{live_server.url}/api/v1/routing/keys", headers=bearer, trust_env=False)
+    keys = httpx.get(f"{live_server.url}/api/v1/routing/keys", headers=bearer, trust_env=False, timeout=60)
     (tmp_path / "arena-keys.json").write_bytes(keys.content)
     monkeypatch.chdir(tmp_path)
     names = {"ARENA_URL": live_server.url, "ARENA_TOKEN": key, "NO_PROXY": "*", "no_proxy": "*"}
