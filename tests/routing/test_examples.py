@@ -29,6 +29,7 @@ from tests.processes import ROOT, Processes
 from tests.routing.conftest import EAGER, cast
 from tests.routing.example_runs import RUNNERS, World
 from tests.routing.gateways.running import Double, double
+from tests.shells import ASK
 
 # Blocks that nobody runs, by document and first line, and why. This list is closed: whatever is new runs, or is here.
 EXEMPT = {
@@ -131,13 +132,14 @@ def world(
     if curl is None:
         pytest.skip("there is no curl here (Debian: apt install curl)")
     settings.ARENA_ROUTING_READ = "public"
+    settings.ARENA_OUTBOUND_ALLOW = [f"127.0.0.1:{provider.port}"]
     folder, programs = tmp_path / "checkout", tmp_path / "bin"
     (folder / ".venv" / "bin").mkdir(parents=True)
     programs.mkdir()
     for name in ("docs", "examples", "sdk", "manage.py"):
         (folder / name).symlink_to(ROOT / name)
-    _program(folder / ".venv" / "bin" / "python", f'exec {sys.executable} "$@"')
-    _program(programs / "manage.py", f'exec {sys.executable} {ROOT}/manage.py "$@"')
+    _program(folder / ".venv" / "bin" / "python", f'exec {sys.executable} {ASK} "$@"')
+    _program(programs / "manage.py", f'exec {sys.executable} {ASK} manage.py "$@"')
     # An answer of 400 or more is no success here.
     _program(programs / "curl", f'exec {curl} --fail-with-body --silent --show-error "$@"')
     scopes = ["routing:read", "routing:publish", "outcomes:write", "evals:read"]
