@@ -10,11 +10,11 @@ import logging
 import threading
 import time
 
-from celery import current_app, shared_task
 from celery.signals import worker_shutting_down
 from django.db import connections
 from kombu.exceptions import KombuError, OperationalError
 
+from arena.celery import app
 from evals.collection.calls import collect
 from evals.collection.queue import claim_next
 from evals.collection.services import settle
@@ -34,7 +34,7 @@ _QUICK = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 1, "i
 _shutting_down = threading.Event()
 
 
-@shared_task(name="evals.jobs.pump", acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
+@app.task(name="evals.jobs.pump", acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
 def pump() -> None:
     if pump_until_idle(seconds=_TURN_S):
         wake_workers(pumps=1)
@@ -60,9 +60,9 @@ def pump_until_idle(*, seconds: float | None = None) -> bool:
 def wake_workers(*, pumps: int = PUMPS) -> bool:
     """Ask the workers to look for work. To be called on commit. False, logged, if the broker is away: the workers
     find the work by themselves within seconds. Returns within seconds, whatever the broker does."""
-    options = current_app.conf.broker_transport_options | _QUICK
+    options = app.conf.broker_transport_options | _QUICK
     try:
-        with current_app.connection_for_write(transport_options=options) as connection:
+        with app.connection_for_write(transport_options=options) as connection:
             for _ in range(pumps):
                 pump.apply_async(connection=connection, retry=False, expires=_EXPIRES_S)
     except (OperationalError, KombuError, OSError) as error:
