@@ -7,17 +7,13 @@ too: a route for first tokens within 500 ms holds only contenders whose measured
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from msgspec import UNSET
-from msgspec.structs import replace
-
-from arena.ui.wording import milliseconds, money, share
 from evals.ratings import Rating
 from routing.decisions.evidence import MIN_MEASUREMENTS, Measured, Model
-from routing.policy.schema import Limits, When
+from routing.policy.schema import CONDITIONS, LIMITS, RELATIONS, LimitRule, Limits, When, tightest
 
 __all__ = [
     "EXCLUSION",
@@ -33,7 +29,7 @@ __all__ = [
     "second_provider_held",
 ]
 
-TIER = "Tier"
+TIER = LIMITS["tiers"].binds.check
 IN_USE = "In use"
 EXCLUSION = "Policy"
 
@@ -66,20 +62,14 @@ class Entrant:
 
 def binding_limits(limits: Limits, when: When) -> Limits:
     """Limits, tightened by a route's conditions."""
-    made = limits
-    if when.local_only is True:
-        made = replace(made, locality="local")
-    if when.needs is not UNSET:
-        made = replace(made, capabilities=sorted({*made.capabilities, *when.needs}))
-    for condition, limit in (
-        ("max_ttft_ms", "max_ttft_ms"),
-        ("max_latency_ms", "max_latency_ms"),
-        ("max_usd", "max_usd_per_success"),
-    ):
-        asked, own = getattr(when, condition), getattr(made, limit)
-        if asked is not UNSET and (own is None or asked < own):
-            made = replace(made, **{limit: asked})
-    return made
+    made: dict[str, Any] = {}
+    for name, one in CONDITIONS.items():
+        asks, value = one.asks, getattr(when, name)
+        bound = asks.bound(value) if asks.binds and value is not None else None
+        if bound is not None:
+            own = made.get(asks.binds, getattr(limits, asks.binds))
+            made[asks.binds] = tightest(LIMITS[asks.binds].binds, own, bound)
+    return replace(limits, **made)
 
 
 def entrant(
@@ -122,65 +112,62 @@ def _standing(model: Model, excluded: bool) -> Iterator[Check]:
     yield Check("fail" if excluded else "ok", EXCLUSION, "excluded" if excluded else "not excluded")
 
 
+def _set(limits: Limits) -> Iterator[tuple[LimitRule, Any]]:
+    for name, one in LIMITS.items():
+        limit = getattr(limits, name)
+        if limit is not None and limit != ():
+            yield one, limit
+
+
 def _fixed(model: Model, limits: Limits) -> Iterator[Check]:
     """What is known of a contender without measuring."""
-    if limits.locality is not None:
-        yield Check("ok" if model.locality == limits.locality else "fail", "Locality", model.locality)
-    if limits.capabilities:
-        lacks = [one for one in limits.capabilities if one not in model.capabilities]
-        yield Check("fail" if lacks else "ok", "Capabilities", f"lacks {', '.join(lacks)}" if lacks else "has all")
-    if limits.tiers:
-        yield Check("ok" if model.tier in limits.tiers else "fail", TIER, str(model.tier))
-    if limits.min_context_tokens is not None:
-        known = model.context_tokens
-        state = "unknown" if known is None else "ok" if known >= limits.min_context_tokens else "fail"
-        value = "unknown" if known is None else f"{known:,} tokens"
-        yield Check(state, "Context", f"{value}, needs {limits.min_context_tokens:,}")  # type: ignore[arg-type]
+    for one, limit in _set(limits):
+        if one.binds.of == "model":
+            yield _fixed_check(one, getattr(model, one.binds.figure), limit)
+
+
+def _fixed_check(one: LimitRule, value: Any, limit: Any) -> Check:
+    binds = one.binds
+    if value is None:
+        return Check("unknown", binds.check, f"unknown, needs {one.format(limit)}")
+    state: CheckState = "ok" if RELATIONS[binds.how](value, limit) else "fail"
+    if binds.how == "has_all":
+        lacks = ", ".join(word for word in limit if word not in value)
+        return Check(state, binds.check, f"lacks {lacks}" if lacks else "has all")
+    if binds.how in ("equals", "one_of"):
+        return Check(state, binds.check, str(value))
+    return Check(state, binds.check, f"{one.format(value)}, needs {one.format(limit)}")
+
+
+def _measured(entrant: Entrant, limits: Limits) -> Iterator[Check]:
+    for one, limit in _set(limits):
+        binds = one.binds
+        if binds.of == "evidence":
+            value, n = _read(entrant, binds.figure)
+            few = 0 < n < MIN_MEASUREMENTS
+            unknown = f"{n} of {MIN_MEASUREMENTS} measurements" if few else "not measured"
+        elif binds.of == "rating":
+            value, unknown = getattr(entrant.rating, binds.figure, None), "no votes"
+        else:
+            continue
+        if value is None:
+            yield Check("unknown", binds.check, unknown)
+            continue
+        holds = RELATIONS[binds.how](value, limit)
+        yield Check("ok" if holds else "fail", binds.check, f"{one.format(value)}, limit {one.format(limit)}")
 
 
 _NOTHING = Measured()
-Reader = Callable[[Measured], tuple[float | None, int]]
-
-# limit -> label, how it is read, whether more is better, how it is written
-_MEASURED: Mapping[str, tuple[str, Reader, bool, Callable[[float], str]]] = {
-    "max_ttft_ms": ("First token, p95", lambda seen: (seen.ttft_ms.p95, seen.ttft_ms.n), False, milliseconds),
-    "max_latency_ms": ("Latency, p95", lambda seen: (seen.latency_ms.p95, seen.latency_ms.n), False, milliseconds),
-    "max_usd_per_success": ("Cost per success", lambda seen: (seen.usd_per_success, seen.n), False, money),
-    "min_success_rate": ("Success", lambda seen: (seen.success_rate, seen.n), True, share),
-    "min_schema_ok_rate": ("Schema holds", lambda seen: (seen.schema_ok_rate, seen.n), True, share),
-    "max_error_rate": ("Errors", lambda seen: (seen.error_rate, seen.n), False, share),
-    "max_refusal_rate": ("Refusals", lambda seen: (seen.refusal_rate, seen.n), False, share),
-}
 
 
-def _measured(one: Entrant, limits: Limits) -> Iterator[Check]:
-    for name, (label, read, more_is_better, write) in _MEASURED.items():
-        limit = getattr(limits, name)
-        if limit is None:
-            continue
-        value, n = _read(one, read)
-        if value is None:
-            yield Check("unknown", label, f"{n} of {MIN_MEASUREMENTS} measurements" if n else "not measured")
-            continue
-        holds = value >= limit if more_is_better else value <= limit
-        yield Check("ok" if holds else "fail", label, f"{write(value)}, limit {write(limit)}")
-    if limits.max_both_bad_rate is not None:
-        yield _both_bad(one.rating, limits.max_both_bad_rate)
-
-
-def _both_bad(rating: Rating | None, limit: float) -> Check:
-    label = "Both-bad rate"
-    if rating is None or rating.both_bad_rate is None:
-        return Check("unknown", label, "no votes")
-    holds = rating.both_bad_rate <= limit
-    return Check("ok" if holds else "fail", label, f"{share(rating.both_bad_rate)}, limit {share(limit)}")
-
-
-def _read(one: Entrant, read: Reader) -> tuple[float | None, int]:
+def _read(one: Entrant, figure: str) -> tuple[float | None, int]:
     """The category's figure, else the pooled one; too few measurements are none, and their number is told."""
     most = 0
+    spread, _, name = figure.rpartition(".")
     for source in one.evidence:
-        value, n = read(source.get(one.slug, _NOTHING))
+        seen = source.get(one.slug, _NOTHING)
+        holder = getattr(seen, spread) if spread else seen
+        value, n = getattr(holder, name), holder.n
         if value is not None and n >= MIN_MEASUREMENTS:
             return value, n
         most = max(most, n)
@@ -193,10 +180,10 @@ def figure(one: Entrant, objective: str, when: Mapping[str, Any]) -> float | Non
     `fastest` is about the first token where the route's condition is, else about the whole answer.
     """
     if objective == "cheapest":
-        return _read(one, _MEASURED["max_usd_per_success"][1])[0]
+        return _read(one, "usd_per_success")[0]
     if objective == "fastest":
-        return _read(one, _MEASURED["max_ttft_ms" if "max_ttft_ms" in when else "max_latency_ms"][1])[0]
-    rate = _read(one, _MEASURED["min_schema_ok_rate"][1])[0]
+        return _read(one, "ttft_ms.p95" if "max_ttft_ms" in when else "latency_ms.p95")[0]
+    rate = _read(one, "schema_ok_rate")[0]
     return None if rate is None else 1 - rate
 
 

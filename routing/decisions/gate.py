@@ -315,7 +315,7 @@ def patience_checks(question: Question) -> list[Check]:
 
 def approval_checks(question: Question) -> list[Check]:
     """Nothing to check where the policy lets the votes decide alone."""
-    if question.rules.gate.mode != "held":
+    if not question.rules.gate.needs_approval:
         return []
     return [Check("ok", APPROVAL, "given") if question.approved else Check("wait", APPROVAL, "not given yet")]
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from routing.decisions.eligibility import (
     Entrant,
     binding_limits,
@@ -26,6 +24,7 @@ from routing.decisions.evidence import CategoryEvidence, DecisionEvidence
 from routing.decisions.gate import Incumbent, Question, RouteDecision
 from routing.decisions.plan import DEFAULT, NO_APPROVALS, Approvals, Plan, PlannedCategory, Route
 from routing.decisions.route import decide
+from routing.policy.kinds import written
 from routing.policy.parse import Policy
 from routing.policy.schema import BEST, CategoryRules, FixedRoute, Limits, RouteRules, When
 
@@ -278,7 +277,7 @@ def make_plan(
         default=default,
         policy=stamp,
         on_expired=policy.on_expired,
-        complexity=msgspec.to_builtins(policy.complexity),
+        complexity=written(policy.complexity),
     )
     return Planned(made.since(previous), tuple(decisions))
 

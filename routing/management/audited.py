@@ -11,8 +11,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from arena.commands import ExampleCommand
 from routing.audit import ReasonMissingError
 from routing.models import PolicyVersion
+from routing.policy.parse import PolicyError
 from routing.policy.pins import PinError
-from routing.policy.reading import PolicyError
 from routing.policy.services import PolicyConflictError
 from routing.publishing.publisher import RollbackError
 from routing.publishing.summaries import once_published

@@ -20,8 +20,7 @@ from routing.policy import queries, services
 from routing.policy.describe import place_name, policy_change_groups
 from routing.policy.diff import policy_diff
 from routing.policy.forms import ACTS, EVERY, MOST_ROUTES, WHOLE, Editor, PolicyDocumentForm
-from routing.policy.parse import default_document, parse
-from routing.policy.reading import PolicyError
+from routing.policy.parse import PolicyError, default_document, parse
 from routing.policy.references import notices
 from routing.policy.text import Form, write_text
 from routing.publishing import publisher

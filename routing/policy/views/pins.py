@@ -16,9 +16,8 @@ from evals.catalog.queries.categories import category_cards
 from evals.catalog.queries.contenders import contender_cards
 from routing.policy import queries, services
 from routing.policy.forms import PinForm
-from routing.policy.parse import default_document, parse
+from routing.policy.parse import PolicyError, default_document, parse
 from routing.policy.pins import PinError, main_route, pinned, pins, unpinned
-from routing.policy.reading import PolicyError
 from routing.policy.references import notices
 from routing.publishing import publisher
 from routing.publishing import queries as publishing_queries

@@ -91,7 +91,7 @@ def test_the_live_page_tells_the_newest_look_where_no_table_rests_on_it(editor: 
 
 def test_a_look_whose_routes_say_otherwise_is_a_decision_of_its_own(switched: Category):
     """Dwell time passes without a vote: what was held for time is now held for a person."""
-    gate = {"min_votes": 3, "dwell_hours": 0, "mode": "held"}
+    gate = {"min_votes": 3, "dwell_hours": 0, "mode": "approval"}
     save_policy(document={"every_category": {"gate": gate | {"dwell_hours": 1}}}, reason="Wait.")
     publish(actor=AUTOMATIC)
     cast(switched, {("a", "b"): (2000, 0, 0), ("a", "c"): (500, 0, 0)})

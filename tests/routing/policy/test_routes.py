@@ -131,10 +131,10 @@ def test_a_first_route_goes_to_the_leader_while_nobody_is_surely_good_enough():
 
 
 def test_a_first_route_waits_for_approval_where_the_policy_asks_for_one():
-    held = planned(known(), gate=EAGER | {"mode": "held"})
+    held = planned(known(), gate=EAGER | {"mode": "approval"})
     (told,) = held.decisions
     assert (told.decision.outcome, told.decision.to, told.decision.proposes) == ("held", None, "a")
     given = Approvals({"code": None}, by="Mara", reason="Looks right.")
-    made = planned(known(), approvals=given, gate=EAGER | {"mode": "held"})
+    made = planned(known(), approvals=given, gate=EAGER | {"mode": "approval"})
     assert (made.decisions[0].decision.outcome, routes(made)["code"].primary) == ("first", "a")
     assert routes(made)["code"].reason.endswith("Approved by Mara: “Looks right.”")
