@@ -173,7 +173,11 @@ def run_all(document: str, world: World) -> dict[str, Any]:
     return names
 
 
-OTHERS = [document for document in documents() if document != "README.md"]
+OTHERS = [
+    document
+    for document in documents()
+    if document != "README.md" and any(not elsewhere(example) and not exempt(example) for example in examples(document))
+]
 
 
 @pytest.mark.crash
