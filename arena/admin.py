@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from django_q.models import Failure, OrmQ, Schedule, Success
 from rest_framework_api_key.models import APIKey
 
-from arena.access.read_only import ReadOnlyAdmin
 from arena.models import ApiToken, SignInLink, User
+from arena.ui.admin import ReadOnlyAdmin
 
 # A schedule or a queued chore names any Python function, and the worker calls it: `os.system` runs. Schedules have a
 # page of their own with a closed list. Groups and plain API keys are not used at all.

@@ -1,7 +1,8 @@
-"""The Celery application: `celery -A arena worker`. Jobs are in each app's `jobs` module.
+"""The Celery application: `celery -A arena worker`. Jobs are in `evals.collection.jobs`.
 
-Celery only delivers; work is remembered in rows. See `evals.jobs` for what is delivered, and `evals.bell` for what
-happens when it is not.
+Celery only delivers; work is remembered in rows. See `evals.collection.jobs` for what is delivered, and
+`evals.collection.worker_poll` for what happens when it is not. Modules with jobs import `app` from here: their messages
+reach our broker from any process, and a process that sends none does not load Celery.
 """
 
 from __future__ import annotations
@@ -16,6 +17,6 @@ __all__ = ["app"]
 
 app = Celery("arena")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(related_name="jobs")
+app.autodiscover_tasks(["evals.collection"], related_name="jobs")
 # By name: this module is imported before there are models.
-app.steps["worker"].add("evals.bell:Bell")
+app.steps["worker"].add("evals.collection.worker_poll:WorkerPoll")

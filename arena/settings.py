@@ -4,11 +4,8 @@ has a variable, and `arena.env` refuses a wrong one by name."""
 import os
 
 import environ
-import sentry_sdk
 import structlog
 from csp.constants import NONE, SELF
-from sentry_sdk.integrations.argv import ArgvIntegration
-from sentry_sdk.integrations.httpx import HttpxIntegration
 
 from arena import env
 
@@ -50,7 +47,7 @@ INSTALLED_APPS = [
     "arena.ui",
     "evals",
     "routing",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # `arena.urls` loads the admin pages; commands have no use for them
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -69,7 +66,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "arena.health.ProbeMiddleware",
+    "arena.machine.health.ProbeMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -82,13 +79,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
-    "arena.access.unstorable.UnstorableMiddleware",
+    "arena.middleware.UnstorableMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "arena.urls"
 WSGI_APPLICATION = "arena.wsgi.application"
-ASGI_APPLICATION = "arena.asgi.application"
 
 TEMPLATES = [
     {
@@ -100,7 +96,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "routing.context.live_table",
+                "routing.publishing.context.live_table",
             ],
         },
     },
@@ -159,7 +155,7 @@ if env.boolean("ARENA_BEHIND_PROXY", default=False):
     # The proxy in front ends TLS. Only for a proxy that sets this header itself: anybody can send it.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 0 if DEBUG else 30 * 24 * 3600  # sent over TLS only
-DEFAULT_EXCEPTION_REPORTER = "arena.access.reports.ValuelessReporter"
+DEFAULT_EXCEPTION_REPORTER = "arena.error_report.ValuelessReporter"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -212,15 +208,15 @@ Q_CLUSTER = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "arena.access.tokens.TokenAuthentication",
+        "arena.accounts.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["arena.access.tokens.HasScope"],
+    "DEFAULT_PERMISSION_CLASSES": ["arena.accounts.tokens.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["arena.access.parsing.JSONBody"],
-    "DEFAULT_PAGINATION_CLASS": "arena.access.paging.Pages",
+    "DEFAULT_PARSER_CLASSES": ["arena.api.defaults.JSONBody"],
+    "DEFAULT_PAGINATION_CLASS": "arena.api.defaults.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "arena.access.api.problem",
+    "EXCEPTION_HANDLER": "arena.api.problems.problem",
     "PAGE_SIZE": 50,
 }
 SPECTACULAR_SETTINGS = {
@@ -238,7 +234,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "arena.access.schema.problems",
+        "arena.api.schema.problems",
     ],
 }
 
@@ -247,7 +243,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "arena.access.logs.LineFormatter",
+            "()": "arena.log_format.LineFormatter",
             # Plain: a richer traceback prints local variables, keys among them.
             "processor": structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
             if DEBUG
@@ -284,12 +280,6 @@ structlog.configure(
 )
 
 if SENTRY_DSN := env.text("SENTRY_DSN"):
-    # No values of variables and no bodies: they hold answers beside the names of who wrote them. And no addresses that
-    # were called or typed into a command.
-    sentry_sdk.init(
-        dsn=SENTRY_DSN,
-        include_local_variables=False,
-        max_request_body_size="never",
-        send_default_pii=False,
-        disabled_integrations=[HttpxIntegration, ArgvIntegration],
-    )
+    from arena.sentry import report_errors
+
+    report_errors(SENTRY_DSN)

@@ -9,6 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arena.settings")
 
 _django = get_wsgi_application()
 
-from arena.fast_lane import FastLane  # noqa: E402 (its models load only once the line above has set Django up)
+from arena.machine.fast_lane import FastLane  # noqa: E402 (its models load only once the line above has set Django up)
 
 application = FastLane(_django, public=settings.ARENA_ROUTING_READ == "public")

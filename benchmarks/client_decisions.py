@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "sdk" / "src"))
 import httpx
 
 from arena_routing import Router
-from routing.tables.selection import Ask, select
+from routing.publishing.selection import Ask, select
 
 CATEGORIES, CANDIDATES = 50, 20
 TURNS, CALLS = 40, 500

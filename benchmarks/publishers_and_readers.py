@@ -31,11 +31,11 @@ from benchmarks.lane.publisher import Made  # noqa: E402
 from benchmarks.lane.reader import Read  # noqa: E402
 from benchmarks.lane.servers import servers, tables  # noqa: E402
 from benchmarks.lane.world import World  # noqa: E402
-from routing import signing  # noqa: E402
 from routing.models import RoutingTable  # noqa: E402
+from routing.publishing import signing  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
-# What README claims of it.
+# What docs/evidence.md claims.
 BEHIND_S = 1.0
 
 

@@ -2,9 +2,10 @@
 
 Five reviewers of uneven diligence, each with tastes and a weakness for one side, cast some eight votes a day (Poisson);
 each evening brings one look, and the first table, refreshes and switches come by the default policy's own rules. Votes
-are counted, and `evals.ratings`, `routing.deciding` and `routing.tables` decide. Beside it, on the same votes, what two
-rules without a gate do. Some of the years, first of all those with a switch, are then voted through the application
-itself on SQLite and on PostgreSQL: ballots, rankings, looks and tables must be the same each evening, to the last bit.
+are counted, and `evals.ratings`, `routing.decisions` and `routing.publishing` decide. Beside it, on the same votes,
+what two rules without a gate do. Some of the years, first of all those with a switch, are then voted through the
+application itself on SQLite and on PostgreSQL: ballots, rankings, looks and tables must be the same each evening, to
+the last bit.
 
 Evenings on which nobody is ahead whom any rule could switch to are not looked at; every 20th year is looked at on each
 evening, and must go the same way (`--in-full 1`: every year). `--years N` of the first scene (default 2,000) and a
@@ -37,7 +38,7 @@ from benchmarks.years.databases import ROOT, Fresh, on_postgresql, on_sqlite
 from benchmarks.years.pure import evenings
 from benchmarks.years.votes import DAYS, SCENES, Scene, Year
 from evals.ratings import wilson
-from routing.policies import default_document, parse
+from routing.policy.parse import default_document, parse
 
 LIMIT = 0.05
 IN_FULL = 20

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 
-from arena.access.read_only import ReadOnlyAdmin, ReadOnlyInline
+from arena.ui.admin import ReadOnlyAdmin, ReadOnlyInline
 from evals.models import (
     Attempt,
     Ballot,
@@ -28,7 +28,7 @@ from evals.models import (
     Vote,
     VoteImport,
 )
-from evals.services import ledger
+from evals.voting import ledger
 
 
 @admin.register(Category)

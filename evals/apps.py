@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 
+from arena.receivers import connect
 from arena.triggers import Trigger, append_only
+from evals.signals import contender_retired
 
 _FROZEN_CHANGED = " OR ".join(
     f'CAST(OLD."{column}" AS TEXT) <> CAST(NEW."{column}" AS TEXT)'
@@ -22,3 +24,6 @@ class EvalsConfig(AppConfig):
             suffix="_of_frozen",
         ),
     )
+
+    def ready(self) -> None:
+        connect(contender_retired, "evals.voting.receivers.rank_again")

@@ -2,7 +2,13 @@
 
 from django.dispatch import Signal
 
-__all__ = ["category_retired", "category_retirement_asked", "leaderboard_computed", "retirement_asked"]
+__all__ = [
+    "category_retired",
+    "category_retirement_asked",
+    "contender_retired",
+    "leaderboard_computed",
+    "retirement_asked",
+]
 
 # Sent with `leaderboard` inside the transaction that stores it: what a receiver enqueues commits with it, and what a
 # receiver raises keeps it from being stored. Once for each leaderboard, however often its ranking ran.
@@ -17,3 +23,6 @@ category_retirement_asked = Signal()
 
 # Sent with `category` inside the transaction that retires it or brings it back.
 category_retired = Signal()
+
+# Sent with `contender` inside the transaction that retires it or brings it back.
+contender_retired = Signal()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from arena.access.read_only import ReadOnlyAdmin
-from routing.models import Act, Decision, PolicyVersion, Publication, ReportedOutcome, RoutingTable
+from arena.ui.admin import ReadOnlyAdmin
+from routing.models import AuditEntry, Decision, PolicyVersion, Publication, ReportedOutcome, RoutingTable
 
 
 @admin.register(RoutingTable)
@@ -33,7 +33,7 @@ class PublicationAdmin(ReadOnlyAdmin):
     list_display = ("newest", "frozen_at", "frozen_by", "frozen_reason")
 
 
-@admin.register(Act)
+@admin.register(AuditEntry)
 class ActAdmin(ReadOnlyAdmin):
     list_display = ("kind", "actor", "reason", "table", "policy", "at")
     list_filter = ("kind",)

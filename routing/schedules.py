@@ -9,8 +9,8 @@ from routing.webhooks.services import DELIVER
 
 __all__ = ["REFRESH", "SWEEP_OUTCOMES", "ensure"]
 
-REFRESH = "routing.chores.refresh"
-SWEEP_OUTCOMES = "routing.chores.sweep_outcomes"
+REFRESH = "routing.publishing.chores.refresh"
+SWEEP_OUTCOMES = "routing.outcomes.chores.sweep_outcomes"
 
 _STANDING = {
     REFRESH: ("Refresh the routing table", 10),

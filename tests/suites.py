@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
+from evals.collection.calls import collect
+from evals.collection.queue import Claim, claim_next
+from evals.collection.services import start_run
 from evals.models import Category, Contender, Generation, Provider, Run, Task, TaskSet, TaskSetItem, TaskSetVersion
-from evals.services.collecting.calls import collect
-from evals.services.collecting.claims import claim_next
-from evals.services.collecting.leases import Claim
-from evals.services.collecting.runs import start_run
 from tests.servers import ANSWER, Misbehaving, Script, misbehaving, says
 
 

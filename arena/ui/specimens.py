@@ -32,7 +32,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The shape of `routing.deciding.verdicts.CategoryDecision`, which this floor may not import."""
+    """The shape of `routing.decisions.explain.DecisionSummary`, which this floor may not import."""
 
     badge: str
     badge_kind: str

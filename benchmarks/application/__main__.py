@@ -23,15 +23,15 @@ from django_q.models import OrmQ
 from arena.models import User
 from benchmarks.application.running import Browser, Waits, Watcher, arena, until
 from benchmarks.application.world import CATEGORY, Shape, build
-from evals import ratings
+from evals.leaderboards.inputs import rating_inputs
+from evals.leaderboards.ranking import rank_category
 from evals.models import Category, Leaderboard, Ledger, Vote
 from evals.ratings import Standings
-from evals.selectors.tallies import counted
-from evals.services import ledger
-from evals.services.ranking import rank_category
-from evals.services.voting.casting import cast_vote
-from evals.services.voting.drawing import draw
-from evals.services.voting.reviewers import reviewer_of
+from evals.ratings import compute as ratings_compute
+from evals.voting import ledger
+from evals.voting.casting import cast_vote
+from evals.voting.drawing import draw
+from evals.voting.reviewers import reviewer_of
 
 LIMIT_MS = 2000
 ALONE, STREAM, UNDONE, PARTS = 15, 40, 5, 7
@@ -137,8 +137,8 @@ def parts(category: Category, user: User) -> list[Row]:
         ballot = draw(category=category, reviewer=reviewer)
         assert ballot is not None
         cast_vote(ballot=ballot, side="left", reviewer=reviewer)
-        times["read"].append(_took(lambda: counted(category.pk)))
-        compute = partial(ratings.compute, counted(category.pk).tallies, elo=last.elo, warm=last)
+        times["read"].append(_took(lambda: rating_inputs(category.pk)))
+        compute = partial(ratings_compute.compute, rating_inputs(category.pk).tallies, elo=last.elo, warm=last)
         times["compute"].append(_took(compute))
         times["whole"].append(_took(lambda: rank_category(category_id=category.pk)))
     for _ in range(3):

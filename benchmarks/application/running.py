@@ -18,10 +18,10 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 from django.urls import reverse
 
-from arena.access.services import create_sign_in_link
+from arena.accounts.services import create_sign_in_link
 from arena.models import User
 from evals.models import Category, Leaderboard
-from evals.services import ledger
+from evals.voting import ledger
 from tests.processes import free_port
 
 __all__ = ["Browser", "Waits", "Watcher", "arena", "until"]

@@ -15,13 +15,16 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from arena.access.services import save_person
+from arena.accounts.services import save_person
 from arena.models import Role, User
+from evals.catalog.queries.task_sets import known_tasks
 from evals.models import Ballot, Battle, Contender, Generation, Reviewer
-from evals.selectors.task_sets import known_tasks
-from evals.services.importing import Source, import_generations, import_tasks, import_votes
-from evals.services.inserting import insert
-from evals.services.voting.reviewers import reviewer_of
+from evals.models.bulk import insert
+from evals.transfer.files.text import Source
+from evals.transfer.generations import import_generations
+from evals.transfer.tasks import import_tasks
+from evals.transfer.votes import import_votes
+from evals.voting.reviewers import reviewer_of
 
 __all__ = ["CATEGORY", "Shape", "build"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from arena.models import ApiToken
 from benchmarks.lane.servers import Server
-from routing.tables.serving import LATEST_PATH
+from routing.publishing.serving import LATEST_PATH
 
 __all__ = ["SLOW_PAGE", "behind_s", "meanwhile", "refused_after_s", "slow_pages"]
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from arena.fast_lane import FastLane
-from routing.tables.serving import LATEST_PATH
+from arena.machine.fast_lane import FastLane
+from routing.publishing.serving import LATEST_PATH
 
 __all__ = ["calls"]
 

@@ -24,8 +24,8 @@ from django.db import connection  # noqa: E402
 
 from benchmarks.lane.world import category_name  # noqa: E402
 from evals.models import Contender  # noqa: E402
-from routing.publishing import publish  # noqa: E402
-from routing.services import PolicyConflictError, current_policy, save_policy  # noqa: E402
+from routing.policy.services import PolicyConflictError, current_policy, save_policy  # noqa: E402
+from routing.publishing.publisher import publish  # noqa: E402
 
 __all__ = ["Made", "publisher"]
 

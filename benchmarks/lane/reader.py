@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from routing.signing import verify
+from routing.publishing.signing import verify
 
 __all__ = ["Read", "Torn", "read"]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from arena import machine
+from arena.machine import parts
 from arena.management.commands import serve_tables
-from routing.tables.serving import LATEST_PATH
+from routing.publishing.serving import LATEST_PATH
 from tests.processes import free_port
 
 __all__ = ["Server", "like_tables", "servers", "tables", "web"]
@@ -60,7 +60,7 @@ class Server:
 def web(name: str, folder: Path, application: str = "arena.wsgi:application", **environment: str) -> Server:
     """The web process as `manage.py up` starts it, or another application under its options."""
     port = free_port()
-    return _start(name, [*machine.web("127.0.0.1", port).command[:-1], application], port, folder, environment)
+    return _start(name, [*parts.web("127.0.0.1", port).command[:-1], application], port, folder, environment)
 
 
 def like_tables(name: str, folder: Path, application: str, **environment: str) -> Server:

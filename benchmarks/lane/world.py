@@ -9,9 +9,9 @@ from django.core.management import call_command
 from arena.management.commands.demo import is_empty, seed
 from arena.models import ApiToken
 from evals.models import Category, Contender
-from routing import publishing
 from routing.models import RoutingTable
-from routing.services import current_policy, save_policy
+from routing.policy.services import current_policy, save_policy
+from routing.publishing import publisher
 
 __all__ = ["World", "category_name"]
 
@@ -41,7 +41,7 @@ class World:
         document = dict(current_policy()[1].document)
         document["every_category"] = dict(document["every_category"]) | {"default": next(self._defaults)}
         save_policy(document=document, reason="A table to serve.", actor=None)
-        publishing.publish(actor="bench")
+        publisher.publish(actor="bench")
         return RoutingTable.objects.latest("version").version
 
     @property

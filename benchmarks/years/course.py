@@ -10,8 +10,8 @@ from scipy.special import ndtri
 from benchmarks.years.evening import Evening
 from benchmarks.years.pure import Arena
 from benchmarks.years.votes import CONTENDERS, Year
-from routing.deciding.gate import SEQUENCE
-from routing.policies import Policy
+from routing.decisions.gate import SEQUENCE
+from routing.policy.parse import Policy
 
 __all__ = ["Course", "follow"]
 
@@ -61,7 +61,7 @@ def follow(year: Year, policy: Policy, *, in_full: bool = False) -> Course:
                 continue
         seen = arena.look(day)
         ours.send(seen.routed)
-        sure += any(check.label == SEQUENCE and check.state == "ok" for check in seen.verdict.verdict.checks)
+        sure += any(check.label == SEQUENCE and check.state == "ok" for check in seen.decision.decision.checks)
         if first is None and seen.routed is not None:
             first, by_lead.to, by_interval.to = day + 1, seen.routed, seen.routed
         if first is not None:

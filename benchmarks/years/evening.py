@@ -7,8 +7,8 @@ import json
 from typing import Any, NamedTuple
 
 from evals.ratings import Standings
-from routing.deciding.gate import numbers
-from routing.deciding.planning import CategoryVerdict, entry
+from routing.decisions.gate import numbers
+from routing.decisions.planner import CategoryDecision, entry
 
 __all__ = ["CATEGORY", "Evening"]
 
@@ -21,14 +21,14 @@ class Evening(NamedTuple):
 
     day: int
     standings: Standings | None
-    verdict: CategoryVerdict
+    decision: CategoryDecision
     version: int | None
     cause: str | None
     digest: str
 
     @property
     def routed(self) -> str | None:
-        return self.verdict.verdict.to
+        return self.decision.decision.to
 
     def told(self) -> dict[str, Any]:
         """Everything, as JSON has it: figures to the last bit, words to the letter."""
@@ -37,8 +37,8 @@ class Evening(NamedTuple):
             "votes": self.standings.votes if self.standings else 0,
             "leaderboard": self.standings.digest if self.standings else "",
             "figures": _figures(self.standings) if self.standings else "",
-            "verdict": entry(self.verdict),
-            "numbers": numbers(self.verdict.verdict),
+            "decision": entry(self.decision),
+            "numbers": numbers(self.decision.decision),
             "version": self.version,
             "cause": self.cause,
             "digest": self.digest,

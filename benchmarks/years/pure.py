@@ -1,5 +1,5 @@
-"""A year by the rules alone, without a database: votes are counted, and `evals.ratings`, `routing.deciding` and
-`routing.tables` do the rest. Only when a version is due is said here again, as INTERFACE has it."""
+"""A year by the rules alone, without a database: votes are counted, and `evals.ratings`, `routing.decisions` and
+`routing.publishing` do the rest. Only when a version is due is said here again, as INTERFACE has it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import numpy as np
 from benchmarks.years.evening import CATEGORY, Evening
 from benchmarks.years.votes import CONTENDERS, Scene, Vote, Year, evening
 from evals.ratings import OUTCOMES, Params, Standings, Tallies, compute, replay
-from routing.deciding.planning import CategoryVerdict, plan
-from routing.facts import Board, CategoryFacts, Facts, Model
-from routing.policies import Policy
-from routing.tables.document import Plan, build, decision_digest, serialise
+from routing.decisions.evidence import Board, CategoryEvidence, DecisionEvidence, Model
+from routing.decisions.plan import Plan
+from routing.decisions.planner import CategoryDecision, make_plan
+from routing.policy.parse import Policy
+from routing.publishing.document import build, decision_digest, serialise
 
 __all__ = ["MODELS", "Arena", "evenings"]
 
@@ -76,9 +77,9 @@ class Arena:
         if self._waiting:
             self._rank(evening(day))
         board, tables = self._board, self._tables
-        category = CategoryFacts(CATEGORY, CATEGORY, speaks_for=self._params.speaks_for, board=board)
-        verdict, cause = tables.look(Facts(MODELS, (category,)), evening(day))
-        return Evening(day, board.standings if board else None, verdict, tables.version, cause, tables.digest)
+        category = CategoryEvidence(CATEGORY, CATEGORY, speaks_for=self._params.speaks_for, board=board)
+        decision, cause = tables.look(DecisionEvidence(MODELS, (category,)), evening(day))
+        return Evening(day, board.standings if board else None, decision, tables.version, cause, tables.digest)
 
     def _rank(self, now: datetime) -> None:
         tallies = Tallies.from_arrays(_rows(self._by_reviewer), _rows(self._by_task), dict(enumerate(CONTENDERS)))
@@ -113,14 +114,14 @@ class _Tables:
     """The newest table, and when each was published."""
 
     policy: Policy
-    plan: Plan | None = None
+    make_plan: Plan | None = None
     digest: str = ""
     version: int | None = None
     published: dict[int, datetime] = field(default_factory=dict)
 
-    def look(self, facts: Facts, now: datetime) -> tuple[CategoryVerdict, str | None]:
-        """The verdict, and why a version was made of it, if one was."""
-        planned = plan(
+    def look(self, facts: DecisionEvidence, now: datetime) -> tuple[CategoryDecision, str | None]:
+        """The decision, and why a version was made of it, if one was."""
+        planned = make_plan(
             self.policy,
             facts,
             policy_version=_POLICY_VERSION,
@@ -128,11 +129,11 @@ class _Tables:
             published=self.published,
             now=now,
         )
-        (verdict,) = planned.verdicts
+        (decision,) = planned.decisions
         cause = self._cause(planned.plan, now)
         if cause is not None:
             self._publish(planned.plan, facts, now, cause)
-        return verdict, cause
+        return decision, cause
 
     def _cause(self, planned: Plan, now: datetime) -> str | None:
         if self.plan is None or self.version is None:
@@ -149,7 +150,7 @@ class _Tables:
     def _fresh_for(self) -> timedelta:
         return min(timedelta(hours=self.policy.refresh_every_hours), self._life / 2)
 
-    def _publish(self, planned: Plan, facts: Facts, now: datetime, cause: str) -> None:
+    def _publish(self, planned: Plan, facts: DecisionEvidence, now: datetime, cause: str) -> None:
         """Reads the plan back from the bytes, as the next publisher does."""
         previous = self.version
         self.version = (previous or 0) + 1

@@ -68,12 +68,12 @@ class Vote(NamedTuple):
     reviewer: int
     task: int
     left: int
-    verdict: int
+    decision: int
 
     @property
     def outcome(self) -> int:
         """The place in OUTCOMES; `lo` is the contender that was made first."""
-        return self.verdict if self.verdict in (_TIE, _BOTH_BAD) else int(self.left != self.verdict)
+        return self.decision if self.decision in (_TIE, _BOTH_BAD) else int(self.left != self.decision)
 
 
 assert ("lo", "hi", *VERDICTS[_TIE:]) == OUTCOMES
@@ -119,9 +119,9 @@ class Year:
         toward = np.where(left == 0, 1, -1) * self.leads[reviewer] + self.sides[reviewer]
         odds = np.exp(toward / 2)
         drawn = rng.random(n) * (odds + 1 / odds + TIES)
-        verdict = np.select([drawn < odds, drawn < odds + 1 / odds], [_LEFT, _RIGHT], _TIE)
-        verdict[rng.random(n) < BOTH_BAD_SHARE] = _BOTH_BAD
-        columns = zip(reviewer.tolist(), left.tolist(), verdict.tolist(), strict=True)
+        decision = np.select([drawn < odds, drawn < odds + 1 / odds], [_LEFT, _RIGHT], _TIE)
+        decision[rng.random(n) < BOTH_BAD_SHARE] = _BOTH_BAD
+        columns = zip(reviewer.tolist(), left.tolist(), decision.tolist(), strict=True)
         votes = [Vote(at, who, at % world.tasks, shown, said) for at, (who, shown, said) in enumerate(columns)]
         ends = np.cumsum(each_day).tolist()
         for first, last in zip([0, *ends], ends[: self.days], strict=False):

@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from arena.commands import ExampleCommand
-from evals.services.importing import FORMATS, BadRowsError, RefusedError, parse_pairs
+from evals.transfer.files.errors import BadRowsError, RefusedError
+from evals.transfer.files.rows import FORMATS, parse_pairs
 
 __all__ = ["ImportCommand", "counted"]
 

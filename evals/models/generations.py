@@ -11,7 +11,7 @@ from evals.models.task_sets import Task, TaskSetVersion
 
 
 class ErrorCategory(models.TextChoices):
-    """Why a call failed. One taxonomy for every wire format; `evals.providers.errors` says which are retried."""
+    """Why a call failed. One taxonomy for every wire format; `collection.providers.errors` says which are retried."""
 
     CONNECTION = "connection", "could not connect"
     TIMEOUT = "timeout", "timed out"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from evals.models.contenders import Contender
@@ -139,6 +140,10 @@ class TallyCounts(models.Model):
         abstract = True
 
 
+# The votes that tallies count, as an aggregate of them.
+VOTES = Sum("lo_wins") + Sum("hi_wins") + Sum("ties") + Sum("both_bad")
+
+
 class ReviewerTally(TallyCounts):
     """For fits, reviewer variance and side preference. `left` is by this row's `lo` and `hi`."""
 
@@ -162,3 +167,8 @@ class TaskTally(TallyCounts):
             models.UniqueConstraint(fields=["category", "task", "lo", "hi"], name="task_tally_once"),
             models.CheckConstraint(name="task_tally_lo_before_hi", condition=models.Q(lo__lt=models.F("hi"))),
         ]
+
+
+def effective_votes(category: Category) -> QuerySet[Vote]:
+    """Votes that nothing supersedes and that are no retraction; excluded reviewers' votes are among them."""
+    return Vote.objects.filter(category=category, superseded_by__isnull=True, outcome__isnull=False)

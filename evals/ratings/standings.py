@@ -9,14 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evals.ratings.packing import (
-    pack_floats,
-    pack_ints,
-    pack_symmetric,
-    unpack_floats,
-    unpack_ints,
-    unpack_symmetric,
-)
+from evals.ratings.packing import pack_floats, pack_ints, pack_symmetric, unpack_floats, unpack_ints, unpack_symmetric
 from evals.ratings.params import METHOD, Params
 from evals.ratings.scale import to_points
 from evals.ratings.types import Floats, Ints, Key

@@ -1,12 +1,12 @@
 """Policies and what was published by them; what people did; what came of it; and who is told."""
 
-from routing.models.acts import Act
+from routing.models.audit import AuditEntry
 from routing.models.outcomes import OutcomeTally, ReportedOutcome
 from routing.models.tables import Decision, PolicyVersion, Publication, RoutingTable
 from routing.models.webhooks import Delivery, DeliveryAttempt, Webhook, WebhookSecret
 
 __all__ = [
-    "Act",
+    "AuditEntry",
     "Decision",
     "Delivery",
     "DeliveryAttempt",

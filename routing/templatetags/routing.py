@@ -7,30 +7,31 @@ from typing import Any
 
 from django import template
 
-from routing import decided, explaining
-from routing.decided import DecisionView
-from routing.deciding.verdicts import CategoryDecision
+from routing.decisions import history
+from routing.decisions.explain import DecisionSummary
+from routing.decisions.history import PastDecision
+from routing.publishing import summaries
 
 register = template.Library()
 
 
 @register.simple_tag
-def category_decision(slug: str) -> CategoryDecision:
+def category_decision(slug: str) -> DecisionSummary:
     """`{% category_decision category.slug as decision %}`: the newest decision of a category, in words and
     numbers. Costs two small queries."""
-    return explaining.category_decision(slug)
+    return summaries.decision_summary(slug)
 
 
 @register.simple_tag
-def category_decisions(categories: Sequence[Any]) -> list[tuple[Any, CategoryDecision]]:
+def category_decisions(categories: Sequence[Any]) -> list[tuple[Any, DecisionSummary]]:
     """`{% category_decisions categories as decided %}{% for category, decision in decided %}`: each, by its
     `slug`, with its newest decision. Costs two queries, however many they are."""
-    decisions = explaining.category_decisions(one.slug for one in categories)
+    decisions = summaries.decision_summaries(one.slug for one in categories)
     return [(one, decisions[one.slug]) for one in categories]
 
 
 @register.simple_tag
-def decisions_on(category: str, seq: int, revision: int) -> list[DecisionView]:
+def decisions_on(category: str, seq: int, revision: int) -> list[PastDecision]:
     """`{% decisions_on category.slug board.seq board.revision as decisions %}`: what was decided on one leaderboard.
     Costs a query."""
-    return decided.decisions_on(category, seq=seq, revision=revision)
+    return history.decisions_on(category, seq=seq, revision=revision)

@@ -1,18 +1,23 @@
-"""What webhooks are sent: small, without secrets, and never the table itself, which receivers fetch and check. Pure."""
+"""What webhooks are sent: small, without secrets, and never the table itself, which receivers fetch and check; with the
+headers by which a receiver knows that a message is Arena's, whole and recent. Pure."""
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Mapping
-from datetime import datetime
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from routing.tables.comparing import diff
-from routing.tables.document import timestamp
+from standardwebhooks import Webhook
 
-__all__ = ["MOST_BYTES", "MOST_CHANGES", "PUBLISHED", "TEST", "Message", "published", "test"]
+from routing.publishing.diff import diff
+from routing.publishing.document import timestamp
+
+__all__ = ["MOST_BYTES", "MOST_CHANGES", "PUBLISHED", "TEST", "Message", "headers", "new_secret", "published", "test"]
 
 PUBLISHED = "routing_table.published"
 TEST = "webhook.test"
@@ -79,3 +84,23 @@ def _message(key: UUID, kind: str, at: str, data: Mapping[str, Any]) -> Message:
 
 def _written(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+_SECRET_BYTES = 32
+
+
+def new_secret() -> str:
+    """`whsec_` and 32 random bytes in base64, as the specification writes them."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def headers(*, message_id: str, body: str, at: datetime, secrets: Sequence[str]) -> dict[str, str]:
+    """One signature for each of `secrets`. `at` is the time of this attempt: receivers refuse what is older than a few
+    minutes."""
+    # The library takes whatever clock face it is given for UTC.
+    signed = [Webhook(one).sign(message_id, at.astimezone(UTC), body) for one in secrets]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signed),
+    }

@@ -15,12 +15,13 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from arena.outbound import OutboundRefused, check
+from arena.leases import free
+from arena.net import OutboundRefused, check
 from arena.sealing import seal
 from routing.models import Delivery, RoutingTable, Webhook, WebhookSecret
 from routing.webhooks import messages
-from routing.webhooks.leases import free, give_up
-from routing.webhooks.signing import new_secret
+from routing.webhooks.leases import give_up
+from routing.webhooks.messages import new_secret
 
 __all__ = [
     "DELIVER",
@@ -40,7 +41,7 @@ __all__ = [
     "send_test",
 ]
 
-DELIVER = "routing.chores.deliver"
+DELIVER = "routing.webhooks.chores.deliver"
 OLD_SECRET_SIGNS_FOR = timedelta(hours=24)
 # Each signs every message, so the header grows with them.
 MOST_SECRETS = 5

@@ -6,11 +6,11 @@ import pytest
 from django.db.models import Count
 
 from benchmarks.application.world import CATEGORY, Shape, build
+from evals.leaderboards.ranking import rank_category
 from evals.models import Ballot, Battle, Category, Generation, Reviewer, Vote
-from evals.services.ranking import rank_category
-from evals.services.voting.casting import cast_vote
-from evals.services.voting.drawing import draw
-from evals.services.voting.reviewers import reviewer_of
+from evals.voting.casting import cast_vote
+from evals.voting.drawing import draw
+from evals.voting.reviewers import reviewer_of
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from benchmarks.years.evening import Evening
 from benchmarks.years.pure import evenings
 from benchmarks.years.real.services import evenings as real_evenings
 from benchmarks.years.votes import SCENES, VERDICTS, Scene, Vote, Year, expected_score
-from routing.policies import default_document, parse
+from routing.policy.parse import default_document, parse
 from tests.processes import ROOT
 
 UNEVEN, _, ALIKE, PEOPLE = SCENES.values()
@@ -37,13 +37,13 @@ def test_a_year_is_the_same_votes_wherever_it_is_drawn():
     assert list(Year(5, days=20).by_day()) == list(Year(5).by_day())[:20]
     assert [vote.n for vote in votes] == list(range(len(votes)))
     assert 2_700 < len(votes) < 3_100
-    said = np.bincount([vote.verdict for vote in votes], minlength=len(VERDICTS)) / len(votes)
+    said = np.bincount([vote.decision for vote in votes], minlength=len(VERDICTS)) / len(votes)
     assert said == pytest.approx([0.37, 0.37, 0.19, 0.07], abs=0.06)
 
 
 def test_a_verdict_is_of_a_side_and_counts_for_a_contender():
     for left, outcomes in ((0, [0, 1, 2, 3]), (1, [1, 0, 2, 3])):
-        assert [Vote(0, 0, 0, left, verdict).outcome for verdict in range(4)] == outcomes
+        assert [Vote(0, 0, 0, left, decision).outcome for decision in range(4)] == outcomes
 
 
 def test_nobody_is_ahead_in_all_the_votes_of_a_panel():

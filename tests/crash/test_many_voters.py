@@ -13,13 +13,13 @@ from django.db import connection
 from django.test import Client
 from django_q.models import Failure
 
-from arena import machine
+from arena.machine import parts
 from arena.models import Role, User
+from evals.leaderboards.queries import lagging
 from evals.models import Ballot, Leaderboard, Ledger, Vote
-from evals.selectors.leaderboards import lagging
-from evals.services.voting.casting import Verdict, cast_vote, reopen
-from evals.services.voting.drawing import draw
-from evals.services.voting.reviewers import reviewer_of
+from evals.voting.casting import Choice, cast_vote, reopen
+from evals.voting.drawing import draw
+from evals.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World
 from tests.evals.voting.test_tallies import assert_equal_to_a_rebuild
 from tests.processes import Processes, free_port, listens, wait_until
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 Result = TypeVar("Result")
 
 VOTERS = 20
-VERDICTS: tuple[Verdict, ...] = ("left", "right", "tie")
+VERDICTS: tuple[Choice, ...] = ("left", "right", "tie")
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_through_the_services(world: World, voters: list[User], processes: Proce
 def test_through_the_pages(world: World, voters: list[User], processes: Processes) -> None:
     port = free_port()
     processes.manage("qcluster")
-    processes.python(*machine.web("127.0.0.1", port).command[1:])
+    processes.python(*parts.web("127.0.0.1", port).command[1:])
     wait_until(lambda: listens(port), "web listens")
 
     def vote(browser: httpx.Client) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from arena.models import User
 from evals.models import Leaderboard, Ledger
-from evals.services.voting.casting import Verdict, cast_vote
-from evals.services.voting.drawing import draw
-from evals.services.voting.reviewers import reviewer_of
+from evals.voting.casting import Choice, cast_vote
+from evals.voting.drawing import draw
+from evals.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World
 from tests.processes import Processes, wait_until
 
@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 VOTES = 200
-VERDICTS: tuple[Verdict, ...] = ("left", "right", "left", "tie", "both_bad")
+VERDICTS: tuple[Choice, ...] = ("left", "right", "left", "tie", "both_bad")
 
 
 @pytest.fixture

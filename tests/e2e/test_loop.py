@@ -7,12 +7,12 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from arena.access.services import create_sign_in_link
+from arena.accounts.services import create_sign_in_link
 from arena.models import User
-from routing import publishing
 from routing.models import RoutingTable
-from routing.policies import default_document
-from routing.services import save_policy
+from routing.policy.parse import default_document
+from routing.policy.services import save_policy
+from routing.publishing import publisher
 from tests.evals.voting.conftest import World
 from tests.processes import Processes, wait_until
 
@@ -46,7 +46,7 @@ def first_table(world: World, admin_user: User) -> RoutingTable:
     rules["default"] = "kiesel"
     rules["gate"] |= {"min_votes": 3, "min_reviewers": 1, "single_reviewer": True, "dwell_hours": 0.0}
     save_policy(document=document, reason="Until the votes decide.", actor=admin_user)
-    assert publishing.publish(actor="a test").version == 1
+    assert publisher.publish(actor="a test").version == 1
     return RoutingTable.objects.get()
 
 

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from evals.ratings import Params, Tallies, compute
-from routing.facts import Board, CategoryFacts, Facts, Measured, Model, Spread
+from routing.decisions.evidence import Board, CategoryEvidence, DecisionEvidence, Measured, Model, Spread
 
 NOW = datetime(2026, 11, 22, 9, 12, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def measured(*, usd: float | None = None, p95: float | None = None, n: int = 100
     return Measured(n=n, usd_per_success=usd, latency_ms=latency, ttft_ms=latency, **more)
 
 
-def facts(
+def evidence_of(
     wins: Wins | None,
     *,
     slug: str = "code",
@@ -67,10 +67,10 @@ def facts(
     seen: Mapping[str, Measured] | None = None,
     single_reviewer: bool = False,
     **of_board: Any,
-) -> Facts:
+) -> DecisionEvidence:
     made = board(wins, **of_board) if wins else None
     known = models or [model(str(key)) for key in (made.standings.contenders if made else ())]
-    category = CategoryFacts(
+    category = CategoryEvidence(
         slug=slug, name=slug.title(), board=made, measured=seen or {}, single_reviewer=single_reviewer
     )
-    return Facts(models={one.slug: one for one in known}, categories=(category,))
+    return DecisionEvidence(models={one.slug: one for one in known}, categories=(category,))

@@ -9,11 +9,11 @@ from itertools import count
 import pytest
 from django.db import transaction
 
+from evals.leaderboards.ranking import rank_category
 from evals.models import Category, Contender, Provider, Reviewer, Task, Vote, VoteImport
-from evals.services import ledger as ledgers
-from evals.services import tallies
-from evals.services.ranking import rank_category
-from routing.services import save_policy
+from evals.voting import ledger as ledgers
+from evals.voting import tallies
+from routing.policy.services import save_policy
 from tests.routing.boards import Wins
 
 CLEAR = {("a", "b"): (90, 10, 5), ("a", "c"): (90, 10, 5), ("b", "c"): (50, 50, 5)}

@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator
 
-from routing.policies import parse
-from routing.policies.text import read_text
-from routing.schema import table_schema
+from routing.policy.parse import parse
+from routing.policy.text import read_text
+from routing.publishing.schema import table_schema
 from tests.examples import Example
 from tests.processes import Processes, free_port, wait_until
-from tests.routing.exports.running import Double
+from tests.routing.gateways.running import Double
 from tests.shells import run_shell
 
 # Lines of the shell's blocks that are left out, by how they begin, and why.

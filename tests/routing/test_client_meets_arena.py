@@ -14,9 +14,9 @@ from arena.models import ApiToken
 from arena_routing import AllModelsFailed, NoEligibleModel, NoTable, Router
 from evals.models import Category
 from routing.models import ReportedOutcome
-from routing.publishing import publish
+from routing.publishing.publisher import publish
 from tests.routing.conftest import FLIPPED, cast
-from tests.routing.outcomes import assert_tallies_are_a_recount
+from tests.routing.outcomes.batches import assert_tallies_are_a_recount
 
 ASKS: list[dict[str, Any]] = [
     {"category": "code"},

@@ -14,9 +14,10 @@ from django.test import Client
 
 from arena.models import Role, User
 from evals.models import Category
-from routing import services
-from routing.models import Act, Decision, PolicyVersion, RoutingTable
-from routing.publishing import AUTOMATIC, publish, rollback
+from routing.models import AuditEntry, Decision, PolicyVersion, RoutingTable
+from routing.policy import services
+from routing.publishing import services as publishing_services
+from routing.publishing.publisher import AUTOMATIC, publish, rollback
 from tests.routing.conftest import EAGER, FLIPPED, cast
 
 STARTS = ("/routing/", "/leaderboards/")
@@ -121,7 +122,7 @@ def history(voted: Category, editor_user: User) -> Category:
     services.unpin(category="code", reason="Votes decide again.", by="token deploy")
     publish(actor=AUTOMATIC)
     rollback(to=2, reason="c is too slow.", actor="Mara")
-    services.unfreeze(reason="c is fast again.", actor="Jonas")
+    publishing_services.unfreeze(reason="c is fast again.", actor="Jonas")
     gate = EAGER["every_category"]["gate"] | {"mode": "held"}
     services.save_policy(document={"every_category": {"gate": gate}}, reason="A person approves.", actor=editor_user)
     publish(actor=AUTOMATIC)
@@ -180,6 +181,6 @@ def test_leaderboard_decision_version_policy_and_reason_are_tied_by_links(
         assert f"/routing/versions/{table.version}/" in seen.pages
     for policy in PolicyVersion.objects.all():
         assert policy.reason in seen.words(f"/routing/policy/versions/{policy.version}/")
-    for act in Act.objects.all():
+    for act in AuditEntry.objects.all():
         assert f"act-{act.pk}" in seen.pages["/routing/acts/"].ids
         assert f"{act.actor}: “{act.reason}”" in seen.words("/routing/acts/")

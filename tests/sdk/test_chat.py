@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_routing._decisions import Target
-from evals.providers import Request
-from evals.providers.openai import request_body
+from evals.collection.providers import Request
+from evals.collection.providers.openai import request_body
 
 TEXTS = st.text(max_size=8)
 CONTENTS = TEXTS | st.just([{"type": "text", "text": "Hi"}])

@@ -17,8 +17,8 @@ from arena_routing import NoEligibleModel
 from arena_routing._asking import Ask as ClientAsk
 from arena_routing._estimates import Thresholds, complexity_of, estimate_tokens, fewer_tokens, texts_of
 from arena_routing._tables import compile_table
-from routing.schema import table_schema
-from routing.tables import selection
+from routing.publishing import selection
+from routing.publishing.schema import table_schema
 from tests.sdk.arena_double import SHARED
 
 T = TypeVar("T")

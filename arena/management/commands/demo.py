@@ -9,16 +9,17 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from arena.access.services import save_person
+from arena.accounts.services import save_person
 from arena.management.guidelines import GUIDELINES
 from arena.models import Role, User
+from evals.catalog.services.contenders import ContenderFields, save_contender
+from evals.catalog.services.providers import ProviderFields, save_provider
+from evals.collection.services import start_run
 from evals.models import Category, Contender, Provider, Run, TaskSet, TaskSetVersion
-from evals.services.collecting.runs import start_run
-from evals.services.contenders.providers import ProviderFields, save_provider
-from evals.services.contenders.saving import ContenderFields, save_contender
-from evals.services.importing import Source, import_tasks
-from routing.policies import default_document
-from routing.services import save_policy
+from evals.transfer.files.text import Source
+from evals.transfer.tasks import import_tasks
+from routing.policy.parse import default_document
+from routing.policy.services import save_policy
 
 TASKS = settings.BASE_DIR / "examples" / "demo-tasks.jsonl"
 TASK_SET = "demo"

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from arena import machine
-from arena.machine import MachineError
-from routing.tables.serving import LATEST_PATH
+from arena.machine import parts
+from arena.machine.parts import MachineError
+from routing.publishing.serving import LATEST_PATH
 
 # A call takes microseconds and the interpreter runs one thread at a time. The others are for tokens not seen before,
 # each of which waits for the database once.
@@ -35,11 +35,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         host, port, workers = options["host"], options["port"], options["workers"]
         try:
-            if not machine.is_free(host, port):
+            if not parts.is_free(host, port):
                 raise CommandError(f"Port {port} on {host} is in use. Choose another: manage.py serve_tables --port N")
         except MachineError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Serving {machine.writable_url(host, port)}{LATEST_PATH}")
+        self.stdout.write(f"Serving {parts.writable_url(host, port)}{LATEST_PATH}")
         self.stdout.flush()
         # In place of this process: whoever started and stops it means the server.
         os.execv(sys.executable, granian(host, port, workers))  # noqa: S606 (no shell: an argument list of our own)
@@ -50,7 +50,7 @@ def granian(host: str, port: int, workers: int) -> list[str]:
     options += ["--workers", str(workers), "--blocking-threads", str(THREADS)]
     # One that dies must not take the others along; one that will not stop is not waited for.
     options += ["--respawn-failed-workers", "--workers-kill-timeout", "10"]
-    return [sys.executable, "-m", "granian", *options, "arena.tables:application"]
+    return [sys.executable, "-m", "granian", *options, "arena.machine.serve_tables:application"]
 
 
 def _at_least_one(text: str) -> int:

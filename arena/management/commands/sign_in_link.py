@@ -11,9 +11,9 @@ from django.core.management.base import CommandError
 from django.urls import reverse
 
 from arena import env
-from arena.access.services import LIFETIME, create_sign_in_link, save_person
+from arena.accounts.services import LIFETIME, create_sign_in_link, save_person
 from arena.commands import ExampleCommand
-from arena.machine import writable_url
+from arena.machine.parts import writable_url
 from arena.models import Role
 
 

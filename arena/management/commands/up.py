@@ -19,13 +19,14 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.urls import reverse
 
-from arena import machine, triggers
-from arena.access.services import create_sign_in_link, save_person
+from arena import triggers
+from arena.accounts.services import create_sign_in_link, save_person
 from arena.apps import ensure_schedules
-from arena.machine import MachineError
+from arena.machine import parts
+from arena.machine.parts import MachineError
+from arena.machine.supervisor import Part, Supervisor
 from arena.management.commands.demo import PROVIDER, is_empty
 from arena.models import Role, User
-from arena.supervisor import Part, Supervisor
 from evals.models import Provider
 
 MANAGE = settings.BASE_DIR / "manage.py"
@@ -50,11 +51,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
-        self.url = machine.writable_url(host, port)
+        self.url = parts.writable_url(host, port)
         self.demo = settings.DEBUG and not options["no_demo"]
         try:
-            with machine.locked(settings.VAR_DIR, self.url):
-                machine.require_free(host, port)
+            with parts.locked(settings.VAR_DIR, self.url):
+                parts.require_free(host, port)
                 status = self._up(host, port, options["workers"])
         except MachineError as error:
             raise CommandError(str(error)) from error
@@ -62,10 +63,10 @@ class Command(BaseCommand):
             raise CommandError("A part kept ending and was given up: see its last lines above.")
 
     def _up(self, host: str, port: int, workers: int) -> int:
-        first = [machine.web(host, port), *self._broker()]
-        then = [machine.chores(MANAGE), *map(machine.worker, range(1, workers + 1))]
+        first = [parts.web(host, port), *self._broker()]
+        then = [parts.chores(MANAGE), *map(parts.worker, range(1, workers + 1))]
         if settings.DEBUG:
-            os.environ.setdefault("ALLOWED_HOSTS", ",".join(machine.host_names(host)))
+            os.environ.setdefault("ALLOWED_HOSTS", ",".join(parts.host_names(host)))
         else:
             call_command("collectstatic", interactive=False, verbosity=0)
         _migrate()
@@ -83,21 +84,21 @@ class Command(BaseCommand):
     def _broker(self) -> list[Part]:
         if settings.REDIS_URL:
             return []
-        port = machine.port_for(VALKEY_PORT)
+        port = parts.port_for(VALKEY_PORT)
         os.environ["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
-        return [machine.valkey(port)]
+        return [parts.valkey(port)]
 
     def _demo(self) -> list[Part]:
         """The demo's rows, if the database is empty, and the model they ask; both only where it is installed."""
         os.environ.setdefault("ARENA_ROUTING_READ", "public")
-        if machine.model_file() is None:
+        if parts.model_file() is None:
             self._line("up", "the demo's model is not installed: nothing is seeded (make run installs it)")
             return []
         provider = Provider.objects.filter(slug=PROVIDER).first()
         if provider is not None:
             port = urlsplit(provider.base_url).port or settings.ARENA_DEMO_MODEL_PORT
         else:
-            port = machine.port_for(settings.ARENA_DEMO_MODEL_PORT)
+            port = parts.port_for(settings.ARENA_DEMO_MODEL_PORT)
         # Collection may reach this port: children read it into their ARENA_OUTBOUND_ALLOW.
         os.environ["ARENA_DEMO_MODEL_PORT"] = str(port)
         if is_empty():
@@ -105,7 +106,7 @@ class Command(BaseCommand):
             seeding = subprocess.run([sys.executable, str(MANAGE), "demo"], check=False)  # noqa: S603
             if seeding.returncode:
                 raise MachineError("The demo could not be seeded: see above. Without it: make run DEMO=0.")
-        return [machine.demo_model(port)]
+        return [parts.demo_model(port)]
 
     def _people(self) -> None:
         """An admin and a reviewer for a new development database; production makes its own (`sign_in_link`)."""

@@ -11,24 +11,24 @@ from typing import Any
 import time_machine
 from django_q.models import OrmQ
 
-from arena.access.services import save_person
+from arena.accounts.services import save_person
 from arena.models import Role
 from benchmarks.years.evening import CATEGORY, Evening
 from benchmarks.years.pure import MODELS
 from benchmarks.years.votes import VERDICTS, Scene, Vote, Year, evening, noon
-from evals import chores
+from evals.leaderboards import chores
+from evals.leaderboards.queries import latest
 from evals.models import Ballot, Battle, Category, Contender, Generation, Provider, Reviewer, Task
-from evals.selectors.leaderboards import latest
-from evals.services.voting.casting import cast_vote
-from evals.services.voting.drawing import RESERVED_FOR
-from evals.services.voting.reviewers import reviewer_of
-from routing.publishing import AUTOMATIC, publish
-from routing.selectors import table
-from routing.services import save_policy
+from evals.voting.casting import cast_vote
+from evals.voting.drawing import RESERVED_FOR
+from evals.voting.reviewers import reviewer_of
+from routing.policy.services import save_policy
+from routing.publishing.publisher import AUTOMATIC, publish
+from routing.publishing.queries import table
 
 __all__ = ["evenings"]
 
-_RANK, _PUBLISH = "evals.chores.rank", "routing.chores.publish"
+_RANK, _PUBLISH = "evals.leaderboards.chores.rank", "routing.publishing.chores.publish"
 
 
 def evenings(year: Year, policy: Mapping[str, Any] | None = None) -> list[Evening]:
@@ -52,12 +52,12 @@ def _looked(day: int, *, voted: bool) -> Evening:
     if voted and _PUBLISH not in asked:
         raise RuntimeError(f"day {day}: votes were cast, and no look was queued; only {asked}")
     result = publish(actor=AUTOMATIC)
-    (verdict,) = result.decisions
+    (decision,) = result.decisions
     board, newest = latest(CATEGORY), table()
     return Evening(
         day,
         board.standings if board else None,
-        verdict,
+        decision,
         result.version,
         result.cause,
         newest.document["decision_digest"] if newest else "",
@@ -127,4 +127,4 @@ class _House:
             for vote, battle in zip(votes, battles, strict=True)
         )
         for vote, ballot in zip(votes, ballots, strict=True):
-            cast_vote(ballot=ballot, side=VERDICTS[vote.verdict], reviewer=ballot.reviewer)
+            cast_vote(ballot=ballot, side=VERDICTS[vote.decision], reviewer=ballot.reviewer)

@@ -14,12 +14,12 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
 from arena.commands import ExampleCommand
-from evals.jobs import pump_until_idle, ring
+from evals.catalog.queries.contenders import asked_by_default
+from evals.collection.jobs import pump_until_idle, wake_workers
+from evals.collection.queries.runs import Progress, run_progress, run_view
+from evals.collection.queue import work_is_due
+from evals.collection.services import RunError, settle, start_run
 from evals.models import Contender, Run, TaskSet, TaskSetVersion
-from evals.selectors.contenders import asked_by_default
-from evals.selectors.runs import Progress, run_progress, run_view
-from evals.services.collecting.claims import work_is_due
-from evals.services.collecting.runs import RunError, settle, start_run
 
 _EXAMPLES = """\
 examples:
@@ -83,7 +83,7 @@ class Command(ExampleCommand):
             for _ in range(options["here"]):
                 threading.Thread(target=_pump_here, args=(run.pk,), daemon=True).start()
         else:
-            ring()
+            wake_workers()
         if options["wait"] or options["here"]:
             self._wait(run, here=bool(options["here"]))
 

@@ -6,7 +6,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from arena.commands import ExampleCommand
 from evals.management.importing import counted
-from evals.services.exporting import ExportError, export_votes
+from evals.transfer.exports import export_votes
+from evals.transfer.files.writing import ExportError
 
 
 class Command(ExampleCommand):

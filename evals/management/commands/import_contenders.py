@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from arena.commands import ExampleCommand
-from evals.services.contenders.importing import Line, import_contenders
-from evals.services.importing import RefusedError, open_source
+from evals.transfer.contenders import ImportedLine, import_contenders
+from evals.transfer.files.errors import RefusedError
+from evals.transfer.files.rows import open_source
 
 
 class Command(ExampleCommand):
@@ -41,7 +42,7 @@ example:
         self.stdout.write(", ".join(f"{n} {how}" for how, n in counts if n))
 
 
-def _told(line: Line) -> str:
+def _told(line: ImportedLine) -> str:
     if line.how == "revised":
         return f"contender {line.slug}: made, because {line.was} is in use with other settings and stays as it is"
     return f"{line.what} {line.slug}: {line.how}"

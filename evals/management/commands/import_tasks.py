@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from evals.management.importing import ImportCommand, counted
-from evals.services.importing import import_tasks, open_source
+from evals.transfer.files.rows import open_source
+from evals.transfer.tasks import import_tasks
 
 
 class Command(ImportCommand):

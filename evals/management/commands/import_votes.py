@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from evals.management.importing import ImportCommand, counted
-from evals.services.importing import import_votes, open_source, parse_pairs
+from evals.transfer.files.rows import open_source, parse_pairs
+from evals.transfer.votes import import_votes
 
 
 class Command(ImportCommand):

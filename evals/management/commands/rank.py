@@ -9,9 +9,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q
 
 from arena.commands import ExampleCommand
+from evals.leaderboards import queries, ranking
 from evals.models import Category
-from evals.selectors import leaderboards
-from evals.services import ranking
 
 
 class Command(ExampleCommand):
@@ -41,7 +40,7 @@ examples:
         for category in categories:
             leaderboard = ranking.rank_category(category_id=category.pk, rebuild=options["rebuild"])
             if leaderboard is not None:
-                views.append(leaderboards.view(leaderboard))
+                views.append(queries.view(leaderboard))
         if options["json"]:
             document = {"leaderboards": [found.document() for found in views]}
             self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
@@ -51,7 +50,7 @@ examples:
         if not views:
             self.stdout.write("No votes yet: nothing to rank.")
 
-    def _print(self, found: leaderboards.LeaderboardView) -> None:
+    def _print(self, found: queries.LeaderboardView) -> None:
         self.stdout.write(
             f"{found.category}: {found.votes} votes by {found.reviewers} reviewers on {found.tasks} tasks"
         )

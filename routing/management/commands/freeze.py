@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from routing import acted, services
-from routing.management.acting import ACTOR, ActCommand, Done
+from routing.management.audited import ACTOR, AuditedCommand, Done
+from routing.publishing import queries, services
 
 
-class Command(ActCommand):
+class Command(AuditedCommand):
     help = "Publish no new decisions until the freeze is lifted. Voting, ranking and refreshes of the evidence go on."
     example = """
 examples:
@@ -18,4 +18,4 @@ examples:
 
     def act(self, options: dict[str, Any]) -> Done:
         services.freeze(reason=options["reason"], actor=ACTOR)
-        return Done(acted.freeze_state(), "Publishing is frozen. The live table stays as it is.")
+        return Done(queries.freeze_state(), "Publishing is frozen. The live table stays as it is.")

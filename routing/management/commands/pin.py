@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from routing import selectors, services
-from routing.management.acting import ACTOR, ActCommand, Done, saved
+from routing.management.audited import ACTOR, AuditedCommand, Done, saved
+from routing.policy import queries, services
 
 
-class Command(ActCommand):
+class Command(AuditedCommand):
     help = (
         "Pin a category's route to a contender, as a new version of the policy. Within the policy's limits a pin goes "
         "before the votes, until it is lifted."
@@ -30,7 +30,7 @@ examples:
 
     def act(self, options: dict[str, Any]) -> Done:
         category, contender = options["category"], options["contender"]
-        before = selectors.policy()
+        before = queries.policy()
         made = services.pin(
             category=category, contender=contender, route=options["route"], reason=options["reason"], by=ACTOR
         )

@@ -9,13 +9,16 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from arena.commands import ExampleCommand
-from routing import publishing, selectors
-from routing.explaining import once_published
-from routing.management.acting import ACTOR
-from routing.policies import PolicyError, default_document, parse
-from routing.policies.text import Form, PolicyTextError, read_text, write_text
-from routing.policy_references import notices
-from routing.services import PolicyConflictError, ReasonMissingError, save_policy
+from routing.audit import ReasonMissingError
+from routing.management.audited import ACTOR
+from routing.policy import queries
+from routing.policy.parse import default_document, parse
+from routing.policy.reading import PolicyError
+from routing.policy.references import notices
+from routing.policy.services import PolicyConflictError, save_policy
+from routing.policy.text import Form, PolicyTextError, read_text, write_text
+from routing.publishing import publisher
+from routing.publishing.summaries import once_published
 
 
 class Command(ExampleCommand):
@@ -52,7 +55,7 @@ examples:
             raise CommandError(f"{options['source'] or options['check']} is no policy:{lines}") from error
 
     def _export(self, options: dict[str, Any]) -> None:
-        found = selectors.policy(options["policy"])
+        found = queries.policy(options["policy"])
         if found is None and options["policy"] is not None:
             raise CommandError(f"There is no policy {options['policy']}.")
         document = found.document if found else default_document()
@@ -65,7 +68,7 @@ examples:
 
     def _import(self, options: dict[str, Any]) -> None:
         document = _read(Path(options["source"]))
-        before = selectors.policy()
+        before = queries.policy()
         try:
             made = save_policy(document=document, reason=options["reason"], by=ACTOR, base=options["base"])
         except ReasonMissingError as error:
@@ -83,13 +86,15 @@ examples:
 
     def _check(self, options: dict[str, Any]) -> None:
         document = _read(Path(options["check"]))
-        result = publishing.preview(document=document)
+        result = publisher.preview_policy(document=document)
         self._notice(document)
         if options["json"]:
             self.stdout.write(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
             return
         for one in result.decisions:
-            self.stdout.write(f"{one.category}: {one.verdict.outcome} ({one.verdict.to or '–'}). {one.verdict.reason}")
+            self.stdout.write(
+                f"{one.category}: {one.decision.outcome} ({one.decision.to or '–'}). {one.decision.reason}"
+            )
         if result.frozen:
             self.stdout.write(f"Nothing would be published. {result.frozen}")
         elif result.cause:

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from routing import publishing
-from routing.deciding.approvals import read
-from routing.management.acting import ACTOR
-from routing.services import ReasonMissingError
+from routing.audit import ReasonMissingError
+from routing.decisions.plan import read_approvals
+from routing.management.audited import ACTOR
+from routing.publishing import publisher
 
 _EXAMPLES = """\
 examples:
@@ -45,13 +45,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            result = publishing.publish(
+            result = publisher.publish(
                 actor=ACTOR,
                 reason=options["reason"],
                 dry_run=options["dry_run"],
-                approve=read(options["approve"]) or None,
+                approve=read_approvals(options["approve"]) or None,
             )
-        except publishing.ApprovalError as error:
+        except publisher.ApprovalError as error:
             raise CommandError(str(error)) from error
         except ReasonMissingError as error:
             raise CommandError("An approval needs --reason: others will read why it was given.") from error
@@ -59,15 +59,19 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
             return
         for one in result.decisions:
-            verdict = one.verdict
-            to = f"{verdict.before} → {verdict.to}" if verdict.before not in (None, verdict.to) else verdict.to or "–"
-            self.stdout.write(f"{one.category}: {verdict.outcome} ({to}). {verdict.reason}")
+            decision = one.decision
+            to = (
+                f"{decision.before} → {decision.to}"
+                if decision.before not in (None, decision.to)
+                else decision.to or "–"
+            )
+            self.stdout.write(f"{one.category}: {decision.outcome} ({to}). {decision.reason}")
             for route_id, waits in one.routes.items():
                 if waits.proposes:
                     self.stdout.write(f"  Approve by: publish --approve {route_id}={waits.proposes} --reason …")
         self.stdout.write(self._told(result, dry_run=options["dry_run"]))
 
-    def _told(self, result: publishing.PublishResult, *, dry_run: bool) -> str:
+    def _told(self, result: publisher.PublishResult, *, dry_run: bool) -> str:
         if result.published:
             return f"Version {result.version} published: {result.cause}."
         if result.frozen:

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from routing import publishing
-from routing.management.acting import ACTOR, ActCommand, Done
+from routing.management.audited import ACTOR, AuditedCommand, Done
+from routing.publishing import publisher
 
 
-class Command(ActCommand):
+class Command(AuditedCommand):
     help = "Publish an earlier version's decisions as a new version, with today's evidence, and freeze publishing."
     example = """
 examples:
@@ -23,6 +23,6 @@ examples:
         super().add_arguments(parser)
 
     def act(self, options: dict[str, Any]) -> Done:
-        result = publishing.rollback(to=options["to"], reason=options["reason"], actor=ACTOR)
+        result = publisher.rollback(to=options["to"], reason=options["reason"], actor=ACTOR)
         words = f"Version {result.version} published with the decisions of {options['to']}. Publishing is frozen until "
         return Done(result.as_dict(), words + "manage.py unfreeze --reason …")

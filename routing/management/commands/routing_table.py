@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from routing import selectors
-from routing.exports import FORMATS, export
+from routing.gateways import FORMATS, export
+from routing.publishing import queries
 
 _EXAMPLES = """\
 examples:
@@ -42,9 +42,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         version = options["version"]
-        table = selectors.table(version)
+        table = queries.table(version)
         if table is None:
-            newest = selectors.newest_version()
+            newest = queries.newest_version()
             if newest is None:
                 raise CommandError("Nothing is published yet. See what is missing: manage.py publish --dry-run")
             raise CommandError(f"There is no version {version}. The newest is {newest}.")

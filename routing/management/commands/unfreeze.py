@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from routing import acted, services
-from routing.management.acting import ACTOR, ActCommand, Done
+from routing.management.audited import ACTOR, AuditedCommand, Done
+from routing.publishing import queries, services
 
 
-class Command(ActCommand):
+class Command(AuditedCommand):
     help = "Lift the freeze, and have publishing look at what it kept back. Where nothing is frozen, nothing is done."
     example = """
 examples:
@@ -19,4 +19,4 @@ examples:
     def act(self, options: dict[str, Any]) -> Done:
         lifted = services.unfreeze(reason=options["reason"], actor=ACTOR)
         words = "Publishing goes on. What was kept back is looked at again."
-        return Done(acted.freeze_state(), words if lifted else "Publishing was not frozen.")
+        return Done(queries.freeze_state(), words if lifted else "Publishing was not frozen.")

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from routing import selectors, services
-from routing.explaining import stays_first
-from routing.management.acting import ACTOR, ActCommand, Done, saved
-from routing.policies import parse
-from routing.policies.pins import pins
+from routing.management.audited import ACTOR, AuditedCommand, Done, saved
+from routing.policy import queries, services
+from routing.policy.parse import parse
+from routing.policy.pins import pins
+from routing.publishing.summaries import stays_first
 
 
-class Command(ActCommand):
+class Command(AuditedCommand):
     help = (
         "Lift a pin, as a new version of the policy. Who was pinned stays first until votes are sure of another; to go "
         "back at once, roll back."
@@ -31,7 +31,7 @@ examples:
 
     def act(self, options: dict[str, Any]) -> Done:
         category = options["category"]
-        before = selectors.policy()
+        before = queries.policy()
         there = pins(parse(before.document), category) if before else {}
         made = services.unpin(category=category, route=options["route"], reason=options["reason"], by=ACTOR)
         done = saved(made, None, f"The pin of {category} is lifted.")

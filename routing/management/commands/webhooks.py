@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from arena.commands import ExampleCommand
-from routing.management.acting import ACTOR
+from routing.management.audited import ACTOR
 from routing.models import Webhook
-from routing.webhooks import selectors, services
-from routing.webhooks.selectors import WebhookLine
+from routing.webhooks import queries, services
+from routing.webhooks.queries import WebhookLine
 
 
 class Command(ExampleCommand):
@@ -57,7 +57,7 @@ examples:
         self.stdout.write(added.secret)
 
     def _list(self, *, json: bool, **_: Any) -> None:
-        lines = selectors.webhooks()
+        lines = queries.webhooks()
         if json:
             self.stdout.write(_document(lines))
             return
@@ -73,7 +73,7 @@ examples:
     def _replay(self, *, webhook: int, since: str, **_: Any) -> None:
         moment = _moment(since)
         opened = services.replay_failed(webhook_id=webhook, since=moment, actor=ACTOR)
-        why = "" if opened else f" {selectors.none_given_up(webhook, moment)}"
+        why = "" if opened else f" {queries.none_given_up(webhook, moment)}"
         self.stdout.write(f"Replayed: {opened}.{why}")
 
     def _disable(self, *, webhook: int, reason: str, **_: Any) -> None:

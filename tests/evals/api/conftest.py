@@ -9,13 +9,13 @@ import pytest
 from django.test import Client
 
 from arena.models import ApiToken
+from evals.catalog.services import providers
+from evals.catalog.services.contenders import ContenderFields, freeze, save_contender
+from evals.catalog.services.providers import ProviderFields, save_provider
+from evals.catalog.services.task_sets import TaskRow, save_version
+from evals.leaderboards.ranking import rank_category
 from evals.models import Generation, Provider, Run, RunItem, TaskSet
-from evals.services.contenders import keys
-from evals.services.contenders.providers import ProviderFields, save_provider
-from evals.services.contenders.saving import ContenderFields, freeze, save_contender
-from evals.services.ranking import rank_category
-from evals.services.task_sets import TaskRow, save_version
-from tests.evals import casting
+from tests.evals.voting import casting
 
 KEY = "sk-very-secret-0123456789"
 
@@ -62,5 +62,5 @@ def stocked(db: None) -> dict[str, Any]:
 @pytest.fixture
 def secrets(stocked: dict[str, Any]) -> tuple[str, str]:
     stored = Provider.objects.get(slug="ollama").api_key_encrypted
-    assert keys.api_key(stocked["provider"]) == KEY
+    assert providers.api_key(stocked["provider"]) == KEY
     return KEY, stored

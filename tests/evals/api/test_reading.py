@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from tests.evals.casting import retract
+from tests.evals.voting.casting import retract
 
 pytestmark = pytest.mark.django_db
 

@@ -6,9 +6,9 @@ import pytest
 
 from arena.models import Role
 from evals.models import Category, Contender, Generation, Provider, Task
-from evals.selectors.voting import last_closed
-from evals.services.voting.casting import reopen
-from evals.services.voting.reviewers import reviewer_of
+from evals.voting.casting import reopen
+from evals.voting.queries.battles import last_closed
+from evals.voting.reviewers import reviewer_of
 
 
 class World:

@@ -6,8 +6,8 @@ from django.db.utils import DatabaseError
 
 from arena import triggers
 from evals.models import Vote
-from evals.services.voting.casting import cast_vote
-from evals.services.voting.drawing import draw
+from evals.voting.casting import cast_vote
+from evals.voting.drawing import draw
 
 
 @pytest.fixture

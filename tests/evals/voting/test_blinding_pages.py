@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from evals.models import Ballot, Generation
-from evals.services.voting.reviewers import reviewer_of
+from evals.voting.reviewers import reviewer_of
 
 from .conftest import World
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from evals.collection.quarantine import names_itself
 from evals.models import Contender, Provider
-from evals.services.voting.blinding import names_itself
 
 
 def contender(model_name, *, slug="", family="", provider="House", provider_slug="house"):

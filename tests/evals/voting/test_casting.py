@@ -9,8 +9,7 @@ from django_q.models import OrmQ
 
 from evals.models import Ballot, Generation, Ledger, Vote
 from evals.models.battles import UNDO_WITHIN
-from evals.selectors.voting import last_closed
-from evals.services.voting.casting import (
+from evals.voting.casting import (
     BallotClosedError,
     BattleWithdrawnError,
     ForeignBallotError,
@@ -20,7 +19,8 @@ from evals.services.voting.casting import (
     report,
     skip,
 )
-from evals.services.voting.drawing import draw
+from evals.voting.drawing import draw
+from evals.voting.queries.battles import last_closed
 
 from .conftest import undo
 

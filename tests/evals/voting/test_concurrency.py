@@ -9,9 +9,9 @@ from django_q.models import OrmQ
 
 from arena.models import Role
 from evals.models import Ballot, Ledger, Vote
-from evals.services.voting.casting import cast_vote
-from evals.services.voting.drawing import draw
-from evals.services.voting.reviewers import exclude, include, reviewer_of
+from evals.voting.casting import cast_vote
+from evals.voting.drawing import draw
+from evals.voting.reviewers import exclude, include, reviewer_of
 
 from .conftest import World, undo
 from .test_tallies import assert_equal_to_a_rebuild

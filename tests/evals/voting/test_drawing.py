@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from evals.models import Ballot, Battle, Generation
-from evals.services.voting import drawing
-from evals.services.voting.casting import cast_vote, report, skip
-from evals.services.voting.drawing import RESERVED_FOR, draw
+from evals.voting import drawing
+from evals.voting.casting import cast_vote, report, skip
+from evals.voting.drawing import RESERVED_FOR, draw
 
 from .conftest import World
 

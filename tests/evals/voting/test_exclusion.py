@@ -6,16 +6,9 @@ from django_q.models import OrmQ
 
 from arena.models import Role
 from evals.models import Ledger, ReviewerTally, TaskTally, Vote
-from evals.services.voting.casting import cast_vote
-from evals.services.voting.drawing import draw
-from evals.services.voting.reviewers import (
-    ExclusionError,
-    exclude,
-    imported_reviewer,
-    imported_reviewers,
-    include,
-    reviewer_of,
-)
+from evals.voting.casting import cast_vote
+from evals.voting.drawing import draw
+from evals.voting.reviewers import ExclusionError, exclude, imported_reviewer, imported_reviewers, include, reviewer_of
 
 from .conftest import World, undo
 from .test_tallies import assert_equal_to_a_rebuild, stored

@@ -8,13 +8,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from evals.leaderboards.ranking import rank_category
 from evals.models import Ballot, Battle, Generation, Reviewer
-from evals.selectors.agreement import LAST, leaders_without, panel_agreement, reviewer_agreements, sides_in, speeds
-from evals.selectors.reviewers import reviewer_page, voters_in
-from evals.services.ranking import rank_category
-from evals.services.voting.casting import cast_vote, reopen
-from evals.services.voting.reviewers import exclude, imported_reviewer, include
-from tests.evals import casting
+from evals.voting.casting import cast_vote, reopen
+from evals.voting.queries.agreement import LAST, leaders_without, panel_agreement, reviewer_agreements, sides_in, speeds
+from evals.voting.queries.reviewers import reviewer_page, voters_in
+from evals.voting.reviewers import exclude, imported_reviewer, include
+from tests.evals.voting import casting
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from evals.leaderboards.ranking import rank_category
 from evals.models import Category
-from evals.selectors.newest import newest_standings
-from evals.selectors.voting import neediest_first, progress
-from evals.services.ranking import rank_category
-from evals.services.voting.drawing import draw
-from tests.evals import casting
+from evals.voting.drawing import draw
+from evals.voting.queries.battles import neediest_first, progress
+from evals.voting.standings import newest_standings
+from tests.evals.voting import casting
 
 from .conftest import World
 

@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from arena.models import Role
 from evals.models import Ballot, Generation, Vote
-from evals.services.voting.drawing import draw
-from evals.services.voting.reviewers import reviewer_of
+from evals.voting.drawing import draw
+from evals.voting.reviewers import reviewer_of
 
 from .conftest import World
 

@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from arena.models import Role
-from evals.services.voting.casting import cast_vote
-from evals.services.voting.drawing import draw
-from evals.services.voting.reviewers import imported_reviewer, reviewer_of
+from evals.voting.casting import cast_vote
+from evals.voting.drawing import draw
+from evals.voting.reviewers import imported_reviewer, reviewer_of
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 
 from evals.models import ReviewerTally, TaskTally
-from evals.services import tallies
-from evals.services.tallies import TallyDriftError, VoteFacts
-from evals.services.voting.casting import cast_vote
-from evals.services.voting.drawing import draw
+from evals.voting import tallies
+from evals.voting.casting import cast_vote
+from evals.voting.drawing import draw
+from evals.voting.tallies import TallyDriftError, VoteFacts
 
 COUNTS = ("lo_wins", "hi_wins", "ties", "both_bad")
 

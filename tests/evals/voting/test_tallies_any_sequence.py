@@ -20,16 +20,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from arena.models import Role
+from evals.catalog.services.contenders import retire, unretire
+from evals.leaderboards.ranking import rank_category
 from evals.models import Ballot, Contender, Leaderboard, Ledger, Reviewer, ReviewerTally, TaskTally, Vote
 from evals.ratings import Params, Standings, Tallies, compute, replay
-from evals.selectors.voting import last_closed
-from evals.services import tallies
-from evals.services.contenders.saving import retire, unretire
-from evals.services.importing import Source, import_votes
-from evals.services.ranking import rank_category
-from evals.services.voting.casting import BattleWithdrawnError, cast_vote, reopen, report, skip
-from evals.services.voting.drawing import draw
-from evals.services.voting.reviewers import exclude, include
+from evals.transfer.files.text import Source
+from evals.transfer.votes import import_votes
+from evals.voting import tallies
+from evals.voting.casting import BattleWithdrawnError, cast_vote, reopen, report, skip
+from evals.voting.drawing import draw
+from evals.voting.queries.battles import last_closed
+from evals.voting.reviewers import exclude, include
 from tests.evals.ratings.same import assert_same
 from tests.evals.voting.conftest import World
 from tests.evals.voting.test_tallies import COUNTS, stored

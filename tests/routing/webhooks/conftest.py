@@ -17,7 +17,7 @@ from standardwebhooks import Webhook as Verifier
 
 from evals.models import Category
 from routing.models import Webhook
-from routing.publishing import PublishResult, publish
+from routing.publishing.publisher import PublishResult, publish
 from routing.webhooks import services
 from routing.webhooks.services import Added
 from tests.servers import Misbehaving, Script, misbehaving

@@ -13,11 +13,11 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 
 from evals.models import Category
-from routing import chores, schedules
+from routing import schedules
 from routing.models import Delivery, RoutingTable
-from routing.publishing import AUTOMATIC, publish, rollback
-from routing.webhooks import services
-from routing.webhooks.delivering import deliver
+from routing.publishing.publisher import AUTOMATIC, publish, rollback
+from routing.webhooks import chores, services
+from routing.webhooks.delivery import deliver
 from tests.processes import free_port
 from tests.routing.conftest import FLIPPED, cast
 from tests.routing.webhooks.conftest import row
@@ -39,7 +39,7 @@ def test_each_enabled_webhook_gets_a_message_of_its_own(receiver, added, publish
 
     published()
 
-    assert chores_waiting().count("routing.chores.deliver") == 1
+    assert chores_waiting().count("routing.webhooks.chores.deliver") == 1
     assert deliver() == 2
     assert here.ids == there.ids
     assert silent.got == []
@@ -51,7 +51,7 @@ def test_nobody_to_tell_makes_no_chore(published):
     published()
 
     assert not Delivery.objects.exists()
-    assert "routing.chores.deliver" not in chores_waiting()
+    assert "routing.webhooks.chores.deliver" not in chores_waiting()
 
 
 def test_every_cause_is_told_refreshes_too(receiver, added, voted: Category, published):

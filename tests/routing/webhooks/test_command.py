@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from routing.models import Delivery, Webhook
-from routing.webhooks.delivering import deliver
+from routing.webhooks.delivery import deliver
 from tests.routing.webhooks.conftest import message_to
 
 

@@ -11,11 +11,10 @@ import time_machine
 from django.utils import timezone
 from standardwebhooks import WebhookVerificationError
 
-from routing import chores
 from routing.models import Delivery, DeliveryAttempt
-from routing.webhooks import services
-from routing.webhooks.back_off import ATTEMPTS
-from routing.webhooks.delivering import deliver
+from routing.webhooks import chores, services
+from routing.webhooks.delivery import deliver
+from routing.webhooks.queue import ATTEMPTS
 from routing.webhooks.services import Added
 from tests.processes import wait_until
 from tests.routing.webhooks.conftest import later, message_to, row
@@ -80,7 +79,7 @@ def test_after_the_last_attempt_it_is_given_up_in_words(receiver, added):
 
     assert len(here.got) == ATTEMPTS
     given_up = Delivery.objects.get()
-    assert (given_up.state, given_up.reason) == ("failed", "Not taken in 10 attempts; the last: status 500.")
+    assert (given_up.state, given_up.reason) == ("failed", "Not accepted in 10 attempts; the last: status 500.")
 
 
 def test_retry_after_is_honoured(receiver, added):

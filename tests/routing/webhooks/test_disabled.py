@@ -11,19 +11,17 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from evals.models import Category
-from routing import chores
 from routing.models import Delivery
-from routing.publishing import publish
-from routing.webhooks import services
-from routing.webhooks.claims import Claim, claim_next, finish
-from routing.webhooks.delivering import deliver
-from routing.webhooks.leases import LEASE
-from routing.webhooks.posting import Posted
+from routing.publishing.publisher import publish
+from routing.webhooks import chores, services
+from routing.webhooks.delivery import deliver
+from routing.webhooks.leases import LEASES
+from routing.webhooks.queue import Claim, Posted, claim_next, finish
 from routing.webhooks.services import Added
 from tests.processes import wait_until
 from tests.routing.webhooks.conftest import message_to, row
 
-AFTER = LEASE + timedelta(seconds=1)
+AFTER = LEASES.length + timedelta(seconds=1)
 GIVEN_UP = "The webhook was disabled. Moved."
 
 

@@ -18,9 +18,9 @@ from django.core.management import call_command
 
 from evals.models import Category
 from routing.models import Delivery
-from routing.publishing import publish
-from routing.webhooks import back_off
-from routing.webhooks.delivering import deliver
+from routing.publishing.publisher import publish
+from routing.webhooks import queue
+from routing.webhooks.delivery import deliver
 from tests.processes import free_port, listens, wait_until
 from tests.routing.conftest import FLIPPED, cast
 
@@ -91,11 +91,11 @@ def test_the_receiver_believes_nobody_else(running: Path, port: int, headers: di
 
 
 def test_the_waits_are_those_that_the_page_tells():
-    (told,) = re.findall(r"at once, then after (.*?), each up to\s+a tenth longer", PAGE, re.DOTALL)
+    (told,) = re.findall(r"at\s+once,\s+then\s+after (.*?), each\s+up\s+to\s+a\s+tenth\s+longer", PAGE, re.DOTALL)
     units = {"s": 1, "min": 60, "h": 3600}
     waits = [int(n) * units[unit] for n, unit in re.findall(r"(\d+) (s|min|h)\b", told)]
 
-    assert waits == list(back_off._WAITS_S)
+    assert waits == list(queue._WAITS_S)
 
 
 def test_the_example_message_has_the_fields_of_a_real_one(secret: str, voted: Category):

@@ -12,8 +12,8 @@ import time_machine
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from routing.webhooks import messages
-from routing.webhooks.back_off import ATTEMPTS, PAUSE_S, back_off
-from routing.webhooks.signing import headers, new_secret
+from routing.webhooks.messages import headers, new_secret
+from routing.webhooks.queue import ATTEMPTS, PAUSE_S, back_off
 
 KEY = uuid.UUID("0d5b7a0c-2f6e-4a7f-9d0c-6a1b2c3d4e5f")
 NOW = datetime(2026, 11, 22, 9, 12, tzinfo=UTC)

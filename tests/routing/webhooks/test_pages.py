@@ -12,9 +12,9 @@ from django.test import Client
 from arena.models import User
 from evals.models import Category
 from routing.models import Delivery, Webhook
-from routing.publishing import publish
+from routing.publishing.publisher import publish
 from routing.webhooks import services
-from routing.webhooks.delivering import deliver
+from routing.webhooks.delivery import deliver
 from tests.routing.webhooks.conftest import message_to, row
 
 

@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from arena.models import User
 from routing.models import Delivery
-from routing.webhooks import selectors, services
-from routing.webhooks.delivering import deliver
+from routing.webhooks import queries, services
+from routing.webhooks.delivery import deliver
 from tests.routing.webhooks.conftest import message_to, row
 
 A_DAY = (429, {"Retry-After": "86400"}, b"slow down")
@@ -58,7 +58,7 @@ def test_a_day_of_silence_is_told_with_its_reason(receiver, added, pages):
 
     until = row(webhook).paused_until
     assert timedelta(hours=23) < until - timezone.now() <= timedelta(hours=24)
-    line = selectors.webhook(webhook.webhook_id)
+    line = queries.webhook(webhook.webhook_id)
     assert (line.rests_until, line.rests_because) == (until, ASKED)
     for page in pages(webhook):
         assert "ests until" in page
@@ -75,7 +75,7 @@ def test_no_message_is_said_to_go_out_before_the_rest_is_over(receiver, added, p
     deliver()
 
     until = row(webhook).paused_until
-    newer, older = selectors.deliveries(webhook.webhook_id, limit=2)
+    newer, older = queries.deliveries(webhook.webhook_id, limit=2)
     assert (newer.tries, newer.next_at) == ((), until)
     assert older.next_at == max(until, Delivery.objects.earliest("pk").not_before)
     page = pages(webhook)[0]
@@ -88,7 +88,7 @@ def test_after_the_first_failure_a_message_waits_as_long_as_its_webhook_rests(re
     message_to(webhook)
     deliver()
 
-    (delivery,) = selectors.deliveries(webhook.webhook_id, limit=1)
+    (delivery,) = queries.deliveries(webhook.webhook_id, limit=1)
     assert delivery.next_at >= row(webhook).paused_until
     assert row(webhook).paused_reason == "The last attempt failed: status 500."
     with time_machine.travel(delivery.next_at, tick=False):
@@ -101,7 +101,7 @@ def test_a_rest_ends_by_itself_and_by_whoever_asks_for_a_message(receiver, added
     deliver()
 
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
-        assert selectors.webhook(webhook.webhook_id).rests_until is None
+        assert queries.webhook(webhook.webhook_id).rests_until is None
         assert "ests until" not in "".join(pages(webhook)) + listed()
     message_to(webhook)
     assert (row(webhook).paused_until, row(webhook).paused_reason) == (None, "")

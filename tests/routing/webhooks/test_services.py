@@ -11,9 +11,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from routing.models import Delivery, Webhook, WebhookSecret
-from routing.webhooks import selectors, services
-from routing.webhooks.claims import claim_next
-from routing.webhooks.delivering import deliver
+from routing.webhooks import queries, services
+from routing.webhooks.delivery import deliver
+from routing.webhooks.queue import claim_next
 from routing.webhooks.services import AddressError, WebhookError
 from tests.routing.webhooks.conftest import later, message_to, row
 
@@ -29,7 +29,7 @@ def test_a_secret_is_stored_sealed_and_told_once(receiver, added):
     stored = str(list(Webhook.objects.values())) + str(list(WebhookSecret.objects.values()))
     assert webhook.secret not in stored
     assert webhook.secret[6:] not in stored
-    assert webhook.secret not in repr(selectors.webhooks())
+    assert webhook.secret not in repr(queries.webhooks())
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_secrets_do_not_pile_up(receiver, added):
         services.rotate_secret(webhook_id=webhook.webhook_id, actor="Mara")
     with pytest.raises(WebhookError, match="end within a day"):
         services.rotate_secret(webhook_id=webhook.webhook_id, actor="Mara")
-    assert len(selectors.secrets(webhook.webhook_id)) == services.MOST_SECRETS
+    assert len(queries.secrets(webhook.webhook_id)) == services.MOST_SECRETS
     with time_machine.travel(timezone.now() + timedelta(hours=25)):
         services.rotate_secret(webhook_id=webhook.webhook_id, actor="Mara")
-        assert len(selectors.secrets(webhook.webhook_id)) == 2
+        assert len(queries.secrets(webhook.webhook_id)) == 2
 
 
 def test_the_database_lets_one_secret_be_the_newest(receiver, added):
@@ -200,7 +200,7 @@ def test_a_replay_starts_the_attempts_anew(receiver, added):
         deliver(clock=later(days=2 * n))
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts) == ("failed", 20)
-    assert delivery.reason.startswith("Not taken in 10 attempts")
+    assert delivery.reason.startswith("Not accepted in 10 attempts")
 
 
 def test_everything_given_up_since_then_is_replayed_tests_aside(receiver, added, published):

@@ -17,8 +17,8 @@ import sys
 import django
 django.setup()
 import sentry_sdk
-from routing.webhooks.delivering import deliver
-from routing.webhooks.posting import post
+from routing.webhooks.delivery import deliver
+from routing.webhooks.delivery import post
 deliver()
 post(sys.argv[1], body="{}", headers={})
 sentry_sdk.capture_message("was sent")

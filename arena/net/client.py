@@ -1,0 +1,136 @@
+"""An httpx client that connects only where the rules let it, and keeps every read and write within its deadline.
+
+Redirects are not followed, and proxies in the environment are not used: neither could be checked.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterable
+
+import httpcore
+import httpx
+
+from arena.net.deadlines import remaining
+from arena.net.rules import OutboundRefused, allowed_addresses
+
+__all__ = ["GuardedTransport", "http_client", "open_client"]
+
+_KEEP_ALIVE_S = 30.0
+
+
+def http_client() -> httpx.Client:
+    """This thread's client. Kept for the thread's life, so that connections are used again."""
+    client: httpx.Client | None = getattr(_threads, "client", None)
+    if client is None:
+        client = open_client()
+        _threads.client = client
+    return client
+
+
+def open_client() -> httpx.Client:
+    """A client of the caller's own, to be closed by it."""
+    return httpx.Client(
+        transport=GuardedTransport(), follow_redirects=False, trust_env=False, headers={"User-Agent": "Arena"}
+    )
+
+
+class GuardedTransport(httpx.HTTPTransport):
+    """httpx's own transport on a pool whose connections are made by `_GuardedBackend`."""
+
+    def __init__(self) -> None:
+        super().__init__(verify=_tls_context())
+        # httpx has no argument for the network backend; a test holds that the guard is asked.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=_tls_context(),
+            max_connections=4,
+            keepalive_expiry=_KEEP_ALIVE_S,
+            network_backend=_GuardedBackend(),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        _threads.tls = request.url.scheme == "https"
+        return super().handle_request(request)
+
+
+class _GuardedBackend(httpcore.SyncBackend):
+    """Connects to checked addresses only, and keeps every read and write within the call's deadline."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            addresses = allowed_addresses(host, port, tls=getattr(_threads, "tls", False))
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host} has no address: {error}") from error
+        failure: Exception | None = None
+        for address in addresses:
+            try:
+                stream = super().connect_tcp(address, port, _within(timeout), local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _DeadlineStream(stream)
+        assert failure is not None
+        raise failure
+
+    def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        raise OutboundRefused(f"{path}: sockets of this machine are not reached")
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _within(timeout, over=httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _within(timeout, over=httpcore.WriteTimeout))
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, _within(timeout)))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
+
+
+_threads = threading.local()
+
+
+def _within(timeout: float | None, *, over: type[Exception] = httpcore.ConnectTimeout) -> float | None:
+    """The shorter of httpcore's timeout and what the call's deadline leaves; raises `over` if that is nothing."""
+    left = remaining()
+    if left is None:
+        return timeout
+    if left <= 0:
+        raise over("the time for this call is over")
+    return left if timeout is None else min(timeout, left)
+
+
+def _tls_context() -> ssl.SSLContext:
+    global _context  # noqa: PLW0603 (made once: loading the certificates takes 20 ms)
+    with _context_lock:
+        if _context is None:
+            _context = httpx.create_ssl_context()
+        return _context
+
+
+_context: ssl.SSLContext | None = None
+_context_lock = threading.Lock()

@@ -1,0 +1,32 @@
+"""`/api/v1/` without routing's part. Names live in the namespace `api`.
+
+Slugs of contenders may hold a slash: names from elsewhere are taken as they are.
+"""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, path
+
+from evals.catalog import api
+from evals.collection import api as collection_api
+from evals.leaderboards import api as leaderboards_api
+from evals.transfer import api as transfer_api
+from evals.voting import api as voting_api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("task-sets", transfer_api.TaskSetList.as_view(), name="task-set-list"),
+    path("task-sets/<slug:slug>", transfer_api.TaskSetDetail.as_view(), name="task-set"),
+    path("task-sets/<slug:slug>/tasks", transfer_api.TaskList.as_view(), name="task-list"),
+    path("providers", api.ProviderList.as_view(), name="provider-list"),
+    path("providers/<slug:slug>", api.ProviderDetail.as_view(), name="provider"),
+    path("contenders", api.ContenderList.as_view(), name="contender-list"),
+    path("contenders/<path:slug>", api.ContenderDetail.as_view(), name="contender"),
+    path("runs", collection_api.RunList.as_view(), name="run-list"),
+    path("runs/<int:pk>", collection_api.RunDetail.as_view(), name="run"),
+    path("generations", collection_api.GenerationList.as_view(), name="generation-list"),
+    path("generations/<int:pk>", collection_api.GenerationDetail.as_view(), name="generation"),
+    path("votes", voting_api.VoteList.as_view(), name="vote-list"),
+    path("leaderboards", leaderboards_api.LeaderboardList.as_view(), name="leaderboard-list"),
+    path("leaderboards/<str:category>", leaderboards_api.LeaderboardDetail.as_view(), name="leaderboard"),
+    path("votes/<int:pk>", voting_api.VoteDetail.as_view(), name="vote"),
+]

@@ -1,0 +1,254 @@
+"""A contender, as an editor types it; a provider, as an admin does."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+
+from evals.catalog.names import FieldError
+from evals.catalog.presets import Preset
+from evals.catalog.services.contenders import ContenderFields, SavedContender, save_contender
+from evals.catalog.services.providers import ProviderFields, save_provider
+from evals.models import Contender, Provider
+
+__all__ = ["ContenderForm", "ProbeForm", "ProviderForm"]
+
+# Settings with a field of their own; the rest is typed as JSON.
+_NAMED = ("system", "temperature", "max_tokens")
+
+
+class ContenderForm(forms.Form):
+    slug = forms.CharField(
+        max_length=100,
+        label="Short name",
+        help_text="Letters, digits, dots, dashes and underscores. Ratings and tables call it so.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false"}),
+    )
+    provider: forms.ModelChoiceField[Provider] = forms.ModelChoiceField(Provider.objects.none(), empty_label=None)
+    model_name = forms.CharField(
+        max_length=255,
+        label="Model",
+        help_text="The provider's own id of it.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "list": "models"}),
+    )
+    system = forms.CharField(
+        required=False,
+        max_length=20_000,
+        strip=False,
+        label="System prompt",
+        help_text="Put before the task's own instructions.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    temperature = forms.FloatField(required=False, min_value=0, max_value=5, help_text="Empty: the provider's default.")
+    max_tokens = forms.IntegerField(
+        required=False, min_value=1, max_value=10_000_000, label="Longest answer, in tokens"
+    )
+    more = forms.CharField(
+        required=False,
+        max_length=20_000,
+        label="More settings",
+        help_text='JSON, sent with each request as it is: {"top_p": 0.9, "seed": 7}',
+        widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
+    )
+    tier = forms.IntegerField(
+        min_value=0, max_value=99, initial=1, help_text="How capable, in your eyes: 1 small, 2 middle, 3 large."
+    )
+    capabilities = forms.CharField(
+        required=False,
+        max_length=400,
+        help_text="Separated by commas: tools, json, vision.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false"}),
+    )
+    context_tokens = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1, label="Context, in tokens")
+    usd_per_mtok_input = forms.DecimalField(
+        required=False,
+        min_value=0,
+        max_digits=12,
+        decimal_places=6,
+        label="USD per million tokens in",
+        help_text="Empty: not known. 0: it costs nothing.",
+    )
+    usd_per_mtok_output = forms.DecimalField(
+        required=False, min_value=0, max_digits=12, decimal_places=6, label="USD per million tokens out"
+    )
+
+    def __init__(self, data: Any = None, *, contender: Contender | None = None, provider: str = "") -> None:
+        self.contender = contender
+        initial = (
+            _initial_contender(contender) if contender else {"provider": Provider.objects.filter(slug=provider).first()}
+        )
+        super().__init__(data, initial=initial)
+        if contender is not None:
+            del self.fields["slug"]
+        choice = self.fields["provider"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = askable_providers()
+        choice.label_from_instance = _labelled  # type: ignore[method-assign]
+
+    def clean_system(self) -> str:
+        """As it was typed: browsers send line ends as CRLF, which would make every edit a new revision."""
+        return str(self.cleaned_data["system"]).replace("\r\n", "\n")
+
+    def clean_more(self) -> dict[str, Any]:
+        text = self.cleaned_data["more"].strip()
+        if not text:
+            return {}
+        try:
+            more = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(f'Not JSON: {error}. Write an object such as {{"top_p": 0.9}}.') from error
+        if not isinstance(more, dict):
+            raise forms.ValidationError('Write an object such as {"top_p": 0.9}.')
+        for name in _NAMED:
+            if name in more:
+                raise forms.ValidationError(f"{name} has a field of its own above.")
+        return more
+
+    def clean_capabilities(self) -> tuple[str, ...]:
+        words = [word.strip().lower() for word in self.cleaned_data["capabilities"].split(",")]
+        return tuple(dict.fromkeys(word for word in words if word))
+
+    def save(self) -> SavedContender | None:
+        """What was saved, or None with the reason at its field."""
+        data = dict(self.cleaned_data)
+        named = {name: data.pop(name) for name in _NAMED}
+        settings = {name: value for name, value in named.items() if value not in (None, "")}
+        slug = data.pop("slug", "") if self.contender is None else self.contender.slug
+        fields = ContenderFields(settings={**settings, **data.pop("more")}, **data)
+        try:
+            return save_contender(slug=slug, fields=fields, contender=self.contender)
+        except FieldError as error:
+            field = "more" if error.field == "settings" else error.field
+            self.add_error(field if field in self.fields else None, str(error))
+            return None
+
+
+class ProbeForm(forms.Form):
+    """What a test call asks."""
+
+    prompt = forms.CharField(
+        max_length=20_000,
+        initial="In one sentence: what makes a good test question?",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+def _labelled(obj: Any) -> str:
+    return f"{obj.name} ({obj.locality})"
+
+
+def askable_providers() -> QuerySet[Provider]:
+    return Provider.objects.exclude(kind=Provider.Kind.IMPORTED)
+
+
+def _initial_contender(contender: Contender) -> dict[str, Any]:
+    named = {name: contender.settings.get(name) for name in _NAMED}
+    more = {name: value for name, value in contender.settings.items() if name not in _NAMED}
+    return {
+        **{name: getattr(contender, name) for name in ("provider", "model_name", *ContenderFields.FREE)},
+        **named,
+        **{name: _plain(getattr(contender, name)) for name in ("usd_per_mtok_input", "usd_per_mtok_output")},
+        "capabilities": ", ".join(contender.capabilities),
+        "more": json.dumps(more, ensure_ascii=False, indent=2) if more else "",
+    }
+
+
+def _plain(price: Decimal | None) -> str:
+    """2.500000 as people write it: 2.5."""
+    return "" if price is None else f"{price.normalize():f}"
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number that JSON knows")
+
+
+class ProviderForm(forms.Form):
+    """The key is typed into it and never comes back out: `render_value` stays off, also after an error."""
+
+    name = forms.CharField(max_length=120)
+    slug = forms.CharField(
+        max_length=80,
+        label="Short name",
+        help_text="Letters, digits, dashes and underscores. It stands in addresses and files.",
+    )
+    base_url = forms.CharField(
+        max_length=500,
+        label="Address",
+        help_text="Without the last part: Arena adds /chat/completions.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "inputmode": "url"}),
+    )
+    locality = forms.ChoiceField(
+        choices=[
+            (Provider.Locality.HOSTED, "Hosted: prompts leave the house"),
+            (Provider.Locality.LOCAL, "Local: prompts stay on our own machines"),
+        ],
+        help_text="Task sets marked local only never reach a hosted provider.",
+    )
+    api_key = forms.CharField(
+        required=False,
+        max_length=4000,
+        label="Key",
+        widget=forms.PasswordInput(attrs={"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    forget_key = forms.BooleanField(required=False, label="Forget the stored key")
+    api_key_env = forms.CharField(
+        required=False,
+        max_length=120,
+        label="Or read the key from a variable",
+        help_text="Its name, such as OPENAI_API_KEY. Web and workers need it in their environment.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false"}),
+    )
+    max_concurrency = forms.IntegerField(
+        min_value=1, max_value=1000, initial=4, label="Requests at a time", help_text="Over all workers together."
+    )
+    first_token_timeout_s = forms.FloatField(
+        min_value=0.1, max_value=3600, initial=60, label="Seconds to the first token"
+    )
+    total_timeout_s = forms.FloatField(min_value=0.1, max_value=7200, initial=300, label="Seconds in all")
+
+    def __init__(self, data: Any = None, *, provider: Provider | None = None, preset: Preset | None = None) -> None:
+        self.provider = provider
+        super().__init__(data, initial=_initial_provider(provider, preset))
+        stored = provider is not None and bool(provider.api_key_encrypted)
+        if provider is not None:
+            del self.fields["slug"]
+        if not stored:
+            del self.fields["forget_key"]
+        self.fields["api_key"].help_text = (
+            "A key is stored. Type a new one to replace it; it is not shown again."
+            if stored
+            else "Stored encrypted and not shown again. Leave it empty if none is needed."
+        )
+
+    def save(self) -> Provider | None:
+        """The saved provider, or None with the reason at its field."""
+        data = dict(self.cleaned_data)
+        typed, forget = data.pop("api_key").strip(), data.pop("forget_key", False)
+        slug = data.pop("slug", "") if self.provider is None else self.provider.slug
+        if typed and forget:
+            self.add_error("forget_key", "A new key was typed. Either replace the key or forget it.")
+            return None
+        api_key = typed or ("" if forget else None)
+        try:
+            return save_provider(slug=slug, fields=ProviderFields(**data), api_key=api_key, provider=self.provider)
+        except FieldError as error:
+            self.add_error(error.field if error.field in self.fields else None, str(error))
+            return None
+
+
+def _initial_provider(provider: Provider | None, preset: Preset | None) -> dict[str, Any]:
+    if provider is not None:
+        return {name: getattr(provider, name) for name in ProviderFields.__dataclass_fields__}
+    if preset is None:
+        return {}
+    return {
+        "name": preset.name,
+        "slug": preset.slug,
+        "base_url": preset.base_url,
+        "locality": preset.locality,
+        "max_concurrency": preset.max_concurrency,
+    }

@@ -1,0 +1,54 @@
+"""Names that people and files give: which can stand in an address, slugs derived from those that cannot, and how a
+service says that a value cannot be saved."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+__all__ = ["RESERVED", "BadValueError", "FieldError", "derived_slug", "is_clean", "is_reserved"]
+
+
+class BadValueError(ValueError):
+    """A value that cannot stand in its field. In a file it becomes the reason of a row's error."""
+
+
+class FieldError(ValueError):
+    """What was given cannot be saved. `field` names the value; the text says what to write instead."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+# Words our own addresses use where a slug would stand: /contenders/new/, /routing/versions/.
+RESERVED = frozenset({"new", "versions"})
+
+_CLEAN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+def is_reserved(slug: str) -> bool:
+    return slug.lower() in RESERVED
+
+
+def is_clean(slug: str) -> bool:
+    """Letters, digits, and `.`, `_`, `-` between them: what people type. Imported names may be anything."""
+    return _CLEAN.fullmatch(slug) is not None
+
+
+def derived_slug(name: str, *, longest: int, dots: bool = False) -> str:
+    """ "GPT 4" to "gpt-4", "LLaMA-2-Chat (70B)" to "llama-2-chat-70b".
+
+    Where letters are lost on the way (another script, too long), a piece of the name's SHA-256 keeps two such
+    names apart. Names that differ in nothing but case, blanks and brackets get the same slug: callers decide.
+    """
+    plain = unicodedata.normalize("NFKD", name)
+    plain = "".join(char for char in plain if not unicodedata.combining(char)).lower()
+    lossy = any(char.isalnum() and not char.isascii() for char in plain)
+    kept = r"[^a-z0-9_.]+" if dots else r"[^a-z0-9_]+"
+    slug = re.sub(kept, "-", plain).strip("-._")
+    if slug and not lossy and len(slug) <= longest:
+        return slug
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{slug[: longest - 9].strip('-._')}-{digest}".strip("-")

@@ -1,0 +1,190 @@
+"""Reads of providers and contenders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Lower
+
+from evals.models import Contender, Provider, ReviewerTally, TaskSetVersion
+from evals.models.votes import VOTES
+
+__all__ = [
+    "AskedByDefault",
+    "ContenderCard",
+    "ProviderCard",
+    "askable_contenders",
+    "asked_by_default",
+    "contender_card",
+    "contender_cards",
+    "provider_card",
+    "provider_cards",
+    "votes_by_contender",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContenderCard:
+    """A contender as the outside sees it: `base_url` and `kind` are the frozen ones where it is in use."""
+
+    id: int
+    slug: str
+    family: str
+    revision: int
+    provider: str
+    provider_name: str
+    kind: str
+    base_url: str
+    locality: str
+    model_name: str
+    settings: dict[str, Any]
+    tier: int
+    capabilities: tuple[str, ...]
+    context_tokens: int | None
+    usd_per_mtok_input: Decimal | None
+    usd_per_mtok_output: Decimal | None
+    used_at: datetime | None
+    retired_at: datetime | None
+
+    @property
+    def used(self) -> bool:
+        return self.used_at is not None
+
+    @property
+    def retired(self) -> bool:
+        return self.retired_at is not None
+
+    @property
+    def askable(self) -> bool:
+        return self.kind != Provider.Kind.IMPORTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderCard:
+    slug: str
+    name: str
+    kind: str
+    base_url: str
+    locality: str
+    key: Literal["stored", "environment", "none"]
+    api_key_env: str
+    max_concurrency: int
+    first_token_timeout_s: float
+    total_timeout_s: float
+    paused_until: datetime | None
+    contenders: int
+
+    @property
+    def askable(self) -> bool:
+        return self.kind != Provider.Kind.IMPORTED
+
+
+@dataclass(frozen=True)
+class AskedByDefault:
+    """`kept_out` are hosted, and would be asked if the task set were not local_only."""
+
+    contenders: tuple[Contender, ...]
+    kept_out: tuple[Contender, ...]
+
+    @property
+    def nobody(self) -> str:
+        """Why nobody can be asked, and what to do about it; empty if somebody can."""
+        if self.contenders:
+            return ""
+        if self.kept_out:
+            hosted = ", ".join(one.slug for one in self.kept_out)
+            return (
+                f"The task set is local_only, and all that could be asked are hosted: {hosted}. Add a local contender."
+            )
+        return "There is no contender that may be asked. Add one on /contenders/, or import_contenders."
+
+
+def contender_cards(*, retired: bool = True, slugs: tuple[str, ...] | None = None) -> list[ContenderCard]:
+    """By family and revision. `retired=False` leaves the retired out. One query."""
+    contenders = Contender.objects.select_related("provider").order_by(Lower("family"), "revision")
+    if not retired:
+        contenders = contenders.filter(retired_at=None)
+    if slugs is not None:
+        contenders = contenders.filter(slug__in=slugs)
+    return [contender_card(one) for one in contenders]
+
+
+def askable_contenders() -> QuerySet[Contender]:
+    """Who a run can ask: not retired, and not known from imported outputs alone. By family and revision."""
+    active = Contender.objects.select_related("provider").filter(retired_at=None)
+    return active.exclude(provider__kind=Provider.Kind.IMPORTED).order_by("family", "revision")
+
+
+def asked_by_default(version: TaskSetVersion) -> AskedByDefault:
+    """Whom a run of `version` asks when nobody is named: of each family the newest revision that can be asked. One
+    query; reads `version.task_set`."""
+    newest = tuple({one.family: one for one in askable_contenders()}.values())
+    if not version.task_set.local_only:
+        return AskedByDefault(newest, ())
+    hosted = tuple(one for one in newest if one.provider.locality == Provider.Locality.HOSTED)
+    return AskedByDefault(tuple(one for one in newest if one not in hosted), hosted)
+
+
+def contender_card(contender: Contender) -> ContenderCard:
+    """Reads `contender.provider`: select it along with the contender."""
+    provider = contender.provider
+    frozen = contender.used_at is not None
+    return ContenderCard(
+        id=contender.pk,
+        slug=contender.slug,
+        family=contender.family,
+        revision=contender.revision,
+        provider=provider.slug,
+        provider_name=provider.name,
+        kind=contender.kind if frozen else provider.kind,
+        base_url=contender.base_url if frozen else provider.base_url,
+        locality=provider.locality,
+        model_name=contender.model_name,
+        settings=contender.settings,
+        tier=contender.tier,
+        capabilities=tuple(contender.capabilities),
+        context_tokens=contender.context_tokens,
+        usd_per_mtok_input=contender.usd_per_mtok_input,
+        usd_per_mtok_output=contender.usd_per_mtok_output,
+        used_at=contender.used_at,
+        retired_at=contender.retired_at,
+    )
+
+
+def votes_by_contender() -> dict[int, int]:
+    """Effective votes each contender took part in, by its id. From the tallies: two queries, whatever was voted."""
+    counts: dict[int, int] = {}
+    for side in ("lo_id", "hi_id"):
+        for contender_id, votes in ReviewerTally.objects.values_list(side).annotate(votes=VOTES).order_by():
+            counts[contender_id] = counts.get(contender_id, 0) + votes
+    return counts
+
+
+def provider_cards() -> list[ProviderCard]:
+    """By slug, the imported last. One query."""
+    active = Count("contenders", filter=Q(contenders__retired_at=None))
+    providers = Provider.objects.annotate(active=active).order_by("slug")
+    cards = [provider_card(one, contenders=one.active) for one in providers]
+    return sorted(cards, key=lambda card: not card.askable)
+
+
+def provider_card(provider: Provider, *, contenders: int = 0) -> ProviderCard:
+    """Says whether a key is there, never the key. No query."""
+    return ProviderCard(
+        slug=provider.slug,
+        name=provider.name,
+        kind=provider.kind,
+        base_url=provider.base_url,
+        locality=provider.locality,
+        key="stored" if provider.api_key_encrypted else "environment" if provider.api_key_env else "none",
+        api_key_env=provider.api_key_env,
+        max_concurrency=provider.max_concurrency,
+        first_token_timeout_s=provider.first_token_timeout_s,
+        total_timeout_s=provider.total_timeout_s,
+        paused_until=provider.paused_until,
+        contenders=contenders,
+    )

@@ -1,0 +1,79 @@
+"""Categories by the names that files and forms give them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils import timezone
+
+from evals.catalog.names import derived_slug, is_reserved
+from evals.models import Category
+from evals.signals import category_retired
+
+__all__ = ["CategoryNameError", "named_categories", "retire_category", "unretire_category"]
+
+_SLUG_LENGTH = Category._meta.get_field("slug").max_length or 0
+# /vote/b/<token>/ is a ballot's address, so /vote/b/ is no category's.
+_OURS = frozenset({"b"})
+
+
+class CategoryNameError(ValueError):
+    """`name` cannot be a category's; the text says why."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+@transaction.atomic
+def named_categories(names: Iterable[str]) -> dict[str, Category]:
+    """The category of each name, by its slug or by its name in any spelling; made if it is new.
+
+    Raises CategoryNameError if two different names would have one address ("C" and "C++"), or if the address
+    is a word of ours.
+    """
+    slugs = {name: _slug(name) for name in sorted(set(names))}
+    known = Category.objects.in_bulk(set(slugs.values()), field_name="slug")
+    new: dict[str, Category] = {}
+    for name, slug in slugs.items():
+        category = known.get(slug) or new.setdefault(slug, Category(slug=slug, name=name))
+        if slug != name and _spelling(category.name) != _spelling(name):
+            raise CategoryNameError(
+                name, f"the category “{name}” would have the address “{slug}”, which “{category.name}” has. Rename it."
+            )
+    Category.objects.bulk_create(new.values(), ignore_conflicts=True)
+    made = Category.objects.in_bulk(set(slugs.values()), field_name="slug")
+    return {name: made[slug] for name, slug in slugs.items()}
+
+
+@transaction.atomic
+def retire_category(*, category: Category) -> bool:
+    """No longer voted on nor routed; its tasks, answers and votes stay. False if it was retired already."""
+    return _set_retired(category, retired=True)
+
+
+@transaction.atomic
+def unretire_category(*, category: Category) -> bool:
+    return _set_retired(category, retired=False)
+
+
+def _set_retired(category: Category, *, retired: bool) -> bool:
+    at = timezone.now() if retired else None
+    changed = Category.objects.filter(pk=category.pk, retired_at__isnull=retired).update(retired_at=at)
+    category.refresh_from_db(fields=["retired_at"])
+    if changed:
+        category_retired.send(sender=Category, category=category)
+    return bool(changed)
+
+
+def _slug(name: str) -> str:
+    slug = derived_slug(name, longest=_SLUG_LENGTH)
+    if is_reserved(slug) or slug in _OURS:
+        raise CategoryNameError(name, f"the category “{name}” is a word of our addresses. Rename it.")
+    return slug
+
+
+def _spelling(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()

@@ -1,0 +1,272 @@
+"""Writes of contenders: a contender in use is never edited, it gets a next revision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from django.db import transaction
+from django.db.models import Max, Q, Subquery
+from django.utils import timezone
+
+from evals.catalog.names import FieldError, is_clean, is_reserved
+from evals.models import Contender, Provider
+from evals.signals import contender_retired
+
+__all__ = [
+    "ContenderFields",
+    "SavedContender",
+    "freeze",
+    "imported_contender",
+    "newest_revision",
+    "retire",
+    "save_contender",
+    "unretire",
+]
+
+FAMILY_LENGTH = Contender._meta.get_field("family").max_length or 0
+# Settings go into published tables and onto pages, so nothing secret may stand in them.
+_SECRET_WORDS = ("api_key", "apikey", "authorization", "password", "secret", "token")
+_NOT_SECRET = {"max_tokens", "max_completion_tokens", "max_output_tokens", "stop_token_ids", "min_tokens"}
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# What collecting itself decides in each request.
+_OURS = {"messages", "model", "stream", "stream_options"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContenderFields:
+    """What an editor decides. The first three are frozen by use, the rest may change at any time."""
+
+    provider: Provider
+    model_name: str
+    settings: dict[str, Any]
+    tier: int = 1
+    capabilities: tuple[str, ...] = ()
+    context_tokens: int | None = None
+    usd_per_mtok_input: Decimal | None = None
+    usd_per_mtok_output: Decimal | None = None
+
+    FREE = ("tier", "capabilities", "context_tokens", "usd_per_mtok_input", "usd_per_mtok_output")
+
+
+@dataclass(frozen=True)
+class SavedContender:
+    contender: Contender
+    how: Literal["created", "changed", "revised", "unchanged"]
+
+
+@transaction.atomic
+def save_contender(*, slug: str, fields: ContenderFields, contender: Contender | None = None) -> SavedContender:
+    """Create `slug`, or edit `contender`.
+
+    Editing one that is in use makes the next revision of its family if a frozen setting differs, and keeps the
+    old; what is not frozen changes in place. Without `contender`, a slug that exists is an error.
+    """
+    _check_fields(fields)
+    if contender is None:
+        _check_new_slug(slug)
+        return SavedContender(_create(family=slug, revision=1, fields=fields), "created")
+    # Locked: collecting may freeze it at this very moment.
+    current = Contender.objects.select_for_update(of=("self",)).select_related("provider").get(pk=contender.pk)
+    if current.provider.kind == Provider.Kind.IMPORTED:
+        raise FieldError("slug", "Its outputs were collected elsewhere, so there are no settings to edit.")
+    if _frozen_differs(current, fields) and current.used_at is not None:
+        top = Contender.objects.filter(family=current.family).aggregate(top=Max("revision"))["top"]
+        return SavedContender(_create(family=current.family, revision=top + 1, fields=fields), "revised")
+    if not _frozen_differs(current, fields) and not _free_differs(current, fields):
+        return SavedContender(current, "unchanged")
+    current.provider, current.model_name, current.settings = fields.provider, fields.model_name, fields.settings
+    _set_free(current, fields)
+    current.save()
+    return SavedContender(current, "changed")
+
+
+def newest_revision(slug: str) -> Contender | None:
+    """The revision that `slug` means in a file: itself if it names one (`gpt-x@2`), else the family's newest."""
+    of_family = Contender.objects.select_related("provider").filter(family=slug).order_by("-revision").first()
+    return of_family or Contender.objects.select_related("provider").filter(slug=slug).first()
+
+
+def freeze(contender: Contender) -> None:
+    """Mark the first use and keep the provider's kind and address of that moment. Doing it again changes nothing."""
+    provider = Provider.objects.filter(pk=contender.provider_id)
+    Contender.objects.filter(pk=contender.pk, used_at=None).update(
+        used_at=timezone.now(),
+        kind=Subquery(provider.values("kind")),
+        base_url=Subquery(provider.values("base_url")),
+    )
+    contender.refresh_from_db(fields=["used_at", "kind", "base_url"])
+
+
+@transaction.atomic
+def imported_contender(*, slug: str, model_name: str = "") -> Contender:
+    """The contender called `slug`, else a new one whose outputs or votes come from elsewhere.
+
+    Any printable name is taken as it is, so that a file's own names come back out. `gpt-x@2` is revision 2 of
+    `gpt-x`. It counts as used from the start: there is nothing about it to edit.
+    """
+    known = Contender.objects.filter(slug=slug).first()
+    if known is not None:
+        return known
+    _check_imported_slug(slug)
+    provider, _ = Provider.objects.get_or_create(
+        slug="imported",
+        defaults={"name": "Collected elsewhere", "kind": Provider.Kind.IMPORTED, "base_url": ""},
+    )
+    family, revision = _split(slug)
+    made, _ = Contender.objects.get_or_create(
+        slug=slug,
+        defaults={
+            "family": family,
+            "revision": revision,
+            "provider": provider,
+            "model_name": model_name or slug,
+            "kind": Provider.Kind.IMPORTED,
+            "used_at": timezone.now(),
+        },
+    )
+    return made
+
+
+@transaction.atomic
+def retire(*, contender: Contender) -> bool:
+    """No longer asked nor drawn; its votes stay. False if it was retired already."""
+    return _set_retired(contender, retired=True)
+
+
+@transaction.atomic
+def unretire(*, contender: Contender) -> bool:
+    return _set_retired(contender, retired=False)
+
+
+def _set_retired(contender: Contender, *, retired: bool) -> bool:
+    at = timezone.now() if retired else None
+    changed = Contender.objects.filter(pk=contender.pk, retired_at__isnull=retired).update(retired_at=at)
+    contender.refresh_from_db(fields=["retired_at"])
+    if not changed:
+        return False
+    contender_retired.send(sender=Contender, contender=contender)
+    return True
+
+
+def _create(*, family: str, revision: int, fields: ContenderFields) -> Contender:
+    made = Contender(
+        slug=family if revision == 1 else f"{family}@{revision}",
+        family=family,
+        revision=revision,
+        provider=fields.provider,
+        model_name=fields.model_name,
+        settings=fields.settings,
+    )
+    _set_free(made, fields)
+    made.save()
+    return made
+
+
+def _set_free(contender: Contender, fields: ContenderFields) -> None:
+    for name in ContenderFields.FREE:
+        value = getattr(fields, name)
+        setattr(contender, name, list(value) if name == "capabilities" else value)
+
+
+def _frozen_differs(current: Contender, fields: ContenderFields) -> bool:
+    """Also if the provider has moved since: a frozen contender keeps the address it was measured at."""
+    moved = current.used_at is not None and (current.kind, current.base_url) != (
+        fields.provider.kind,
+        fields.provider.base_url,
+    )
+    return moved or (current.provider_id, current.model_name, current.settings) != (
+        fields.provider.pk,
+        fields.model_name,
+        fields.settings,
+    )
+
+
+def _free_differs(current: Contender, fields: ContenderFields) -> bool:
+    given = [getattr(fields, name) for name in ContenderFields.FREE]
+    return given != [
+        tuple(getattr(current, name)) if name == "capabilities" else getattr(current, name)
+        for name in ContenderFields.FREE
+    ]
+
+
+def _check_fields(fields: ContenderFields) -> None:
+    if fields.provider.kind == Provider.Kind.IMPORTED:
+        raise FieldError("provider", f"{fields.provider.slug} cannot be asked. Choose another provider.")
+    if not fields.model_name.strip():
+        raise FieldError("model_name", "Give the provider's own id of the model, such as gpt-4.1-mini.")
+    for name in fields.settings:
+        if name in _OURS:
+            raise FieldError("settings", f"{name} is set by Arena for each request. Leave it out.")
+    for name in _secrets(fields.settings):
+        raise FieldError("settings", f"{name} looks like a secret. Keys belong to the provider.")
+    for text in (fields.model_name, *fields.capabilities, *_texts(fields.settings)):
+        if _UNSTORABLE.search(text):
+            raise FieldError("settings", f"{text[:40]!r} holds a character that no database stores. Leave it out.")
+    for price in (fields.usd_per_mtok_input, fields.usd_per_mtok_output):
+        if price is not None and price < 0:
+            raise FieldError("usd_per_mtok_input", "A price is 0 or more. Leave it empty if it is not known.")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, names included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+
+
+def _secrets(value: Any, *, inside: bool = False) -> Iterator[str]:
+    """Names of what looks like a secret. Further inside, only what has a text: the schema of a tool may well have a
+    property called password."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if _names_secret(name) and (not inside or isinstance(one, str)):
+                yield name
+            yield from _secrets(one, inside=True)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _secrets(one, inside=True)
+
+
+def _names_secret(name: str) -> bool:
+    plain = name.lower().replace("-", "_")
+    return plain not in _NOT_SECRET and any(word in plain for word in _SECRET_WORDS)
+
+
+def _check_new_slug(slug: str) -> None:
+    if is_reserved(slug):
+        raise FieldError("slug", f"{slug} is a word of our addresses. Choose another name.")
+    if "@" in slug:
+        raise FieldError("slug", f"{slug}: Arena numbers the revisions itself. Leave out the @.")
+    if not is_clean(slug) or len(slug) > FAMILY_LENGTH:
+        raise FieldError("slug", f"{slug!r}: use up to {FAMILY_LENGTH} letters, digits, dots, dashes and underscores.")
+    if Contender.objects.filter(Q(slug=slug) | Q(family=slug)).exists():
+        raise FieldError("slug", f"{slug} exists. Edit it, or choose another name.")
+
+
+def _check_imported_slug(slug: str) -> None:
+    if not slug or slug != slug.strip() or not slug.isprintable():
+        raise FieldError("slug", f"{slug!r} is no name for a contender: write printable characters.")
+    if len(slug) > FAMILY_LENGTH:
+        raise FieldError("slug", f"{slug[:40]}… is longer than {FAMILY_LENGTH} characters.")
+    if is_reserved(slug):
+        raise FieldError("slug", f"{slug} is a word of our addresses. Map it to another name.")
+
+
+def _split(slug: str) -> tuple[str, int]:
+    """Family and revision; a family of its own where that revision is taken under another slug."""
+    family, _, number = slug.rpartition("@")
+    if family and number.isascii() and number.isdigit() and 2 <= int(number) <= 9999 and number == str(int(number)):
+        taken = Contender.objects.filter(family=family, revision=int(number)).exists()
+        if not taken:
+            return family, int(number)
+    return slug, 1

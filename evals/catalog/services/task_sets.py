@@ -1,0 +1,240 @@
+"""Writes of task sets: a version is an immutable list, and a task is known by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_slug
+from django.db import transaction
+
+from evals.catalog.names import is_reserved
+from evals.catalog.services.categories import named_categories
+from evals.models import Category, Task, TaskSet, TaskSetItem, TaskSetVersion
+from evals.models.bulk import insert
+
+__all__ = [
+    "SavedVersion",
+    "TaskRow",
+    "TaskSetError",
+    "add_tasks_known_by_id",
+    "check_task_set_slug",
+    "save_version",
+    "task_digest",
+]
+
+T = TypeVar("T")
+_SLUG_LENGTH = TaskSet._meta.get_field("slug").max_length or 0
+_NAME_LENGTH = TaskSet._meta.get_field("name").max_length or 0
+_SOURCE_LENGTH = TaskSetVersion._meta.get_field("source").max_length or 0
+# Rows a statement names: under SQLite's limit on parameters.
+_CHUNK = 500
+
+
+class TaskSetError(ValueError):
+    """A task set that cannot be; the message says what to do instead."""
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One task as a file states it. `category` is a name or slug; `line` is where it stands, 0 if nowhere."""
+
+    external_id: str
+    category: str
+    messages: list[dict[str, str]]
+    reference: str = ""
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class SavedVersion:
+    """`tasks_new` never existed before, `tasks_kept` keep their generations and votes; both count tasks, so two
+    ids of one task count once. `unchanged`: the newest version says the same, and none was made."""
+
+    version: TaskSetVersion
+    tasks_new: int
+    tasks_kept: int
+    unchanged: bool
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A task's place in a version."""
+
+    external_id: str
+    task_id: int
+    category: str
+    digest: str
+    metadata: dict[str, Any]
+
+
+def task_digest(
+    *, messages: Sequence[Mapping[str, Any]], reference: str = "", checks: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """SHA-256 of what makes a task this task, within its category."""
+    return _sha256({"messages": list(messages), "reference": reference, "checks": list(checks)})
+
+
+def check_task_set_slug(slug: str) -> None:
+    try:
+        validate_slug(slug)
+    except ValidationError:
+        raise TaskSetError(f"“{slug}” is no short name for a task set. Use letters, digits, - and _.") from None
+    if len(slug) > _SLUG_LENGTH:
+        raise TaskSetError(f"“{slug[:40]}…” is longer than {_SLUG_LENGTH} characters. Choose a shorter name.")
+    if is_reserved(slug):
+        raise TaskSetError(f"“{slug}” is a word of our addresses. Choose another name for the task set.")
+
+
+@transaction.atomic
+def save_version(
+    *,
+    task_set_slug: str,
+    rows: Iterable[TaskRow],
+    source: str,
+    local_only: bool | None = None,
+    name: str = "",
+) -> SavedVersion:
+    """The task set says what `rows` say, in their order: a new version, unless the newest one says so already.
+
+    Makes the task set and its categories if they are new. `local_only` True marks the set and all its tasks,
+    for ever; it is never lifted here. Tasks known only by id, from imported votes, stay in the list behind the
+    rows until a row gives their id a content. Raises TaskSetError, and CategoryNameError for a category's name.
+    """
+    rows = list(rows)
+    if not rows:
+        raise TaskSetError("A task set needs at least one task.")
+    given = {row.external_id for row in rows}
+    if len(given) < len(rows):
+        raise TaskSetError("Two tasks have the same id. Give each its own.")
+    task_set = _locked(task_set_slug, name=name, local_only=local_only)
+    categories = named_categories(row.category for row in rows)
+    tasks = [
+        Task(
+            category=categories[row.category],
+            digest=task_digest(messages=row.messages, reference=row.reference, checks=row.checks),
+            messages=row.messages,
+            reference=row.reference,
+            checks=row.checks,
+        )
+        for row in rows
+    ]
+    wanted = {(task.category_id, task.digest): task for task in tasks}
+    ids, new = _saved(wanted.values(), local_only=task_set.local_only)
+    places = [
+        _Place(row.external_id, ids[task.category_id, task.digest], task.category.slug, task.digest, row.metadata)
+        for row, task in zip(rows, tasks, strict=True)
+    ]
+    places += [place for place in _known_by_id(task_set) if place.external_id not in given]
+    version, unchanged = _version(task_set, places, source)
+    return SavedVersion(version, tasks_new=new, tasks_kept=len(wanted) - new, unchanged=unchanged)
+
+
+@transaction.atomic
+def add_tasks_known_by_id(
+    *, task_set_slug: str, categories: Mapping[str, Category], source: str, name: str = ""
+) -> dict[str, int]:
+    """Tasks that imported votes name but nobody has the text of: a next version that lists them too.
+
+    `categories` is by external id, of ids no version has had. Returns the task id of each.
+    """
+    task_set = _locked(task_set_slug, name=name, local_only=None)
+    wanted = {
+        external_id: Task(category=category, digest=_sha256({"source": task_set_slug, "id": external_id}))
+        for external_id, category in categories.items()
+    }
+    ids, _ = _saved(wanted.values(), local_only=task_set.local_only)
+    places = _places(task_set)
+    places += [
+        _Place(external_id, ids[task.category_id, task.digest], task.category.slug, task.digest, {})
+        for external_id, task in wanted.items()
+    ]
+    _version(task_set, places, source)
+    return {external_id: ids[task.category_id, task.digest] for external_id, task in wanted.items()}
+
+
+def _locked(slug: str, *, name: str, local_only: bool | None) -> TaskSet:
+    """The task set, locked, so that versions are numbered one after the other."""
+    check_task_set_slug(slug)
+    name = name.strip()[:_NAME_LENGTH] or slug
+    TaskSet.objects.bulk_create([TaskSet(slug=slug, name=name)], ignore_conflicts=True)
+    task_set = TaskSet.objects.select_for_update().get(slug=slug)
+    if local_only and not task_set.local_only:
+        task_set.local_only = True
+        task_set.save(update_fields=["local_only"])
+        # Its earlier versions' tasks too: they came from the same confidential source.
+        Task.objects.filter(items__version__task_set=task_set, local_only=False).update(local_only=True)
+    return task_set
+
+
+def _saved(tasks: Collection[Task], *, local_only: bool) -> tuple[dict[tuple[int, str], int], int]:
+    """Ids by (category id, digest), and how many of the tasks are new."""
+    known = _ids(tasks)
+    new = [task for task in tasks if (task.category_id, task.digest) not in known]
+    for task in new:
+        task.local_only = local_only
+    # Another import may be storing the same content: whoever comes second reads the first one's row.
+    Task.objects.bulk_create(new, ignore_conflicts=True)
+    ids = known | _ids(new)
+    if local_only:
+        for chunk in _chunks(list(ids.values())):
+            Task.objects.filter(pk__in=chunk, local_only=False).update(local_only=True)
+    return ids, len(new)
+
+
+def _ids(tasks: Iterable[Task]) -> dict[tuple[int, str], int]:
+    ids: dict[tuple[int, str], int] = {}
+    for chunk in _chunks(sorted({task.digest for task in tasks})):
+        for pk, category_id, digest in Task.objects.filter(digest__in=chunk).values_list("pk", "category_id", "digest"):
+            ids[category_id, digest] = pk
+    return ids
+
+
+def _version(task_set: TaskSet, places: Sequence[_Place], source: str) -> tuple[TaskSetVersion, bool]:
+    sha256 = _sha256([[place.external_id, place.category, place.digest, place.metadata] for place in places])
+    newest = task_set.versions.order_by("-n").first()
+    if newest is not None and newest.sha256 == sha256:
+        return newest, True
+    version = TaskSetVersion.objects.create(
+        task_set=task_set, n=newest.n + 1 if newest else 1, sha256=sha256, source=source[:_SOURCE_LENGTH]
+    )
+    insert(
+        TaskSetItem,
+        ("version_id", "task_id", "external_id", "position", "metadata"),
+        (
+            (version.pk, place.task_id, place.external_id, position, place.metadata)
+            for position, place in enumerate(places)
+        ),
+    )
+    return version, False
+
+
+def _places(task_set: TaskSet) -> list[_Place]:
+    """Of the newest version."""
+    newest = task_set.versions.order_by("-n").first()
+    items = TaskSetItem.objects.filter(version=newest).order_by("position")
+    rows = items.values_list("external_id", "task_id", "task__category__slug", "task__digest", "metadata")
+    return [_Place(*row) for row in rows] if newest else []
+
+
+def _known_by_id(task_set: TaskSet) -> list[_Place]:
+    return [
+        place
+        for place in _places(task_set)
+        if place.digest == _sha256({"source": task_set.slug, "id": place.external_id})
+    ]
+
+
+def _sha256(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))

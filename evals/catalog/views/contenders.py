@@ -1,0 +1,167 @@
+"""Who is asked and where, and one call to see whether it answers. Everybody signed in sees which there are; keys and
+addresses are an admin's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from arena.accounts.roles import person, role_required
+from arena.models import Role
+from arena.ui.htmx import HtmxHttpRequest
+from evals import signals
+from evals.catalog.forms import ContenderForm, ProbeForm, ProviderForm, askable_providers
+from evals.catalog.presets import PRESETS, preset
+from evals.catalog.queries.contenders import (
+    contender_card,
+    contender_cards,
+    provider_card,
+    provider_cards,
+    votes_by_contender,
+)
+from evals.catalog.services.contenders import SavedContender, retire, unretire
+from evals.collection.calls import probe
+from evals.models import Contender, Provider
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def contender_list(request: HttpRequest) -> HttpResponse:
+    retired = request.GET.get("show") == "retired"
+    cards = contender_cards()
+    votes = votes_by_contender()
+    context = {
+        "rows": [(card, votes.get(card.id, 0)) for card in cards if card.retired == retired],
+        "retired": retired,
+        "counts": {"active": sum(not card.retired for card in cards), "retired": sum(card.retired for card in cards)},
+        "may_edit": person(request).may(Role.EDITOR),
+        "may_add_providers": person(request).may(Role.ADMIN),
+        "has_provider": askable_providers().exists(),
+    }
+    return render(request, "evals/catalog/contender_list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.EDITOR)
+def contender_new(request: HttpRequest) -> HttpResponse:
+    provider = request.GET.get("provider", "")
+    form = ContenderForm(request.POST or None, provider=provider)
+    if request.method == "POST" and form.is_valid() and (saved := form.save()) is not None:
+        messages.success(request, _told(saved))
+        return redirect("evals:contender-test", saved.contender.slug)
+    known = preset(provider)
+    context = {
+        "form": form,
+        "examples": known.example_models if known else (),
+        "has_provider": askable_providers().exists(),
+        "may_add_providers": person(request).may(Role.ADMIN),
+    }
+    return render(request, "evals/catalog/contender_form.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.EDITOR)
+def contender_edit(request: HttpRequest, slug: str) -> HttpResponse:
+    contender = _contender(slug)
+    card = contender_card(contender)
+    form = ContenderForm(request.POST or None, contender=contender)
+    if request.method == "POST" and card.askable and form.is_valid() and (saved := form.save()) is not None:
+        messages.success(request, _told(saved))
+        if saved.how == "revised":
+            return redirect("evals:contender-test", saved.contender.slug)
+        return redirect("evals:contender-list")
+    context = {"form": form, "contender": card, "touched": _touched(contender)}
+    return render(request, "evals/catalog/contender_form.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.EDITOR)
+def contender_test(request: HtmxHttpRequest, slug: str) -> HttpResponse:
+    """POST makes one call, stores nothing and freezes nothing; htmx gets the result's part of the page."""
+    contender = _contender(slug)
+    form = ProbeForm(request.POST or None)
+    context: dict[str, Any] = {"form": form, "contender": contender_card(contender)}
+    if request.method == "POST" and form.is_valid():
+        context["result"] = probe(contender=contender, prompt=form.cleaned_data["prompt"])
+    part = "evals/catalog/_contender_test.html" if request.htmx else "evals/catalog/contender_test.html"
+    return render(request, part, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.EDITOR)
+def contender_retire(request: HttpRequest, slug: str) -> HttpResponse:
+    """GET asks, and names the routes that would be touched; POST retires, or takes back with `back`."""
+    contender = _contender(slug)
+    if request.method != "POST":
+        context = {"contender": contender_card(contender), "touched": _touched(contender)}
+        return render(request, "evals/catalog/contender_retire.html", context)
+    if "back" in request.POST:
+        unretire(contender=contender)
+        messages.success(request, f"{contender.slug} is back: it is asked and drawn again.")
+    else:
+        retire(contender=contender)
+        messages.success(request, f"{contender.slug} is retired. Its answers and votes stay.")
+    return redirect("evals:contender-list")
+
+
+def _contender(slug: str) -> Contender:
+    return get_object_or_404(Contender.objects.select_related("provider"), slug=slug)
+
+
+def _touched(contender: Contender) -> list[str]:
+    answers = signals.retirement_asked.send(sender=Contender, contender=contender)
+    return [words for _, named in answers for words in named or ()]
+
+
+def _told(saved: SavedContender) -> str:
+    slug = saved.contender.slug
+    return {
+        "created": f"{slug} added. Ask it something.",
+        "changed": f"{slug} saved.",
+        "revised": f"{slug} made: the one before is in use and stays as it is.",
+        "unchanged": f"{slug} is as it was.",
+    }[saved.how]
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def provider_list(request: HttpRequest) -> HttpResponse:
+    context = {"providers": provider_cards(), "may_edit": person(request).may(Role.ADMIN), "presets": PRESETS}
+    return render(request, "evals/catalog/provider_list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.ADMIN)
+def provider_new(request: HttpRequest) -> HttpResponse:
+    start = preset(request.GET.get("preset", ""))
+    form = ProviderForm(request.POST or None, preset=start)
+    if request.method == "POST" and form.is_valid() and (provider := form.save()) is not None:
+        messages.success(request, f"{provider.name} added. Next: a contender there.")
+        return redirect(reverse("evals:contender-new", query={"provider": provider.slug}))
+    context = {"form": form, "start": start, "presets": PRESETS, "blank": "preset" in request.GET}
+    return render(request, "evals/catalog/provider_form.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.ADMIN)
+def provider_edit(request: HttpRequest, slug: str) -> HttpResponse:
+    provider = get_object_or_404(Provider.objects.exclude(kind=Provider.Kind.IMPORTED), slug=slug)
+    form = ProviderForm(request.POST or None, provider=provider)
+    if request.method == "POST" and form.is_valid() and (saved := form.save()) is not None:
+        messages.success(request, f"{saved.name} saved.{_left_behind(saved)}")
+        return redirect("evals:provider-list")
+    return render(request, "evals/catalog/provider_form.html", {"form": form, "provider": provider_card(provider)})
+
+
+def _left_behind(provider: Provider) -> str:
+    """Contenders in use keep the address they were measured at; whoever moves a provider is told which."""
+    behind = Contender.objects.filter(provider=provider, retired_at=None, used_at__isnull=False)
+    slugs = list(behind.exclude(base_url=provider.base_url).values_list("slug", flat=True))
+    if not slugs:
+        return ""
+    return f" {', '.join(slugs)} stay at the old address: edit them to make revisions at the new one."

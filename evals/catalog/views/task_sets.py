@@ -1,0 +1,38 @@
+"""Task sets: which there are, what stands in one, and the way in for a file."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from arena.accounts.roles import person, role_required
+from arena.models import Role
+from evals.catalog.queries.task_sets import task_set_cards, task_set_page
+
+SHOWN = 20
+SHOWN_OF_ONE = 500
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def task_set_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "evals/catalog/task_set_list.html", {"cards": task_set_cards()})
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def task_set(request: HttpRequest, slug: str) -> HttpResponse:
+    """`?version=` shows an earlier version, `?category=` all of one category."""
+    chosen = request.GET.get("version", "")
+    category = request.GET.get("category", "")
+    page = task_set_page(
+        slug,
+        n=int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None,
+        category=category,
+        shown=SHOWN_OF_ONE if category else SHOWN,
+    )
+    if page is None:
+        raise Http404("There is no such task set, or it has no such version.")
+    may_edit = person(request).may(Role.EDITOR)
+    return render(request, "evals/catalog/task_set.html", {"page": page, "category": category, "may_edit": may_edit})

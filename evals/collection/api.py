@@ -1,0 +1,255 @@
+"""Runs: how far they are, and starting one. Answers, with what was measured of them: they name contender and text
+together, so they need `evals:read`, which reviewers do not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from arena.accounts.tokens import BROWSE
+from arena.api.serializers import Query
+from arena.models import User
+from evals.catalog.queries.contenders import asked_by_default
+from evals.collection import jobs
+from evals.collection.queries.runs import run_view
+from evals.collection.services import MOST_SAMPLES, RunError, start_run
+from evals.models import Attempt, Contender, Generation, Run, TaskSet, TaskSetItem, TaskSetVersion
+from evals.models.generations import ErrorCategory
+
+
+class RunOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    task_set = serializers.CharField(source="version.task_set.slug")
+    version = serializers.IntegerField(source="version.n")
+    contenders = serializers.SerializerMethodField()
+    samples = serializers.IntegerField()
+    fresh = serializers.BooleanField()
+    budget_usd = serializers.FloatField(allow_null=True)
+    state = serializers.ChoiceField(Run.State.choices)
+    reason = serializers.CharField(help_text="Why it is in this state.")
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+    def get_contenders(self, run: Run) -> list[str]:
+        return sorted(contender.slug for contender in run.contenders.all())
+
+
+class ProgressOut(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    done = serializers.IntegerField(help_text="Includes `linked`.")
+    linked = serializers.IntegerField(help_text="Collected before this run.")
+    in_flight = serializers.IntegerField()
+    retrying = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+
+
+class RunRowOut(serializers.Serializer[Any]):
+    contender = serializers.CharField(source="slug")
+    progress = ProgressOut()
+    latency_p95_ms = serializers.FloatField(allow_null=True)
+    spent_usd = serializers.FloatField(allow_null=True)
+
+
+class RunDetailOut(RunOut):
+    progress = ProgressOut()
+    spent_usd = serializers.FloatField()
+    expected_usd = serializers.FloatField(allow_null=True)
+    unpriced = serializers.ListField(child=serializers.CharField(), help_text="Contenders whose price is not known.")
+    rows = RunRowOut(many=True)
+
+
+class RunIn(serializers.Serializer[Any]):
+    task_set = serializers.SlugRelatedField(slug_field="slug", queryset=TaskSet.objects.all())
+    version = serializers.IntegerField(
+        allow_null=True, default=None, min_value=1, max_value=2**31 - 1, help_text="Null: the newest."
+    )
+    contenders: serializers.Field[Any, Any, Any, Any] = serializers.ListField(
+        child=serializers.SlugRelatedField(slug_field="slug", queryset=Contender.objects.filter(retired_at=None)),
+        default=list,
+        max_length=500,
+        help_text="Without any: the newest revision of each that is not retired and can be asked.",
+    )
+    samples = serializers.IntegerField(default=1, min_value=1, max_value=MOST_SAMPLES)
+    fresh = serializers.BooleanField(default=False, help_text="Ask again for what exists, too.")
+    budget_usd = serializers.DecimalField(
+        max_digits=12, decimal_places=4, allow_null=True, default=None, min_value=0, help_text="Null: no limit."
+    )
+
+
+class RunQuery(Query):
+    task_set = serializers.CharField(default="")
+    state = serializers.ChoiceField(Run.State.choices, default="", allow_blank=True)
+
+
+class RunList(GenericAPIView[Run]):
+    scopes = {"GET": BROWSE, "POST": "evals:write"}
+    serializer_class = RunOut
+
+    def get_queryset(self) -> QuerySet[Run]:
+        asked = RunQuery.of(self.request)
+        runs = Run.objects.select_related("version__task_set").prefetch_related("contenders")
+        if asked["task_set"]:
+            runs = runs.filter(version__task_set__slug=asked["task_set"])
+        return runs.filter(state=asked["state"]) if asked["state"] else runs
+
+    @extend_schema(operation_id="run_list", summary="Runs", parameters=[RunQuery])
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(RunOut(page, many=True).data)
+
+    @extend_schema(operation_id="run_create", summary="Start a run", request=RunIn, responses={201: RunDetailOut})
+    def post(self, request: Request) -> Response:
+        given = RunIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = dict(given.validated_data)
+        task_set, n = asked.pop("task_set"), asked.pop("version")
+        versions = task_set.versions.select_related("task_set").order_by("-n")
+        version = versions.filter(n=n).first() if n is not None else versions.first()
+        if version is None:
+            raise serializers.ValidationError({"version": [f"{task_set.slug} has no version {n or ''}".strip() + "."]})
+        contenders = asked.pop("contenders")
+        if not contenders:
+            default = asked_by_default(version)
+            if default.nobody:
+                raise serializers.ValidationError({"contenders": [default.nobody]})
+            contenders = default.contenders
+        user = request.user if isinstance(request.user, User) else None
+        try:
+            run = start_run(version=version, contenders=contenders, started_by=user, **asked)
+        except RunError as error:
+            raise serializers.ValidationError({error.field: [str(error)]}) from error
+        jobs.wake_workers()
+        return Response(run_body(run), status=201)
+
+
+class RunDetail(GenericAPIView[Run]):
+    scopes = {"GET": BROWSE}
+    serializer_class = RunDetailOut
+
+    @extend_schema(operation_id="run", summary="One run, and how far it is")
+    def get(self, request: Request, pk: int) -> Response:
+        run = Run.objects.select_related("version__task_set", "started_by").filter(pk=pk).first()
+        if run is None:
+            raise Http404
+        return Response(run_body(run))
+
+
+def run_body(run: Run) -> dict[str, Any]:
+    view = run_view(run)
+    measured = {
+        "progress": ProgressOut(view.progress).data,
+        "spent_usd": float(view.spent_usd),
+        "expected_usd": None if view.expected_usd is None else float(view.expected_usd),
+        "unpriced": list(view.unpriced),
+        "rows": RunRowOut(view.rows, many=True).data,
+    }
+    return {**RunOut(run).data, **measured}
+
+
+class AttemptOut(serializers.ModelSerializer[Attempt]):
+    class Meta:
+        model = Attempt
+        fields = (
+            "n",
+            "started_at",
+            "ttft_ms",
+            "latency_ms",
+            "tokens_in",
+            "tokens_out",
+            "cost_usd",
+            "status_code",
+            "error",
+            "error_detail",
+        )
+
+
+class CheckOut(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    ok = serializers.BooleanField()
+    detail = serializers.CharField()
+
+
+class GenerationOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    task = serializers.IntegerField(source="task_id")
+    category = serializers.CharField(source="task.category.slug")
+    contender = serializers.CharField(source="contender.slug")
+    sample = serializers.IntegerField()
+    take = serializers.IntegerField()
+    state = serializers.ChoiceField(Generation.State.choices)
+    text = serializers.CharField()
+    finish_reason = serializers.CharField()
+    tool_calls = serializers.ListField(child=serializers.DictField())
+    error = serializers.ChoiceField(ErrorCategory.choices, allow_blank=True)
+    error_detail = serializers.CharField()
+    ttft_ms = serializers.FloatField(allow_null=True)
+    latency_ms = serializers.FloatField(allow_null=True)
+    tokens_in = serializers.IntegerField(allow_null=True)
+    tokens_out = serializers.IntegerField(allow_null=True)
+    cost_usd = serializers.FloatField(allow_null=True, help_text="Null: not known, never 0.")
+    checks = CheckOut(many=True)
+    refused = serializers.BooleanField()
+    quarantine = serializers.CharField(help_text="Why no reviewer sees it; empty if they may.")
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class GenerationDetailOut(GenerationOut):
+    attempts = AttemptOut(many=True)
+
+
+class GenerationQuery(Query):
+    run = serializers.IntegerField(allow_null=True, default=None, min_value=1, max_value=2**63 - 1)
+    task_set = serializers.CharField(default="", help_text="In its newest version.")
+    category = serializers.CharField(default="")
+    contender = serializers.CharField(default="")
+    state = serializers.ChoiceField(Generation.State.choices, default="", allow_blank=True)
+
+
+class GenerationList(GenericAPIView[Generation]):
+    scopes = {"GET": "evals:read"}
+    serializer_class = GenerationOut
+
+    def get_queryset(self) -> QuerySet[Generation]:
+        asked = GenerationQuery.of(self.request)
+        generations = Generation.objects.select_related("task__category", "contender")
+        if asked["run"] is not None:
+            generations = generations.filter(run_items__run=asked["run"])
+        if asked["task_set"]:
+            newest = TaskSetVersion.objects.filter(task_set__slug=asked["task_set"]).order_by("-n")[:1]
+            tasks = TaskSetItem.objects.filter(version__in=list(newest)).values("task")
+            generations = generations.filter(task__in=tasks)
+        for name, lookup in (
+            ("category", "task__category__slug"),
+            ("contender", "contender__slug"),
+            ("state", "state"),
+        ):
+            if asked[name]:
+                generations = generations.filter(**{lookup: asked[name]})
+        return generations
+
+    @extend_schema(operation_id="generation_list", summary="Generations", parameters=[GenerationQuery])
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(GenerationOut(page, many=True).data)
+
+
+class GenerationDetail(GenericAPIView[Generation]):
+    scopes = {"GET": "evals:read"}
+    serializer_class = GenerationDetailOut
+
+    @extend_schema(operation_id="generation", summary="One generation, with every call made for it")
+    def get(self, request: Request, pk: int) -> Response:
+        found = Generation.objects.select_related("task__category", "contender").prefetch_related("attempts")
+        generation = found.filter(pk=pk).first()
+        if generation is None:
+            raise Http404
+        return Response(GenerationDetailOut(generation).data)

@@ -1,0 +1,117 @@
+"""What to collect, as an editor chooses it; a run's budget; when a task set is run again."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.db.models import F, Max
+
+from arena.models import User
+from evals.collection.schedules import EVERY
+from evals.collection.services import MOST_SAMPLES, RunError, change_budget, start_run
+from evals.models import Contender, Run, TaskSet, TaskSetVersion
+
+__all__ = ["BakeOffForm", "BudgetForm", "RunForm", "newest_versions"]
+
+_AMOUNT = "Write the amount in digits, as 40 or 12.50; leave it empty for no limit."
+
+
+def newest_versions() -> list[TaskSetVersion]:
+    """The newest version of each task set, by slug."""
+    versions = TaskSetVersion.objects.annotate(newest=Max("task_set__versions__n")).filter(n=F("newest"))
+    return list(versions.select_related("task_set").order_by("task_set__slug"))
+
+
+class AmountField(forms.DecimalField):
+    """Its error quotes what was typed."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(str(value).strip().removeprefix("$") if value else value)
+        except forms.ValidationError as error:
+            raise forms.ValidationError(f"“{str(value)[:40]}” is no amount. {_AMOUNT}", code="invalid") from error
+
+
+class BudgetForm(forms.Form):
+    """Empty: no limit."""
+
+    budget_usd = AmountField(
+        required=False,
+        label="Budget in USD",
+        help_text="The run pauses when this is spent. Contenders without a price are not counted.",
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+
+    def save(self, *, run: Run) -> bool:
+        """False, with the reason among the form's errors, if the amount is refused."""
+        try:
+            change_budget(run=run, budget_usd=self.cleaned_data["budget_usd"])
+        except RunError as error:
+            self.add_error("budget_usd", str(error))
+            return False
+        return True
+
+
+class RunForm(BudgetForm):
+    version = forms.ChoiceField(label="Task set", help_text="Its newest version is asked.")
+    contenders = forms.MultipleChoiceField(
+        label="Contenders",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one contender; two make something to vote on."},
+    )
+    samples = forms.IntegerField(
+        label="Samples",
+        initial=1,
+        min_value=1,
+        max_value=MOST_SAMPLES,
+        help_text="How often each contender answers each task.",
+    )
+    fresh = forms.BooleanField(
+        required=False,
+        label="Ask afresh",
+        help_text="Off: answers that exist are linked, and only what is missing is asked. On: all is asked again.",
+    )
+
+    field_order = ["version", "contenders", "samples", "budget_usd", "fresh"]
+
+    def __init__(self, *args: Any, versions: list[TaskSetVersion], offered: list[Contender], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._versions = {version.task_set.slug: version for version in versions}
+        self._contenders = {contender.slug: contender for contender in offered}
+        self._choices("version", [(slug, f"{slug}, version {v.n}") for slug, v in self._versions.items()])
+        self._choices("contenders", [(slug, slug) for slug in self._contenders])
+
+    def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    def start(self, *, started_by: User) -> Run | None:
+        """None, with the reason among the form's errors, if the run cannot be started that way."""
+        chosen = self.cleaned_data
+        budget: Decimal | None = chosen["budget_usd"]
+        try:
+            return start_run(
+                version=self._versions[chosen["version"]],
+                contenders=[self._contenders[slug] for slug in chosen["contenders"]],
+                samples=chosen["samples"],
+                fresh=chosen["fresh"],
+                budget_usd=budget,
+                started_by=started_by,
+            )
+        except RunError as error:
+            self.add_error(error.field if error.field in self.fields else None, str(error))
+            return None
+
+
+class BakeOffForm(forms.Form):
+    task_set: forms.ModelChoiceField[TaskSet] = forms.ModelChoiceField(TaskSet.objects.all(), empty_label=None)
+    every = forms.ChoiceField(choices=list(EVERY.items()), initial="W")
+    first_at = forms.DateTimeField(
+        required=False,
+        label="First time, in UTC",
+        help_text="Empty: at once.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )

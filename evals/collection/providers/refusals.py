@@ -1,0 +1,133 @@
+"""What an OpenAI-compatible server means when it refuses: its status and words as one of our errors.
+
+Servers agree on status codes, roughly, and on nothing else: the error is an object, a string, a list of objects,
+or under another name, and a prompt that is too long is a 400, a 413, a 422 or a 500.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from evals.collection.providers.errors import (
+    ContextTooLong,
+    Filtered,
+    KeyRefused,
+    NotAllowed,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    RequestRefused,
+    ServerError,
+    TimedOut,
+)
+
+__all__ = ["refusal", "words_of"]
+
+_TOO_LONG = re.compile(
+    r"context[ _-]?(?:length|window|size)|maximum context|exceed_context|too many (?:input )?tokens|"
+    r"prompt (?:is )?too long|input (?:is )?too long|reduce the length|string_above_max_length",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(
+    r"content[ _-]?(?:filter|policy)|content_?management_?policy|responsible ?ai|safety[ _-]?(?:system|filter)|"
+    r"flagged|moderation",
+    re.IGNORECASE,
+)
+_BAD_KEY = re.compile(r"(?:invalid|incorrect|missing|expired)[ _]api[ _]key|api key not valid", re.IGNORECASE)
+_NO_MODEL = re.compile(r"model[ _]not[ _]found|model .{0,120}(?:does not exist|not found)|no such model", re.IGNORECASE)
+_NO_CREDIT = re.compile(
+    r"insufficient[ _](?:quota|balance|funds|credit)|exceeded your current quota|billing_hard_limit", re.IGNORECASE
+)
+_RATE = re.compile(r"rate[ _-]?limit|too many requests|quota exceeded|resource_?exhausted", re.IGNORECASE)
+_OVERLOADED = re.compile(r"overloaded|server_error|internal|unavailable|try again", re.IGNORECASE)
+
+# Words first where servers put several meanings under one status.
+_BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[ProviderError]], ...]] = {
+    400: ((_TOO_LONG, ContextTooLong), (_FILTERED, Filtered), (_BAD_KEY, KeyRefused), (_NO_MODEL, NotFound)),
+    403: ((_FILTERED, Filtered),),
+    422: ((_TOO_LONG, ContextTooLong), (_FILTERED, Filtered), (_NO_MODEL, NotFound)),
+    429: ((_NO_CREDIT, KeyRefused),),
+    500: ((_TOO_LONG, ContextTooLong),),
+}
+_BY_STATUS: dict[int, type[ProviderError]] = {
+    401: KeyRefused,
+    402: KeyRefused,
+    403: KeyRefused,
+    404: NotFound,
+    408: TimedOut,
+    409: ServerError,
+    413: ContextTooLong,
+    425: ServerError,
+    429: RateLimited,
+    451: Filtered,
+}
+# An error object inside a stream has no status of its own.
+_IN_STREAM: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = (
+    (_TOO_LONG, ContextTooLong),
+    (_FILTERED, Filtered),
+    (_BAD_KEY, KeyRefused),
+    (_NO_CREDIT, KeyRefused),
+    (_NO_MODEL, NotFound),
+    (_RATE, RateLimited),
+    (_OVERLOADED, ServerError),
+)
+
+
+def refusal(status: int | None, body: str) -> tuple[type[ProviderError], str]:
+    """The kind of error and what the server said, not yet redacted. `status` None: an error inside a stream."""
+    words = words_of(body)
+    code = _code_of(body)
+    if status is None or status == 200:
+        if code in _BY_STATUS or (code is not None and code in (*_BY_WORDS, 502, 503, 504)):
+            status = code
+        else:
+            kind = next((kind for pattern, kind in _IN_STREAM if pattern.search(words)), ServerError)
+            return kind, words
+    assert status is not None
+    for pattern, kind in _BY_WORDS.get(status, ()):
+        if pattern.search(words):
+            return kind, words
+    if status in _BY_STATUS:
+        return _BY_STATUS[status], words
+    if 300 <= status < 400:
+        return NotAllowed, "it redirects, which we do not follow: set the base URL to the final address"
+    return (ServerError if status >= 500 else RequestRefused), words
+
+
+def words_of(body: str) -> str:
+    """Message, type and code of an error body, whichever way they are packed; of anything else, its beginning."""
+    try:
+        found: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return re.sub(r"<[^>]*>|\s+", " ", body[:2000]).strip()
+    error = _unpack(found)
+    if isinstance(error, dict):
+        parts = [error.get(name) for name in ("message", "type", "code", "status", "param")]
+        # FastAPI servers put the complaint under `detail`, as text or as a list.
+        parts.append(error.get("detail"))
+        words = [part if isinstance(part, str) else json.dumps(part) for part in parts if part]
+        if words:
+            return " · ".join(dict.fromkeys(words))[:2000]
+    return error[:2000] if isinstance(error, str) else json.dumps(found)[:2000]
+
+
+def _unpack(found: Any) -> Any:
+    if isinstance(found, list) and found:
+        found = found[0]
+    if isinstance(found, dict) and found.get("error"):
+        return found["error"]
+    return found
+
+
+def _code_of(body: str) -> int | None:
+    """llama.cpp and others put an HTTP status into the error object."""
+    try:
+        error = _unpack(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and code.isdecimal() and len(code) == 3:
+        code = int(code)
+    return code if isinstance(code, int) and 400 <= code <= 599 else None

@@ -1,0 +1,324 @@
+"""Reads for the run pages: how far a run is, what it costs, what goes wrong. A handful of grouped queries each,
+whatever the run's size."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Q, Sum, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from evals.collection.quantiles import nearest_rank
+from evals.collection.queries.failures import Cause, causes_of, paused_providers
+from evals.models import Attempt, Contender, Generation, Run, RunItem
+
+__all__ = ["ContenderRow", "Progress", "RunLine", "RunView", "run_list", "run_progress", "run_view"]
+
+# Pace is what the last minutes saw; a run younger than that is measured over its age.
+PACE_WINDOW = timedelta(minutes=5)
+# What a contender's latency is measured over: enough for a 95th percentile, and no more to read as a run grows.
+LATENCIES = 1000
+
+_STATE = Generation.State
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Generations by where they stand. `done` includes `linked` (collected before the run); the other five are
+    apart and, with `done`, add up to `total`."""
+
+    total: int = 0
+    done: int = 0
+    linked: int = 0
+    in_flight: int = 0
+    retrying: int = 0
+    failed: int = 0
+    waiting: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.total - self.done - self.failed
+
+    @property
+    def share_done(self) -> float:
+        return self.done / self.total if self.total else 1.0
+
+    @property
+    def share_failed(self) -> float | None:
+        """Of those that came to an end; None while nothing has."""
+        ended = self.done + self.failed
+        return self.failed / ended if ended else None
+
+    def __add__(self, other: Progress) -> Progress:
+        return Progress(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class ContenderRow:
+    """`spent_usd` None: some call has no known price. `pace_per_minute` and `latency_p95_ms` None: nothing measured.
+    The latency is over its newest 1,000 answers at most. `slowed` is the error its provider is being left alone for,
+    in words; empty: it is not."""
+
+    slug: str
+    provider: str
+    progress: Progress
+    pace_per_minute: float | None
+    latency_p95_ms: float | None
+    spent_usd: Decimal | None
+    slowed: str
+
+    @property
+    def finished(self) -> bool:
+        return self.progress.left == 0
+
+
+@dataclass(frozen=True)
+class RunView:
+    """Everything on a run's page. `unpriced` names contenders whose calls have no known price: `spent_usd`,
+    `expected_usd` and the budget do not cover them. `expected_usd` and `done_in` are None while nothing can be said.
+    """
+
+    id: int
+    state: str
+    reason: str
+    task_set: str
+    version: int
+    tasks: int
+    samples: int
+    fresh: bool
+    created_at: datetime
+    finished_at: datetime | None
+    started_by: str
+    progress: Progress
+    pace_per_minute: float | None
+    spent_usd: Decimal
+    budget_usd: Decimal | None
+    expected_usd: Decimal | None
+    unpriced: tuple[str, ...]
+    done_in: timedelta | None
+    done_at: datetime | None
+    last_contender: str
+    rows: tuple[ContenderRow, ...]
+    causes: tuple[Cause, ...]
+
+    @property
+    def active(self) -> bool:
+        return self.state == Run.State.COLLECTING
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run in the list of runs."""
+
+    id: int
+    state: str
+    reason: str
+    task_set: str
+    version: int
+    contenders: int
+    done: int
+    failed: int
+    total: int
+    spent_usd: Decimal
+    budget_usd: Decimal | None
+    created_at: datetime
+    finished_at: datetime | None
+    started_by: str
+
+
+def run_view(run: Run, *, now: datetime | None = None) -> RunView:
+    """Eight queries. `run` should come with `version__task_set` and `started_by` selected."""
+    now = now or timezone.now()
+    by_contender = _progress(run)
+    spent, unpriced = _spent(run)
+    pace = _pace(run, now)
+    p95 = _latency_p95(run)
+    contenders: list[Contender] = list(run.contenders.select_related("provider").order_by("slug"))
+    paused = paused_providers(contenders, now)
+    causes = causes_of(run, paused=paused)
+    rows = tuple(
+        ContenderRow(
+            slug=contender.slug,
+            provider=contender.provider.slug,
+            progress=by_contender.get(contender.pk, Progress()),
+            pace_per_minute=pace.get(contender.pk),
+            latency_p95_ms=p95.get(contender.pk),
+            spent_usd=None if contender.pk in unpriced else spent.get(contender.pk, Decimal(0)),
+            slowed=_slowed(contender, causes) if contender.provider_id in paused else "",
+        )
+        for contender in contenders
+    )
+    total = sum((row.progress for row in rows), Progress())
+    active = run.state == Run.State.COLLECTING
+    done_in, last = _done_in(rows) if active else (None, "")
+    paces = [row.pace_per_minute for row in rows if row.pace_per_minute]
+    return RunView(
+        id=run.pk,
+        state=run.state,
+        reason=run.reason,
+        task_set=run.version.task_set.slug,
+        version=run.version.n,
+        tasks=run.version.items.values("task_id").distinct().count(),
+        samples=run.samples,
+        fresh=run.fresh,
+        created_at=run.created_at,
+        finished_at=run.finished_at,
+        started_by=run.started_by.name if run.started_by else "",
+        progress=total,
+        pace_per_minute=sum(paces) if paces else None,
+        spent_usd=run.spent_usd,
+        budget_usd=run.budget_usd,
+        expected_usd=_expected(rows, run.spent_usd),
+        unpriced=tuple(row.slug for row in rows if row.spent_usd is None),
+        done_in=done_in,
+        done_at=now + done_in if done_in is not None else None,
+        last_contender=last,
+        rows=rows,
+        causes=causes,
+    )
+
+
+def run_progress(run: Run) -> Progress:
+    """The run as a whole. One query."""
+    return sum(_progress(run).values(), Progress())
+
+
+def run_list(*, limit: int = 50) -> list[RunLine]:
+    """The newest runs. Two queries."""
+    runs = list(
+        Run.objects.select_related("version__task_set", "started_by")
+        .annotate(contender_count=Count("contenders"))
+        .order_by("-pk")[:limit]
+    )
+    counts = {
+        row["run_id"]: row
+        for row in RunItem.objects.filter(run__in=runs)
+        .values("run_id")
+        .annotate(
+            total=Count("pk"),
+            done=Count("pk", filter=Q(generation__state=_STATE.DONE)),
+            failed=Count("pk", filter=Q(generation__state=_STATE.FAILED)),
+        )
+    }
+    nothing = {"total": 0, "done": 0, "failed": 0}
+    return [
+        RunLine(
+            id=run.pk,
+            state=run.state,
+            reason=run.reason,
+            task_set=run.version.task_set.slug,
+            version=run.version.n,
+            contenders=run.contender_count,
+            done=counts.get(run.pk, nothing)["done"],
+            failed=counts.get(run.pk, nothing)["failed"],
+            total=counts.get(run.pk, nothing)["total"],
+            spent_usd=run.spent_usd,
+            budget_usd=run.budget_usd,
+            created_at=run.created_at,
+            finished_at=run.finished_at,
+            started_by=run.started_by.name if run.started_by else "",
+        )
+        for run in runs
+    ]
+
+
+def _progress(run: Run) -> dict[int, Progress]:
+    rows = (
+        RunItem.objects.filter(run=run)
+        .values("generation__contender_id", "generation__state", "linked")
+        .annotate(n=Count("pk"), tried=Count("pk", filter=Q(generation__attempts_made__gt=0)))
+    )
+    counts: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in rows:
+        of, state, n = counts[row["generation__contender_id"]], row["generation__state"], row["n"]
+        of["total"] += n
+        if state == _STATE.DONE:
+            of["done"] += n
+            of["linked"] += n if row["linked"] else 0
+        elif state == _STATE.RUNNING:
+            of["in_flight"] += n
+        elif state == _STATE.FAILED:
+            of["failed"] += n
+        else:
+            of["retrying"] += row["tried"]
+            of["waiting"] += n - row["tried"]
+    return {contender: Progress(**of) for contender, of in counts.items()}
+
+
+def _attempts(run: Run) -> Any:
+    """Calls made while the run was there; the ones that fed it are all among them."""
+    return Attempt.objects.filter(generation__run_items__run=run, started_at__gte=run.created_at)
+
+
+def _spent(run: Run) -> tuple[dict[int, Decimal], set[int]]:
+    """Known costs by contender, and the contenders that answered at least once without a known price."""
+    rows = (
+        _attempts(run)
+        .values("generation__contender_id")
+        .annotate(usd=Sum("cost_usd"), unpriced=Count("pk", filter=Q(cost_usd__isnull=True, error="")))
+    )
+    spent, unpriced = {}, set()
+    for row in rows:
+        spent[row["generation__contender_id"]] = row["usd"] or Decimal(0)
+        if row["unpriced"]:
+            unpriced.add(row["generation__contender_id"])
+    return spent, unpriced
+
+
+def _pace(run: Run, now: datetime) -> dict[int, float]:
+    window = min(PACE_WINDOW, max(now - run.created_at, timedelta(seconds=10)))
+    rows = (
+        RunItem.objects.filter(run=run, linked=False, generation__finished_at__gte=now - window)
+        .values("generation__contender_id")
+        .annotate(n=Count("pk"))
+    )
+    minutes = window.total_seconds() / 60
+    return {row["generation__contender_id"]: row["n"] / minutes for row in rows}
+
+
+def _latency_p95(run: Run) -> dict[int, float]:
+    """Of each contender's newest LATENCIES answers in the run at most: the page asks again every few seconds."""
+    latencies: dict[int, list[float]] = defaultdict(list)
+    age = Window(RowNumber(), partition_by="generation__contender_id", order_by="-pk")
+    answered = _attempts(run).filter(error="", latency_ms__isnull=False).annotate(age=age).filter(age__lte=LATENCIES)
+    for contender, latency in answered.order_by().values_list("generation__contender_id", "latency_ms"):
+        latencies[contender].append(latency)
+    return {contender: nearest_rank(sorted(values), 0.95) for contender, values in latencies.items()}
+
+
+def _slowed(contender: Contender, causes: tuple[Cause, ...]) -> str:
+    """Why its provider is left alone just now: what its own calls wait for, if any do."""
+    own = (cause.label for cause in causes if cause.state == "retrying" and contender.slug in cause.contenders)
+    return next(own, "paused")
+
+
+def _expected(rows: tuple[ContenderRow, ...], spent: Decimal) -> Decimal | None:
+    """Spent so far plus, for each priced contender, what is left at its mean so far."""
+    expected = spent
+    for row in rows:
+        if row.spent_usd is None or row.progress.left == 0:
+            continue
+        asked = row.progress.done - row.progress.linked + row.progress.failed
+        if asked == 0:
+            return None
+        expected += row.spent_usd / asked * row.progress.left
+    return expected
+
+
+def _done_in(rows: tuple[ContenderRow, ...]) -> tuple[timedelta | None, str]:
+    """When the slowest contender will be through at its present pace, and which that is."""
+    longest, last = timedelta(0), ""
+    for row in rows:
+        if row.progress.left == 0:
+            continue
+        if not row.pace_per_minute:
+            return None, ""
+        needed = timedelta(minutes=row.progress.left / row.pace_per_minute)
+        if needed >= longest:
+            longest, last = needed, row.slug
+    return (longest, last) if last else (None, "")

@@ -1,0 +1,158 @@
+"""What the clock starts: the chores that keep the house running, and the bake-offs that admins set.
+
+django-q2 would call whatever function a row names, so no row takes its function from a person: admins choose from a
+closed list of chores, each by a few intervals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+from django_q.models import Schedule, Task
+
+from evals.catalog.names import FieldError
+from evals.catalog.queries.contenders import asked_by_default
+from evals.collection.services import RunError, rerun, start_run
+from evals.models import Run, TaskSet
+
+__all__ = [
+    "BAKE_OFF",
+    "EVERY",
+    "SWEEP",
+    "BakeOff",
+    "ScheduleLine",
+    "add_bake_off",
+    "bake_off",
+    "ensure",
+    "remove",
+    "set_every",
+    "timetable",
+]
+
+SWEEP = "evals.leaderboards.chores.sweep"
+
+
+@transaction.atomic
+def ensure() -> None:
+    """A schedule for the sweep, each minute. Idempotent; leaves one that is there as an admin has set it."""
+    if not Schedule.objects.filter(func=SWEEP).exists():
+        Schedule.objects.create(
+            name="Rank what lags, wake the workers", func=SWEEP, schedule_type=Schedule.MINUTES, minutes=1, repeats=-1
+        )
+
+
+BAKE_OFF = "evals.collection.chores.bake_off"
+
+EVERY = {
+    Schedule.HOURLY: "each hour",
+    Schedule.DAILY: "each day",
+    Schedule.WEEKLY: "each week",
+    Schedule.MONTHLY: "each month",
+}
+
+
+@dataclass(frozen=True)
+class ScheduleLine:
+    """`ours`: a bake-off, which an admin may change and remove; the others keep the house running."""
+
+    id: int
+    name: str
+    every: str
+    schedule_type: str
+    next_run: datetime | None
+    ours: bool
+    last_result: str
+
+
+def timetable() -> list[ScheduleLine]:
+    """Bake-offs first. A query more for each that has run."""
+    lines = [_line(row) for row in Schedule.objects.order_by("name", "pk")]
+    return sorted(lines, key=lambda line: not line.ours)
+
+
+@transaction.atomic
+def add_bake_off(*, task_set: TaskSet, every: str, first_at: datetime | None = None) -> Schedule:
+    """Re-run the task set on its latest contenders by the clock. One for each task set: adding again changes it."""
+    _check_every(every)
+    row, _ = Schedule.objects.update_or_create(
+        func=BAKE_OFF,
+        args=f"{task_set.pk},",
+        defaults={
+            "name": f"Bake-off of {task_set.slug}"[:100],
+            "schedule_type": every,
+            "next_run": first_at or timezone.now(),
+            "repeats": -1,
+        },
+    )
+    return row
+
+
+@transaction.atomic
+def set_every(*, schedule_id: int, every: str) -> None:
+    _check_every(every)
+    if not Schedule.objects.filter(pk=schedule_id, func=BAKE_OFF).update(schedule_type=every):
+        raise FieldError("every", "Only bake-offs are changed here.")
+
+
+@transaction.atomic
+def remove(*, schedule_id: int) -> bool:
+    deleted, _ = Schedule.objects.filter(pk=schedule_id, func=BAKE_OFF).delete()
+    return bool(deleted)
+
+
+def _check_every(every: str) -> None:
+    if every not in EVERY:
+        raise FieldError("every", f"{every!r} is not known. Use one of: {', '.join(EVERY.values())}.")
+
+
+def _line(row: Schedule) -> ScheduleLine:
+    every = EVERY.get(row.schedule_type, "")
+    if row.schedule_type == Schedule.MINUTES:
+        every = "each minute" if row.minutes == 1 else f"each {row.minutes} minutes"
+    last = Task.objects.filter(id=row.task).first() if row.task else None
+    return ScheduleLine(
+        id=row.pk,
+        name=row.name or "",
+        every=every,
+        schedule_type=row.schedule_type,
+        next_run=row.next_run,
+        ours=row.func == BAKE_OFF,
+        last_result=last.result if last is not None and isinstance(last.result, str) else "",
+    )
+
+
+@dataclass(frozen=True)
+class BakeOff:
+    """`run` None: none was started, and `reason` says why in words."""
+
+    run: Run | None
+    reason: str
+
+
+@transaction.atomic
+def bake_off(*, task_set: TaskSet) -> BakeOff:
+    """As the last run of the task set, on its newest version and the newest revisions; the first one asks as
+    a run that names nobody. Not while a run is under way, so doing it twice starts one."""
+    # The row is the lock: two chores of one schedule come one after the other.
+    task_set = TaskSet.objects.select_for_update().get(pk=task_set.pk)
+    last = Run.objects.select_related("version__task_set").filter(version__task_set=task_set).order_by("-pk").first()
+    if last is not None and last.state in (Run.State.COLLECTING, Run.State.PAUSED):
+        return BakeOff(None, f"Not started: run {last.pk} is {last.state}.")
+    try:
+        run = rerun(run=last) if last is not None else _first_run(task_set)
+    except RunError as error:
+        return BakeOff(None, f"Not started: {error}")
+    return BakeOff(run, f"Run {run.pk} started.")
+
+
+def _first_run(task_set: TaskSet) -> Run:
+    version = task_set.versions.order_by("-n").first()
+    if version is None:
+        raise RunError("version", f"{task_set.slug} has no version.")
+    default = asked_by_default(version)
+    if default.nobody:
+        raise RunError("contenders", default.nobody)
+    return start_run(version=version, contenders=default.contenders)

@@ -1,0 +1,332 @@
+"""Starting runs, and steering them. What a run wants is in its items; who asks for it, and when, is `claims`.
+
+A plain run links what exists and asks for what is missing; what had failed for good is tried again. A `fresh` one
+asks for everything once more, as the next take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from arena.models import User
+from evals.catalog.services.contenders import freeze
+from evals.models import Contender, Generation, Provider, Run, RunItem, Task, TaskSet, TaskSetVersion
+from evals.models.bulk import insert
+from evals.models.generations import ErrorCategory
+
+__all__ = [
+    "MOST_SAMPLES",
+    "LocalOnlyError",
+    "RunError",
+    "change_budget",
+    "pause",
+    "rerun",
+    "resume",
+    "retry_failed",
+    "settle",
+    "start_run",
+    "stop",
+]
+
+MOST_SAMPLES = 20
+_MOST_BUDGET = 1_000_000
+_BATCH = 2000
+
+_STATE = Generation.State
+_UNFINISHED = (Run.State.COLLECTING, Run.State.PAUSED)
+
+
+class RunError(ValueError):
+    """This run cannot be started or steered that way. `field` names what to change; the text says how."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class LocalOnlyError(RunError):
+    """A hosted provider would have received what must stay in the house."""
+
+
+def start_run(
+    *,
+    version: TaskSetVersion,
+    contenders: Sequence[Contender],
+    samples: int = 1,
+    fresh: bool = False,
+    budget_usd: Decimal | None = None,
+    started_by: User | None = None,
+) -> Run:
+    """A run over every task of `version`. The caller rings `evals.collection.jobs.wake_workers()` on commit.
+
+    Raises RunError, LocalOnlyError among them, before anything is written. Each contender is frozen by it. A large run
+    writes its generations in several transactions before its own, so that reviewers can vote meanwhile; should it be
+    broken off there, what is left waits for the next run to link it.
+    """
+    chosen = list(
+        Contender.objects.select_related("provider").filter(pk__in=[one.pk for one in contenders]).order_by("slug")
+    )
+    _check(version, chosen, samples, budget_usd)
+    for contender in chosen:
+        freeze(contender)
+    askable = version.items.exclude(task__messages=[])
+    tasks = list(dict.fromkeys(askable.order_by("position").values_list("task_id", flat=True)))
+    # Samples first, then task by task across the contenders: the order in which they will be claimed.
+    wanted = [
+        _Wanted(task, contender.pk, sample)
+        for sample in range(1, samples + 1)
+        for task in tasks
+        for contender in chosen
+    ]
+    before = _newest(version, chosen)
+    missing = [place for place in wanted if fresh or place not in before]
+    for n in range(0, len(missing), _BATCH):
+        _create([(place, before[place].take + 1 if place in before else 1) for place in missing[n : n + _BATCH]])
+    newest = _newest(version, chosen)
+    return _make_run(
+        Run(version=version, samples=samples, fresh=fresh, budget_usd=budget_usd, started_by=started_by),
+        chosen,
+        [newest[place] for place in wanted],
+        asks=bool(missing),
+    )
+
+
+def rerun(*, run: Run, started_by: User | None = None) -> Run:
+    """The same suite as it is now: the newest version of its task set, the newest revisions of its contenders, those
+    retired since left out. The caller rings on commit."""
+    families = run.contenders.filter(retired_at=None).values("family")
+    newest: dict[str, Contender] = {
+        contender.family: contender
+        for contender in Contender.objects.filter(family__in=families, retired_at=None).order_by("revision")
+    }
+    version = run.version.task_set.versions.order_by("-n")[0]
+    return start_run(
+        version=version,
+        contenders=list(newest.values()),
+        samples=run.samples,
+        budget_usd=run.budget_usd,
+        started_by=started_by,
+    )
+
+
+@transaction.atomic
+def stop(*, run: Run, reason: str = "") -> bool:
+    """For good: what is in flight still ends and is kept, what waits stays unasked. False if it had ended already."""
+    return _move(
+        run, _UNFINISHED, Run.State.STOPPED, reason or "Stopped. What was collected stays.", finished_at=timezone.now()
+    )
+
+
+@transaction.atomic
+def pause(*, run: Run, reason: str = "") -> bool:
+    return _move(run, (Run.State.COLLECTING,), Run.State.PAUSED, reason or "Paused.")
+
+
+@transaction.atomic
+def resume(*, run: Run) -> bool:
+    """The caller rings `evals.collection.jobs.wake_workers()` on commit. RunError if the budget is still used up."""
+    run.refresh_from_db()
+    if run.state == Run.State.PAUSED and run.budget_usd is not None and run.spent_usd >= run.budget_usd:
+        raise RunError("budget_usd", f"${run.spent_usd:,.2f} of ${run.budget_usd:,.2f} is spent. Raise the budget.")
+    moved = _move(run, (Run.State.PAUSED,), Run.State.COLLECTING, "")
+    if moved:
+        settle(run=run)
+    return moved
+
+
+@transaction.atomic
+def change_budget(*, run: Run, budget_usd: Decimal | None) -> None:
+    """None: no limit. A run that paused because of its budget goes on if there is room now; the caller rings."""
+    _check_budget(budget_usd)
+    run = _locked(run)
+    reached = run.budget_usd is not None and run.spent_usd >= run.budget_usd
+    Run.objects.filter(pk=run.pk).update(budget_usd=budget_usd)
+    room = budget_usd is None or run.spent_usd < budget_usd
+    if run.state == Run.State.PAUSED and reached and room:
+        _move(run, (Run.State.PAUSED,), Run.State.COLLECTING, "")
+    elif run.state == Run.State.COLLECTING and not room:
+        pause(run=run, reason=f"Its budget of ${budget_usd:,.2f} is reached: ${run.spent_usd:,.2f} spent. Raise it.")
+
+
+@transaction.atomic
+def retry_failed(*, run: Run, errors: Collection[str] = ()) -> int:
+    """Ask again for what failed for good, all of it or only with these errors; how many that is. A run that was done
+    collects again; a paused or stopped one is resumed by it, too. The caller rings on commit."""
+    run = _locked(run)
+    if run.budget_usd is not None and run.spent_usd >= run.budget_usd:
+        raise RunError("budget_usd", f"${run.spent_usd:,.2f} of ${run.budget_usd:,.2f} is spent. Raise the budget.")
+    failed = Generation.objects.filter(run_items__run=run, state=_STATE.FAILED)
+    if errors:
+        failed = failed.filter(error__in=errors)
+    reopened = _reopen(failed)
+    if reopened:
+        Run.objects.filter(pk=run.pk).update(state=Run.State.COLLECTING, reason="", finished_at=None)
+    return reopened
+
+
+def settle(*, run: Run | None = None) -> int:
+    """Mark runs as done for which nothing waits or is in flight; how many. Without `run`, looks at all.
+
+    Locks first, then looks again: one UPDATE alone would, on PostgreSQL, wait for a run that is being reopened and
+    then judge its items by what they were before the wait.
+    """
+    open_items = RunItem.objects.filter(run=OuterRef("pk"), generation__state__in=(_STATE.WAITING, _STATE.RUNNING))
+    ended = Run.objects.filter(~Exists(open_items), state__in=_UNFINISHED)
+    if run is not None:
+        ended = ended.filter(pk=run.pk)
+    seen = list(ended.values_list("pk", flat=True))
+    if not seen:
+        return 0
+    with transaction.atomic():
+        locked = list(Run.objects.select_for_update().filter(pk__in=seen).order_by("pk").values_list("pk", flat=True))
+        return ended.filter(pk__in=locked).update(state=Run.State.DONE, reason="", finished_at=timezone.now())
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    task: int
+    contender: int
+    sample: int
+
+
+@dataclass(frozen=True)
+class _Existing:
+    id: int
+    take: int
+    done: bool
+
+
+def _newest(version: TaskSetVersion, contenders: Iterable[Contender]) -> dict[_Wanted, _Existing]:
+    """The newest take of everything these contenders were ever asked of this version's tasks."""
+    rows = (
+        Generation.objects.filter(
+            task__in=version.items.values("task_id"), contender__in=[contender.pk for contender in contenders]
+        )
+        .order_by("take")
+        .values_list("pk", "task_id", "contender_id", "sample", "take", "state")
+    )
+    return {
+        _Wanted(task, contender, sample): _Existing(pk, take, state == _STATE.DONE)
+        for pk, task, contender, sample, take, state in rows.iterator(_BATCH)
+    }
+
+
+# A generation that nobody has asked for yet.
+_BLANK: dict[str, Any] = {
+    "state": _STATE.WAITING.value,
+    "attempts_made": 0,
+    "text": "",
+    "finish_reason": "",
+    "tool_calls": [],
+    "error": "",
+    "error_detail": "",
+    "checks": [],
+    "refused": False,
+    "quarantine": "",
+}
+
+
+@transaction.atomic
+def _create(places: Iterable[tuple[_Wanted, int]]) -> None:
+    now = timezone.now()
+    insert(
+        Generation,
+        ("task_id", "contender_id", "sample", "take", "not_before", "created_at", *_BLANK),
+        ((place.task, place.contender, place.sample, take, now, now, *_BLANK.values()) for place, take in places),
+        # Another run may ask for the same at this very moment: then both link the same generations.
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def _make_run(run: Run, contenders: Sequence[Contender], wanted: Iterable[_Existing], *, asks: bool) -> Run:
+    run.save()
+    run.contenders.set(contenders)
+    insert(RunItem, ("run_id", "generation_id", "linked"), ((run.pk, one.id, one.done) for one in wanted))
+    reopened = _reopen(Generation.objects.filter(run_items__run=run, state=_STATE.FAILED))
+    if settle(run=run) and not asks and not reopened:
+        Run.objects.filter(pk=run.pk).update(reason="Everything had been collected before.")
+    run.refresh_from_db()
+    return run
+
+
+def _reopen(failed: QuerySet[Generation]) -> int:
+    return (
+        Generation.objects.filter(pk__in=failed.values("pk"), state=_STATE.FAILED)
+        .exclude(error=ErrorCategory.IMPORTED)
+        .update(
+            state=_STATE.WAITING,
+            attempts_made=0,
+            not_before=timezone.now(),
+            error="",
+            error_detail="",
+            finished_at=None,
+        )
+    )
+
+
+def _move(run: Run, states: Iterable[str], to: str, reason: str, **changes: object) -> bool:
+    moved = Run.objects.filter(pk=run.pk, state__in=states).update(state=to, reason=reason[:255], **changes)
+    run.refresh_from_db()
+    return bool(moved)
+
+
+def _locked(run: Run) -> Run:
+    return Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
+
+
+def _check_budget(budget_usd: Decimal | None) -> None:
+    if budget_usd is not None and not 0 < budget_usd < _MOST_BUDGET:
+        raise RunError("budget_usd", f"A budget is more than 0 and less than ${_MOST_BUDGET:,}. Leave it out for none.")
+
+
+def _check(version: TaskSetVersion, contenders: Sequence[Contender], samples: int, budget_usd: Decimal | None) -> None:
+    if not contenders:
+        raise RunError("contenders", "Choose at least one contender.")
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise RunError("samples", f"Between 1 and {MOST_SAMPLES} samples of each task.")
+    _check_budget(budget_usd)
+    for contender in contenders:
+        if contender.provider.kind == Provider.Kind.IMPORTED:
+            raise RunError("contenders", f"{contender.slug} cannot be asked: its outputs were collected elsewhere.")
+        if contender.retired_at is not None:
+            raise RunError("contenders", f"{contender.slug} is retired. Bring it back first, or leave it out.")
+    tasks = Task.objects.filter(items__version=version)
+    if not tasks.exists():
+        raise RunError("version", f"{version} has no tasks.")
+    # Tasks known only by their ids, from imported votes, are left out: there is no text to ask.
+    if not tasks.exclude(messages=[]).exists():
+        raise RunError(
+            "version",
+            f"The tasks of {version} are known only by their ids, from imported votes: there is nothing to ask. "
+            "Import the task set itself.",
+        )
+    _check_locality(version, contenders)
+
+
+def _check_locality(version: TaskSetVersion, contenders: Sequence[Contender]) -> None:
+    hosted = [one for one in contenders if one.provider.locality == Provider.Locality.HOSTED]
+    if not hosted:
+        return
+    names = ", ".join(f"{one.slug} ({one.provider.slug})" for one in hosted)
+    if version.task_set.local_only:
+        raise LocalOnlyError(
+            "contenders",
+            f"Task set {version.task_set.slug} is local_only and never leaves the house, but these contenders are "
+            f"hosted: {names}. Leave them out.",
+        )
+    shared = TaskSet.objects.filter(local_only=True, versions__items__task__items__version=version).distinct()
+    kept = ", ".join(shared.order_by("slug").values_list("slug", flat=True))
+    if kept or Task.objects.filter(items__version=version, local_only=True).exists():
+        raise LocalOnlyError(
+            "contenders",
+            f"Tasks of {version.task_set.slug} also belong to a local_only task set ({kept or 'one of the past'}) and "
+            f"never leave the house, but these contenders are hosted: {names}. Leave them out.",
+        )

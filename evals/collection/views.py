@@ -1,0 +1,216 @@
+"""Runs: all of them, one as it collects, and the acts that steer it; and what the clock starts, an admin's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from arena.accounts.roles import person, role_required
+from arena.models import Role
+from evals.catalog.names import FieldError
+from evals.catalog.queries.contenders import askable_contenders
+from evals.collection import jobs
+from evals.collection import services as service
+from evals.collection.forms import BakeOffForm, BudgetForm, RunForm, newest_versions
+from evals.collection.queries.runs import run_list as newest_runs
+from evals.collection.queries.runs import run_view
+from evals.collection.run_page import listed, run_parts
+from evals.collection.schedules import EVERY, add_bake_off, remove, set_every, timetable
+from evals.collection.services import RunError
+from evals.models import Run, TaskSet
+from evals.models.generations import ErrorCategory
+
+__all__ = [
+    "run",
+    "run_again",
+    "run_budget",
+    "run_list",
+    "run_new",
+    "run_pause",
+    "run_progress",
+    "run_resume",
+    "run_retry",
+    "run_stop",
+]
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def run_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "evals/collection/run_list.html", {"runs": [listed(line) for line in newest_runs()]})
+
+
+@require_safe
+@never_cache
+@role_required(Role.VIEWER)
+def run(request: HttpRequest, run_id: int) -> HttpResponse:
+    return render(request, "evals/collection/run.html", _context(_found(run_id)))
+
+
+@require_safe
+@never_cache
+@role_required(Role.VIEWER)
+def run_progress(request: HttpRequest, run_id: int) -> HttpResponse:
+    """The moving part alone. Where the run has left the state the page was drawn in, its title and acts are stale
+    too: then the whole page is loaded again, once."""
+    found = _found(run_id)
+    if request.GET.get("state") != found.state:
+        return HttpResponseClientRefresh()
+    return render(request, "evals/collection/_run_progress.html", _context(found))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.EDITOR)
+def run_new(request: HttpRequest) -> HttpResponse:
+    """`?task-set=` and `?contender=` (repeatable) choose beforehand; without contenders, all are."""
+    versions, offered = newest_versions(), list(askable_contenders())
+    if not versions or not offered:
+        return render(request, "evals/collection/run_new_empty.html", {"versions": versions, "offered": offered})
+    initial = {
+        "version": request.GET.get("task-set", ""),
+        "contenders": request.GET.getlist("contender") or [contender.slug for contender in offered],
+    }
+    form = RunForm(request.POST or None, initial=initial, versions=versions, offered=offered)
+    if request.method == "POST" and form.is_valid():
+        started = form.start(started_by=person(request))
+        if started is not None:
+            transaction.on_commit(jobs.wake_workers)
+            return redirect("evals:run", started.pk)
+    return render(request, "evals/collection/run_new.html", {"form": form, "offered": offered})
+
+
+@require_POST
+@role_required(Role.EDITOR)
+def run_again(request: HttpRequest, run_id: int) -> HttpResponse:
+    """The same suite on the newest task set version and the newest revisions of its contenders."""
+    found = _found(run_id)
+    try:
+        started = service.rerun(run=found, started_by=person(request))
+    except RunError as error:
+        return _refused(request, found, error)
+    transaction.on_commit(jobs.wake_workers)
+    messages.success(request, f"Run {started.pk} started: the suite of run {found.pk} on its latest contenders.")
+    return redirect("evals:run", started.pk)
+
+
+@require_POST
+@role_required(Role.EDITOR)
+def run_stop(request: HttpRequest, run_id: int) -> HttpResponse:
+    by = f"Stopped by {person(request).name}. What was collected stays."
+    return _steer(request, run_id, lambda found: service.stop(run=found, reason=by), "stopped")
+
+
+@require_POST
+@role_required(Role.EDITOR)
+def run_pause(request: HttpRequest, run_id: int) -> HttpResponse:
+    by = f"Paused by {person(request).name}."
+    return _steer(request, run_id, lambda found: service.pause(run=found, reason=by), "paused")
+
+
+@require_POST
+@role_required(Role.EDITOR)
+def run_resume(request: HttpRequest, run_id: int) -> HttpResponse:
+    return _steer(request, run_id, lambda found: service.resume(run=found), "resumed")
+
+
+@require_POST
+@role_required(Role.EDITOR)
+def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
+    """`error`, repeatable, narrows what is asked again; without it, everything that failed."""
+    found = _found(run_id)
+    errors = [error for error in request.POST.getlist("error") if error in ErrorCategory.values]
+    try:
+        reopened = service.retry_failed(run=found, errors=errors)
+    except RunError as error:
+        return _refused(request, found, error)
+    transaction.on_commit(jobs.wake_workers)
+    words = f"Asking again for {reopened}." if reopened else "Nothing was left to ask again."
+    messages.success(request, words)
+    return redirect("evals:run", found.pk)
+
+
+@require_POST
+@role_required(Role.EDITOR)
+def run_budget(request: HttpRequest, run_id: int) -> HttpResponse:
+    found = _found(run_id)
+    form = BudgetForm(request.POST)
+    if form.is_valid() and form.save(run=found):
+        transaction.on_commit(jobs.wake_workers)
+        messages.success(request, f"Budget of run {found.pk} changed.")
+    else:
+        messages.error(request, f"Budget not changed. {' '.join(map(str, form.errors.get('budget_usd', [])))}")
+    return redirect("evals:run", found.pk)
+
+
+def _found(run_id: int) -> Run:
+    return get_object_or_404(Run.objects.select_related("version__task_set", "started_by"), pk=run_id)
+
+
+def _context(found: Run) -> dict[str, object]:
+    view = run_view(found)
+    return {
+        "view": view,
+        "parts": run_parts(view),
+        "budget": BudgetForm(initial={"budget_usd": found.budget_usd}),
+    }
+
+
+def _steer(request: HttpRequest, run_id: int, act: Callable[[Run], bool], done: str) -> HttpResponse:
+    """Whoever comes second finds the run as the first left it, and is told."""
+    found = _found(run_id)
+    try:
+        moved = act(found)
+    except RunError as error:
+        return _refused(request, found, error)
+    if moved:
+        transaction.on_commit(jobs.wake_workers)
+        messages.success(request, f"Run {found.pk} {done}.")
+    else:
+        messages.error(request, f"Run {found.pk} was not {done}: it is {found.state} already.")
+    return redirect("evals:run", found.pk)
+
+
+def _refused(request: HttpRequest, found: Run, error: RunError) -> HttpResponse:
+    messages.error(request, str(error))
+    return redirect("evals:run", found.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(Role.ADMIN)
+def schedule_list(request: HttpRequest) -> HttpResponse:
+    form = BakeOffForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        row = add_bake_off(**form.cleaned_data)
+        messages.success(request, f"{row.name}: {EVERY[row.schedule_type]}.")
+        return redirect("evals:schedule-list")
+    context = {
+        "form": form,
+        "lines": timetable(),
+        "every": list(EVERY.items()),
+        "has_task_set": TaskSet.objects.exists(),
+    }
+    return render(request, "evals/collection/schedule_list.html", context)
+
+
+@require_POST
+@role_required(Role.ADMIN)
+def schedule_change(request: HttpRequest, pk: int) -> HttpResponse:
+    """A new interval, or with `remove`, the end of it."""
+    if "remove" in request.POST:
+        if remove(schedule_id=pk):
+            messages.success(request, "Removed. Runs it started stay.")
+        return redirect("evals:schedule-list")
+    try:
+        set_every(schedule_id=pk, every=request.POST.get("every", ""))
+    except FieldError as error:
+        messages.error(request, f"Not changed: {error}")
+    else:
+        messages.success(request, "Saved.")
+    return redirect("evals:schedule-list")

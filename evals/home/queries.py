@@ -1,0 +1,48 @@
+"""Where the loop stands, for the first page: what there is of everything that a table is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evals.catalog.queries.contenders import askable_contenders
+from evals.collection.queries.runs import RunLine, run_list
+from evals.leaderboards.queries import CategoryState, category_states
+from evals.models import Generation, Run, TaskSet
+
+__all__ = ["Overview", "overview"]
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """`run` is the one that is collecting, else the newest. `open` categories have something to vote on."""
+
+    task_sets: int
+    contenders: int
+    answers: int
+    states: tuple[CategoryState, ...]
+    run: RunLine | None
+
+    @property
+    def votes(self) -> int:
+        return sum(state.votes for state in self.states)
+
+    @property
+    def open(self) -> tuple[CategoryState, ...]:
+        return tuple(state for state in self.states if state.ready)
+
+    @property
+    def collecting(self) -> bool:
+        return self.run is not None and self.run.state == Run.State.COLLECTING
+
+
+def overview() -> Overview:
+    """A dozen small queries."""
+    runs = run_list(limit=20)
+    active = (run for run in runs if run.state == Run.State.COLLECTING)
+    return Overview(
+        task_sets=TaskSet.objects.count(),
+        contenders=askable_contenders().count(),
+        answers=Generation.objects.filter(state=Generation.State.DONE).count(),
+        states=tuple(category_states()),
+        run=next(active, runs[0] if runs else None),
+    )

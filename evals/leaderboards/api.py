@@ -1,0 +1,82 @@
+"""Leaderboards: the same document that `rank --json` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from arena.accounts.tokens import BROWSE
+from evals.leaderboards import queries
+from evals.models import Category
+
+
+def _interval(help_text: str = "", **kwargs: Any) -> serializers.ListField:
+    child = serializers.FloatField(allow_null=True)
+    return serializers.ListField(child=child, min_length=2, max_length=2, help_text=help_text, **kwargs)
+
+
+class RatingOut(serializers.Serializer[Any]):
+    contender = serializers.CharField()
+    rating = serializers.FloatField()
+    ci95 = _interval("Low and high, for whom the category speaks.")
+    ci95_panel = _interval("For these reviewers, as they voted.", allow_null=True)
+    ci95_people = _interval("For people like these reviewers.", allow_null=True)
+    rank = serializers.ListField(
+        child=serializers.IntegerField(), min_length=2, max_length=2, allow_null=True, help_text="Best and worst."
+    )
+    p_best = serializers.FloatField(allow_null=True)
+    elo = serializers.FloatField(allow_null=True)
+    wins = serializers.IntegerField()
+    losses = serializers.IntegerField()
+    ties = serializers.IntegerField()
+    both_bad = serializers.IntegerField()
+    both_bad_rate = serializers.FloatField(allow_null=True)
+    both_bad_ci95 = _interval(allow_null=True)
+    group = serializers.IntegerField(help_text="Contenders of different groups were never compared.")
+
+
+class LeaderboardOut(serializers.Serializer[Any]):
+    category = serializers.CharField()
+    votes = serializers.IntegerField()
+    reviewers = serializers.IntegerField()
+    tasks = serializers.IntegerField()
+    computed_at = serializers.DateTimeField()
+    method = serializers.CharField()
+    digest = serializers.CharField(help_text="Over the tallies it was computed from.")
+    seq = serializers.IntegerField(help_text="The last vote of the ledger that counts in it.")
+    revision = serializers.IntegerField()
+    speaks_for = serializers.CharField()
+    connected = serializers.BooleanField()
+    groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    ratings = RatingOut(many=True, help_text="By rating, best first.")
+    retired = RatingOut(many=True)
+
+
+class LeaderboardList(GenericAPIView[Category]):
+    scopes = {"GET": BROWSE}
+    queryset = Category.objects.filter(leaderboards__isnull=False, retired_at=None).distinct()
+    serializer_class = LeaderboardOut
+
+    @extend_schema(operation_id="leaderboard_list", summary="Leaderboards, the newest of each category")
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset()) or []
+        newest = {one.category: one for one in queries.all_latest()}
+        return self.get_paginated_response([newest[one.slug].document() for one in page if one.slug in newest])
+
+
+class LeaderboardDetail(APIView):
+    scopes = {"GET": BROWSE}
+
+    @extend_schema(operation_id="leaderboard", summary="A category's leaderboard", responses=LeaderboardOut)
+    def get(self, request: Request, category: str) -> Response:
+        newest = queries.latest(category)
+        if newest is None:
+            raise Http404
+        return Response(newest.document())

@@ -1,0 +1,98 @@
+"""What the ratings are computed from, as `evals.ratings` takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from django.db.models import Q, QuerySet, Value
+
+from evals.models import Contender, Ledger, Reviewer, ReviewerTally, TaskTally, Vote
+from evals.ratings import Tallies
+
+__all__ = ["RatingInputs", "outcomes_between", "rating_inputs"]
+
+_COUNTS = ("lo_id", "hi_id", "lo_wins", "hi_wins", "ties", "both_bad")
+_CHUNK = 5000
+# What a row of `counted` tells.
+_LEDGER, _BY_REVIEWER, _BY_TASK, _EXCLUDED, _RETIRED = range(5)
+_WIDTH = 8
+
+
+@dataclass(frozen=True, eq=False)
+class RatingInputs:
+    """A category's votes as counted up to `seq` under `revision`: contenders by slug, reviewers and tasks by id.
+
+    `excluded` are ids of reviewers whose votes were left out, `retired` slugs of contenders that have no rank.
+    """
+
+    seq: int
+    revision: int
+    tallies: Tallies
+    excluded: frozenset[int]
+    retired: frozenset[str]
+
+
+def rating_inputs(category_id: int) -> RatingInputs:
+    """Everything a leaderboard follows from, at one moment. The category must have a ledger.
+
+    One statement sees one moment on either engine: nobody's vote waits for a lock while a hundred thousand rows are
+    read, and yet they fit the ledger's numbers. (Names of contenders are a second one: they never change.)
+    """
+    told = _integers(
+        [
+            (_LEDGER, Ledger.objects.filter(category=category_id), ("seq", "revision")),
+            (_BY_REVIEWER, ReviewerTally.objects.filter(category=category_id), ("reviewer_id", *_COUNTS)),
+            (_BY_TASK, TaskTally.objects.filter(category=category_id), ("task_id", *_COUNTS)),
+            (_EXCLUDED, Reviewer.objects.filter(excluded_at__isnull=False), ("pk",)),
+            (_RETIRED, Contender.objects.filter(retired_at__isnull=False), ("pk",)),
+        ]
+    )
+    slugs = dict(Contender.objects.values_list("pk", "slug"))
+    seq, revision = told[_LEDGER][0, :2].tolist()
+    return RatingInputs(
+        seq=seq,
+        revision=revision,
+        tallies=Tallies.from_arrays(told[_BY_REVIEWER], told[_BY_TASK], slugs),
+        excluded=frozenset(told[_EXCLUDED][:, 0].tolist()),
+        retired=frozenset(slugs[pk] for pk in told[_RETIRED][:, 0].tolist()),
+    )
+
+
+def _integers(parts: list[tuple[int, QuerySet[Any], tuple[str, ...]]]) -> list[np.ndarray]:
+    """The columns of each part, (n, 7), filled up with zeros; all read by one statement."""
+    first, *rest = (
+        rows.order_by().values_list(Value(part), *columns, *[Value(0)] * (_WIDTH - 1 - len(columns)))
+        for part, rows, columns in parts
+    )
+    # Composed by Django and fetched without it: turning so many rows into its own takes longer than to read them.
+    sql, values = first.union(*rest, all=True).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        rows = cursor.fetchall()
+    table = np.fromiter(chain.from_iterable(rows), np.int64, len(rows) * _WIDTH).reshape(-1, _WIDTH)
+    return [table[table[:, 0] == part, 1:] for part, _, _ in parts]
+
+
+def outcomes_between(
+    category_id: int, *, after: int, seq: int, excluded: Collection[int]
+) -> Iterator[tuple[str, str, str]]:
+    """(lo, hi, outcome) of the votes that count as of `seq`, from `after` on, in the order they were cast.
+
+    `excluded` are reviewers' ids. Streamed: there may be a million.
+    """
+    slugs = dict(Contender.objects.values_list("pk", "slug"))
+    standing = Q(superseded_by__isnull=True) | Q(superseded_by__seq__gt=seq)
+    votes = (
+        Vote.objects.filter(standing, category_id=category_id, seq__gt=after, seq__lte=seq, outcome__isnull=False)
+        .exclude(reviewer_id__in=excluded)
+        .order_by("seq")
+        .values_list("lo_id", "hi_id", "outcome")
+    )
+    for lo, hi, outcome in votes.iterator(chunk_size=_CHUNK):
+        assert outcome is not None  # filtered above
+        yield slugs[lo], slugs[hi], outcome

@@ -1,0 +1,184 @@
+"""What a leaderboard's page is put together from: the ratings table, the plot, the heat map.
+
+Everything here is computed from what the selectors gave; nothing asks the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from arena.ui import charts, numbers, plots, scales
+from evals.catalog.queries.contenders import ContenderCard
+from evals.leaderboards.evidence import Evidence
+from evals.leaderboards.queries import HeadToHead, LeaderboardView, head_to_head
+from evals.ratings import Rating, Standings
+from evals.ratings.ranks import rank_draws
+
+__all__ = ["Audience", "Figures", "RatingsTable", "Row", "cost_plot", "heat_map", "ratings_table"]
+
+Audience = Literal["panel", "people"]
+
+# A matrix wider than this is no longer read; the table above it has everybody.
+HEAT_LIMIT = 20
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender's line. Figures are None where nothing was measured; `cost` is written for its column."""
+
+    slug: str
+    local: bool
+    group: int
+    rank: str
+    rating: float
+    half: float
+    whisker: charts.Whisker
+    p_best: float | None
+    elo: float | None
+    record: str
+    both_bad: float | None
+    both_bad_range: str
+    success: float | None
+    latency_p95: float | None
+    cost: str
+
+
+@dataclass(frozen=True)
+class RatingsTable:
+    rows: tuple[Row, ...]
+    axis: scales.Axis
+    unchecked: bool
+    groups: tuple[tuple[str, ...], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(row.slug for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Rank interval and P(best) of one contender, for one audience."""
+
+    rank: tuple[int, int] | None
+    p_best: float | None
+
+
+def ratings_table(
+    board: LeaderboardView,
+    *,
+    audience: Audience,
+    evidence: Mapping[str, Evidence],
+    cards: Iterable[ContenderCard],
+) -> RatingsTable:
+    """Best first within each group of compared ones, the largest group on top: a handful of votes apart from the rest
+    can rate somebody highest. All on one axis. `audience` says whose ± and ranks are written; the whisker shows both.
+    """
+    ratings = sorted(board.ratings, key=lambda rating: rating.component)
+    intervals = [_interval(rating) for rating in ratings]
+    axis = scales.fit_axis(intervals)
+    figures = _figures(board.standings, audience)
+    local = {card.slug for card in cards if card.locality == "local"}
+    costs = {slug: measured.usd_per_success for slug, measured in evidence.items()}
+    digits = numbers.money_digits(costs.get(str(rating.contender)) for rating in ratings)
+    rows = []
+    for rating, interval in zip(ratings, intervals, strict=True):
+        slug = str(rating.contender)
+        low, high = rating.people if audience == "people" else rating.panel
+        measured = evidence.get(slug)
+        own = figures[slug]
+        rows.append(
+            Row(
+                slug=slug,
+                local=slug in local,
+                group=rating.component + 1,
+                rank=_rank(own.rank),
+                rating=rating.rating,
+                half=(high - low) / 2,
+                whisker=charts.whisker(interval, axis),
+                p_best=own.p_best,
+                elo=rating.elo,
+                record=f"{rating.wins} won, {rating.losses} lost, {rating.ties} tied, {rating.both_bad} both bad",
+                both_bad=rating.both_bad_rate,
+                both_bad_range=_range(rating.both_bad_ci95),
+                success=measured.success_rate if measured else None,
+                latency_p95=measured.latency_ms.p95 if measured and measured.latency_ms else None,
+                cost=numbers.money(costs.get(slug), digits),
+            )
+        )
+    unchecked = any(measured.success_basis == "completion" for measured in evidence.values())
+    return RatingsTable(tuple(rows), axis, unchecked, _groups(board.standings))
+
+
+def _groups(standings: Standings) -> tuple[tuple[str, ...], ...]:
+    """Who was compared with whom, largest first, of those in the table."""
+    groups = [[str(slug) for slug in group if slug not in standings.retired] for group in standings.groups]
+    return tuple(tuple(group) for group in sorted(groups, key=len, reverse=True) if group)
+
+
+def cost_plot(board: LeaderboardView, evidence: Mapping[str, Evidence]) -> tuple[plots.Plot | None, tuple[str, ...]]:
+    """Quality against cost per success, and who is left out of it: no price, or nothing measured."""
+    entries, left_out = [], []
+    for rating in board.ratings:
+        measured = evidence.get(str(rating.contender))
+        cost = measured.usd_per_success if measured else None
+        if cost:
+            entries.append(plots.Entry(str(rating.contender), float(cost), _interval(rating)))
+        else:
+            left_out.append(str(rating.contender))
+    return plots.plot(entries), tuple(left_out)
+
+
+def heat_map(standings: Standings) -> charts.Heat:
+    """Who beats whom, of the first `HEAT_LIMIT`."""
+    matrix: HeadToHead = head_to_head(standings)
+    names = matrix.contenders[:HEAT_LIMIT]
+    wins = {
+        (row, column): (cell.percent * cell.n / 100, cell.n)
+        for row, cells in zip(matrix.contenders, matrix.rows, strict=True)
+        for column, cell in zip(matrix.contenders, cells, strict=True)
+        if cell is not None and cell.percent is not None
+    }
+    return charts.heat(names, wins)
+
+
+def _interval(rating: Rating) -> scales.Interval:
+    return scales.Interval(rating.panel[0], rating.rating, rating.panel[1], rating.people)
+
+
+def _range(shares: tuple[float, float] | None) -> str:
+    """`1.4–6.0`, `0–2.9`: the unit stands with the figure before it."""
+    ends = (f"{100 * share:.1f}" for share in shares or ())
+    return "–".join(end.removesuffix(".0") if end in ("0.0", "100.0") else end for end in ends)
+
+
+def _rank(rank: Sequence[int] | None) -> str:
+    if rank is None:
+        return numbers.NONE
+    best, worst = rank
+    return str(best) if best == worst else f"{best}–{worst}"
+
+
+def _figures(standings: Standings, audience: Audience) -> dict[str, Figures]:
+    """As stored for the audience the category speaks for; for the other, drawn again with the same seed."""
+    if audience == standings.params.speaks_for:
+        return {str(r.contender): Figures(r.rank, r.p_best) for r in standings.ratings}
+    tastes = np.diag(standings.tastes) if audience == "people" else 0.0
+    retired = standings.retired
+    ranks = rank_draws(
+        standings.theta,
+        standings.covariance + tastes,
+        components=standings.components,
+        ranked=np.array([key not in retired for key in standings.contenders], bool),
+        seed=standings.digest,
+        draws=standings.params.draws,
+        level=standings.params.level,
+    )
+    found = {}
+    for place, key in enumerate(standings.contenders):
+        best, worst = int(ranks.best[place]), int(ranks.worst[place])
+        found[str(key)] = Figures((best, worst), float(ranks.p_best[place])) if best else Figures(None, None)
+    return found

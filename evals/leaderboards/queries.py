@@ -1,0 +1,234 @@
+"""Leaderboards, read by pages, the API and routing: the newest of each category, an earlier one as it was, its matrix,
+and how far each category is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+
+from evals.models import Leaderboard, Ledger
+from evals.ratings import Rating, Standings
+from evals.voting.queries.categories import CategoryProgress, category_progress
+
+__all__ = [
+    "CategoryState",
+    "Cell",
+    "HeadToHead",
+    "LeaderboardView",
+    "all_latest",
+    "category_states",
+    "head_to_head",
+    "lagging",
+    "latest",
+    "leaderboard_at",
+    "newest_ids",
+    "view",
+]
+
+# Fewer direct votes than this are shown, hatched: too few to read anything from.
+FEW = 10
+_NEWEST = ("-seq", "-revision", "-pk")
+# Numbers in documents: far below what matters, so that a rebuild prints the same text.
+_DIGITS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class LeaderboardView:
+    """A stored leaderboard. `standings` answers what it does not: leads between any two, groups, records."""
+
+    id: int
+    category: str
+    name: str
+    seq: int
+    revision: int
+    votes: int
+    reviewers: int
+    computed_at: datetime
+    method: str
+    digest: str
+    standings: Standings
+    waiting: int
+
+    @cached_property
+    def ratings(self) -> tuple[Rating, ...]:
+        """Best first; retired contenders are in `retired`."""
+        return tuple(rating for rating in self.standings.ratings if not rating.retired)
+
+    @cached_property
+    def retired(self) -> tuple[Rating, ...]:
+        return tuple(rating for rating in self.standings.ratings if rating.retired)
+
+    @property
+    def speaks_for(self) -> str:
+        return self.standings.params.speaks_for
+
+    @property
+    def tasks(self) -> int:
+        return self.standings.tasks
+
+    @property
+    def connected(self) -> bool:
+        """False: contenders fall into `standings.groups` never compared with each other; ranks hold within one."""
+        return self.standings.connected
+
+    def document(self) -> dict[str, Any]:
+        """The public form: `rank --json` and `GET /api/v1/leaderboards/{category}`."""
+        return {
+            "category": self.category,
+            "votes": self.votes,
+            "reviewers": self.reviewers,
+            "tasks": self.tasks,
+            "computed_at": self.computed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "method": self.method,
+            "digest": self.digest,
+            "seq": self.seq,
+            "revision": self.revision,
+            "speaks_for": self.speaks_for,
+            "connected": self.connected,
+            "groups": [list(group) for group in self.standings.groups],
+            "ratings": [_row(rating) for rating in self.ratings],
+            "retired": [_row(rating) for rating in self.retired],
+        }
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How often the row beats the column, in percent of their `n` direct votes, a tie as half; None without any."""
+
+    percent: float | None
+    n: int
+
+    @property
+    def few(self) -> bool:
+        return self.n < FEW
+
+
+@dataclass(frozen=True)
+class HeadToHead:
+    """Contenders best first; `rows[i][j]` is contender i against j, None on the diagonal."""
+
+    contenders: tuple[str, ...]
+    rows: tuple[tuple[Cell | None, ...], ...]
+
+
+def latest(category_slug: str) -> LeaderboardView | None:
+    """The newest leaderboard of the category; None before the first. One query."""
+    found = _with_category().filter(category__slug=category_slug).order_by(*_NEWEST).first()
+    return view(found) if found else None
+
+
+def all_latest() -> list[LeaderboardView]:
+    """The newest of each category that is not retired, by category name. One query."""
+    found = _newest(_with_category())
+    return [view(leaderboard) for leaderboard in found.order_by("category__name")]
+
+
+def newest_ids() -> dict[str, int]:
+    """Category slug to the id of what `all_latest` has of it: whether anything is new, for one small query."""
+    return dict(_newest(Leaderboard.objects.all()).values_list("category__slug", "pk"))
+
+
+def _newest(leaderboards: QuerySet[Leaderboard]) -> QuerySet[Leaderboard]:
+    newest = Leaderboard.objects.filter(category=OuterRef("category")).order_by(*_NEWEST).values("pk")[:1]
+    return leaderboards.filter(pk=Subquery(newest), category__retired_at__isnull=True)
+
+
+def _with_category() -> QuerySet[Leaderboard]:
+    return Leaderboard.objects.select_related("category__ledger")
+
+
+def view(leaderboard: Leaderboard) -> LeaderboardView:
+    """Reads `leaderboard.category.ledger`: two queries unless they were selected along."""
+    return LeaderboardView(
+        id=leaderboard.pk,
+        category=leaderboard.category.slug,
+        name=leaderboard.category.name,
+        seq=leaderboard.seq,
+        revision=leaderboard.revision,
+        votes=leaderboard.votes,
+        reviewers=leaderboard.reviewers,
+        computed_at=leaderboard.computed_at,
+        method=leaderboard.method,
+        digest=leaderboard.digest,
+        standings=Standings.from_json(leaderboard.result),
+        waiting=max(0, leaderboard.category.ledger.seq - leaderboard.seq),
+    )
+
+
+def head_to_head(standings: Standings) -> HeadToHead:
+    """Who beats whom, as of the leaderboard; both bad compares nobody and is left out."""
+    names = standings.active
+
+    def cell(row: Any, column: Any) -> Cell | None:
+        if row == column:
+            return None
+        record = standings.record(row, column)
+        return Cell(100 * (record.wins + record.ties / 2) / record.n if record.n else None, record.n)
+
+    rows = tuple(tuple(cell(row, column) for column in names) for row in names)
+    return HeadToHead(tuple(str(name) for name in names), rows)
+
+
+def lagging() -> list[int]:
+    """Ids of categories whose ledger is ahead of what was ranked."""
+    behind = Q(ranked_seq__lt=F("seq")) | Q(ranked_revision__lt=F("revision"))
+    return list(Ledger.objects.filter(behind).values_list("category_id", flat=True))
+
+
+def _row(rating: Rating) -> dict[str, Any]:
+    return {
+        "contender": rating.contender,
+        "rating": _number(rating.rating),
+        "ci95": _numbers(rating.ci95),
+        "ci95_panel": _numbers(rating.panel),
+        "ci95_people": _numbers(rating.people),
+        "rank": list(rating.rank) if rating.rank else None,
+        "p_best": _number(rating.p_best),
+        "elo": _number(rating.elo),
+        "wins": rating.wins,
+        "losses": rating.losses,
+        "ties": rating.ties,
+        "both_bad": rating.both_bad,
+        "both_bad_rate": _number(rating.both_bad_rate),
+        "both_bad_ci95": _numbers(rating.both_bad_ci95),
+        "group": rating.component,
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)
+
+
+def _numbers(values: tuple[float, float] | None) -> list[float | None] | None:
+    return None if values is None else [_number(value) for value in values]
+
+
+def leaderboard_at(category_slug: str, *, seq: int, revision: int | None = None) -> LeaderboardView | None:
+    """Of the votes up to `seq`, as they counted at `revision`, else as they counted last. One query."""
+    found = Leaderboard.objects.select_related("category__ledger").filter(category__slug=category_slug, seq=seq)
+    if revision is not None:
+        found = found.filter(revision=revision)
+    stored = found.order_by("-revision", "-pk").first()
+    return view(stored) if stored else None
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryState(CategoryProgress):
+    """`board` is None before the first ranking."""
+
+    board: LeaderboardView | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The contenders of its leaderboard, best first."""
+        return tuple(str(rating.contender) for rating in self.board.ratings) if self.board else ()
+
+
+def category_states() -> list[CategoryState]:
+    """Of every category that is not retired, by name. Six queries."""
+    boards = {board.category: board for board in all_latest()}
+    return [CategoryState(**vars(one), board=boards.get(one.slug)) for one in category_progress()]

@@ -1,0 +1,94 @@
+"""Leaderboards: all of them, one category's in full, and one as it was with what was decided on it."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from arena.accounts.roles import role_required
+from arena.models import Role
+from evals.catalog.queries.contenders import contender_cards
+from evals.leaderboards.evidence import recent_evidence
+from evals.leaderboards.page import HEAT_LIMIT, Audience, cost_plot, heat_map, ratings_table
+from evals.leaderboards.queries import LeaderboardView, category_states, latest, leaderboard_at, newest_ids
+from evals.leaderboards.trust import contest, panel
+from evals.models import Category
+from evals.voting.queries.agreement import panel_agreement, sides_in
+from evals.voting.queries.categories import progress_in
+from evals.voting.queries.reviewers import voters_in
+
+__all__ = ["leaderboard", "leaderboard_list", "leaderboard_then"]
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def leaderboard_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "evals/leaderboards/leaderboard_list.html", {"states": category_states()})
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
+    """`?for=people` shows the figures for people like these reviewers, `?for=panel` for these; without it,
+    whom the category speaks for."""
+    found = get_object_or_404(Category, slug=category)
+    board = latest(found.slug)
+    if board is None or not board.ratings:
+        return render(
+            request, "evals/leaderboards/leaderboard_empty.html", {"category": found, "state": progress_in(found)}
+        )
+    audience = _audience(request, board)
+    measured = recent_evidence(found.slug)
+    table = ratings_table(
+        board,
+        audience=audience,
+        evidence=measured,
+        cards=contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings)),
+    )
+    plot, left_out = cost_plot(board, measured)
+    context = {
+        "category": found,
+        "board": board,
+        "audience": audience,
+        "audiences": [
+            ("?for=panel", "These reviewers", audience == "panel"),
+            ("?for=people", "People like them", audience == "people"),
+        ],
+        "table": table,
+        "plot": plot,
+        "left_out": left_out,
+        "heat": heat_map(board.standings),
+        "heat_limit": HEAT_LIMIT,
+        "contest": contest(board),
+        "panel": panel(board, voters_in(found), panel_agreement(found), sides_in(found)),
+    }
+    return render(request, "evals/leaderboards/leaderboard.html", context)
+
+
+def _audience(request: HttpRequest, board: LeaderboardView) -> Audience:
+    match request.GET.get("for", board.speaks_for):
+        case "people":
+            return "people"
+        case _:
+            return "panel"
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def leaderboard_then(request: HttpRequest, category: str, seq: int, revision: int | None = None) -> HttpResponse:
+    """Retired contenders stand in it as they did then. What runs measured is in the table that rests on it."""
+    found = get_object_or_404(Category, slug=category)
+    board = leaderboard_at(found.slug, seq=seq, revision=revision)
+    if board is None:
+        raise Http404(f"{found.name} has no leaderboard at vote {seq}.")
+    audience: Audience = "people" if board.speaks_for == "people" else "panel"
+    slugs = tuple(str(rating.contender) for rating in board.ratings)
+    context = {
+        "category": found,
+        "board": board,
+        "audience": audience,
+        "table": ratings_table(board, audience=audience, evidence={}, cards=contender_cards(slugs=slugs)),
+        "is_newest": newest_ids().get(found.slug) == board.id,
+    }
+    return render(request, "evals/leaderboards/leaderboard_at.html", context)

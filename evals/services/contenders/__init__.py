@@ -1,1 +1,0 @@
-"""Contenders and their providers: saved, imported, probed for where they may be reached, and their keys."""

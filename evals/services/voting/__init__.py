@@ -1,1 +1,0 @@
-"""From a pair drawn for a reviewer to the vote that is written."""

@@ -1,0 +1,244 @@
+"""Files out, with the field names of the imports: what is exported can be imported again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db.models import QuerySet
+
+from evals.catalog.names import derived_slug
+from evals.catalog.queries.task_sets import known_tasks
+from evals.models import Category, Generation, Task, TaskSetItem, TaskSetVersion, Vote
+from evals.models.generations import ErrorCategory
+from evals.models.votes import LeftSide, Outcome, effective_votes
+from evals.transfer.files.writing import ExportError, write_rows
+from evals.transfer.generations import GENERATION_FIELDS
+from evals.transfer.votes import JUDGES, VOTE_FIELDS
+
+__all__ = [
+    "GenerationsExported",
+    "TaskId",
+    "TaskSetExported",
+    "VotesExported",
+    "export_generations",
+    "export_task_set",
+    "export_votes",
+    "task_ids",
+    "tasks_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskId:
+    """`current` False: a later version gave this id another content, so the id alone would name the wrong task."""
+
+    task_set: str
+    external_id: str
+    version: int
+    current: bool
+
+
+def task_ids(task_set: str = "") -> dict[int, TaskId]:
+    """By task: one of its ids, the same one each time; a current one if it has any. Of one task set, or of all."""
+    items = TaskSetItem.objects.filter(version__task_set__slug=task_set) if task_set else TaskSetItem.objects.all()
+    rows = items.order_by("version__task_set__slug", "version__n", "position").values_list(
+        "task_id", "version__task_set__slug", "external_id", "version__n"
+    )
+    known: dict[str, dict[str, int]] = {}
+    ids: dict[int, TaskId] = {}
+    for task_id, slug, external_id, n in rows.iterator():
+        if slug not in known:
+            known[slug] = {name: task.task_id for name, task in known_tasks(slug).items()}
+        found = TaskId(slug, external_id, n, known[slug][external_id] == task_id)
+        before = ids.get(task_id)
+        if before is None or (found.current and not before.current):
+            ids[task_id] = found
+    return ids
+
+
+def tasks_of(task_set: str) -> QuerySet[Task]:
+    """For `task__in`: the tasks of every version."""
+    return Task.objects.filter(items__version__task_set__slug=task_set)
+
+
+_COLUMNS = ("id", "category", "system", "prompt", "messages", "reference", "checks", "metadata")
+
+
+@dataclass(frozen=True)
+class TaskSetExported:
+    """`left_out`: tasks known only by their ids, which have nothing that could be asked."""
+
+    version: int
+    tasks: int
+    left_out: int
+
+
+def export_task_set(*, slug: str, path: str | Path, n: int | None = None) -> TaskSetExported:
+    """One version, the newest if `n` is None. Imported again under the same name it is unchanged."""
+    versions = TaskSetVersion.objects.filter(task_set__slug=slug).order_by("-n")
+    version = versions.first() if n is None else versions.filter(n=n).first()
+    if version is None:
+        raise ExportError(f"There is no task set “{slug}”{'' if n is None else f' with a version {n}'}.")
+    items = version.items.order_by("position")
+    left_out = items.filter(task__messages=[]).count()
+    asked = items.exclude(task__messages=[]).select_related("task__category")
+    written = write_rows(path, _COLUMNS, _task_rows(asked.iterator(chunk_size=500)))
+    return TaskSetExported(version.n, written, left_out)
+
+
+def _task_rows(items: Iterator[TaskSetItem]) -> Iterator[dict[str, Any]]:
+    for item in items:
+        yield {
+            "id": item.external_id,
+            "category": _category_name(item.task.category),
+            **_asked(item.task.messages),
+            "reference": item.task.reference or None,
+            "checks": item.task.checks or None,
+            "metadata": item.metadata or None,
+        }
+
+
+def _category_name(category: Category) -> str:
+    """The slug of one that was renamed: its name would be another category's when it is read again."""
+    return category.name if derived_slug(category.name, longest=80) == category.slug else category.slug
+
+
+def _asked(messages: list[dict[str, str]]) -> dict[str, Any]:
+    """As a prompt, which people can read and edit in a table, where nothing is lost by it."""
+    plain = [set(message) == {"role", "content"} for message in messages]
+    roles = [message["role"] for message in messages]
+    if all(plain) and roles == ["user"]:
+        return {"prompt": messages[0]["content"]}
+    if all(plain) and roles == ["system", "user"] and messages[0]["content"].strip():
+        return {"system": messages[0]["content"], "prompt": messages[1]["content"]}
+    return {"messages": messages}
+
+
+@dataclass(frozen=True)
+class GenerationsExported:
+    """`left_out`: answers to tasks whose id stands for another content in a later version."""
+
+    generations: int
+    left_out: int
+
+
+def export_generations(*, path: str | Path, task_set: str = "") -> GenerationsExported:
+    """The newest finished take of each sample; a task with several ids under one of them."""
+    ids = task_ids(task_set)
+    if task_set and not ids:
+        raise ExportError(f"There is no task set “{task_set}”, or it has no tasks.")
+    left_out = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal left_out
+        for generation in _newest_finished(task_set):
+            task = ids.get(generation.task_id)
+            if task is None or not task.current:
+                left_out += 1
+            else:
+                yield _generation_row(generation, task)
+
+    return GenerationsExported(write_rows(path, GENERATION_FIELDS, rows()), left_out)
+
+
+def _newest_finished(task_set: str) -> Iterator[Generation]:
+    finished = Generation.objects.filter(state__in=[Generation.State.DONE, Generation.State.FAILED])
+    if task_set:
+        finished = finished.filter(task__in=tasks_of(task_set))
+    last = None
+    ordered = finished.select_related("contender").order_by("task_id", "contender_id", "sample", "-take")
+    for generation in ordered.iterator(chunk_size=500):
+        this = (generation.task_id, generation.contender_id, generation.sample)
+        if this != last:
+            yield generation
+        last = this
+
+
+def _generation_row(generation: Generation, task: TaskId) -> dict[str, Any]:
+    return {
+        "task_set": task.task_set,
+        "task": task.external_id,
+        "model": generation.contender.slug,
+        "text": generation.text,
+        "sample": generation.sample,
+        "latency_ms": generation.latency_ms,
+        "ttft_ms": generation.ttft_ms,
+        "tokens_in": generation.tokens_in,
+        "tokens_out": generation.tokens_out,
+        "cost_usd": generation.cost_usd,
+        "error": _error(generation) if generation.state == Generation.State.FAILED else None,
+    }
+
+
+def _error(generation: Generation) -> str:
+    if generation.error == ErrorCategory.IMPORTED:
+        return generation.error_detail
+    return ": ".join(filter(None, (ErrorCategory(generation.error).label, generation.error_detail)))
+
+
+@dataclass(frozen=True)
+class VotesExported:
+    votes: int
+    excluded: int
+
+
+def export_votes(*, path: str | Path, task_set: str = "", category: str = "") -> VotesExported:
+    """The votes that count: none that was changed or taken back, none of an excluded reviewer."""
+    categories = Category.objects.filter(slug=category) if category else Category.objects.all()
+    if category and not categories:
+        raise ExportError(f"There is no category “{category}”.")
+    ids = task_ids(task_set)
+    if task_set and not ids:
+        raise ExportError(f"There is no task set “{task_set}”, or it has no tasks.")
+    per_category = [_votes_of(one, task_set) for one in categories.order_by("pk")]
+    judges = _judges(per_category)
+    rows = (
+        _vote_row(vote, ids, judges) for votes in per_category for vote in _counting(votes).iterator(chunk_size=2_000)
+    )
+    excluded = sum(votes.filter(reviewer__excluded_at__isnull=False).count() for votes in per_category)
+    return VotesExported(write_rows(path, VOTE_FIELDS, rows), excluded)
+
+
+def _votes_of(category: Category, task_set: str) -> QuerySet[Vote]:
+    votes = effective_votes(category).select_related("category", "lo", "hi").order_by("seq")
+    return votes.filter(task__in=tasks_of(task_set)) if task_set else votes
+
+
+def _counting(votes: QuerySet[Vote]) -> QuerySet[Vote]:
+    return votes.filter(reviewer__excluded_at__isnull=True)
+
+
+def _judges(per_category: list[QuerySet[Vote]]) -> dict[int, str]:
+    """By reviewer: the name, or the handle where two have the same name."""
+    columns = ("reviewer_id", "reviewer__name", "reviewer__handle")
+    people = {row for votes in per_category for row in _counting(votes).order_by().values_list(*columns).distinct()}
+    times = Counter(name for _, name, _ in people)
+    return {pk: name if times[name] == 1 else handle.removeprefix(f"{JUDGES}:") for pk, name, handle in people}
+
+
+def _vote_row(vote: Vote, ids: dict[int, TaskId], judges: dict[int, str]) -> dict[str, Any]:
+    a, b = (vote.hi, vote.lo) if vote.left == LeftSide.HI else (vote.lo, vote.hi)
+    a_wins = Outcome.HI if vote.left == LeftSide.HI else Outcome.LO
+    winner = {Outcome.TIE: "tie", Outcome.BOTH_BAD: "tie (bothbad)", a_wins: "model_a"}
+    task = ids.get(vote.task_id)
+    return {
+        "task_set": task.task_set if task else None,
+        "question_id": _question(vote, task),
+        "model_a": a.slug,
+        "model_b": b.slug,
+        "winner": winner.get(Outcome(str(vote.outcome)), "model_b"),
+        "judge": judges[vote.reviewer_id],
+        "category": vote.category.slug,
+        "tstamp": vote.cast_at.timestamp(),
+    }
+
+
+def _question(vote: Vote, task: TaskId | None) -> str:
+    """A task whose id stands for something else by now is named by its version too: read again, it is another task."""
+    if task is None:
+        return f"task-{vote.task_id}"
+    return task.external_id if task.current else f"{task.external_id}@{task.version}"

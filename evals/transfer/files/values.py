@@ -1,0 +1,141 @@
+"""From what stands in a cell to what stands in our tables; BadValueError says what to write instead."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from evals.catalog.names import BadValueError
+from evals.transfer.files.text import Limits, check_texts, parse_json
+
+__all__ = ["is_missing", "json_value", "moment", "money", "name_text", "number", "prose", "required", "whole_number"]
+
+Fields = Mapping[str, Any]
+_MAX_INT = 2_147_483_647
+
+
+def is_missing(value: Any) -> bool:
+    """CSV knows no null: an empty cell is none."""
+    return value is None or value == ""
+
+
+def required(fields: Fields, name: str) -> Any:
+    value = fields.get(name)
+    if is_missing(value):
+        raise BadValueError(f"has no {name}.")
+    return value
+
+
+def prose(value: Any, name: str) -> str:
+    """Text kept to the last blank; numbers are taken as they are written."""
+    if is_missing(value):
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadValueError(f"{name} is to be text, not {_kind(value)}.")
+    return _digits(value)
+
+
+def name_text(value: Any, name: str, *, longest: int) -> str:
+    """A name or id: one line, no blanks around it. 8, 8.0 and "8" are the same id."""
+    text = prose(value, name).strip()
+    if not text:
+        raise BadValueError(f"has no {name}.")
+    if len(text) > longest:
+        raise BadValueError(f"{name} “{text[:40]}…” has {len(text)} characters; the limit is {longest}.")
+    if not text.isprintable():
+        raise BadValueError(f"{name} {text[:40]!r} holds a line break or a control character.")
+    return text
+
+
+def number(fields: Fields, name: str) -> float | None:
+    """0 or more; None where the file says nothing."""
+    value = fields.get(name)
+    if is_missing(value):
+        return None
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError
+        parsed = float(value)
+    except (ValueError, OverflowError):
+        raise BadValueError(f"{name} is to be a number, not “{_shown(value)}”.") from None
+    if not math.isfinite(parsed) or parsed < 0:
+        raise BadValueError(f"{name} is to be 0 or more, not “{_shown(value)}”.")
+    return parsed
+
+
+def whole_number(fields: Fields, name: str, *, least: int = 0, most: int = _MAX_INT) -> int | None:
+    parsed = number(fields, name)
+    if parsed is None:
+        return None
+    if parsed != int(parsed) or not least <= parsed <= most:
+        raise BadValueError(f"{name} is to be a whole number from {least} to {most:,}, not “{_shown(fields[name])}”.")
+    return int(parsed)
+
+
+def money(fields: Fields, name: str) -> Decimal | None:
+    """US dollars to 8 decimals, as stored; None is unknown, and never 0."""
+    if number(fields, name) is None:
+        return None
+    try:
+        amount = Decimal(str(fields[name]).strip()).quantize(Decimal("1e-8"))
+    except InvalidOperation:
+        raise BadValueError(f"{name} “{_shown(fields[name])}” is not an amount in USD.") from None
+    if amount >= 1_000_000:
+        raise BadValueError(f"{name} “{_shown(fields[name])}” is a million or more for one answer. Give it in USD.")
+    return amount
+
+
+def json_value(value: Any, name: str, limits: Limits) -> Any:
+    """JSON as it is, or written in a cell."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parsed = parse_json(value, limits)
+    except BadValueError as error:
+        raise BadValueError(f"{name} {error}") from None
+    # An escape such as \\u0000 becomes a character only now.
+    check_texts(parsed, name, limits)
+    return parsed
+
+
+def moment(value: Any, name: str) -> datetime | None:
+    """Seconds since 1970, or ISO 8601 (UTC where it names no zone); None where the file says nothing."""
+    if is_missing(value):
+        return None
+    try:
+        return _instant(value)
+    except (ValueError, OverflowError, OSError):
+        raise BadValueError(
+            f"{name} “{_shown(value)}” is no time. Write seconds since 1970, or 2026-05-04T12:30:00Z."
+        ) from None
+
+
+def _instant(value: Any) -> datetime:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError
+    try:
+        seconds = float(value)
+    except ValueError:
+        parsed = datetime.fromisoformat(str(value).strip())
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    at = datetime.fromtimestamp(seconds, UTC)
+    if not 1990 <= at.year <= 2200:
+        raise ValueError
+    return at
+
+
+def _digits(value: float) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _kind(value: Any) -> str:
+    return {dict: "an object", list: "a list", bool: "true or false"}.get(type(value), type(value).__name__)
+
+
+def _shown(value: Any) -> str:
+    return str(value)[:60]

@@ -1,0 +1,93 @@
+"""Rows into a CSV or JSONL file, which appears when it is whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TextIO
+
+from evals.transfer.files.rows import NEUTRALISED
+
+__all__ = ["ExportError", "write_rows"]
+
+# What makes a spreadsheet take a cell for a formula, and run it. The second four are their full-width twins.
+_FORMULA = tuple("=+-@＝＋－＠")
+_BLANKS = ("\t", "\r", "\n")
+
+
+class ExportError(ValueError):
+    """Nothing was written; the message says what to do instead."""
+
+
+def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    """How many rows were written. The suffix decides the format; values of None are left empty.
+
+    In CSV a cell that a spreadsheet would run as a formula gets an apostrophe in front, and the column
+    `arena_neutralised` names the row's cells that did, so that importing takes it off again.
+    """
+    path = Path(path)
+    writers = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
+    write = writers.get(path.suffix.lower())
+    if write is None:
+        raise ExportError(f"{path.name}: end the file's name in .csv or .jsonl, to say which it is to be.")
+    try:
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise ExportError(f"{path}: {error.strerror}.") from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            count = write(stream, columns, rows)
+        Path(partial).chmod(0o644)
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def _csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    writer = csv.writer(stream)
+    writer.writerow([*columns, NEUTRALISED])
+    count = 0
+    for row in rows:
+        cells = {name: _cell(row.get(name)) for name in columns}
+        formulas = [name for name in columns if isinstance(row.get(name), str) and _is_formula(cells[name])]
+        for name in formulas:
+            cells[name] = f"'{cells[name]}"
+        writer.writerow([*cells.values(), " ".join(formulas)])
+        count += 1
+    return count
+
+
+def _jsonl(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    count = 0
+    for row in rows:
+        kept = {name: row[name] for name in columns if row.get(name) is not None}
+        stream.write(json.dumps(kept, ensure_ascii=False, default=_number) + "\n")
+        count += 1
+    return count
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_formula(cell: str) -> bool:
+    return cell.startswith(_BLANKS) or cell.lstrip().startswith(_FORMULA)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{value!r} has no place in an export.")

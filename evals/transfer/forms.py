@@ -1,0 +1,80 @@
+"""A task set, uploaded as a file."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO, cast
+
+from django import forms
+
+from evals.models import TaskSet
+from evals.transfer.files.errors import BadRowsError, RefusedError, UnreadableError
+from evals.transfer.files.rows import parse_pairs
+from evals.transfer.files.text import Limits, Source
+from evals.transfer.tasks import TasksImported, import_tasks
+
+__all__ = ["UPLOAD_LIMITS", "TaskSetForm"]
+
+# A page waits for the upload; what is larger belongs to the command.
+UPLOAD_LIMITS = Limits(file_bytes=20 * 1024 * 1024, rows=50_000)
+
+
+class TaskSetForm(forms.Form):
+    file = forms.FileField(
+        allow_empty_file=True,
+        help_text="CSV with a header, or JSONL, in UTF-8 and up to 20 MiB. MT-bench questions and OpenAI evals are "
+        "read as they are.",
+        widget=forms.FileInput(attrs={"accept": ".csv,.jsonl,.ndjson,text/csv,application/jsonl"}),
+    )
+    slug = forms.SlugField(
+        max_length=80,
+        label="Short name",
+        help_text="Letters, digits, - and _. It becomes part of the address. One that exists gets its next version.",
+    )
+    name = forms.CharField(max_length=120, required=False, help_text="Shown on pages. By default the short name.")
+    category = forms.CharField(
+        max_length=120, required=False, help_text="For rows that name none. One that does not exist is made."
+    )
+    columns = forms.CharField(
+        required=False,
+        label="Columns",
+        help_text="Where the file calls a field otherwise: one field=column on each line, such as prompt=text.",
+        widget=forms.Textarea(attrs={"class": "mono", "rows": 2, "spellcheck": "false"}),
+    )
+    local_only = forms.BooleanField(
+        required=False,
+        label="Local only",
+        help_text="These tasks are never sent to a hosted provider. This cannot be taken back.",
+    )
+
+    def __init__(self, data: Any = None, files: Any = None, *, task_set: TaskSet | None = None) -> None:
+        super().__init__(data, files)
+        self.errors_by_line: BadRowsError | None = None
+        if task_set is not None:
+            self.initial = {"slug": task_set.slug, "name": task_set.name, "local_only": task_set.local_only}
+
+    def read(self, *, dry_run: bool) -> TasksImported | None:
+        """What was (or, in a dry run, would be) imported. None: the reason stands at its field or, where it is a
+        matter of rows, in `errors_by_line`."""
+        data = self.cleaned_data
+        uploaded = data["file"]
+        try:
+            columns = parse_pairs("Columns:", filter(str.strip, data["columns"].splitlines()))
+        except UnreadableError as error:
+            self.add_error("columns", str(error))
+            return None
+        try:
+            return import_tasks(
+                source=Source(cast(BinaryIO, uploaded.file), uploaded.name),
+                task_set=data["slug"],
+                category=data["category"],
+                columns=columns,
+                local_only=data["local_only"] or None,
+                name=data["name"],
+                limits=UPLOAD_LIMITS,
+                dry_run=dry_run,
+            )
+        except BadRowsError as error:
+            self.errors_by_line = error
+        except RefusedError as error:
+            self.add_error("file", str(error))
+        return None

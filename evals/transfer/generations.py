@@ -1,0 +1,420 @@
+"""Answers collected elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from evals.catalog.names import BadValueError
+from evals.collection.checks.refusals import looks_like_refusal
+from evals.collection.checks.run import run_checks
+from evals.collection.quarantine import names_itself
+from evals.models import Attempt, Contender, Generation, Task, TaskSet
+from evals.models.bulk import insert
+from evals.models.generations import ErrorCategory
+from evals.transfer.files.errors import Problems, UnreadableError
+from evals.transfer.files.rows import Layout, Row, read_rows
+from evals.transfer.files.text import Limits, Source
+from evals.transfer.files.values import money, name_text, number, prose, required, whole_number
+from evals.transfer.names import KnownTasks, Named, contenders_named
+
+__all__ = [
+    "GENERATION_FIELDS",
+    "Answer",
+    "GenerationsImported",
+    "Judge",
+    "Judgement",
+    "Samples",
+    "Stored",
+    "answer_key",
+    "import_generations",
+    "read_answer",
+    "stored_samples",
+]
+
+GENERATION_FIELDS = (
+    "task_set",
+    "task",
+    "model",
+    "text",
+    "sample",
+    "latency_ms",
+    "ttft_ms",
+    "tokens_in",
+    "tokens_out",
+    "cost_usd",
+    "error",
+)
+_ERROR_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`error` empty: the call succeeded, whatever the text, even none."""
+
+    line: int
+    task: str
+    model: str
+    text: str
+    sample: int | None
+    latency_ms: float | None
+    ttft_ms: float | None
+    tokens_in: int | None
+    tokens_out: int | None
+    cost_usd: Decimal | None
+    error: str
+
+    @property
+    def key(self) -> bytes:
+        return answer_key(self.text, self.error)
+
+
+def answer_key(text: str, error: str) -> bytes:
+    """Two answers of a contender to a task are the same if these are."""
+    return hashlib.sha256(f"{len(error)}:{error}{text}".encode()).digest()
+
+
+def read_answer(row: Row) -> Answer:
+    fields = row.fields
+    error = " ".join(prose(fields.get("error"), "error").split())[:_ERROR_LENGTH]
+    if "text" not in fields and not error:
+        raise BadValueError("has no text. Is it in another column? --map text=…")
+    return Answer(
+        line=row.line,
+        task=name_text(required(fields, "task"), "task", longest=200),
+        model=name_text(required(fields, "model"), "model", longest=255),
+        text=prose(fields.get("text"), "text"),
+        sample=whole_number(fields, "sample", least=1, most=32_767),
+        latency_ms=number(fields, "latency_ms"),
+        ttft_ms=number(fields, "ttft_ms"),
+        tokens_in=whole_number(fields, "tokens_in"),
+        tokens_out=whole_number(fields, "tokens_out"),
+        cost_usd=money(fields, "cost_usd"),
+        error=error,
+    )
+
+
+class Samples:
+    """The samples of one contender for one task: those stored, and those this import adds.
+
+    An answer that is there already is found again, so the same file twice adds nothing. A further, different one
+    takes the number it asks for or, if that is taken, the next free one: ids whose tasks have equal content are
+    one task, and each of them may bring its own "sample 1".
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[int] = set()
+        self._by_key: dict[bytes, list[int]] = {}
+        self._claimed: set[int] = set()
+
+    def store(self, sample: int, key: bytes | None) -> None:
+        """`key` None: the number is taken, by an answer that is still to come."""
+        self._taken.add(sample)
+        if key is not None:
+            self._by_key.setdefault(key, []).append(sample)
+
+    def has(self, key: bytes) -> bool:
+        return key in self._by_key
+
+    def place(self, key: bytes, wanted: int | None) -> int | None:
+        """The number for a new answer; None if the answer is there."""
+        there = self._by_key.get(key, [])
+        if wanted is None and there:
+            self._claimed.add(there[0])
+            return None
+        if wanted in there:
+            self._claimed.add(wanted)
+            return None
+        if wanted in self._taken:
+            # It may have been moved to another number when the file was first imported.
+            moved = next((sample for sample in there if sample not in self._claimed), None)
+            if moved is not None:
+                self._claimed.add(moved)
+                return None
+        sample = wanted if wanted is not None and wanted not in self._taken else self._next()
+        self.store(sample, key)
+        self._claimed.add(sample)
+        return sample
+
+    def _next(self) -> int:
+        return max(self._taken, default=0) + 1
+
+
+Stored = dict[tuple[int, int], Samples]
+
+_CHUNK = 500
+_TASKS_KEPT = 5_000
+_QUARANTINE_LENGTH = Generation._meta.get_field("quarantine").max_length
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    quarantine: str
+    refused: bool
+    checks: list[dict[str, Any]]
+
+
+class Judge:
+    """Judges answers by the contenders that wrote them, outside any transaction: a pattern may take its time, and
+    on SQLite nobody can vote while another writes. `named` need not be stored."""
+
+    def __init__(self, named: Mapping[str, Contender]) -> None:
+        self._named = named
+        self._tasks: dict[int, Task] = {}
+        self._made: dict[int, Judgement] = {}
+
+    def judge_new(self, answers: Iterable[tuple[Answer, int]], task_ids: Iterable[int]) -> None:
+        """Those that are not there yet, as far as can be said before the writing transaction."""
+        samples = stored_samples(self._named.values(), task_ids)
+        for answer, task_id in answers:
+            there = samples.get((task_id, self._named[answer.model].pk))
+            if there is None or not there.has(answer.key):
+                self._made[answer.line] = self._judge(answer, task_id)
+
+    def of(self, answer: Answer, task_id: int) -> Judgement:
+        return self._made.get(answer.line) or self._judge(answer, task_id)
+
+    def _judge(self, answer: Answer, task_id: int) -> Judgement:
+        task = self._task(task_id)
+        quarantine = names_itself(answer.text, self._named[answer.model], messages=task.messages)
+        return Judgement(
+            quarantine=quarantine[:_QUARANTINE_LENGTH],
+            refused=not answer.error and looks_like_refusal(answer.text),
+            checks=[] if answer.error else run_checks(task.checks, text=answer.text),
+        )
+
+    def _task(self, task_id: int) -> Task:
+        """A file usually has its answers sorted by task or by model."""
+        if task_id not in self._tasks:
+            if len(self._tasks) >= _TASKS_KEPT:
+                self._tasks.clear()
+            self._tasks[task_id] = Task.objects.get(pk=task_id)
+        return self._tasks[task_id]
+
+
+def stored_samples(contenders: Iterable[Contender], task_ids: Iterable[int]) -> Stored:
+    """What these contenders have for these tasks, also what is still being collected. Texts are read, not kept."""
+    samples: Stored = {}
+    finished = (Generation.State.DONE, Generation.State.FAILED)
+    by = sorted({contender.pk for contender in contenders})
+    ids = sorted(task_ids)
+    for start in range(0, len(ids), _CHUNK):
+        rows = Generation.objects.filter(contender__in=by, task__in=ids[start : start + _CHUNK])
+        columns = ("task_id", "contender_id", "sample", "state", "text", "error", "error_detail")
+        for task_id, contender_id, sample, state, text, error, detail in (
+            rows.order_by("sample", "take").values_list(*columns).iterator()
+        ):
+            key = answer_key(text, detail if error else "") if state in finished else None
+            samples.setdefault((task_id, contender_id), Samples()).store(sample, key)
+    return samples
+
+
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class GenerationsImported:
+    """`present` rows were there already; `failed`, `quarantined` and `moved` are among the new. A moved answer
+    got another sample number than its row asks for."""
+
+    rows: int
+    new: int
+    present: int
+    failed: int
+    quarantined: int
+    moved: int
+    contenders: tuple[str, ...]
+    contenders_new: tuple[str, ...]
+    dry_run: bool
+
+
+@dataclass
+class _Counts:
+    rows: int = 0
+    new: int = 0
+    failed: int = 0
+    quarantined: int = 0
+    moved: int = 0
+
+
+@dataclass
+class _Found:
+    """What a first reading of the file learned: every row is sound, and these are the names in it."""
+
+    models: dict[str, int] = field(default_factory=dict)
+    tasks: set[int] = field(default_factory=set)
+    task_sets: set[str] = field(default_factory=set)
+
+
+def import_generations(
+    *,
+    source: Source,
+    task_set: str = "",
+    file_format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    contenders: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+    dry_run: bool = False,
+) -> GenerationsImported:
+    """All of the file or, with a RefusedError, nothing; the same file twice adds nothing.
+
+    Reads the file three times: to find every error, to judge the answers, and to write. Only the last holds the
+    database. `task_set` is for rows that name none; `contenders` maps names in the file to contenders' slugs.
+    """
+    layout = Layout(GENERATION_FIELDS, file_format, columns or {}, limits or Limits())
+    known, problems, found = KnownTasks(), Problems(), _Found()
+    for answer, where, task_id in _answers(source, layout, problems, known, task_set):
+        found.models.setdefault(answer.model, answer.line)
+        found.tasks.add(task_id)
+        found.task_sets.add(where)
+    problems.raise_if_any()
+
+    def answers() -> Iterator[tuple[Answer, int]]:
+        return ((answer, task_id) for answer, _, task_id in _answers(source, layout, problems, known, task_set))
+
+    def named() -> Named:
+        made = contenders_named(found.models, chosen=contenders or {}, problems=problems)
+        problems.raise_if_any()
+        return made
+
+    with transaction.atomic():
+        # Made only to be judged by, and taken back.
+        before = set(Contender.objects.values_list("slug", flat=True))
+        judge = Judge(named())
+        transaction.set_rollback(True)
+    judge.judge_new(answers(), found.tasks)
+    with transaction.atomic():
+        # The same file imported twice at once: the second waits here, and then finds the first one's rows.
+        list(TaskSet.objects.select_for_update().filter(slug__in=found.task_sets).order_by("pk"))
+        final = named()
+        counts = _write(answers(), final, judge, stored_samples(final.values(), found.tasks))
+        problems.raise_if_any()
+        if dry_run:
+            transaction.set_rollback(True)
+    slugs = {contender.slug for contender in final.values()}
+    return GenerationsImported(
+        rows=counts.rows,
+        new=counts.new,
+        present=counts.rows - counts.new,
+        failed=counts.failed,
+        quarantined=counts.quarantined,
+        moved=counts.moved,
+        contenders=tuple(sorted(slugs)),
+        contenders_new=tuple(sorted(slugs - before)),
+        dry_run=dry_run,
+    )
+
+
+def _answers(
+    source: Source, layout: Layout, problems: Problems, known: KnownTasks, default: str
+) -> Iterator[tuple[Answer, str, int]]:
+    """Each sound row with its task set and its task's id."""
+    for row in read_rows(source, layout, problems):
+        try:
+            where = known.task_set(row.fields.get("task_set"), default)
+            if not where:
+                raise UnreadableError("Name the task set these answers belong to: --task-set SLUG.")
+            answer = read_answer(row)
+            yield answer, where, _task_id(known, where, answer.task)
+        except BadValueError as error:
+            problems.add(row.line, str(error))
+
+
+def _task_id(known: KnownTasks, task_set: str, external_id: str) -> int:
+    task = known.find(task_set, external_id)
+    if task is None:
+        raise BadValueError(f"task “{external_id}” is not in the task set {task_set}. Import its tasks first.")
+    if not task.asked:
+        raise BadValueError(
+            f"task “{external_id}” of {task_set} is known only from votes, without its text. Import the tasks first."
+        )
+    return task.task_id
+
+
+def _write(answers: Iterable[tuple[Answer, int]], named: Named, judge: Judge, samples: Stored) -> _Counts:
+    counts = _Counts()
+    batch: list[_New] = []
+    for answer, task_id in answers:
+        counts.rows += 1
+        contender = named[answer.model]
+        sample = samples.setdefault((task_id, contender.pk), Samples()).place(answer.key, answer.sample)
+        if sample is None:
+            continue
+        judgement = judge.of(answer, task_id)
+        counts.new += 1
+        counts.failed += bool(answer.error)
+        counts.quarantined += bool(judgement.quarantine)
+        counts.moved += answer.sample is not None and sample != answer.sample
+        batch.append(_New(answer, judgement, (task_id, contender.pk, sample)))
+        if len(batch) == _BATCH:
+            _store(batch)
+            batch = []
+    if batch:
+        _store(batch)
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    answer: Answer
+    judgement: Judgement
+    place: tuple[int, int, int]
+
+
+_PLACE = ("task_id", "contender_id", "sample")
+_MEASURED = ("latency_ms", "ttft_ms", "tokens_in", "tokens_out", "cost_usd")
+_measured = attrgetter(*_MEASURED)
+
+
+def _store(batch: list[_New]) -> None:
+    now = timezone.now()
+    insert(Generation, (*_PLACE, *_MEASURED, *_generation(batch[0], now)), (_row(new, now) for new in batch))
+    ids = _ids(batch)
+    # One call each, so that cost per success counts an imported answer as it counts our own.
+    columns = ("generation_id", "n", "started_at", "error", "error_detail", *_MEASURED)
+    insert(
+        Attempt,
+        columns,
+        ((ids[new.place], 1, now, _error(new), new.answer.error, *_measured(new.answer)) for new in batch),
+    )
+
+
+def _row(new: _New, now: datetime) -> tuple[Any, ...]:
+    return (*new.place, *_measured(new.answer), *_generation(new, now).values())
+
+
+def _generation(new: _New, now: datetime) -> dict[str, Any]:
+    return {
+        "take": 1,
+        "state": Generation.State.FAILED if new.answer.error else Generation.State.DONE,
+        "not_before": now,
+        "attempts_made": 1,
+        "text": new.answer.text,
+        "finish_reason": "",
+        "tool_calls": [],
+        "error": _error(new),
+        "error_detail": new.answer.error,
+        "checks": new.judgement.checks,
+        "refused": new.judgement.refused,
+        "quarantine": new.judgement.quarantine,
+        "created_at": now,
+        "finished_at": now,
+    }
+
+
+def _error(new: _New) -> str:
+    return ErrorCategory.IMPORTED if new.answer.error else ""
+
+
+def _ids(batch: list[_New]) -> dict[tuple[int, int, int], int]:
+    tasks, contenders = {new.place[0] for new in batch}, {new.place[1] for new in batch}
+    rows = Generation.objects.filter(task__in=tasks, contender__in=contenders, take=1)
+    return {row[1:]: row[0] for row in rows.values_list("pk", *_PLACE).iterator()}

@@ -1,0 +1,252 @@
+"""Which battle a reviewer sees next.
+
+Pair first, then task. The pair is `evals.ratings.draw_pair`'s: half top-two Thompson, half uniform, whatever this
+reviewer has left. Then, among the pair's battles this reviewer has not seen: none that somebody else sits on while
+another is free, tasks in rotation (least shown first), and now and then one that others have judged, since agreement
+can be told from overlap alone. What is drawn, and which answer is shown left, is stored in the ballot.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import combinations, product
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.utils import timezone
+
+from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer, Task
+from evals.models.votes import Side
+from evals.ratings import draw_pair
+from evals.voting.queries.battles import answer_text
+from evals.voting.standings import newest_standings
+
+__all__ = ["RESERVED_FOR", "draw", "is_withdrawn"]
+
+RESERVED_FOR = timedelta(minutes=15)
+# Share of draws that repeat, where there is one, a battle judged by somebody else.
+OVERLAP = 0.1
+# Pairs tried before everything there is in the category is looked through.
+_TRIES = 8
+# Tasks looked at first, taken at random: the least shown of so many keeps showings even, and a draw costs the same
+# however much there is. Only if they have nothing left, four times as many are looked at, and so on up to the most.
+_TASKS_FIRST, _TASKS_MOST = 16, 1024
+# Tasks that tell who takes part.
+_TASKS_ASKED = 32
+# Answers named one by one when ballots are asked for; SQLite takes some 30,000 values in a statement.
+_ANSWERS_NAMED = 2048
+
+# Ids of two generations, lower first; the same with their task's in front.
+Pair = tuple[int, int]
+Found = tuple[int, Pair]
+# By task, the generations of each contender.
+Answers = dict[int, list[list[int]]]
+
+
+def draw(
+    *, category: Category, reviewer: Reviewer, now: datetime | None = None, rng: np.random.Generator | None = None
+) -> Ballot | None:
+    """The reviewer's open ballot, or a new one; None if there is nothing in the category they have not seen."""
+    now = now or timezone.now()
+    rng = rng or np.random.default_rng()
+    while True:
+        if (ballot := _resume(category, reviewer, now)) is not None:
+            return ballot
+        # Looked for outside the transaction that writes: on SQLite that one makes every other writer wait.
+        if (found := _find(category, reviewer, now, rng)) is None:
+            return None
+        if (ballot := _open(category, reviewer, now, *found)) is not None:
+            return ballot
+
+
+def is_withdrawn(ballot: Ballot) -> bool:
+    """Whether its battle must not be judged any more: an answer was quarantined, or a contender or the category
+    retired. Two short queries, apart, since a join of all of it is slow while PostgreSQL has no statistics."""
+    battle = ballot.battle
+    answers = Generation.objects.filter(pk__in=(battle.lo_id, battle.hi_id))
+    if answers.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False)).exists():
+        return True
+    return Category.objects.filter(tasks=battle.task_id, retired_at__isnull=False).exists()
+
+
+def _resume(category: Category, reviewer: Reviewer, now: datetime) -> Ballot | None:
+    """The oldest open ballot; ballots whose battle was withdrawn meanwhile are closed on the way."""
+    ballots = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, battle__task__category=category)
+    for ballot in ballots.select_related("battle").order_by("pk"):
+        if is_withdrawn(ballot):
+            Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN).update(
+                state=Ballot.State.SKIPPED, closed_at=now
+            )
+            continue
+        if ballot.reserved_until < now + RESERVED_FOR / 2:
+            ballot.reserved_until = now + RESERVED_FOR
+            ballot.save(update_fields=["reserved_until"])
+        return ballot
+    return None
+
+
+def _open(category: Category, reviewer: Reviewer, now: datetime, task_id: int, battle: Pair) -> Ballot | None:
+    """The ballot for this battle; an older open one if another window of the reviewer was first, and None if it
+    even got and closed this very battle."""
+    with transaction.atomic():
+        Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer.pk)
+        if (ballot := _resume(category, reviewer, now)) is not None:
+            return ballot
+        lo, hi = battle
+        made, _ = Battle.objects.get_or_create(task_id=task_id, lo_id=lo, hi_id=hi)
+        ballot, created = Ballot.objects.get_or_create(
+            battle=made,
+            reviewer=reviewer,
+            defaults={
+                "left": secrets.choice((Side.LO, Side.HI)),
+                "reserved_until": now + RESERVED_FOR,
+                "shown_at": now,
+            },
+        )
+        return ballot if created else None
+
+
+def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.Generator) -> Found | None:
+    if category.retired_at is not None:
+        return None
+    tasks = rng.permutation(list(Task.objects.filter(category=category).values_list("pk", flat=True))).tolist()
+    contenders = _contenders(tasks[:_TASKS_ASKED])
+    slugs = sorted(contenders)
+    standings = newest_standings(category)
+    exhausted: set[tuple[str, str]] = set()
+    for _ in range(_TRIES):
+        left = None if not exhausted else [pair for pair in combinations(slugs, 2) if pair not in exhausted]
+        pair = draw_pair(contenders=slugs, standings=standings, admissible=left, rng=rng)
+        if pair is None:
+            break
+        ids = [contenders[str(slug)] for slug in pair]
+        if (found := _choose(tasks, ids, reviewer, now, rng)) is not None:
+            return found
+        a, b = sorted(map(str, pair))
+        exhausted.add((a, b))
+    return _choose(tasks, None, reviewer, now, rng)
+
+
+def _contenders(tasks: list[int]) -> dict[str, int]:
+    """Ids by slug of who may be shown on one of these tasks. Of 32 taken at random, whoever answered one task in ten
+    is there 29 times in 30; all tasks of a category would mean all its answers."""
+    answered = Generation.objects.filter(task__in=tasks, state=Generation.State.DONE, quarantine="").order_by()
+    shown = Contender.objects.filter(pk__in=answered.values("contender"), retired_at__isnull=True).order_by()
+    return dict(shown.values_list("slug", "pk"))
+
+
+def _choose(
+    tasks: list[int], two: list[int] | None, reviewer: Reviewer, now: datetime, rng: np.random.Generator
+) -> Found | None:
+    """The first unseen battle between these two contenders, or any, in order of preference, whose answers differ: equal
+    ones leave nothing to judge."""
+    repeat = rng.random() < OVERLAP
+    if repeat and two is not None:
+        judged = _judged(two, reviewer)
+        tasks = sorted(tasks, key=lambda task: task not in judged)
+    for portion in _portions(tasks):
+        answers = _answers(portion, two)
+        ballots = _ballots(answers, reviewer, now)
+        unseen = [(task, pair) for task in answers for pair in _pairs(answers[task]) if pair not in ballots.seen]
+        shown = _showings({task for task, _ in unseen}) if unseen else {}
+        # Reserved ones last; in some draws judged ones first; tasks in rotation; luck.
+        battles = sorted(
+            (pair in ballots.reserved, repeat and pair not in ballots.judged, shown[task], rng.random(), task, pair)
+            for task, pair in unseen
+        )
+        if (found := _first_that_differs([battle[-2:] for battle in battles])) is not None:
+            return found
+    return None
+
+
+def _judged(two: list[int], reviewer: Reviewer) -> set[int]:
+    """Tasks on which others judged this pair: few among many, so that a portion at random might hold none."""
+    ballots = Ballot.objects.filter(
+        battle__lo__contender__in=two, battle__hi__contender__in=two, state=Ballot.State.VOTED
+    )
+    return set(ballots.exclude(reviewer=reviewer).values_list("battle__task", flat=True))
+
+
+def _portions(tasks: list[int]) -> Iterator[list[int]]:
+    start, size = 0, _TASKS_FIRST
+    while start < len(tasks):
+        yield tasks[start : start + size]
+        start, size = start + size, min(size * 4, _TASKS_MOST)
+
+
+def _answers(tasks: list[int], two: list[int] | None) -> Answers:
+    """By task, what may be shown of each of the two contenders, or of all, who answered it: the newest finished take of
+    each sample, unless that one is quarantined. From ids alone."""
+    newest: dict[tuple[int, int, int], tuple[int, int, str]] = {}
+    shown = Q(contender__in=two) if two is not None else Q(contender__retired_at__isnull=True)
+    answers = Generation.objects.filter(shown, task__in=tasks).order_by()
+    columns = ("task_id", "contender_id", "sample", "take", "pk", "quarantine", "state")
+    for task, who, sample, take, pk, quarantine, state in answers.values_list(*columns):
+        # Asked here: told of states as well, SQLite would read all that the contenders ever answered.
+        if state == Generation.State.DONE:
+            newest[task, who, sample] = max(newest.get((task, who, sample), (0, 0, "")), (take, pk, quarantine))
+    by_task: dict[int, dict[int, list[int]]] = {}
+    for (task, who, _), (_, pk, quarantine) in newest.items():
+        if not quarantine:
+            by_task.setdefault(task, {}).setdefault(who, []).append(pk)
+    return {task: list(answers.values()) for task, answers in by_task.items() if len(answers) > 1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ballots:
+    """What became of battles so far: seen by this reviewer, held open by others, judged by others."""
+
+    seen: set[Pair] = field(default_factory=set)
+    reserved: set[Pair] = field(default_factory=set)
+    judged: set[Pair] = field(default_factory=set)
+
+
+def _ballots(answers: Answers, reviewer: Reviewer, now: datetime) -> _Ballots:
+    """Of battles between these answers; where they are many, of all battles of their tasks, which costs more."""
+    ids = [pk for by_contender in answers.values() for samples in by_contender for pk in samples]
+    if len(ids) <= _ANSWERS_NAMED:
+        ballots = Ballot.objects.filter(battle__lo__in=ids, battle__hi__in=ids)
+    else:
+        ballots = Ballot.objects.filter(battle__task__in=answers)
+    found = _Ballots()
+    columns = ("battle__lo_id", "battle__hi_id", "reviewer_id", "state", "reserved_until")
+    for lo, hi, whose, state, until in ballots.values_list(*columns):
+        if whose == reviewer.pk:
+            found.seen.add((lo, hi))
+        elif state == Ballot.State.VOTED:
+            found.judged.add((lo, hi))
+        elif state == Ballot.State.OPEN and until > now:
+            found.reserved.add((lo, hi))
+    return found
+
+
+def _showings(tasks: Iterable[int]) -> dict[int, int]:
+    """Task by task: joined and grouped at once, PostgreSQL would read every ballot there is."""
+    shown = Ballot.objects.filter(battle__task=OuterRef("pk")).order_by().values("battle__task")
+    counts = Task.objects.filter(pk__in=tasks).values_list("pk", Subquery(shown.annotate(n=Count("pk")).values("n")))
+    return {task: n or 0 for task, n in counts.order_by()}
+
+
+def _pairs(answers: list[list[int]]) -> Iterator[Pair]:
+    for ones, others in combinations(answers, 2):
+        for a, b in product(ones, others):
+            yield min(a, b), max(a, b)
+
+
+def _first_that_differs(battles: list[Found]) -> Found | None:
+    """Reads texts, but as a rule two: each further look takes four times as many battles."""
+    start, size = 0, 1
+    while start < len(battles):
+        some = battles[start : start + size]
+        ids = {pk for _, pair in some for pk in pair}
+        rows = Generation.objects.filter(pk__in=ids).values_list("pk", "text", "tool_calls")
+        shown = {pk: answer_text(text, tool_calls) for pk, text, tool_calls in rows}
+        for task, (lo, hi) in some:
+            if shown[lo] != shown[hi]:
+                return task, (lo, hi)
+        start, size = start + size, size * 4
+    return None

@@ -1,0 +1,119 @@
+"""How reviewers vote: whether they agree, prefer a side, or hurry. Read here, judged in `evals.ratings`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+import numpy as np
+from django.core.cache import cache
+from django.db.models import F, Sum, Window
+from django.db.models.functions import Length, RowNumber
+
+from evals.models import Ballot, Category, Ledger, Reviewer, ReviewerTally, Vote
+from evals.models.votes import LeftSide
+from evals.ratings import OUTCOMES
+from evals.ratings.agreement import Agreement, Alpha, Shared, agreements, shared_battles
+from evals.ratings.health import Finding, haste, side_preference
+from evals.voting.standings import newest_standings_of
+
+__all__ = ["LAST", "leaders_without", "panel_agreement", "reviewer_agreements", "sides_in", "speeds"]
+
+# Speed is told of the newest votes: enough to be sure, however many there are.
+LAST = 200
+
+_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+_CHUNK = 10_000
+# As long as nobody votes there, a category's votes are read once an hour.
+_KEPT_S = 3600
+
+
+def panel_agreement(category: Category) -> Alpha:
+    """Of those whose votes count in the category, as of now. One query while nothing moved, else three."""
+    return _shared(Ledger.objects.filter(category=category).select_related("category"))[category.pk].panel
+
+
+def reviewer_agreements() -> dict[int, Agreement]:
+    """By reviewer, over all categories; those without a vote are not in it. Queries as `panel_agreement`."""
+    return agreements(_shared(Ledger.objects.select_related("category")).values())
+
+
+def _shared(ledgers: Iterable[Ledger]) -> defaultdict[int, Shared]:
+    """By category. What was read stays true until the category's ledger moves; its time of creation tells two
+    databases' categories apart."""
+    keys = {
+        ledger.category_id: f"shared:{ledger.category_id}:{made.timestamp()}:{ledger.seq}:{ledger.revision}"
+        for ledger, made in ((ledger, ledger.category.created_at) for ledger in ledgers)
+    }
+    kept = cache.get_many(keys.values())
+    found = {category: kept[key] for category, key in keys.items() if key in kept}
+    unread = [category for category in keys if category not in found]
+    if unread:
+        read = _read(unread)
+        cache.set_many({keys[category]: shared for category, shared in read.items()}, _KEPT_S)
+        found |= read
+    return defaultdict(lambda: shared_battles([], [], [], []), found)
+
+
+def _read(categories: Collection[int]) -> dict[int, Shared]:
+    """Votes on one battle are told apart from imported ones, which have none: there the task and the pair say what was
+    judged."""
+    excluded = np.array(list(Reviewer.objects.filter(excluded_at__isnull=False).values_list("pk", flat=True)), np.int64)
+    votes = (
+        Vote.objects.filter(category__in=categories, superseded_by__isnull=True, outcome__isnull=False)
+        .order_by("pk")  # within a category as `seq`: both are taken under its ledger's lock
+        .values_list("category_id", "reviewer_id", "outcome", "ballot__battle_id", "task_id", "lo_id", "hi_id")
+    )
+    rows = [
+        (category, reviewer, _CODES[outcome or ""], battle or 0, task, lo, hi)
+        for category, reviewer, outcome, battle, task, lo, hi in votes.iterator(chunk_size=_CHUNK)
+    ]
+    table = np.array(rows, np.int64).reshape(-1, 7)
+    found = {}
+    for category in categories:
+        mine = table[table[:, 0] == category]
+        battle = np.unique(mine[:, 3:], axis=0, return_inverse=True)[1].reshape(-1)
+        found[category] = shared_battles(battle, mine[:, 1], mine[:, 2], ~np.isin(mine[:, 1], excluded))
+    return found
+
+
+def sides_in(category: Category) -> Finding:
+    """Of all whose votes count there. One query."""
+    known = ReviewerTally.objects.filter(category=category).exclude(left=LeftSide.UNKNOWN)
+    won = {side: wins for side, *wins in known.values_list("left").annotate(Sum("lo_wins"), Sum("hi_wins")).order_by()}
+    (lo, not_lo), (not_hi, hi) = won.get(LeftSide.LO, (0, 0)), won.get(LeftSide.HI, (0, 0))
+    return side_preference(lo + hi, not_lo + not_hi)
+
+
+def speeds(reviewers: Iterable[Reviewer]) -> dict[int, Finding]:
+    """By reviewer, of the `LAST` ballots they voted on; those who voted on none are not in it. One query."""
+    place = Window(RowNumber(), partition_by=F("reviewer"), order_by=F("closed_at").desc())
+    voted = Ballot.objects.filter(reviewer__in=list(reviewers), state=Ballot.State.VOTED)
+    newest = voted.annotate(place=place).filter(place__lte=LAST).order_by().values("pk")
+    characters = Length("battle__lo__text") + Length("battle__hi__text")
+    seconds: dict[int, list[float]] = defaultdict(list)
+    lengths: dict[int, list[int]] = defaultdict(list)
+    rows = Ballot.objects.filter(pk__in=newest).order_by()
+    for reviewer, shown, closed, length in rows.values_list("reviewer", "shown_at", "closed_at", characters):
+        seconds[reviewer].append((closed - shown).total_seconds())
+        lengths[reviewer].append(length)
+    return {reviewer: haste(seconds[reviewer], lengths[reviewer]) for reviewer in seconds}
+
+
+def leaders_without(reviewers: Iterable[Reviewer]) -> dict[int, dict[str, str | None]]:
+    """By reviewer and category's name: who would lead without their votes, None where it is who leads anyhow.
+
+    Only where they and somebody else count and all were compared, as of each category's newest leaderboard. Three
+    queries, four where one was not seen before.
+    """
+    counted = ReviewerTally.objects.filter(reviewer__in=list(reviewers), category__retired_at__isnull=True)
+    pairs = set(counted.values_list("reviewer", "category", "category__name").order_by())
+    newest = newest_standings_of({category for _, category, _ in pairs})
+    without = {category: standings.leader_without() for category, standings in newest.items()}
+    found: dict[int, dict[str, str | None]] = defaultdict(dict)
+    for reviewer, category, name in pairs:
+        if category in newest and newest[category].reviewers > 1 and newest[category].connected:
+            # Who is not among those left out has cast too few votes to make a difference.
+            leader = without[category].get(reviewer, newest[category].leader)
+            found[reviewer][name] = None if leader == newest[category].leader else str(leader)
+    return found

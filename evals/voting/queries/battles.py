@@ -1,0 +1,292 @@
+"""What a reviewer is shown: a battle without any trace of who wrote it, and how far they and the category are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Literal
+
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from arena.ui.charts import Bar, Segment, bar, tick_row
+from arena.ui.markup import first_line, render
+from evals.models import Ballot, Category, Generation, Reviewer, ReviewerTally
+from evals.models.votes import VOTES, Outcome
+from evals.ratings import Standings, votes_to_go
+from evals.voting.queries.categories import CategoryProgress
+from evals.voting.standings import newest_standings, newest_standings_of
+
+__all__ = [
+    "Answer",
+    "BattlePage",
+    "NothingToVoteOn",
+    "Progress",
+    "Prompt",
+    "answer_text",
+    "battle_page",
+    "battles_closed",
+    "choice_label",
+    "choice_of",
+    "last_closed",
+    "neediest_first",
+    "nothing_anywhere",
+    "nothing_to_vote_on",
+    "progress",
+]
+
+# One row of ticks. Past it the next row begins: nobody is told to stop.
+TICKS = 40
+# What a category needs before anything can be said of it, as the default policy has it.
+FIRST_VOTES = 30
+# Two that look equal ask for a number that tells nobody anything.
+MOST_TO_GO = 5000
+
+_WHO = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
+
+
+_CHOICE_LABELS = {"left": "A is better", "right": "B is better", "tie": "tie", "both_bad": "both bad"}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """`who` is empty in a prompt of one message."""
+
+    who: str
+    html: SafeString
+
+
+@dataclass(frozen=True)
+class Prompt:
+    gist: str
+    turns: tuple[Turn, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`letter` is what the reviewer calls it, `side` what the page posts. No more is known of it here."""
+
+    letter: str
+    side: str
+    html: SafeString
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The reviewer's votes of today in this category, and the category's against what it needs."""
+
+    today: int
+    goal: int
+    today_label: str
+    ticks: tuple[Segment, ...]
+    votes: int
+    to_go: str
+    bar: Bar
+    share: float
+
+
+@dataclass(frozen=True)
+class BattlePage:
+    token: str
+    state: str
+    prompt: Prompt
+    answers: tuple[Answer, Answer]
+    guidelines: SafeString
+    choice: str
+
+
+@dataclass(frozen=True)
+class NothingToVoteOn:
+    """Why there is nothing to vote on, in words, and what an editor would do about it."""
+
+    title: str
+    words: str
+    act: Literal["upload", "collect", "read"]
+
+
+def battle_page(ballot: Ballot) -> BattlePage:
+    """Everything the page shows of the battle. Whatever differs between the two answers comes from their texts."""
+    battle = ballot.battle
+    left, right = (battle.lo, battle.hi) if ballot.left == "lo" else (battle.hi, battle.lo)
+    outcome = ballot.votes.order_by("-n").values_list("outcome", flat=True).first()
+    return BattlePage(
+        token=ballot.token,
+        state=ballot.state,
+        prompt=_prompt(battle.task.messages),
+        answers=(_answer("A", "left", left), _answer("B", "right", right)),
+        guidelines=render(battle.task.category.guidelines),
+        choice=choice_label(choice_of(outcome, ballot.left)),
+    )
+
+
+def _answer(letter: str, side: str, generation: Generation) -> Answer:
+    return Answer(letter, side, render(answer_text(generation.text, generation.tool_calls)))
+
+
+def answer_text(text: str, tool_calls: Sequence[Mapping[str, Any]]) -> str:
+    """The whole answer as Markdown: its text, then the tools it calls. Ids of calls are left out: their form tells
+    the provider."""
+    calls = (f"{call.get('name', '')}({_arguments(call.get('arguments', ''))})" for call in tool_calls)
+    fenced = ("```\n" + call.replace("```", "'''") + "\n```" for call in calls)
+    return "\n\n".join(part for part in (text.strip(), *fenced) if part)
+
+
+def _arguments(written: Any) -> str:
+    """JSON in one form, whatever spaces and order its writer uses; anything else as it is."""
+    try:
+        parsed = json.loads(written) if isinstance(written, str) else written
+    except ValueError:
+        return str(written)
+    return json.dumps(parsed, indent=2, ensure_ascii=False, sort_keys=True)
+
+
+def _prompt(messages: Sequence[Mapping[str, Any]]) -> Prompt:
+    """The gist is the beginning of what the user said last."""
+    spoken = [(str(message.get("role", "")), _content(message.get("content"))) for message in messages]
+    asked = [text for role, text in spoken if role == "user"] or [text for _, text in spoken]
+    alone = len(spoken) == 1
+    turns = tuple(Turn("" if alone else _WHO.get(role, role.title()), render(text)) for role, text in spoken)
+    return Prompt(first_line(asked[-1]) if asked else "The prompt's text is not known here.", turns)
+
+
+def _content(content: Any) -> str:
+    if isinstance(content, list):
+        parts = (part for part in content if isinstance(part, Mapping))
+        return "\n\n".join(str(part.get("text") or f"[{part.get('type', 'attachment')}]") for part in parts)
+    return "" if content is None else str(content)
+
+
+def choice_of(outcome: str | None, left: str) -> str:
+    """An outcome in the page's words: left, right, tie, both_bad; empty for a retraction."""
+    if outcome in (Outcome.LO, Outcome.HI):
+        return "left" if outcome == left else "right"
+    return outcome or ""
+
+
+def choice_label(choice: str) -> str:
+    return _CHOICE_LABELS.get(choice, "")
+
+
+def last_closed(reviewer: Reviewer, category: Category) -> Ballot | None:
+    """What undo would take back; None if that can no longer be."""
+    closed = Ballot.objects.filter(reviewer=reviewer, battle__task__category=category).order_by("-closed_at", "-pk")
+    # Asked for each state by itself, so that the index ends the search: a reviewer may have closed thousands.
+    newest = [closed.filter(state=state).first() for state in (Ballot.State.VOTED, Ballot.State.SKIPPED)]
+    last = max(filter(None, newest), key=attrgetter("closed_at", "pk"), default=None)
+    return last if last is not None and last.can_be_undone else None
+
+
+def battles_closed(reviewer: Reviewer, category: Category | None = None) -> int:
+    ballots = Ballot.objects.filter(reviewer=reviewer)
+    if category is not None:
+        ballots = ballots.filter(battle__task__category=category)
+    return ballots.exclude(state=Ballot.State.OPEN).count()
+
+
+def neediest_first(reviewer: Reviewer) -> list[Category]:
+    """Categories to offer a reviewer: first those with a ballot they left open, then the furthest from its goal.
+    Four queries, and one more where a leaderboard was not seen before."""
+    left_open = set(
+        Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN).values_list(
+            "battle__task__category_id", flat=True
+        )
+    )
+    categories = list(Category.objects.filter(retired_at__isnull=True))
+    votes = dict(ReviewerTally.objects.values_list("category").annotate(n=VOTES).order_by())
+    standings = newest_standings_of([category.pk for category in categories])
+
+    def need(category: Category) -> tuple[bool, float, int, str, int]:
+        cast = votes.get(category.pk, 0)
+        share = _share(cast, _more(standings.get(category.pk), cast))
+        return category.pk not in left_open, share, cast, category.name, category.pk
+
+    return sorted(categories, key=need)
+
+
+def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
+    today = 0
+    if reviewer is not None:
+        today = Ballot.objects.filter(
+            reviewer=reviewer,
+            state=Ballot.State.VOTED,
+            closed_at__gte=_midnight(),
+            battle__task__category=category,
+        ).count()
+    votes = ReviewerTally.objects.filter(category=category).aggregate(n=VOTES)["n"] or 0
+    more = _more(newest_standings(category), votes)
+    about = "more than" if more == MOST_TO_GO else "about"
+    label = f"{votes:,} of {about} {votes + more:,} votes" if more else f"{votes:,} votes, enough for now"
+    full = TICKS * (max(today - 1, 0) // TICKS)
+    return Progress(
+        today=today,
+        goal=full + TICKS,
+        today_label=f"{today} of {full + TICKS} today",
+        ticks=tick_row(today - full, TICKS),
+        votes=votes,
+        to_go=f"{about} {more:,} to go" if more else "enough for now",
+        bar=bar([("ink", votes)], votes + more, label),
+        share=_share(votes, more),
+    )
+
+
+def _share(votes: int, more: int) -> float:
+    return votes / (votes + more) if votes + more else 0.0
+
+
+def _midnight() -> datetime:
+    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _more(standings: Standings | None, votes: int) -> int:
+    """Further votes until the first is surely ahead of the second, as the gate would ask; 0 if it is."""
+    if standings is None or votes < FIRST_VOTES or len(standings.active) < 2:
+        return max(FIRST_VOTES - votes, 0) or FIRST_VOTES
+    first, second = (rating.contender for rating in [r for r in standings.ratings if not r.retired][:2])
+    lead = standings.lead(first, second)
+    estimate = votes_to_go(gap=lead.lead, se=lead.se, votes=lead.votes, rivals=lead.rivals, q=lead.q, b=lead.b)
+    if estimate is None or estimate.more == 0:
+        return 0
+    return min(max(0, estimate.more - max(0, votes - lead.votes)), MOST_TO_GO)
+
+
+def nothing_to_vote_on(state: CategoryProgress, *, closed: int) -> NothingToVoteOn:
+    """For a category in which the reviewer can be shown nothing; `closed` is how many battles they closed there."""
+    if state.ready and closed:
+        return NothingToVoteOn(
+            f"You have seen every battle in {state.name}",
+            f"{_many(closed, 'battle')} so far. New ones come with new tasks, new answers or new contenders.",
+            "read",
+        )
+    if not state.tasks:
+        words = "Battles come from the answers of two contenders to one task."
+        return NothingToVoteOn(f"No tasks in {state.name} yet", words, "upload")
+    title = f"Nothing to compare in {state.name} yet"
+    if state.contenders < 2:
+        words = f"{_many(state.tasks, 'task')}, and answers by {state.contenders} of the 2 contenders it takes."
+        return NothingToVoteOn(title, f"{words} A run collects them.", "collect")
+    words = f"{_many(state.tasks, 'task')}, of which {state.ready:,} have answers by two contenders."
+    return NothingToVoteOn(
+        title, f"{words} Equal answers, and answers that name their model, make no battle.", "collect"
+    )
+
+
+def nothing_anywhere(states: Sequence[CategoryProgress], *, closed: int) -> NothingToVoteOn:
+    """As `missing`, when no category has anything for the reviewer."""
+    if len(states) == 1:
+        return nothing_to_vote_on(states[0], closed=closed)
+    ready, tasks = sum(state.ready for state in states), sum(state.tasks for state in states)
+    if ready and closed:
+        words = f"{_many(closed, 'battle')} so far. New ones come with new tasks, new answers or new contenders."
+        return NothingToVoteOn("You have seen every battle", words, "read")
+    if not tasks:
+        words = "Battles come from the answers of two contenders to one task. Upload tasks, then collect answers."
+        return NothingToVoteOn("No tasks yet", words, "upload")
+    words = f"{_many(tasks, 'task')} in {len(states)} categories, of which {ready:,} have answers by two contenders."
+    return NothingToVoteOn("Nothing to compare yet", words, "collect")
+
+
+def _many(n: int, thing: str) -> str:
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"

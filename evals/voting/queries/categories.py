@@ -1,0 +1,74 @@
+"""How far each category is: what is there to vote on, and what was voted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from evals.models import Category, Generation, ReviewerTally, Task
+from evals.models.votes import VOTES
+
+__all__ = ["CategoryProgress", "category_progress", "progress_in"]
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryProgress:
+    """`ready` tasks have finished answers by at least two contenders: something to vote on. `votes` are those that
+    count, ranked or not yet."""
+
+    slug: str
+    name: str
+    tasks: int
+    ready: int
+    contenders: int
+    votes: int
+
+
+def category_progress() -> list[CategoryProgress]:
+    """Of every category that is not retired, by name. Five queries."""
+    return _progress(list(Category.objects.filter(retired_at=None).order_by("name")))
+
+
+def progress_in(category: Category) -> CategoryProgress:
+    return _progress([category])[0]
+
+
+def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
+    ids = [category.pk for category in categories]
+    tasks = dict(Task.objects.filter(category__in=ids).values_list("category").annotate(n=Count("pk")).order_by())
+    ready = _ready(ids)
+    tallies = ReviewerTally.objects.filter(category__in=ids)
+    votes = dict(tallies.values_list("category").annotate(n=VOTES).order_by())
+    asked = dict(
+        Generation.objects.filter(task__category__in=ids, state=Generation.State.DONE)
+        .values_list("task__category")
+        .annotate(n=Count("contender", distinct=True))
+        .order_by()
+    )
+    return [
+        CategoryProgress(
+            slug=category.slug,
+            name=category.name,
+            tasks=tasks.get(category.pk, 0),
+            ready=ready.get(category.pk, 0),
+            contenders=asked.get(category.pk, 0),
+            votes=votes.get(category.pk, 0),
+        )
+        for category in categories
+    ]
+
+
+def _ready(categories: Iterable[int]) -> dict[int, int]:
+    """Tasks to vote on, by category; categories without any are not in it."""
+    finished = Generation.objects.filter(state=Generation.State.DONE, contender__retired_at=None)
+    compared = (
+        finished.filter(task__category__in=list(categories))
+        .values("task")
+        .annotate(answers=Count("contender", distinct=True))
+        .filter(answers__gte=2)
+        .order_by()
+    )
+    counts = Task.objects.filter(pk__in=compared.values("task")).values_list("category").annotate(n=Count("pk"))
+    return dict(counts.order_by())

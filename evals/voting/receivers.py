@@ -1,0 +1,18 @@
+"""What voting does on news from the rest of evals. Connected in `evals.apps`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+
+from evals.models import Category, Contender, ReviewerTally
+from evals.voting import ledger
+
+
+def rank_again(sender: Any, *, contender: Contender, **_: Any) -> None:
+    """In the transaction that retires it or brings it back: the categories it was voted on in rank again."""
+    voted = ReviewerTally.objects.filter(Q(lo=contender) | Q(hi=contender)).values("category")
+    # In one order, as every writer of several ledgers takes their locks.
+    for category in Category.objects.filter(pk__in=voted).order_by("pk"):
+        ledger.raise_revision(category)

@@ -1,0 +1,187 @@
+"""Votes counted per pair, by reviewer and by task: all that ratings read.
+
+They move with the votes (−old +new, in the vote's transaction) and equal, at any time, what `rebuild` counts from
+the effective votes of reviewers who are not excluded: the same rows with the same numbers, none that is all zeros.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import Count
+
+from evals.models import Category, Reviewer, ReviewerTally, TaskTally, Vote
+from evals.models.votes import effective_votes
+from evals.voting import ledger
+
+__all__ = ["Counted", "TallyDriftError", "VoteFacts", "facts", "move", "rebuild"]
+
+_FLIPPED = {"lo": "hi", "hi": "lo"}
+_OUTCOMES = ("lo", "hi", "tie", "both_bad")
+_COUNTS = ("lo_wins", "hi_wins", "ties", "both_bad")
+_REVIEWER_KEY = ("reviewer_id", "lo_id", "hi_id", "left")
+_TASK_KEY = ("task_id", "lo_id", "hi_id")
+# Rows read and written at once; keeps a statement's parameters under SQLite's limit.
+_CHUNK = 500
+
+Key = tuple[int | str, ...]
+Fields = tuple[str, ...]
+Tally = type[ReviewerTally | TaskTally]
+
+
+class TallyDriftError(RuntimeError):
+    """A tally would fall below zero: the stored rows no longer follow from the votes."""
+
+
+class VoteFacts(NamedTuple):
+    """What a tally needs of one effective vote, in the vote's own order of `lo` and `hi`."""
+
+    reviewer_id: int
+    task_id: int
+    lo_id: int
+    hi_id: int
+    left: str
+    outcome: str
+
+    @classmethod
+    def of(cls, vote: Vote) -> VoteFacts:
+        """Of a vote that is no retraction; a retraction counts nothing and raises ValueError."""
+        if vote.outcome is None:
+            raise ValueError(f"{vote} is a retraction: nothing to count.")
+        return cls(vote.reviewer_id, vote.task_id, vote.lo_id, vote.hi_id, vote.left, vote.outcome)
+
+
+Counted = Counter[VoteFacts]
+Votes = Iterable[VoteFacts] | Mapping[VoteFacts, int]
+
+
+def facts(category: Category, *, reviewer: Reviewer | None = None) -> Counted:
+    """The effective votes, counted; of everyone who is not excluded, or of this one reviewer, excluded or not."""
+    votes = effective_votes(category)
+    votes = votes.filter(reviewer=reviewer) if reviewer else votes.filter(reviewer__excluded_at__isnull=True)
+    columns = ("reviewer_id", "task_id", "lo_id", "hi_id", "left", "outcome")
+    rows = votes.order_by().values_list(*columns).annotate(n=Count("id"))
+    return Counter({VoteFacts(*row[:6]): row[6] for row in rows.iterator(chunk_size=10_000)})
+
+
+@transaction.atomic
+def move(*, category: Category, removed: Votes = (), added: Votes = ()) -> None:
+    """Count `removed` out and `added` in; each is votes one by one, or a mapping of votes to how many.
+
+    Votes of excluded reviewers are left out here, so that no caller has to ask. Takes the ledger's lock (free to
+    a caller who holds it), since it reads rows to write sums, and then the reviewers', so that nobody is excluded
+    meanwhile. Raises TallyDriftError, writing nothing, where more is removed than was counted.
+    """
+    ledger.lock(category)
+    change: Counted = Counter(added)
+    change.subtract(Counter(removed))
+    excluded = _excluded({vote.reviewer_id for vote in change})
+    _apply(category, {vote: n for vote, n in change.items() if vote.reviewer_id not in excluded})
+
+
+@transaction.atomic
+def rebuild(category: Category) -> None:
+    """Write the tallies anew from the votes. If they were right, nothing but the rows' ids changes."""
+    ledger.lock(category)
+    ReviewerTally.objects.filter(category=category).delete()
+    TaskTally.objects.filter(category=category).delete()
+    _apply(category, facts(category))
+
+
+def _excluded(reviewer_ids: set[int]) -> set[int]:
+    # `no_key`: new ballots refer to these rows and need not wait.
+    rows = Reviewer.objects.select_for_update(no_key=True).filter(pk__in=reviewer_ids).order_by("pk")
+    return {pk for pk, excluded_at in rows.values_list("pk", "excluded_at") if excluded_at is not None}
+
+
+def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
+    by_reviewer: dict[Key, list[int]] = {}
+    by_task: dict[Key, list[int]] = {}
+    for vote, n in change.items():
+        lo, hi, left, outcome = vote.lo_id, vote.hi_id, vote.left, vote.outcome
+        if lo > hi:
+            lo, hi, left, outcome = hi, lo, _FLIPPED.get(left, left), _FLIPPED.get(outcome, outcome)
+        if outcome not in _OUTCOMES:
+            raise ValueError(f"{outcome!r} is no outcome of a vote: {', '.join(_OUTCOMES)} are.")
+        column = _OUTCOMES.index(outcome)
+        by_reviewer.setdefault((vote.reviewer_id, lo, hi, left), [0, 0, 0, 0])[column] += n
+        by_task.setdefault((vote.task_id, lo, hi), [0, 0, 0, 0])[column] += n
+    _add(ReviewerTally, _REVIEWER_KEY, category, by_reviewer)
+    _add(TaskTally, _TASK_KEY, category, by_task)
+
+
+def _add(model: Tally, key_fields: Fields, category: Category, change: dict[Key, list[int]]) -> None:
+    # Sorted: the index is written from its one end to the other, and not here and there.
+    keys = sorted(key for key, counts in change.items() if any(counts))
+    # Most are of votes that came, and need no look at what was there.
+    for chunk in _chunks([key for key in keys if min(change[key]) >= 0]):
+        _upsert(model, key_fields, [(category.pk, *key, *change[key]) for key in chunk], plus=True)
+    for chunk in _chunks([key for key in keys if min(change[key]) < 0]):
+        _lower(model, key_fields, category, {key: change[key] for key in chunk})
+
+
+def _chunks(keys: list[Key]) -> Iterator[list[Key]]:
+    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
+
+
+def _lower(model: Tally, key_fields: Fields, category: Category, change: dict[Key, list[int]]) -> None:
+    stored = _stored(model, key_fields, category, list(change))
+    rows: list[tuple[int | str, ...]] = []
+    emptied: list[int] = []
+    for key, counts in change.items():
+        pk, before = stored.get(key, (None, (0, 0, 0, 0)))
+        after = tuple(old + new for old, new in zip(before, counts, strict=True))
+        if pk is None or min(after) < 0:
+            raise TallyDriftError(
+                f"The tallies of {category.slug} no longer follow from its votes (at {model.__name__} "
+                f"{key}). Write them anew: manage.py rank --category {category.slug} --rebuild"
+            )
+        if any(after):
+            rows.append((category.pk, *key, *after))
+        else:
+            emptied.append(pk)
+    _upsert(model, key_fields, rows, plus=False)
+    if emptied:
+        model._default_manager.filter(pk__in=emptied).delete()
+
+
+def _stored(
+    model: Tally, key_fields: Fields, category: Category, chunk: list[Key]
+) -> dict[Key, tuple[int, tuple[int, ...]]]:
+    """The rows of these keys, and maybe some more: the filter takes each part of the key by itself."""
+    parts = {f"{name}__in": sorted({key[i] for key in chunk}) for i, name in enumerate(key_fields)}
+    rows = model._default_manager.filter(category=category, **parts).values_list("pk", *key_fields, *_COUNTS)
+    width = 1 + len(key_fields)
+    return {row[1:width]: (row[0], row[width:]) for row in rows}
+
+
+def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]], *, plus: bool) -> None:
+    """Add the rows' counts to what is there, or put them in its place.
+
+    Raw, since `bulk_create` spends five times as long: an import of 100,000 votes may write as many rows.
+    """
+    if not rows:
+        return
+    quote = connection.ops.quote_name  # `left` is a word of SQL
+    table = quote(model._meta.db_table)
+    keys = [quote(name) for name in ("category_id", *key_fields)]
+    counts = [quote(name) for name in _COUNTS]
+    source, values = _source(rows)
+    sql = (
+        f"INSERT INTO {table} ({', '.join(keys + counts)}) {source} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "
+    ) + ", ".join(f"{count} = {f'{table}.{count} + ' if plus else ''}excluded.{count}" for count in counts)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+def _source(rows: list[tuple[int | str, ...]]) -> tuple[str, list[Any]]:
+    """The rows as SQL, and its values. PostgreSQL takes a column as one value, three times as fast."""
+    if connection.vendor != "postgresql":
+        place = f"({', '.join(['%s'] * len(rows[0]))})"
+        return f"VALUES {', '.join([place] * len(rows))}", [value for row in rows for value in row]
+    kinds = ("text" if isinstance(value, str) else "bigint" for value in rows[0])
+    columns = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    return f"SELECT * FROM unnest({columns})", [list(column) for column in zip(*rows, strict=True)]  # noqa: S608

@@ -1,0 +1,199 @@
+"""The voting pages. Each act is a form that works without JavaScript: it posts, and is sent on with a 303. To htmx
+the same act answers with the next battle, to be put in place of the last.
+
+Nothing here may tell a reviewer's browser who wrote what: a ballot's token is all an address holds, answers go
+through one template, nothing is cached, and to anybody but its owner a ballot does not exist.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect, push_url
+
+from arena.accounts.roles import person, role_required
+from arena.models import Role
+from evals.models import Ballot, Category, Reviewer
+from evals.voting.casting import VotingError, cast_vote, reopen, report, skip
+from evals.voting.drawing import draw, is_withdrawn
+from evals.voting.queries.battles import (
+    BattlePage,
+    battle_page,
+    battles_closed,
+    choice_label,
+    choice_of,
+    last_closed,
+    neediest_first,
+    nothing_anywhere,
+    nothing_to_vote_on,
+    progress,
+)
+from evals.voting.queries.categories import category_progress, progress_in
+from evals.voting.reviewers import reviewer_of
+
+__all__ = ["battle", "category_vote", "report_answer", "undo_vote", "vote"]
+
+CHOICES = ("left", "right", "tie", "both_bad", "skip")
+
+
+@require_safe
+@never_cache
+@role_required(Role.REVIEWER)
+def vote(request: HttpRequest) -> HttpResponseBase:
+    """To the category most in need that this reviewer can vote in."""
+    reviewer = reviewer_of(person(request))
+    for category in neediest_first(reviewer):
+        if draw(category=category, reviewer=reviewer) is not None:
+            return _see("evals:category-vote", category.slug)
+    states = category_progress()
+    context = {"missing": nothing_anywhere(states, closed=battles_closed(reviewer)), "others": states}
+    return render(request, "evals/voting/vote_empty.html", context)
+
+
+@require_safe
+@never_cache
+@role_required(Role.REVIEWER)
+def category_vote(request: HttpRequest, category: str) -> HttpResponseBase:
+    """To the reviewer's open ballot in the category, or a new one."""
+    found = get_object_or_404(Category, slug=category)
+    reviewer = reviewer_of(person(request))
+    ballot = draw(category=found, reviewer=reviewer)
+    if ballot is not None:
+        return _see("evals:battle", ballot.token)
+    context = {
+        "category": found,
+        "missing": nothing_to_vote_on(progress_in(found), closed=battles_closed(reviewer, found)),
+        "last": last_closed(reviewer, found),
+        "others": [state for state in category_progress() if state.slug != found.slug],
+    }
+    return render(request, "evals/voting/vote_empty.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@role_required(Role.REVIEWER)
+def battle(request: HttpRequest, token: str) -> HttpResponseBase:
+    """GET shows the reviewer's own ballot; POST casts `choice`."""
+    reviewer = reviewer_of(person(request))
+    ballot = _own(reviewer, token)
+    if request.method == "POST":
+        return _cast(request, reviewer, ballot)
+    if ballot.state != Ballot.State.OPEN:
+        return render(request, "evals/voting/battle_closed.html", {"battle": battle_page(ballot), "ballot": ballot})
+    if is_withdrawn(ballot):
+        messages.warning(request, "That battle was withdrawn. This is the next one.")
+        return _see("evals:category-vote", ballot.battle.task.category.slug)
+    return render(request, "evals/voting/battle.html", _desk(reviewer, ballot, battle_page(ballot)))
+
+
+def _cast(request: HttpRequest, reviewer: Reviewer, ballot: Ballot) -> HttpResponseBase:
+    choice = request.POST.get("choice", "")
+    if choice not in CHOICES:
+        words = f"Not saved: {choice[:20]!r} is no verdict. Go back and choose one of the five buttons."
+        return HttpResponse(words, status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
+    try:
+        if choice == "skip":
+            words = "Skipped." if skip(ballot=ballot).state == Ballot.State.SKIPPED else "Saved before you skipped."
+        else:
+            saved = cast_vote(ballot=ballot, side=choice, reviewer=reviewer)  # type: ignore[arg-type]  # checked above
+            words = f"Saved: {choice_label(choice_of(saved.outcome, saved.left))}."
+    except VotingError as error:
+        return _refused(request, ballot, error)
+    return _next(request, reviewer, ballot, words)
+
+
+@require_POST
+@never_cache
+@role_required(Role.REVIEWER)
+def undo_vote(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Take back the vote or skip of this ballot, and show it again."""
+    reviewer = reviewer_of(person(request))
+    try:
+        reopen(ballot=(ballot := _own(reviewer, token)), reviewer=reviewer)
+    except VotingError as error:
+        return _refused(request, ballot, error)
+    return _show(request, reviewer, _own(reviewer, token), "Undone. Choose again.")
+
+
+@require_POST
+@never_cache
+@role_required(Role.REVIEWER)
+def report_answer(request: HttpRequest, token: str) -> HttpResponseBase:
+    """An answer gives its writer away: nobody is shown it any more."""
+    reviewer = reviewer_of(person(request))
+    ballot = _own(reviewer, token)
+    side = request.POST.get("side", "")
+    if side not in ("left", "right"):
+        words = "Not saved: say which answer, left or right."
+        return HttpResponse(words, status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
+    try:
+        report(ballot=ballot, side=side, detail=request.POST.get("detail", ""))  # type: ignore[arg-type]  # checked above
+    except VotingError as error:
+        return _refused(request, ballot, error)
+    letter = "A" if side == "left" else "B"
+    return _next(request, reviewer, ballot, f"Reported: answer {letter} is out of use.", undoable=False)
+
+
+def _own(reviewer: Reviewer, token: str) -> Ballot:
+    """Somebody else's ballot does not exist: 404, as for a token that never was."""
+    ballots = Ballot.objects.select_related("battle__lo", "battle__hi", "battle__task__category")
+    return get_object_or_404(ballots, token=token, reviewer=reviewer)
+
+
+def _next(
+    request: HttpRequest, reviewer: Reviewer, ballot: Ballot, words: str, *, undoable: bool = True
+) -> HttpResponseBase:
+    category = ballot.battle.task.category
+    drawn = draw(category=category, reviewer=reviewer)
+    if drawn is None:
+        if not _in_place(request):
+            messages.success(request, words)
+        return _see_from(request, "evals:category-vote", category.slug)
+    return _show(request, reviewer, _own(reviewer, drawn.token), words, undo=ballot if undoable else None)
+
+
+def _show(
+    request: HttpRequest, reviewer: Reviewer, ballot: Ballot, words: str, undo: Ballot | None = None
+) -> HttpResponseBase:
+    if not _in_place(request):
+        messages.success(request, words)
+        return _see("evals:battle", ballot.token)
+    context = _desk(reviewer, ballot, battle_page(ballot)) | {"words": words, "undo": undo}
+    response = render(request, "evals/voting/_battle_swap.html", context)
+    return push_url(response, reverse("evals:battle", args=[ballot.token]))
+
+
+def _desk(reviewer: Reviewer, ballot: Ballot, page: BattlePage) -> dict[str, object]:
+    category = ballot.battle.task.category
+    return {
+        "category": category,
+        "battle": page,
+        "progress": progress(category, reviewer),
+        "last": last_closed(reviewer, category),
+    }
+
+
+def _refused(request: HttpRequest, ballot: Ballot, error: VotingError) -> HttpResponseBase:
+    messages.error(request, str(error))
+    return _see_from(request, "evals:category-vote", ballot.battle.task.category.slug)
+
+
+def _in_place(request: HttpRequest) -> bool:
+    """Whether htmx asks, and swaps what it gets."""
+    return bool(getattr(request, "htmx", False))
+
+
+def _see(name: str, *args: str) -> HttpResponseBase:
+    """303: whatever was sent, the next page is fetched."""
+    return HttpResponseRedirect(reverse(name, args=args), status=HTTPStatus.SEE_OTHER)
+
+
+def _see_from(request: HttpRequest, name: str, *args: str) -> HttpResponseBase:
+    return HttpResponseClientRedirect(reverse(name, args=args)) if _in_place(request) else _see(name, *args)

@@ -1,1 +1,0 @@
-"""From a policy and what is known to each category's routes, with the reason for every one. Pure."""

@@ -1,0 +1,382 @@
+"""The policy as forms: one place at a time (every category, one category, the table), its routes one below another.
+
+    editor = Editor.stored(document, "categories.code", base=7)      # what is in force
+    editor = Editor.posted(request.POST, document, "categories.code")    # what was typed
+    editor.document()                                                # the whole policy with it
+    editor.refuse(error)                                             # each error at its field
+
+Whatever is typed stays as it was typed, a number that is none included: `routing.policy.parse.parse` judges it, in the
+words that a document would get.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+from django import forms
+from django.http import QueryDict
+
+from routing.audit_forms import ReasonForm
+from routing.policy.fields import FIXED, NOTHING, ROUTE, RULES, TABLE, Group, Spec, at, read, typed
+from routing.policy.parse import default_document
+from routing.policy.reading import PolicyError
+from routing.policy.text import LONGEST, PolicyTextError, read_text
+
+__all__ = ["ACTS", "EVERY", "MOST_ROUTES", "WHOLE", "Editor", "FieldsForm", "PinForm", "PolicyDocumentForm"]
+
+EVERY, WHOLE = "every_category", ""
+# A place with more routes than this is edited as a document: browsers send at most a thousand fields.
+MOST_ROUTES = 25
+# What a button may do to the form alone.
+ACTS = frozenset({"add", "remove", "up", "down", "own", "share"})
+
+
+class Shown(NamedTuple):
+    """A group of fields as a template shows it; `open` while something stands in a folded one, or is wrong there."""
+
+    title: str
+    why: str
+    fields: tuple[forms.BoundField, ...]
+    folded: bool
+    open: bool
+
+
+class FieldsForm(forms.Form):
+    """`texts` are what stands in the fields, by path; `inherited` is what holds where nothing does."""
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        *,
+        prefix: str,
+        texts: Mapping[str, str],
+        inherited: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.groups = groups
+        self.specs = {spec.path: spec for group in groups for spec in group.specs}
+        # Bound, so that errors have a place; nothing is required and nothing refused here.
+        super().__init__({f"{prefix}-{path}": text for path, text in texts.items()}, prefix=prefix)
+        for spec in self.specs.values():
+            self.fields[spec.path] = _field(spec, inherited)
+
+    @classmethod
+    def texts_of(cls, groups: Sequence[Group], said: Mapping[str, Any], *, spelled: bool = False) -> dict[str, str]:
+        """What stands in the fields for what a document says; where everything is `spelled` out, nothing is empty."""
+        texts = {}
+        for spec in (spec for group in groups for spec in group.specs):
+            is_said, value = at(said, spec.path)
+            nothing = value is None or value == []
+            if is_said and not (nothing and (spelled or not (spec.nullable or value == []))):
+                texts[spec.path] = typed(value)
+        return texts
+
+    @property
+    def texts(self) -> dict[str, str]:
+        typed_in = {path: str(self.data.get(self.add_prefix(path), "")) for path in self.specs}
+        return {path: text for path, text in typed_in.items() if text.strip()}
+
+    def said(self) -> dict[str, Any]:
+        """As the document has it; what is empty is not said."""
+        made: dict[str, Any] = {}
+        for path, text in self.texts.items():
+            *holders, name = path.split(".")
+            inner = made
+            for holder in holders:
+                inner = inner.setdefault(holder, {})
+            inner[name] = read(self.specs[path], text)
+        return made
+
+    def shown(self) -> list[Shown]:
+        texts, errors = self.texts, self.errors
+        made = []
+        for group in self.groups:
+            paths = [spec.path for spec in group.specs]
+            open_ = any(path in texts or path in errors for path in paths)
+            made.append(Shown(group.title, group.why, tuple(self[path] for path in paths), group.folded, open_))
+        return made
+
+
+def _field(spec: Spec, inherited: Mapping[str, Any] | None) -> forms.CharField:
+    is_said, value = at(inherited or {}, spec.path)
+    attrs = {"autocomplete": "off", "spellcheck": "false"}
+    widget: forms.Widget
+    if spec.kind == "choice":
+        widget = forms.Select(choices=_choices(spec, is_said, value, inherits=inherited is not None))
+    else:
+        if spec.kind == "slug":
+            attrs |= {"list": "contenders", "class": "mono"}
+        elif spec.kind == "number":
+            attrs |= {"inputmode": "decimal"}
+        attrs["placeholder"] = typed(value) if is_said else ""
+        widget = forms.TextInput(attrs=attrs)
+    return forms.CharField(
+        required=False, strip=False, max_length=5_000, label=spec.label, help_text=spec.help, widget=widget
+    )
+
+
+def _choices(spec: Spec, is_said: bool, value: Any, *, inherits: bool) -> list[tuple[str, str]]:
+    words = dict(spec.choices)
+    if not inherits:
+        return [("", "any"), *spec.choices] if spec.nullable else [*spec.choices]
+    now = words.get(typed(value), "any") if is_said else "any request"
+    unset = [("", f"{now} (inherited)" if is_said else now)]
+    return [*unset, *spec.choices, *([(NOTHING, "any")] if spec.nullable else [])]
+
+
+class Editor:
+    """One place of the policy as it is being edited. `document` is the policy it is edited in, as stored."""
+
+    def __init__(
+        self,
+        place: str,
+        document: Mapping[str, Any],
+        *,
+        rules: Mapping[str, str],
+        routes: Sequence[Mapping[str, str]] | None,
+        reason: ReasonForm,
+        base: int,
+    ) -> None:
+        self.place, self.base, self.reason = place, base, reason
+        self.before = document
+        self.inherited: Mapping[str, Any] | None = None
+        if place not in (EVERY, WHOLE):
+            self.inherited = document[EVERY]
+        self.own_routes = routes is not None
+        self.rules = FieldsForm(
+            TABLE if place == WHOLE else RULES, prefix="rules", texts=rules, inherited=self.inherited
+        )
+        self.routes = self._forms(routes or ())
+        self.other_errors: list[str] = []
+
+    # What a place starts from
+
+    @classmethod
+    def stored(cls, document: Mapping[str, Any] | None, place: str, *, base: int) -> Self:
+        document = document or default_document()
+        said = _said(document, place)
+        routes = said.get("default" if place == WHOLE else "routes")
+        groups = FIXED if place == WHOLE else ROUTE
+        return cls(
+            place,
+            document,
+            rules=FieldsForm.texts_of(TABLE if place == WHOLE else RULES, said, spelled=place == EVERY),
+            routes=None if routes is None else [FieldsForm.texts_of(groups, route) for route in routes],
+            reason=ReasonForm(),
+            base=base,
+        )
+
+    @classmethod
+    def posted(cls, data: QueryDict, document: Mapping[str, Any] | None, place: str) -> Self:
+        """What was typed; `act`s that only change the form (a route more) are carried out."""
+        routes: list[dict[str, str]] | None = None
+        if place in (EVERY, WHOLE) or data.get("own_routes") == "1":
+            routes = [_texts(data, f"routes-{n}") for n in range(min(_whole(data.get("routes", "")), MOST_ROUTES))]
+        made = cls(
+            place,
+            document or default_document(),
+            rules=_texts(data, "rules"),
+            routes=routes,
+            # Only saving needs one; until then what is typed just stays.
+            reason=ReasonForm(data)
+            if data.get("act") == "save"
+            else ReasonForm(initial={"reason": data.get("reason")}),
+            base=_whole(data.get("base", "")),
+        )
+        made._act(data.get("act", ""))
+        return made
+
+    def _forms(self, routes: Sequence[Mapping[str, str]]) -> list[FieldsForm]:
+        groups = FIXED if self.place == WHOLE else ROUTE
+        return [
+            FieldsForm(groups, prefix=f"routes-{n}", texts=texts, inherited=self._route_inherits())
+            for n, texts in enumerate(routes)
+        ]
+
+    def _route_inherits(self) -> dict[str, Any]:
+        """What a route leaves to its category; nothing of it is true of the table's own."""
+        if self.place == WHOLE:
+            return {}
+        base = self.inherited or default_document()[EVERY]
+        said = self.rules.said()
+        names = ("objective", "quality_margin", "fallback_to", "second_provider")
+        held = {name: said.get(name, base[name]) for name in names}
+        return held | {"limits": {**base["limits"], **said.get("limits", {})}}
+
+    # What a button does to the form alone
+
+    def _act(self, act: str) -> None:
+        name, _, number = act.partition("-")
+        routes = [form.texts for form in self.routes]
+        n = _whole(number, len(routes))
+        match name:
+            case "add":
+                # In front of the one that always holds: after it none is reached.
+                last = routes[-1:] if routes and not any(path.startswith("when.") for path in routes[-1]) else []
+                routes = [*routes[: len(routes) - len(last)], {}, *last]
+            case "remove" if n < len(routes):
+                routes.pop(n)
+            case "up" if 0 < n < len(routes):
+                routes[n - 1 : n + 1] = reversed(routes[n - 1 : n + 1])
+            case "down" if n + 1 < len(routes):
+                routes[n : n + 2] = reversed(routes[n : n + 2])
+            case "own":
+                inherited = self.before[EVERY]["routes"]
+                routes, self.own_routes = [FieldsForm.texts_of(ROUTE, route) for route in inherited], True
+            case "share":
+                routes, self.own_routes = [], False
+        self.routes = self._forms(routes)
+
+    # What it comes to
+
+    def document(self) -> dict[str, Any]:
+        """The whole policy with this place as it was typed."""
+        made = dict(self.before)
+        said, routes = self.rules.said(), [form.said() for form in self.routes]
+        if self.place == WHOLE:
+            return {
+                "schema": made["schema"],
+                **{name: made[name] for name in (EVERY, "categories")},
+                **said,
+                "default": routes,
+            }
+        if self.own_routes:
+            said["routes"] = routes
+        if self.place == EVERY:
+            return made | {EVERY: said}
+        slug = self.place.removeprefix("categories.")
+        others = {name: given for name, given in made["categories"].items() if name != slug}
+        return made | {"categories": others | ({slug: said} if said else {})}
+
+    def refuse(self, error: PolicyError) -> None:
+        """Each error at its field; what has none here keeps its name."""
+        for one in error.errors:
+            form, path = self._field_of(one.field)
+            if form is None:
+                self.other_errors.append(str(one))
+            elif path in form.fields:
+                form.add_error(path, one.message)
+            else:
+                form.add_error(None, one.message)
+
+    def _field_of(self, field: str) -> tuple[FieldsForm | None, str]:
+        inside = f"{self.place}." if self.place else ""
+        if not field.startswith(inside):
+            return None, field
+        path = field.removeprefix(inside)
+        routes = re.match(r"(?:routes|default)\[(\d+)\]\.?(.*)", path)
+        if routes and int(routes[1]) < len(self.routes):
+            return self.routes[int(routes[1])], re.sub(r"\[\d+\]$", "", routes[2])
+        path = re.sub(r"\[\d+\]$", "", path)
+        return (self.rules, path) if path in self.rules.fields else (None, path)
+
+    @property
+    def wrong(self) -> int:
+        """How many fields are marked."""
+        return sum(len(form.errors) for form in (self.rules, *self.routes)) + len(self.other_errors)
+
+
+def _said(document: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+    if place == WHOLE:
+        return document
+    if place == EVERY:
+        return document[EVERY]  # type: ignore[no-any-return]  # a stored policy has it
+    found: Mapping[str, Any] = document["categories"].get(place.removeprefix("categories."), {})
+    return found
+
+
+def _texts(data: QueryDict, prefix: str) -> dict[str, str]:
+    return {
+        name.removeprefix(f"{prefix}-"): str(value) for name, value in data.items() if name.startswith(f"{prefix}-")
+    }
+
+
+def _whole(text: str, otherwise: int = 0) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else otherwise
+
+
+class PinForm(ReasonForm):
+    """Whom a category's route is pinned to. Routes are by name; the choice of them is there where there are several."""
+
+    contender = forms.ChoiceField(error_messages={"invalid_choice": "“%(value)s” is no contender in use."})
+    route = forms.ChoiceField(required=False, help_text="The others stay as they are.")
+    base = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    field_order = ("contender", "route", "reason")
+
+    def __init__(
+        self, data: Any = None, *, needed: bool, contenders: Sequence[str], routes: Sequence[tuple[str, str]]
+    ) -> None:
+        super().__init__(data, needed=needed)
+        if not contenders:
+            del self.fields["contender"]
+        else:
+            self.fields["contender"].choices = [(slug, slug) for slug in contenders]  # type: ignore[attr-defined]
+        self.fields["route"].choices = routes  # type: ignore[attr-defined]  # a choice field
+
+
+class PolicyDocumentForm(ReasonForm):
+    """The policy as one text. A file that is uploaded takes the place of what was typed, and is shown in it."""
+
+    document = forms.CharField(
+        max_length=LONGEST,
+        strip=False,
+        required=False,
+        label="Policy",
+        help_text="JSON or YAML. What a category does not say, every_category says.",
+        widget=forms.Textarea(attrs={"rows": 30, "class": "mono", "spellcheck": "false", "wrap": "off"}),
+    )
+    file = forms.FileField(
+        required=False,
+        label="Or from a file",
+        help_text="Takes the place of what stands above.",
+        widget=forms.FileInput(attrs={"accept": ".json,.yaml,.yml,application/json,application/yaml"}),
+    )
+    base = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    field_order = ("document", "file", "reason")
+
+    def __init__(self, data: Any = None, files: Any = None, **kwargs: Any) -> None:
+        if data is not None and files:
+            data = data.copy()
+            self.unreadable = self._put(data, files.get("file"))
+        super().__init__(data, files, **kwargs)
+
+    unreadable = ""
+
+    @staticmethod
+    def _put(data: Any, file: Any) -> str:
+        """The file's text where the typed one stood; why not, if it is none."""
+        if file is None:
+            return ""
+        if (file.size or 0) > 4 * LONGEST:
+            return f"{file.name} has {file.size:,} bytes; a policy has at most {LONGEST:,} characters."
+        try:
+            data["document"] = file.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            return f"{file.name} is no text in UTF-8: byte {error.start + 1:,} cannot be read."
+        return ""
+
+    def clean_file(self) -> None:
+        if self.unreadable:
+            raise forms.ValidationError(self.unreadable)
+
+    def clean_document(self) -> Any:
+        """What was read; whether it is a policy, checking and saving say."""
+        text = self.cleaned_data["document"]
+        if not text.strip():
+            raise forms.ValidationError("Nothing is written here. Paste a policy, or choose a file.")
+        try:
+            return read_text(text)
+        except PolicyTextError as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def go_on_from(self, base: int) -> None:
+        """Saved once more, it goes over this version."""
+        data: Any = self.data
+        self.data = data.copy()
+        self.data["base"] = str(base)  # type: ignore[index]  # a copied QueryDict can be written
+
+    def refuse(self, error: PolicyError) -> None:
+        """Each wrong field on a line of its own."""
+        for one in error.errors:
+            self.add_error("document", str(one))

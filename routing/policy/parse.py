@@ -1,0 +1,179 @@
+"""The admin's rules: one validated document, `routing-policy/v1`. Pure.
+
+    policy = parse({"every_category": {"objective": "best"}, "categories": {"code": {"quality_margin": 30}}})
+    policy.rules("code").quality_margin     # 30; what a category does not say, every_category says
+
+`parse` raises PolicyError, whose errors name each field as one would type it: `categories.code.gate.alpha`.
+Hard limits and conditions are never relaxed; what cannot be measured does not meet them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from routing.policy.reading import FieldError, PolicyError, convert
+from routing.policy.schema import (
+    CategoryRules,
+    Complexity,
+    Document,
+    FixedRoute,
+)
+from routing.policy.words import quoted, to_write
+
+__all__ = ["SCHEMA", "Policy", "canonical", "default_document", "parse"]
+
+SCHEMA = "routing-policy/v1"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A valid policy. `document` is its stored form: everything spelled out but what categories leave to
+    `every_category`, so that a later change of a default in code changes no stored policy."""
+
+    document: Mapping[str, Any]
+    every_category: CategoryRules
+    categories: Mapping[str, CategoryRules]
+    default: tuple[FixedRoute, ...]
+    refresh_every_hours: float
+    expires_after_hours: float
+    on_expired: str
+    complexity: Complexity
+
+    def rules(self, category: str) -> CategoryRules:
+        return self.categories.get(category, self.every_category)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(canonical(self.document)).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """One form for one value: sorted keys, no spaces, UTF-8, no NaN. What digests are taken over."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode()
+
+
+def default_document() -> dict[str, Any]:
+    """The policy of a new installation: the best contender of each category, two fallbacks, the gate's defaults."""
+    made: dict[str, Any] = msgspec.to_builtins(Document())
+    return made
+
+
+def parse(document: Any) -> Policy:
+    """Raises PolicyError with every field that must change."""
+    if not isinstance(document, dict):
+        raise PolicyError([FieldError("", f"{quoted(document)} is no policy. Write an object with every_category.")])
+    parsed, errors = convert(document, Document, "")
+    if parsed is None:
+        raise PolicyError(errors)
+    spelled: dict[str, Any] = msgspec.to_builtins(parsed)
+    categories: dict[str, CategoryRules] = {}
+    for slug, given in parsed.categories.items():
+        place = f"categories.{slug}"
+        if not isinstance(given, dict):
+            errors.append(FieldError(place, f"{quoted(given)} is no object. {to_write(place)}"))
+            continue
+        rules, wrong = convert(_merged(spelled["every_category"], given), CategoryRules, place)
+        errors += wrong
+        if rules is not None:
+            categories[slug] = rules
+    errors += _checked(parsed, categories, [error.field for error in errors])
+    policy = Policy(
+        document=spelled,
+        every_category=parsed.every_category,
+        categories=categories,
+        default=tuple(parsed.default),
+        refresh_every_hours=parsed.refresh_every_hours,
+        expires_after_hours=parsed.expires_after_hours,
+        on_expired=parsed.on_expired,
+        complexity=parsed.complexity,
+    )
+    if errors:
+        raise PolicyError(errors, policy)
+    return policy
+
+
+def _merged(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`gate` and `limits` are merged key by key; everything else is replaced."""
+    made = {**base, **given}
+    for key in ("gate", "limits"):
+        if isinstance(given.get(key), dict):
+            made[key] = {**base[key], **given[key]}
+    return made
+
+
+def _checked(parsed: Document, categories: Mapping[str, CategoryRules], wrong: Sequence[str]) -> Iterator[FieldError]:
+    """What fields say of one another, as far as they could be read."""
+    if parsed.complexity.medium_from > parsed.complexity.complex_from:
+        yield FieldError("complexity.medium_from", "Must not exceed complex_from.")
+    if parsed.refresh_every_hours >= parsed.expires_after_hours:
+        yield FieldError("refresh_every_hours", "Must be less than expires_after_hours, or tables expire unrefreshed.")
+    if not any(field.startswith("default[") for field in wrong):
+        yield from _named_once("default", [route.name for route in parsed.default])
+    if any(field.startswith("every_category") for field in wrong):
+        return
+    yield from _category_checked("every_category", parsed.every_category, own=None)
+    for slug, rules in categories.items():
+        if not any(field.startswith(f"categories.{slug}.") for field in wrong):
+            yield from _category_checked(f"categories.{slug}", rules, own=parsed.categories[slug])
+
+
+def _category_checked(place: str, rules: CategoryRules, *, own: Mapping[str, Any] | None) -> Iterator[FieldError]:
+    """`own` is what the category says itself, None for every_category. What it merely inherits is told there."""
+
+    def at(name: str) -> str:
+        return f"{place if own is None or name in own else 'every_category'}.{name}"
+
+    if own is None or "routes" in own:
+        yield from _routes_checked(f"{place}.routes", rules)
+    for name, slug in _slugs(rules, at("routes"), at):
+        if slug in rules.exclude:
+            # Told at the one of the two that this category says.
+            if own is not None and not name.startswith(place):
+                yield FieldError(at("exclude"), f"{slug} is named by {name}. Take it out of one of them.")
+            else:
+                yield FieldError(name, f"{slug} is excluded by {at('exclude')}. Take it out of one of them.")
+    required = [rules.terms(route).second_provider for route in rules.routes]
+    if rules.fallbacks == 0 and "required" in (rules.second_provider, *required):
+        yield FieldError(at("fallbacks"), "“0” leaves no room for a fallback at a second provider. Write 1 or more.")
+    elif rules.fallbacks == 0 and rules.fallback_to is not None:
+        yield FieldError(at("fallbacks"), f"“0” leaves no room for {rules.fallback_to}. Write 1 or more.")
+
+
+def _slugs(rules: CategoryRules, routes: str, at: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Every slug the rules name, with its field."""
+    for name in ("default", "fallback_to"):
+        slug = getattr(rules, name)
+        if slug is not None:
+            yield at(name), slug
+    for n, route in enumerate(rules.routes):
+        for name in ("pin", "escalate_to", "fallback_to"):
+            slug = getattr(route, name)
+            if isinstance(slug, str):
+                yield f"{routes}[{n}].{name}", slug
+
+
+def _routes_checked(place: str, rules: CategoryRules) -> Iterator[FieldError]:
+    if not rules.routes:
+        yield FieldError(place, "There is no route. Write one at least; an empty `when` always holds.")
+    yield from _named_once(place, [route.name for route in rules.routes])
+    for at, route in enumerate(rules.routes):
+        if route.when.local_only is True and rules.terms(route).limits.locality == "hosted":
+            words = "“hosted” is for contenders elsewhere, but the route is for local_only requests. Write local."
+            yield FieldError(f"{place}[{at}].limits.locality", words)
+        if at < len(rules.routes) - 1 and not route.when.as_dict():
+            words = "Always holds, so no route after it is ever reached; put it last, or give it a condition."
+            yield FieldError(f"{place}[{at}].when", words)
+
+
+def _named_once(place: str, names: list[str]) -> Iterator[FieldError]:
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            what = f"“{name}” is used twice" if name else "Only one route may go without a name"
+            yield FieldError(f"{place}[{at}].name", f"{what}; route ids are unique. {to_write('name')}")

@@ -1,0 +1,158 @@
+"""The live table, an earlier version, the history."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from arena.accounts.roles import role_required
+from arena.models import Role
+from evals.catalog.queries.categories import category_cards
+from routing import audit
+from routing.decisions import history
+from routing.decisions.gate import RouteDecision
+from routing.decisions.history import PastDecision
+from routing.gateways import FORMATS, export
+from routing.outcomes.queries import reports
+from routing.paging import page_number
+from routing.publishing import publisher, queries
+from routing.publishing.diff import diff
+from routing.publishing.page import cards, change_groups, expires, names, waiting_in
+from routing.publishing.queries import TableLine, TableView
+
+RECENT = 6
+
+PAGE = 50
+
+
+class _Missing(NamedTuple):
+    """What one category sends to, or still lacks for it."""
+
+    to: str | None
+    votes_to_go: int | None
+    reason: str
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def live(request: HttpRequest) -> HttpResponse:
+    """The newest table; before the first, what is missing for one."""
+    table = queries.table()
+    if table is None:
+        return render(request, "routing/publishing/unpublished.html", _unpublished())
+    return render(request, "routing/publishing/table.html", _context(request, table, live=True))
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def version(request: HttpRequest, n: int) -> HttpResponse:
+    table = queries.table(n)
+    if table is None:
+        raise Http404(f"There is no version {n}.")
+    return render(
+        request, "routing/publishing/table.html", _context(request, table, live=n == queries.newest_version())
+    )
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def versions(request: HttpRequest) -> HttpResponse:
+    """`?before=` a version: the page of those older than it."""
+    before = page_number(request, "before")
+    lines = queries.tables(limit=PAGE, before=before)
+    oldest = lines[-1].version if lines else 1
+    context = {
+        "lines": lines,
+        "newest": queries.newest_version(),
+        "paged": before is not None,
+        # Numbers have no gaps: below any but the first there is another.
+        "older": oldest if oldest > 1 else None,
+    }
+    return render(request, "routing/publishing/version_list.html", context)
+
+
+def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str, Any]:
+    document, line = table.document, table.line
+    titles = {card.slug: card.name for card in category_cards()}
+    base = _compared_with(request, line.version)
+    older = queries.table(base) if base else None
+    causes = history.decisions_between(base or 0, line.version)
+    changes = diff(older.document, document) if older else []
+    reasons = {slug: cause["reason"] for slug, cause in causes.items()}
+    groups = change_groups(changes, titles, reasons, _follows(line) if base == line.version - 1 else "")
+    decisions = history.last_decisions(titles) if live else {}
+    return {
+        "line": line,
+        "live": live,
+        "newest": queries.newest_version(),
+        "frozen": queries.frozen(),
+        "expires": expires(document),
+        "key_ids": table.key_ids,
+        "names": names(document),
+        "cards": cards(document, titles),
+        "unrouted": [
+            (slug, titles[slug], decisions.get(slug)) for slug in titles if live and slug not in document["categories"]
+        ],
+        "reported": reports(document) if live else None,
+        "decisions": decisions,
+        "waiting": [one for decision in decisions.values() for one in decision.waiting],
+        "rests_on": [] if live else history.decisions_in(line.version),
+        "titles": titles,
+        "base": base,
+        "bases": [one.version for one in queries.tables(before=line.version, limit=50)],
+        "groups": groups,
+        "changed": len(changes),
+        "lines": queries.tables(limit=RECENT),
+        "acts": audit.audit_entries(limit=RECENT) if live else [],
+        "exports": [(name, kind.title, export(name, table.body).notes) for name, kind in FORMATS.items()],
+        "fetch": "python" if request.GET.get("fetch") == "python" else "curl",
+        "url": request.build_absolute_uri(
+            reverse("api:routing-latest") if live else reverse("api:routing-version", args=[line.version])
+        ),
+    }
+
+
+def _follows(line: TableLine) -> str:
+    """Why something changed that no decision on votes changed."""
+    if line.cause == "policy":
+        return f"Follows from policy {line.policy}."
+    if line.rolled_back_to:
+        return f"Follows from the rollback to {line.rolled_back_to}: “{line.reason}”"
+    return "No route’s first choice changed because of it." if line.cause == "models" else ""
+
+
+def _compared_with(request: HttpRequest, version: int) -> int | None:
+    """`?from=` an earlier version, else the one before; None for the first."""
+    base = page_number(request, "from") or version - 1
+    return base if 0 < base < version else version - 1 or None
+
+
+def _unpublished() -> dict[str, Any]:
+    """What publishing would say now: each category with what it still lacks. Measures nothing: where the policy asks
+    for figures, the last stored decision speaks."""
+    seen = publisher.preview_unmeasured()
+    titles = {one.slug: one.name for one in seen.evidence.categories}
+    stored = history.last_decisions(seen.unmeasured)
+    said = {slug: _stored(stored.get(slug)) for slug in seen.unmeasured}
+    return {
+        "rows": [
+            (one.category, titles[one.category], said.get(one.category, _told(one.decision))) for one in seen.decisions
+        ],
+        "due": seen.cause is not None,
+        "waiting": waiting_in(seen.decisions),
+        "frozen": queries.frozen(),
+    }
+
+
+def _told(decision: RouteDecision) -> _Missing:
+    return _Missing(decision.to, decision.votes_to_go, decision.reason)
+
+
+def _stored(decision: PastDecision | None) -> _Missing:
+    if decision is None:
+        return _Missing(None, None, "The policy asks for measurements; the next look at this category reads them.")
+    return _Missing(decision.model_to or None, decision.votes_to_go, decision.reason)

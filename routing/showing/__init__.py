@@ -1,1 +1,0 @@
-"""Tables and policies in the words and shapes of pages. Pure."""

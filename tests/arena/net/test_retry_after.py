@@ -1,0 +1,32 @@
+"""How long a server asks us to stay away."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from arena.net import retry_after
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "17"}, 17),
+        ({"retry-after": " 2.5 "}, 2.5),
+        ({"retry-after": "3", "retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "3", "retry-after-ms": "soon"}, 3),
+        ({"retry-after": "Sun, 22 Nov 2026 12:00:30 GMT"}, 30),
+        ({"retry-after": "Sun, 22 Nov 2026 11:59:00 GMT"}, 0),
+        ({"retry-after": "-5"}, 0),
+        ({"retry-after": "1e300"}, 900),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "after lunch"}, None),
+        ({"retry-after": "Sun, 99 Nov 99999999 12:00:30 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after(headers, seconds):
+    assert retry_after(headers, now=NOW, at_most_s=900) == seconds

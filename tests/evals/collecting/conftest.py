@@ -1,3 +1,0 @@
-from tests.suites import serve, suite
-
-__all__ = ["serve", "suite"]

@@ -1,0 +1,63 @@
+"""An unknown price is None, never 0."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from evals.collection.providers import cost_usd
+
+OPENAI = "https://api.openai.com/v1"
+
+
+def cost(
+    tokens_in=1_000_000, tokens_out=500_000, own=(None, None), base_url=OPENAI, model_name="gpt-4o-mini", cached=None
+):
+    return cost_usd(
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        tokens_in_cached=cached,
+        usd_per_mtok_input=own[0],
+        usd_per_mtok_output=own[1],
+        base_url=base_url,
+        model_name=model_name,
+    )
+
+
+def test_the_contender_s_own_prices_come_first():
+    assert cost(own=(Decimal("2.5"), Decimal(10))) == Decimal("7.5")
+
+
+def test_a_price_of_zero_is_a_price():
+    assert cost(own=(Decimal(0), Decimal(0)), base_url="http://127.0.0.1:11434/v1") == 0
+
+
+def test_hosted_models_are_in_the_price_list():
+    assert cost() > 0
+    assert cost(cached=1_000_000) < cost()
+
+
+@pytest.mark.parametrize(
+    ("base_url", "model_name"),
+    [
+        ("http://127.0.0.1:11434/v1", "gpt-4o-mini"),
+        ("https://attacker.example/api.openai.com", "gpt-4o-mini"),
+        (OPENAI, "no-such-model-at-all"),
+    ],
+)
+def test_what_the_list_does_not_know_has_no_price(base_url, model_name):
+    assert cost(base_url=base_url, model_name=model_name) is None
+
+
+def test_half_a_price_is_none():
+    assert cost(own=(Decimal(1), None), base_url="http://127.0.0.1:11434/v1") is None
+
+
+def test_tokens_nobody_counted_cost_an_unknown_sum():
+    assert cost(tokens_in=None, own=(Decimal(1), Decimal(1))) is None
+    assert cost(tokens_out=None) is None
+
+
+def test_small_sums_are_not_rounded_away():
+    assert cost(tokens_in=1, tokens_out=0, own=(Decimal("0.02"), Decimal(1))) == Decimal("0.00000002")

@@ -1,0 +1,217 @@
+"""import_contenders: a file is taken whole or not at all, twice changes nothing, and holds no key."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import CommandError, call_command
+
+from evals.catalog.services.contenders import freeze
+from evals.models import Contender, Provider
+
+pytestmark = pytest.mark.django_db
+
+LOCAL = "http://127.0.0.1:11434/v1"
+ROW = {"slug": "llama", "provider": "ollama", "base_url": LOCAL, "locality": "local", "model_name": "llama3.2:3b"}
+YAML = """
+# a comment
+- slug: llama
+  provider: ollama
+  base_url: http://127.0.0.1:11434/v1
+  locality: local
+  model_name: "llama3.2:3b"
+  settings: {temperature: 0.2}
+  capabilities: [tools, json]
+  usd_per_mtok_input: 0.1
+  usd_per_mtok_output: 0.25
+- slug: llama-cold
+  provider: ollama
+  model_name: "llama3.2:3b"
+  settings: {temperature: 0}
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    def run(text: str | bytes, name: str = "c.yaml") -> str:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        out = StringIO()
+        call_command("import_contenders", str(path), stdout=out)
+        return out.getvalue()
+
+    return run
+
+
+def rows(*changes: dict[str, Any]) -> str:
+    return json.dumps([ROW | change for change in changes])
+
+
+def state() -> list[Any]:
+    return [*Provider.objects.order_by("pk").values(), *Contender.objects.order_by("pk").values()]
+
+
+def test_contenders_and_their_provider_are_made(run):
+    assert "3 created" in run(YAML)
+    provider = Provider.objects.get()
+    assert (provider.slug, provider.base_url, provider.locality) == ("ollama", LOCAL, "local")
+    llama = Contender.objects.get(slug="llama")
+    assert (llama.settings, llama.capabilities) == ({"temperature": 0.2}, ["tools", "json"])
+    assert (str(llama.usd_per_mtok_input), llama.context_tokens) == ("0.100000", None)
+    assert Contender.objects.get(slug="llama-cold").usd_per_mtok_input is None
+
+
+def test_the_same_file_twice_changes_nothing(run):
+    run(YAML)
+    before = state()
+    assert "3 unchanged" in run(YAML)
+    assert state() == before
+
+
+def test_a_used_contender_becomes_a_new_revision_and_only_once(run):
+    run(YAML)
+    freeze(Contender.objects.get(slug="llama"))
+    changed = YAML.replace("temperature: 0.2", "temperature: 0.5")
+    told = run(changed)
+    assert "contender llama@2: made, because llama is in use with other settings and stays as it is" in told
+    assert "1 revised" in told
+    assert "3 unchanged" in run(changed)
+    assert {c.slug: c.settings["temperature"] for c in Contender.objects.all()} == {
+        "llama": 0.2,
+        "llama@2": 0.5,
+        "llama-cold": 0,
+    }
+
+
+def test_what_a_file_leaves_out_stays(run):
+    run(YAML)
+    assert "2 unchanged" in run(rows({}))
+    assert Contender.objects.get(slug="llama").settings == {"temperature": 0.2}
+
+
+def test_json_jsonl_and_csv_say_the_same(run):
+    row = ROW | {"settings": {"temperature": 0.2}, "capabilities": ["tools"], "tier": 2, "usd_per_mtok_input": 0.5}
+    run(json.dumps({"contenders": [row]}), "c.json")
+    before = state()
+    assert "2 unchanged" in run(json.dumps(row), "c.jsonl")
+    csv = "slug,provider,base_url,locality,model_name,settings,capabilities,tier,usd_per_mtok_input,context_tokens\r\n"
+    csv += f'llama,ollama,{LOCAL},local,llama3.2:3b,"{{""temperature"": 0.2}}",tools,2,0.50,\r\n'
+    assert "2 unchanged" in run(b"\xef\xbb\xbf" + csv.encode(), "c.csv")
+    assert state() == before
+
+
+def test_our_presets_need_no_address(run):
+    run(json.dumps([{"slug": "gpt", "provider": "openai", "model_name": "gpt-4.1-mini"}]), "c.json")
+    provider = Provider.objects.get()
+    assert (provider.base_url, provider.api_key_env) == ("https://api.openai.com/v1", "OPENAI_API_KEY")
+
+
+def test_the_example_is_a_file_that_works(run):
+    path = django_settings.BASE_DIR / "examples" / "contenders.yaml"
+    run(path.read_text())
+    assert set(Provider.objects.values_list("slug", flat=True)) == {"openai", "ollama", "lm-studio"}
+
+
+@pytest.mark.parametrize("field", ["api_key", "apiKey", "key", "API-KEY", "token", "secret", "authorization"])
+def test_a_key_in_the_file_is_refused_and_not_repeated(run, field: str):
+    with pytest.raises(CommandError) as error:
+        run(rows({field: "sk-real-secret"}), "c.json")
+    assert "Keys are not read from files" in str(error.value)
+    assert "sk-real-secret" not in str(error.value)
+    assert not Provider.objects.exists()
+
+
+def test_a_key_where_a_variable_belongs_is_refused_and_not_repeated(run):
+    with pytest.raises(CommandError) as error:
+        run(rows({"api_key_env": "sk-real-secret"}), "c.json")
+    assert "sk-real-secret" not in str(error.value)
+
+
+def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
+    text = YAML + "- slug: broken\n  provider: ollama\n- slug: new\n  provider: ollama\n  model_name: x\n"
+    with pytest.raises(CommandError) as error:
+        run(text)
+    assert str(error.value) == "Nothing was written.\nline 16: has no model_name."
+    with pytest.raises(CommandError) as error:
+        run(text.replace("  provider: ollama\n- slug: new", "  provider: ollama\n  model_name: y\n- slug: new"))
+    assert "line 19: slug: new is a word of our addresses" in str(error.value)
+    assert state() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"tier": "high"}, "line 1: has tier 'high'. Write a whole number from 0 to 99."),
+        ({"tier": True}, "has tier True"),
+        ({"context_tokens": 0}, "from 1 to"),
+        ({"usd_per_mtok_input": "cheap"}, "leave it out if unknown"),
+        ({"usd_per_mtok_input": -1}, "leave it out if unknown"),
+        ({"usd_per_mtok_input": "NaN"}, "leave it out if unknown"),
+        ({"usd_per_mtok_input": "0.1234567"}, "Six decimals"),
+        ({"settings": [1]}, "no object"),
+        ({"settings": {"api_key": "x"}}, "looks like a secret"),
+        ({"capabilities": [1]}, "no list of words"),
+        ({"kind": "gemini"}, "Use one of: openai"),
+        ({"locality": "moon"}, "Use local or hosted"),
+        ({"base_url": "ftp://x"}, "http or https"),
+        ({"base_url": "http://10.0.0.1/v1"}, "ARENA_OUTBOUND_ALLOW"),
+        ({"colour": "red"}, "“colour” that is not known"),
+        ({"model_name": 7}, "Put it in quotes"),
+        ({"slug": "llama@2"}, "numbers the revisions"),
+        ({"provider": "new"}, "word of our addresses"),
+        ({"model_name": "a\x00b"}, "NUL"),
+    ],
+)
+def test_a_value_that_cannot_be(run, change: dict[str, Any], reason: str):
+    with pytest.raises(CommandError) as error:
+        run(rows(change), "c.json")
+    assert reason in str(error.value)
+    assert state() == []
+
+
+def test_two_rows_that_contradict_each_other(run):
+    with pytest.raises(CommandError, match=r"line 1: has locality 'hosted' for ollama; line 1 says 'local'"):
+        run(rows({}, {"slug": "other", "locality": "hosted"}), "c.json")
+
+
+def test_two_rows_of_one_family(run):
+    with pytest.raises(CommandError, match="a family that line 1 names already"):
+        run(rows({}, {"slug": "llama@2"}), "c.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("c.yaml", "", "is empty"),
+        ("c.yaml", "# nothing\n", "no list"),
+        ("c.yaml", "[]", "names no contender"),
+        ("c.yaml", "- [", "is not YAML"),
+        ("c.yaml", "- slug: a\n  slug: b\n", "names “slug” twice"),
+        ("c.yaml", "- &a {slug: x}\n- *a\n", "uses an alias (line 2, column 3)"),
+        ("c.yaml", "- !!python/object/apply:os.system [ls]\n", "uses the tag"),
+        ("c.yaml", "- just words\n", "line 1: is no contender"),
+        ("c.json", "{", "is not JSON"),
+        ("c.json", '{"a": 1}', "no list"),
+        ("c.csv", "slug,provider,model_name\n", "no rows"),
+        ("c.txt", "x", "ends in .yaml"),
+    ],
+)
+def test_a_file_that_is_none(run, name: str, text: str, reason: str):
+    with pytest.raises(CommandError) as error:
+        run(text, name)
+    assert reason in str(error.value)
+
+
+def test_another_encoding_is_named(run):
+    with pytest.raises(CommandError, match="UTF-16"):
+        run(YAML.encode("utf-16"))
+
+
+def test_no_such_file():
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("import_contenders", "/nowhere/c.yaml")
