@@ -6,11 +6,9 @@ from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 
 from arena import checks  # noqa: F401  (registers them)
-from arena.celery import app as celery_app
 from arena.triggers import install_after_migrate
 
-# Every process that loads Django has our Celery application as the current one, so that jobs reach our broker.
-__all__ = ["ArenaConfig", "celery_app"]
+__all__ = ["ArenaConfig", "ensure_schedules"]
 
 
 def ensure_schedules(using: str, **_: Any) -> None:

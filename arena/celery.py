@@ -1,7 +1,8 @@
 """The Celery application: `celery -A arena worker`. Jobs are in `evals.collection.jobs`.
 
 Celery only delivers; work is remembered in rows. See `evals.collection.jobs` for what is delivered, and
-`evals.collection.worker_poll` for what happens when it is not.
+`evals.collection.worker_poll` for what happens when it is not. Modules with jobs import `app` from here: their messages
+reach our broker from any process, and a process that sends none does not load Celery.
 """
 
 from __future__ import annotations

@@ -4,11 +4,8 @@ has a variable, and `arena.env` refuses a wrong one by name."""
 import os
 
 import environ
-import sentry_sdk
 import structlog
 from csp.constants import NONE, SELF
-from sentry_sdk.integrations.argv import ArgvIntegration
-from sentry_sdk.integrations.httpx import HttpxIntegration
 
 from arena import env
 
@@ -50,7 +47,7 @@ INSTALLED_APPS = [
     "arena.ui",
     "evals",
     "routing",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # `arena.urls` loads the admin pages; commands have no use for them
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -283,12 +280,6 @@ structlog.configure(
 )
 
 if SENTRY_DSN := env.text("SENTRY_DSN"):
-    # No values of variables and no bodies: they hold answers beside the names of who wrote them. And no addresses that
-    # were called or typed into a command.
-    sentry_sdk.init(
-        dsn=SENTRY_DSN,
-        include_local_variables=False,
-        max_request_body_size="never",
-        send_default_pii=False,
-        disabled_integrations=[HttpxIntegration, ArgvIntegration],
-    )
+    from arena.sentry import report_errors
+
+    report_errors(SENTRY_DSN)

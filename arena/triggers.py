@@ -6,8 +6,7 @@ installed after every `migrate` rather than in a migration, and `missing()` lets
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,19 +96,6 @@ def missing(*, using: str = "default") -> list[Trigger]:
         cursor.execute(query)
         present = {row[0] for row in cursor.fetchall()}
     return [trigger for trigger in declared() if trigger.create(connection.vendor) and trigger.name not in present]
-
-
-@contextmanager
-def lifted(*, using: str = "default") -> Iterator[None]:
-    """For tests that empty the tables, and for nothing else."""
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        for trigger in declared():
-            cursor.execute(trigger.drop(_vendor(connection)))
-    try:
-        yield
-    finally:
-        install(declared(), using=using)
 
 
 def install_after_migrate(sender: AppConfig, using: str, **_: Any) -> None:

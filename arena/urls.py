@@ -11,6 +11,9 @@ from arena.api import schema
 from arena.machine import health
 from evals.home import views
 
+# Before `admin.site.urls` is read below. Not when apps are loaded, which commands do too.
+admin.autodiscover()
+
 # One namespace for the whole API: api:task-set-list, …
 api: list[URLPattern | URLResolver] = [
     path("", include("evals.api_urls")),

@@ -1,1 +1,1 @@
-"""Every performance figure that README claims is measured here, beside a peer: `make bench`."""
+"""Every performance figure in docs/evidence.md is measured here, beside a peer: `make bench`."""

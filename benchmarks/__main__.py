@@ -19,7 +19,7 @@ def scripts() -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures what README claims.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures what docs/evidence.md says.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(scripts())}; all by default")
     names = parser.parse_args(arguments).names
     if unknown := sorted(set(names) - set(scripts())):

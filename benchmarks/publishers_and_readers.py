@@ -35,7 +35,7 @@ from routing.models import RoutingTable  # noqa: E402
 from routing.publishing import signing  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
-# What README claims of it.
+# What docs/evidence.md claims.
 BEHIND_S = 1.0
 
 

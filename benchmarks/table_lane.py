@@ -33,7 +33,7 @@ from benchmarks.lane.servers import Server, like_tables, servers, tables, web  #
 from benchmarks.lane.world import World  # noqa: E402
 from routing.publishing.queries import served  # noqa: E402
 
-# What README claims of it.
+# What docs/evidence.md claims.
 CALL_US, RATIO, RATIO_TOKEN, P99_MS = 5.0, 0.8, 0.7, 5.0
 BESIDE_SLOW_MS, BEHIND_S, REVOKED_S = 1.0, 1.0, 5.0
 _TRIES = 3
@@ -66,7 +66,7 @@ class Subject:
     server: Server
     peer: Subject | None = None
     token: bool = False
-    # Whether README says anything of it.
+    # Whether docs/evidence.md has a figure for it.
     claimed: bool = True
     runs: list[Run] = field(default_factory=list)
 

@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 
+from arena.receivers import connect
 from arena.triggers import Trigger, append_only
+from evals.signals import contender_retired
 
 _FROZEN_CHANGED = " OR ".join(
     f'CAST(OLD."{column}" AS TEXT) <> CAST(NEW."{column}" AS TEXT)'
@@ -24,4 +26,4 @@ class EvalsConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        from evals.voting import receivers  # noqa: F401, PLC0415  (Django's place for connecting signals)
+        connect(contender_retired, "evals.voting.receivers.rank_again")

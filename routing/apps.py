@@ -1,6 +1,9 @@
 from django.apps import AppConfig
 
+from arena.receivers import connect
 from arena.triggers import append_only
+from evals.signals import category_retired, category_retirement_asked, leaderboard_computed, retirement_asked
+from routing.signals import table_published
 
 
 class RoutingConfig(AppConfig):
@@ -13,6 +16,8 @@ class RoutingConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        # Django's place for connecting signals.
-        from routing.publishing import receivers as _publishing  # noqa: F401, PLC0415
-        from routing.webhooks import receivers as _webhooks  # noqa: F401, PLC0415
+        connect(leaderboard_computed, "routing.publishing.receivers.look_again")
+        connect(category_retired, "routing.publishing.receivers.look_at_category")
+        connect(retirement_asked, "routing.publishing.receivers.where_routed")
+        connect(category_retirement_asked, "routing.publishing.receivers.what_is_routed")
+        connect(table_published, "routing.webhooks.receivers.announce_table")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,9 +19,10 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client, TransactionTestCase
 from hypothesis import settings
+from pytest_django import DjangoDbBlocker
 
-from arena import triggers
 from arena.models import Role, User
+from tests.databases import Flush, copied_for
 from tests.processes import Processes, free_port, valkey_server
 
 # Hypothesis would fail an example that took longer than 200 ms, whatever else the machine was doing.
@@ -31,31 +33,40 @@ settings.load_profile("arena")
 collect_ignore = [] if os.environ.get("ARENA_TEST_STEPS") else ["test_steps.py"]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright leaves an event loop running in this thread until the session ends."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    worker_id: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    database = django_settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        # No test cuts the power. That production waits for the disk is what `tests/arena/test_machine.py` holds.
+        options = database["OPTIONS"]
+        options["init_command"] = options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
+        database.setdefault("TEST", {})["NAME"] = str(django_settings.VAR_DIR / "test.sqlite3")
+    if worker_id == "master":
+        yield
+        return
+    with ExitStack() as stack:
+        with django_db_blocker.unblock():
+            stack.enter_context(copied_for(worker_id, tmp_path_factory.getbasetemp().parent))
+        yield
+        with django_db_blocker.unblock():
+            stack.close()
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    database = django_settings.DATABASES["default"]
-    if database["ENGINE"].endswith("sqlite3"):
-        database.setdefault("TEST", {})["NAME"] = str(django_settings.VAR_DIR / "test.sqlite3")
+def django_db_keepdb(worker_id: str, django_db_keepdb: bool) -> bool:
+    return django_db_keepdb or worker_id != "master"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _flush_past_the_triggers() -> Iterator[None]:
-    """Transactional tests empty the tables at their end, which the append-only triggers refuse: they are lifted
-    around that flush, and around nothing else."""
-    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # Django keeps it to itself
-
-    def flush_lifted(case: TransactionTestCase) -> None:
-        with triggers.lifted():
-            flush(case)
-
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Transactional tests empty the tables at their end, which Django would do with a TRUNCATE of all tables, and the
+    append-only triggers refuse."""
+    with django_db_blocker.unblock():
+        flush = Flush()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_lifted)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: flush())
         yield
 
 

@@ -2,7 +2,8 @@
 
     python -m tests.run [--lint] [arguments for pytest …]
 
-Lint, types and import contracts run beside the suite on SQLite; the same suite on PostgreSQL comes last. What the
+The suite runs twice, each time on as many workers as there are processor cores: on SQLite, with lint, types and import
+contracts beside it, and then on PostgreSQL, which leaves out what cannot differ there (`tests/databases.py`). What the
 steps before it came to is a test of that last session (`tests/test_steps.py`), so its summary line, the last one
 printed, speaks for everything. What a platform lacks is skipped, and said.
 """
@@ -16,11 +17,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
 
 from tests.debian import provide_nginx
 
@@ -38,6 +42,7 @@ CHECKS = {
 class Outcome:
     name: str
     code: int
+    seconds: float
     output: str = ""
 
 
@@ -51,15 +56,18 @@ def main(arguments: list[str]) -> int:
         if database is None:
             return _last(arguments, {}, [_told(check) for check in checks.result()])
         _say("the suite on SQLite")
-        sqlite = Outcome("the suite on SQLite", _pytest(arguments, {}))
-        before = [sqlite, *(_told(check) for check in checks.result())]
+        sqlite = _session("the suite on SQLite", arguments, {"ARENA_TEST_SESSION": "sqlite"})
+        before = [*(_told(check) for check in checks.result()), sqlite]
         _say("the suite on PostgreSQL")
-        return _last(arguments, {"TEST_DATABASE_URL": database}, before)
+        return _last(arguments, {"TEST_DATABASE_URL": database, "ARENA_TEST_SESSION": "postgresql"}, before)
 
 
 def _last(arguments: list[str], environment: dict[str, str], before: list[Outcome]) -> int:
-    steps = json.dumps({step.name: step.code for step in before})
-    last = Outcome("the last session", _pytest(arguments, environment | {"ARENA_TEST_STEPS": steps}))
+    steps = json.dumps({step.name: (step.code, step.seconds) for step in before})
+    # Who names files of their own still hears of the steps.
+    if any(argument.startswith("tests") for argument in arguments):
+        arguments = [*arguments, "tests/test_steps.py"]
+    last = _session("the last session", arguments, environment | {"ARENA_TEST_STEPS": steps})
     return _status([*before, last])
 
 
@@ -68,21 +76,27 @@ def _status(outcomes: list[Outcome]) -> int:
     return int(any(outcome.code for outcome in outcomes))
 
 
-def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
-    command = [sys.executable, "-m", "pytest", "-rs", *arguments]
-    # Who names files of their own still hears of the steps.
-    if "ARENA_TEST_STEPS" in environment and any(argument.startswith("tests") for argument in arguments):
-        command.append("tests/test_steps.py")
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
+def _session(name: str, arguments: list[str], environment: dict[str, str]) -> Outcome:
+    spread = ["-n", str(_cores()), "--dist", "worksteal"]
+    command = [sys.executable, "-m", "pytest", "-rs", "--durations=15", *spread, *arguments]
+    started = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
+    return Outcome(name, done.returncode, time.monotonic() - started)
+
+
+def _cores() -> int:
+    """Those this process may use: fewer than there are under `taskset` and in a container."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _checked(name: str) -> Outcome:
+    started = time.monotonic()
     done = subprocess.run([sys.executable, *CHECKS[name]], cwd=ROOT, capture_output=True, text=True, check=False)
-    return Outcome(name, done.returncode, done.stdout + done.stderr)
+    return Outcome(name, done.returncode, time.monotonic() - started, done.stdout + done.stderr)
 
 
 def _told(outcome: Outcome) -> Outcome:
-    _say(f"{outcome.name}: {'ok' if outcome.code == 0 else 'FAILED'}")
+    _say(f"{outcome.name}: {'ok' if outcome.code == 0 else 'FAILED'} ({outcome.seconds:.0f} s)")
     if outcome.code:
         print(outcome.output, flush=True)
     return outcome
@@ -106,6 +120,7 @@ def postgresql() -> Iterator[str | None]:
         # Short: the path of its socket may have about 100 characters.
         folder = tempfile.mkdtemp(prefix="arena-pg-", dir="/tmp")
         server = get_server(folder, cleanup_mode="delete")
+        _hurry(server.get_uri())
     except Exception as error:
         _say(f"PostgreSQL: skipped, none can be started here ({error}). Name one: TEST_DATABASE_URL=postgres://…")
         yield None
@@ -114,6 +129,14 @@ def postgresql() -> Iterator[str | None]:
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def _hurry(uri: str) -> None:
+    """No test cuts the power, so that server need not wait for the disk."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def chromium() -> str:

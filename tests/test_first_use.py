@@ -27,7 +27,7 @@ CHECKS = [{"type": "equals", "value": "4"}, {"type": "json_schema", "schema": {"
 
 @pytest.mark.parametrize(
     ("module", "function", "argument"),
-    [("routing.policy", "parse", POLICY), ("evals.collection.checks.rules", "read_checks", CHECKS)],
+    [("routing.policy.parse", "parse", POLICY), ("evals.collection.checks.rules", "read_checks", CHECKS)],
 )
 def test_types_are_known_before_two_threads_ask(module: str, function: str, argument: object):
     program = PROGRAM.format(module=module, function=function, argument=argument)

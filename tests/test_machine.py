@@ -1,11 +1,18 @@
 """The tests' own ground: a flush passes the triggers, and nothing else does."""
 
+import runpy
+import sqlite3
+
 import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection
+from django_q.models import Schedule
 
 from arena import triggers
 from arena.triggers import declared, missing
 from routing.models import PolicyVersion
+from tests.processes import ROOT
 
 
 def a_policy() -> PolicyVersion:
@@ -20,6 +27,25 @@ def test_a_transactional_test_leaves_empty_tables_and_keeps_the_triggers(round_:
     policy = a_policy()
     with pytest.raises(IntegrityError, match="append-only"):
         policy.delete()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("round_", [1, 2])
+def test_a_transactional_test_leaves_what_migrate_made_as_it_was(round_: int) -> None:
+    kinds = set(ContentType.objects.values_list("app_label", "model"))
+    assert ("evals", "vote") in kinds
+    assert Permission.objects.count() == 4 * len(kinds)
+    assert Schedule.objects.filter(func="routing.chores.refresh", minutes=10).count() == 1
+    Schedule.objects.update(minutes=1)
+    Permission.objects.filter(content_type__app_label="evals").delete()
+
+
+def test_production_waits_for_the_disk_though_tests_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    made = runpy.run_path(str(ROOT / "arena" / "settings.py"))
+    with sqlite3.connect(":memory:") as database:
+        database.executescript(made["DATABASES"]["default"]["OPTIONS"]["init_command"])
+        assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 @pytest.mark.django_db

@@ -13,17 +13,13 @@ from collections.abc import Iterable
 import django
 from django.conf import settings
 
-from arena.machine.fast_lane import Environ, FastLane, StartResponse, send
-from routing.publishing.serving import LATEST_PATH, Answer, problem
-
-__all__ = ["application"]
-
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arena.settings")
-
-
 django.setup()
 
+from arena.machine.fast_lane import Environ, FastLane, StartResponse, send  # noqa: E402 (its models need the line above)
+from routing.publishing.serving import LATEST_PATH, Answer, problem  # noqa: E402
+
+__all__ = ["application"]
 
 _ELSEWHERE = (
     f"This process serves {LATEST_PATH} without parameters, and nothing else. Ask Arena's web process for the rest, "

@@ -31,7 +31,7 @@ from evals.collection.providers import (
 )
 from evals.collection.quarantine import names_itself
 from evals.collection.queries.failures import advice
-from evals.collection.queue import CallOutcome, Claim, fail, finish, renewed
+from evals.collection.queue import CallOutcome, Claim, fail, finish, keep_lease
 from evals.models import Contender, Generation, Provider
 
 __all__ = ["Probe", "ask_once", "collect", "probe"]
@@ -47,21 +47,22 @@ def ask_once(*, contender: Contender, messages: Sequence[Mapping[str, Any]]) -> 
 
 
 def collect(claim: Claim) -> bool:
-    """Ask for the claimed generation and store the outcome, whatever it is. True if it was ours to store."""
+    """Ask for the claimed generation and store the outcome, whatever it is. False if another worker has taken over the
+    lease, and nothing was stored."""
     generation = Generation.objects.select_related("task", "contender__provider").get(pk=claim.generation_id)
     try:
-        with renewed(claim.token):
+        with keep_lease(claim.token):
             try:
                 _check_may_be_sent(generation)
                 reply = _ask(generation.contender, generation.task.messages)
             except ProviderError as error:
                 return fail(claim=claim, error=error, cost=_cost_of_failure(generation.contender, error))
-            return finish(claim=claim, verdict=_judge(generation, reply))
+            return finish(claim=claim, outcome=_checked(generation, reply))
     except BaseException:
-        # Interrupted, or a fault of our own. It counts as an attempt, lest a fault of ours is paid for forever; if
-        # even this cannot be written, the lease runs out.
+        # Interrupted, or a bug in Arena. It counts as an attempt, so that a bug is not paid for forever; if even this
+        # cannot be written, the lease expires.
         with suppress(Error):
-            fail(claim=claim, error=Lost("broken off by the worker itself: its log says why"), cost=None)
+            fail(claim=claim, error=Lost("interrupted in the worker: its log says why"), cost=None)
         raise
 
 
@@ -85,8 +86,8 @@ def _ask(contender: Contender, messages: Sequence[Mapping[str, Any]]) -> Reply:
     except ProviderError:
         raise
     except Exception as error:
-        # Whatever a server sends, it must not take a worker down.
-        log.exception("A reply of %s was not understood.", contender.slug)
+        # A malformed reply must not take a worker down, whatever it contains.
+        log.exception("A reply from %s was not understood.", contender.slug)
         raise Malformed(f"the reply was not understood: {type(error).__name__}") from error
 
 
@@ -113,7 +114,7 @@ def _endpoint(contender: Contender) -> Endpoint:
     )
 
 
-def _judge(generation: Generation, reply: Reply) -> CallOutcome:
+def _checked(generation: Generation, reply: Reply) -> CallOutcome:
     task, contender = generation.task, generation.contender
     return CallOutcome(
         reply=reply,

@@ -64,7 +64,7 @@ def start_run(
     budget_usd: Decimal | None = None,
     started_by: User | None = None,
 ) -> Run:
-    """A run over every task of `version`. The caller rings `evals.collection.jobs.wake_workers()` on commit.
+    """A run over every task of `version`. The caller rings `evals.collection.wake.wake_workers()` on commit.
 
     Raises RunError, LocalOnlyError among them, before anything is written. Each contender is frozen by it. A large run
     writes its generations in several transactions before its own, so that reviewers can vote meanwhile; should it be
@@ -131,7 +131,7 @@ def pause(*, run: Run, reason: str = "") -> bool:
 
 @transaction.atomic
 def resume(*, run: Run) -> bool:
-    """The caller rings `evals.collection.jobs.wake_workers()` on commit. RunError if the budget is still used up."""
+    """The caller rings `evals.collection.wake.wake_workers()` on commit. RunError if the budget is still used up."""
     run.refresh_from_db()
     if run.state == Run.State.PAUSED and run.budget_usd is not None and run.spent_usd >= run.budget_usd:
         raise RunError("budget_usd", f"${run.spent_usd:,.2f} of ${run.budget_usd:,.2f} is spent. Raise the budget.")

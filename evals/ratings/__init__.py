@@ -5,6 +5,9 @@
     lead = standings.lead("gpt-x", "small-a")
     sequence_bound(lead.lead, lead.se, rivals=lead.rivals, q=lead.q).exceeds(from_points(10))
 
+The modules say `import scipy` and name its parts where they call them: scipy loads a part at its first use, and most
+processes, which only read stored results, never do.
+
 `Standings.to_json` keeps what later questions need: θ, its covariance, the counts of each pair, and θ without each
 reviewer. Contenders, reviewers and tasks are whatever keys the caller uses; the application uses slugs for contenders.
 """

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 from evals.ratings.types import Floats, Ints
 
@@ -37,7 +36,7 @@ def fit_bradley_terry(wins: npt.ArrayLike, ties: npt.ArrayLike) -> BradleyTerryF
     from binary comparisons. American Mathematical Monthly 64, 28-33.
     """
     scores = np.asarray(wins, np.float64) + 0.5 * np.asarray(ties, np.float64)
-    count, components = connected_components(scores, directed=True, connection="strong")
+    count, components = scipy.sparse.csgraph.connected_components(scores, directed=True, connection="strong")
     theta = np.zeros(len(scores))
     converged, iterations = True, 0
     for label in range(count):
@@ -58,7 +57,7 @@ def _newton(scores: Floats) -> tuple[Floats, bool, int]:
         weight = votes * p * (1 - p)
         # Adding a constant matrix pins the direction (1, …, 1), along which the likelihood is flat.
         hessian = np.diag(weight.sum(axis=1)) - weight + weight.sum() / K**2
-        step = cho_solve(cho_factor(hessian), won - (votes * p).sum(axis=1))
+        step = scipy.linalg.cho_solve(scipy.linalg.cho_factor(hessian), won - (votes * p).sum(axis=1))
         # Curvature is largest between equals: from there a step falls short, never far beyond. Two units (350 Elo)
         # a time keeps it so from anywhere.
         largest = float(np.abs(step).max())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import lapack
+import scipy
 
 from evals.ratings.types import Floats
 
@@ -135,8 +135,8 @@ def fit_davidson(
     converged, iterations, length = False, 0, np.inf
     while not converged and iterations < MAX_STEPS:
         iterations += 1
-        factor, _ = lapack.dpotrf(hessian.T, lower=1, overwrite_a=1)
-        step = lapack.dpotrs(factor, gradient, lower=1)[0]
+        factor, _ = scipy.linalg.lapack.dpotrf(hessian.T, lower=1, overwrite_a=1)
+        step = scipy.linalg.lapack.dpotrs(factor, gradient, lower=1)[0]
         before, length = length, float(np.abs(step).max())
         converged = length < tolerance or before < LAST_BUT_ONE
         if converged:
@@ -144,7 +144,7 @@ def fit_davidson(
         else:
             x, gradient, hessian = _advance(posterior, x, step, gradient)
     # dpotrf left zeros above the diagonal, and dpotri writes below it.
-    inverse = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]
+    inverse = scipy.linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)[0]
     covariance = inverse + inverse.T
     covariance.flat[:: K + 2] *= 0.5
     return DavidsonFit(x[:K], float(x[K]), covariance, converged, iterations)

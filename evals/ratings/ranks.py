@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+import scipy
 
 from evals.ratings.types import Floats, Ints
 
@@ -66,7 +66,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float] |
     """
     if not n:
         return None
-    z = float(ndtri((1 + level) / 2))
+    z = float(scipy.special.ndtri((1 + level) / 2))
     rate, share = successes / n, z * z / n
     centre = (rate + share / 2) / (1 + share)
     half = z / (1 + share) * float(np.sqrt(rate * (1 - rate) / n + share / (4 * n)))

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scipy.special import betaincc, betaln
+import scipy
 
 from evals.ratings.standings import Standings
 from evals.ratings.types import Key
@@ -124,12 +124,11 @@ def head_to_head(wins: int, losses: int, *, rivals: int, alpha: float = ALPHA) -
     tastes (.23 to .42 false switches), so only for categories declared single-reviewer.
     """
     w, l = wins + _HEAD_PRIOR, losses + _HEAD_PRIOR  # noqa: E741 (the formula's own letters)
-    tail = float(betaincc(w, l, 0.5))
-    log_e = (
-        (1 + wins + losses) * math.log(2) + float(betaln(w, l) - betaln(_HEAD_PRIOR, _HEAD_PRIOR)) + math.log(tail)
-        if tail > 0
-        else -math.inf
-    )
+    tail = float(scipy.special.betaincc(w, l, 0.5))
+    log_e = -math.inf
+    if tail > 0:
+        beta_ratio = float(scipy.special.betaln(w, l) - scipy.special.betaln(_HEAD_PRIOR, _HEAD_PRIOR))
+        log_e = (1 + wins + losses) * math.log(2) + beta_ratio + math.log(tail)
     # Beyond e^700 there is no float; such certainty passes anyway.
     return HeadToHead(wins, losses, math.exp(min(log_e, 700.0)), max(rivals, 1) / alpha)
 

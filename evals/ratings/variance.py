@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
-from scipy.special import ndtri, stdtrit
+import scipy
 
 from evals.ratings.davidson import DavidsonFit, Prior, chances, fit_davidson
 from evals.ratings.tallies import CountTable, Tallies
@@ -45,7 +44,7 @@ def pairwise_variance(covariance: Floats) -> Floats:
 def t_quantile(df: float | None, level: float = 0.95) -> float:
     """Two-sided quantile of Student's t; the normal one without `df`."""
     p = (1 + level) / 2
-    return float(ndtri(p) if df is None else stdtrit(df, p))
+    return float(scipy.special.ndtri(p) if df is None else scipy.special.stdtrit(df, p))
 
 
 class _RowScores(NamedTuple):
@@ -98,14 +97,14 @@ def _dense_scores(table: CountTable, fit: DavidsonFit) -> tuple[Floats, Floats]:
     return np.column_stack([scores.reshape(G, K), in_ties]), votes.reshape(G, K)
 
 
-def _sparse_scores(table: CountTable, fit: DavidsonFit) -> sparse.csr_matrix:
+def _sparse_scores(table: CountTable, fit: DavidsonFit) -> scipy.sparse.csr_matrix:
     """(groups, K + 1) gradients, for tasks: there may be as many as votes, each with a pair or two."""
     lean, tied, _ = _Scorer(table, fit).of(slice(None))
     K = len(fit.theta)
     rows = np.concatenate([table.group] * 3)
     columns = np.concatenate([table.lo, table.hi, np.full(len(table.group), K)])
     values = np.concatenate([lean, -lean, tied])
-    return sparse.csr_matrix((values, (rows, columns)), shape=(len(table.groups), K + 1))
+    return scipy.sparse.csr_matrix((values, (rows, columns)), shape=(len(table.groups), K + 1))
 
 
 def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prior: Prior) -> ReviewerVariance:

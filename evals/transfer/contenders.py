@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-import yaml
 from django.db import transaction
 
+from arena.strict_text import StrictTextError, read_items
 from evals.catalog.names import BadValueError, FieldError
 from evals.catalog.presets import preset
 from evals.catalog.services.contenders import ContenderFields, newest_revision, save_contender
@@ -43,7 +42,6 @@ LIMITS = replace(Limits(), file_bytes=4 * 1024 * 1024, rows=10_000, field_chars=
 
 _KEY_FIELDS = re.compile(r"(?i)(?!api_key_env$).*(api[_-]?key|^key$|secret|token$|password|authorization)")
 _INTEGERS = {"tier": (0, 99), "context_tokens": (1, 2**31 - 1)}
-_NO_LIST = "is no list of contenders. Write a list, or `contenders:` and a list under it."
 _PRICES = ("usd_per_mtok_input", "usd_per_mtok_output")
 
 
@@ -83,64 +81,12 @@ def _values(source: Source, problems: Problems) -> Iterator[tuple[int, Any]]:
         )
     try:
         text = "".join(piece for _, piece in text_lines(source, LIMITS))
-        yield from _json_items(text) if suffix == "json" else _yaml_items(text)
+        form = "json" if suffix == "json" else "yaml"
+        yield from read_items(text, form, key="contenders", nesting=LIMITS.nesting)
     except BadLineError as error:
         raise UnreadableError(f"line {error.line}: {source.name} {error}") from error
-    except BadValueError as error:
+    except StrictTextError as error:
         raise UnreadableError(f"{source.name} {error}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UnreadableError(f"{source.name} is not YAML: {' '.join(str(error).split())}") from error
-
-
-def _json_items(text: str) -> Iterator[tuple[int, Any]]:
-    """The list's items with the lines on which they begin."""
-    items = _listed(parse_json(text, LIMITS))
-    start = text.index("[") + 1
-    decoder = json.JSONDecoder()
-    for item in items:
-        start = re.compile(r"[\s,]*").match(text, start).end()  # type: ignore[union-attr]  # matches emptiness
-        yield text.count("\n", 0, start) + 1, item
-        start = decoder.raw_decode(text, start)[1]
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses what would otherwise be lost or doubled in silence."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
-            raise BadValueError(f"uses an alias in line {line}. Write it out.")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise BadValueError(f"names “{name}” twice in line {node.start_mark.line + 1} and after.")
-        return super().construct_mapping(node, deep=deep)
-
-
-def _yaml_items(text: str) -> Iterator[tuple[int, Any]]:
-    loader = _Loader(text)
-    try:
-        root = loader.get_single_node()
-        if isinstance(root, yaml.MappingNode):
-            named = [value for key, value in root.value if key.value == "contenders"]
-            root = named[0] if len(root.value) == len(named) == 1 else root
-        if not isinstance(root, yaml.SequenceNode):
-            raise BadValueError(_NO_LIST)
-        for node in root.value:
-            yield node.start_mark.line + 1, loader.construct_document(node)
-    finally:
-        loader.dispose()
-
-
-def _listed(value: Any) -> list[Any]:
-    if isinstance(value, dict) and set(value) == {"contenders"}:
-        value = value["contenders"]
-    if not isinstance(value, list):
-        raise BadValueError(_NO_LIST)
-    return value
 
 
 def _row(line: int, values: Any) -> ContenderRow:
@@ -185,11 +131,6 @@ def _settings(value: Any) -> dict[str, Any]:
         value = parse_json(value, LIMITS)
     if not isinstance(value, dict):
         raise BadValueError('has settings that are no object. Write one such as {"temperature": 0.2}.')
-    try:
-        # What JSON cannot hold (YAML's dates, sets, NaN) a request cannot carry either.
-        value = parse_json(json.dumps(value, allow_nan=False), LIMITS)
-    except (TypeError, ValueError) as error:
-        raise BadValueError(f"has settings that are no JSON: {error}.") from error
     check_texts(value, "settings", LIMITS)
     return dict(value)
 

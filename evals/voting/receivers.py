@@ -1,18 +1,15 @@
-"""What voting does on news from the rest of evals."""
+"""What voting does on news from the rest of evals. Connected in `evals.apps`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db.models import Q
-from django.dispatch import receiver
 
 from evals.models import Category, Contender, ReviewerTally
-from evals.signals import contender_retired
 from evals.voting import ledger
 
 
-@receiver(contender_retired, dispatch_uid="voting.contender")
 def rank_again(sender: Any, *, contender: Contender, **_: Any) -> None:
     """In the transaction that retires it or brings it back: the categories it was voted on in rank again."""
     voted = ReviewerTally.objects.filter(Q(lo=contender) | Q(hi=contender)).values("category")

@@ -2,7 +2,7 @@
 over. Pure; see `routing.decisions.gate` for the bounds.
 
 Good enough is shown, not presumed: surely no more than the quality margin behind everybody who may be routed, safe at
-every look (`docs/statistics.md`, non-inferior and cheaper).
+every look (`docs/statistics.md`, good enough and cheaper).
 """
 
 from __future__ import annotations

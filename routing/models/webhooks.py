@@ -73,7 +73,7 @@ class Delivery(models.Model):
     attempts_before = models.PositiveIntegerField(default=0, help_text="Of them, those before the newest replay.")
     not_before = models.DateTimeField(default=timezone.now)
     lease_token = models.UUIDField(null=True, blank=True)
-    leased_until = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     replayed_at = models.DateTimeField(null=True, blank=True)
@@ -85,8 +85,8 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["webhook", "message_id"], name="message_once_a_webhook"),
             models.CheckConstraint(
                 name="delivery_lease_while_waiting",
-                condition=models.Q(lease_token__isnull=True, leased_until__isnull=True)
-                | models.Q(state="waiting", lease_token__isnull=False, leased_until__isnull=False),
+                condition=models.Q(lease_token__isnull=True, lease_until__isnull=True)
+                | models.Q(state="waiting", lease_token__isnull=False, lease_until__isnull=False),
             ),
             models.CheckConstraint(
                 name="delivery_given_up_says_why", condition=~models.Q(state="failed") | ~models.Q(reason="")

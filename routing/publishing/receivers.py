@@ -1,12 +1,9 @@
-"""What routing does on news from evals."""
+"""What routing does on news from evals. Connected in `routing.apps`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.dispatch import receiver
-
-from evals.signals import category_retired, category_retirement_asked, leaderboard_computed, retirement_asked
 from routing.decisions.plan import Plan, Route
 from routing.policy.parse import parse
 from routing.policy.queries import policy
@@ -15,19 +12,16 @@ from routing.publication import enqueue_publish
 from routing.publishing.queries import table
 
 
-@receiver(leaderboard_computed, dispatch_uid="routing.look")
 def look_again(sender: Any, **_: Any) -> None:
     """In the transaction that stores the leaderboard: the look commits with it."""
     enqueue_publish()
 
 
-@receiver(category_retired, dispatch_uid="routing.category")
 def look_at_category(sender: Any, **_: Any) -> None:
     """In the transaction that retires it: its routes go with the next version."""
     enqueue_publish()
 
 
-@receiver(retirement_asked, dispatch_uid="routing.named")
 def where_routed(sender: Any, *, contender: Any, **_: Any) -> list[str]:
     """The live table's routes that name a contender, and the policy's fields, in words for the confirmation of its
     retirement."""
@@ -46,7 +40,6 @@ def where_routed(sender: Any, *, contender: Any, **_: Any) -> list[str]:
     return named
 
 
-@receiver(category_retirement_asked, dispatch_uid="routing.category_named")
 def what_is_routed(sender: Any, *, category: Any, **_: Any) -> list[str]:
     """The live table's routes of a category, in words for the confirmation of its retirement."""
     return [f"route {route.id}, to {route.primary}" for route in _live_routes(category.slug)]

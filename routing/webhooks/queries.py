@@ -197,7 +197,7 @@ def _told(found: Iterable[Delivery]) -> list[DeliveryLine]:
 
 
 def _line(row: Delivery, tries: tuple[TryLine, ...], now: datetime) -> DeliveryLine:
-    sending = row.leased_until is not None and row.leased_until >= now
+    sending = row.lease_until is not None and row.lease_until >= now
     planned = row.state == Delivery.State.WAITING and not sending and row.webhook.disabled_at is None
     return DeliveryLine(
         id=row.pk,

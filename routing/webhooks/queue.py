@@ -1,21 +1,22 @@
-"""Whose turn it is to be sent, when a message that was not taken is sent again, and what is written of it. Nobody sends
-what another sends; nothing is lost."""
+"""Which message is sent next, when one that was not accepted is sent again, and how the result is recorded. Each
+attempt is made by one process only, and no message is lost."""
 
 from __future__ import annotations
 
 import random
-import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from arena.leases import FREED, free
 from routing.models import Delivery, DeliveryAttempt, Webhook, WebhookSecret
-from routing.webhooks.leases import BROKEN_OFF, LEASE, broken_off, disabled, free
+from routing.webhooks.leases import BROKEN_OFF, LEASES, broken_off, disabled
 from routing.webhooks.services import disable
 
 __all__ = [
@@ -94,7 +95,7 @@ class Claim:
 
     delivery_id: int
     webhook_id: int
-    token: uuid.UUID
+    token: UUID
     at: datetime
     n: int
     made: int
@@ -129,19 +130,21 @@ def claim_next(*, now: datetime, busy: Collection[int] = ()) -> Claim | None:
 
 @transaction.atomic
 def _claim(seen: Delivery, now: datetime) -> Claim | None:
-    token, made = uuid.uuid4(), seen.attempts - seen.attempts_before
-    same = Delivery.objects.filter(
+    made = seen.attempts - seen.attempts_before
+    # Another process may have claimed, finished or given it up since it was seen.
+    as_seen = Delivery.objects.filter(
         pk=seen.pk, state=Delivery.State.WAITING, attempts=seen.attempts, lease_token=seen.lease_token
     )
-    if made >= ATTEMPTS:  # one that ends every process that sends it
-        reason = f"Not taken in {made} attempts; the last: {BROKEN_OFF}."
-        changes = {"state": Delivery.State.FAILED, "finished_at": now, "reason": reason}
-        taken = same.update(lease_token=None, leased_until=None, **changes)
+    token = None
+    if made >= ATTEMPTS:  # every process that tried to send it died
+        reason = f"Not accepted in {made} attempts; the last: {BROKEN_OFF}."
+        taken = as_seen.update(state=Delivery.State.FAILED, finished_at=now, reason=reason, **FREED) > 0
     else:
-        taken = same.update(lease_token=token, leased_until=now + LEASE, attempts=seen.attempts + 1)
-    if taken and seen.leased_until is not None:
+        token = LEASES.claim(as_seen, now=now, attempts=seen.attempts + 1)
+        taken = token is not None
+    if taken and seen.lease_until is not None:
         broken_off(seen).save()
-    if not taken or made >= ATTEMPTS:
+    if token is None:
         return None
     secrets = WebhookSecret.objects.filter(webhook_id=seen.webhook_id).exclude(until__lt=now)
     return Claim(
@@ -160,11 +163,9 @@ def _claim(seen: Delivery, now: datetime) -> Claim | None:
 
 @transaction.atomic
 def finish(*, claim: Claim, posted: Posted, now: datetime) -> bool:
-    """Writes what came of it, and what that means for the webhook. False, and nothing is written, if the lease is not
-    ours any more."""
+    """Record the result, and what follows for the webhook. False, and nothing written, if the lease was taken over."""
     webhook = Webhook.objects.select_for_update().get(pk=claim.webhook_id)
-    mine = Delivery.objects.filter(pk=claim.delivery_id, lease_token=claim.token)
-    if not mine.update(lease_token=None, leased_until=None, **_outcome(claim, posted, webhook, now)):
+    if not LEASES.finish(claim.delivery_id, claim.token, **_outcome(claim, posted, webhook, now)):
         return False
     DeliveryAttempt.objects.create(
         delivery_id=claim.delivery_id,
@@ -204,7 +205,7 @@ def _outcome(claim: Claim, posted: Posted, webhook: Webhook, now: datetime) -> d
     elif webhook.disabled_at is not None:
         reason = disabled(webhook)
     elif wait is None:
-        reason = f"Not taken in {claim.made} attempts; the last: {posted.words}."
+        reason = f"Not accepted in {claim.made} attempts; the last: {posted.words}."
     else:
         return {"not_before": now + wait}
     return {"state": Delivery.State.FAILED, "finished_at": now, "reason": reason[:300]}

@@ -1,18 +1,14 @@
-"""What webhooks do on news from publishing."""
+"""What webhooks do on news from publishing. Connected in `routing.apps`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from django.dispatch import receiver
-
 from routing.models import RoutingTable
-from routing.signals import table_published
 from routing.webhooks.services import announce
 
 
-@receiver(table_published, dispatch_uid="webhooks.announce")
 def announce_table(
     sender: Any, *, table: RoutingTable, document: Mapping[str, Any], before: Mapping[str, Any] | None, **_: Any
 ) -> None:

@@ -15,11 +15,12 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from arena.leases import free
 from arena.net import OutboundRefused, check
 from arena.sealing import seal
 from routing.models import Delivery, RoutingTable, Webhook, WebhookSecret
 from routing.webhooks import messages
-from routing.webhooks.leases import free, give_up
+from routing.webhooks.leases import give_up
 from routing.webhooks.messages import new_secret
 
 __all__ = [

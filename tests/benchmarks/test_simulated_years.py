@@ -82,6 +82,7 @@ def test_a_year_goes_the_same_way_when_only_telling_evenings_are_looked_at(scene
 
 
 @pytest.mark.django_db
+@pytest.mark.runs_once(on="sqlite", because="it compares the rules with the services, which have tests on both")
 @pytest.mark.parametrize(
     ("year", "policy"),
     [

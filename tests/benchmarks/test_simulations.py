@@ -1,4 +1,4 @@
-"""The simulations behind README's figures, small and with fixed seeds: they run, and they find what they found."""
+"""The simulations behind docs/evidence.md, small and with fixed seeds: they run, and they find what they found."""
 
 import numpy as np
 import pytest

@@ -79,6 +79,7 @@ def test_through_the_services(world: World, voters: list[User], processes: Proce
     assert_sound(world)
 
 
+@pytest.mark.runs_once(on="sqlite", because="web and cluster wait there for the one writer; rows' locks are held above")
 def test_through_the_pages(world: World, voters: list[User], processes: Processes) -> None:
     port = free_port()
     processes.manage("qcluster")

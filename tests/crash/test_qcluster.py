@@ -14,7 +14,11 @@ from evals.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World
 from tests.processes import Processes, wait_until
 
-pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.runs_once(on="postgresql", because="the cluster locks the ledger's row; many voters meet it on SQLite"),
+]
 
 VOTES = 200
 VERDICTS: tuple[Choice, ...] = ("left", "right", "left", "tie", "both_bad")

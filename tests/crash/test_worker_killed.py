@@ -93,6 +93,7 @@ def test_what_a_killed_worker_held_is_taken_up_by_another_and_everything_is_done
     assert Run.objects.get().state == Run.State.DONE
 
 
+@pytest.mark.runs_once(on="sqlite", because="the broker and signals are its subject, the claims are held above")
 def test_a_worker_finds_its_work_without_a_broker(suite, model, start_worker):
     suite.tasks(2)
     suite.run(*Contender.objects.all())
@@ -105,6 +106,7 @@ def test_a_worker_finds_its_work_without_a_broker(suite, model, start_worker):
     assert Attempt.objects.count() == 4
 
 
+@pytest.mark.runs_once(on="sqlite", because="the broker and signals are its subject, the claims are held above")
 def test_a_worker_told_to_end_finishes_its_calls_and_takes_no_more(suite, model, start_worker):
     suite.tasks(5)
     suite.run(*Contender.objects.all())

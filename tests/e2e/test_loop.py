@@ -16,7 +16,11 @@ from routing.publishing import publisher
 from tests.evals.voting.conftest import World
 from tests.processes import Processes, wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.crash]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.crash,
+    pytest.mark.runs_once(on="sqlite", because="a browser sees pages, which other tests read on both engines"),
+]
 
 # So many that a lead of all of them is sure however often one looks.
 TASKS = 24

@@ -8,7 +8,11 @@ from playwright.sync_api import Page, expect
 from evals.models import Ballot, Vote
 from tests.evals.voting.conftest import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.runs_once(on="sqlite", because="a browser sees pages, which other tests read on both engines"),
+]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from routing.publishing.schema import table_schema
 from tests.examples import Example
 from tests.processes import Processes, free_port, wait_until
 from tests.routing.gateways.running import Double
+from tests.shells import run_shell
 
 # Lines of the shell's blocks that are left out, by how they begin, and why.
 LEFT_OUT = {"pip install ./sdk": "tests/sdk/test_wheel.py builds and installs it, which takes a package index"}
@@ -54,18 +54,9 @@ def shell(world: World, place: str, text: str, names: dict[str, Any]) -> None:
         if SERVER.search(line):
             serve(world, line)
     script = "\n".join(line for line in lines if not SERVER.search(line) and not line.startswith(tuple(LEFT_OUT)))
-    done = subprocess.run(
-        ["sh", "-eu", "-c", script],
-        cwd=world.folder,
-        env=world.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    names["stdout"] = names.get("stdout", "") + done.stdout
-    assert done.returncode == 0, f"{place}:\n{script}\n{done.stdout}\n{done.stderr}"
+    code, stdout, stderr = run_shell(script, world.folder, world.environment)
+    names["stdout"] = names.get("stdout", "") + stdout
+    assert code == 0, f"{place}:\n{script}\n{stdout}\n{stderr}"
 
 
 def serve(world: World, line: str) -> None:

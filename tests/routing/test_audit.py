@@ -276,7 +276,7 @@ def test_the_history_of_acts_is_read_page_by_page_by_everybody(
     viewer_user: User, client_of: Any, two_tables: Category, monkeypatch: pytest.MonkeyPatch
 ):
     viewer = client_of(viewer_user)
-    assert "Nobody did anything yet" in text(viewer.get("/routing/acts/"))
+    assert "No entries yet" in text(viewer.get("/routing/acts/"))
     rollback(to=1, reason="b is too slow.", actor="Mara")
     services.pin(category="code", contender="c", reason="<b>Asked</b>.", by="token deploy")
     page = viewer.get("/routing/acts/").content.decode()

@@ -208,6 +208,38 @@ def is_checkbox(field: BoundField) -> bool:
     return isinstance(field.field.widget, CheckboxInput)
 
 
+# A state looks the same wherever it is named: live, good, warn, bad, or data for a plain fact.
+BADGE_KINDS: Mapping[str, str] = {
+    "collecting": "live",
+    "delivered": "good",
+    "deactivated": "warn",
+    "disabled": "warn",
+    "done": "good",
+    "enabled": "data",
+    "failed": "bad",
+    "first": "good",
+    "frozen": "warn",
+    "held": "warn",
+    "in force": "live",
+    "kept out": "bad",
+    "live": "live",
+    "local only": "data",
+    "paused": "warn",
+    "pinned": "data",
+    "retrying": "warn",
+    "rollback": "warn",
+    "routed": "live",
+    "switched": "good",
+}
+
+
+@register.simple_tag
+def badge(words: str, kind: str | None = None) -> SafeString:
+    """One or two words in a badge. Without `kind` it is the one that `BADGE_KINDS` has for the words, else neutral."""
+    kind = BADGE_KINDS.get(words, "") if kind is None else kind
+    return format_html('<span class="badge{}">{}</span>', f" badge--{kind}" if kind else "", words)
+
+
 @register.simple_tag(takes_context=True)
 def theme(context: RequestContext) -> str:
     """`light` or `dark` where the reader chose, else empty: the machine's own."""

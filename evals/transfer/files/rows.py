@@ -17,7 +17,6 @@ from evals.transfer.files.text import (
     Limits,
     Source,
     check_size,
-    check_text,
     check_texts,
     parse_json,
     text_lines,
@@ -98,7 +97,7 @@ def read_rows(source: Source, layout: Layout, problems: Problems) -> Iterator[Ro
                 return
             try:
                 for name, value in values.items():
-                    check_text(name, "a column's name", layout.limits)
+                    check_texts(name, "a column's name", layout.limits)
                     check_texts(value, name, layout.limits)
             except BadValueError as error:
                 problems.add(line, str(error))

@@ -16,8 +16,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _asked_anew() -> None:
+def _asked_anew(db: None) -> None:
+    """The schedules are as old as the database, which has been there since the session began."""
     cache.clear()
+    Schedule.objects.update(next_run=timezone.now())
 
 
 @pytest.fixture

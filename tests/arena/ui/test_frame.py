@@ -142,7 +142,7 @@ def test_a_page_that_is_not_there_says_so_in_the_frame(client, settings):
     settings.DEBUG = False
     response = client.get("/nothing/here/")
     assert response.status_code == 404
-    assert "Nothing is at this address" in response.content.decode()
+    assert "There is no page at this address" in response.content.decode()
 
 
 def test_the_last_page_needs_nothing():

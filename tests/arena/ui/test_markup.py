@@ -1,5 +1,6 @@
 """Hostile text comes out as text. The corpus holds what sanitisers were broken with, and what would unblind."""
 
+import os
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -133,8 +134,11 @@ class Words(HTMLParser):
 
 def test_every_process_renders_the_same_bytes():
     text = "| a | n |\n|---|--:|\n| x | 1 |\n\n3. three\n\n```python\nreturn 1  # one\n```"
-    script = f"from arena.ui.markup import render; print(render({text!r}))"
-    outputs = {subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout for _ in range(4)}
+    command = [sys.executable, "-c", f"from arena.ui.markup import render; print(render({text!r}))"]
+    outputs = {
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        for seed in ("1", "2")
+    }
     assert outputs == {(render(text) + "\n").encode()}
 
 

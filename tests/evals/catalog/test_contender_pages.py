@@ -53,7 +53,7 @@ def test_a_new_contender_is_offered_a_first_question(editor: Client, provider: P
 
 def test_the_table_says_what_is_known_and_what_is_not(editor: Client, contender: Contender):
     page = editor.get(reverse("evals:contender-list")).content.decode()
-    for words in ("llama", "Ollama", "llama3.2:3b", "stay here", "no price", "not yet"):
+    for words in ("llama", "Ollama", "llama3.2:3b", "stay on your machines", "no price", "not yet"):
         assert words in page
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from arena.sealing import seal
 from evals.collection.calls import ask_once, collect
 from evals.collection.providers import ProviderError
-from evals.collection.queue import claim_next, recover_lost, renew, work_is_due
+from evals.collection.queue import LEASES, claim_next, recover_lost, work_is_due
 from evals.collection.services import settle
 from evals.models import Attempt, Generation, Provider, Run
 from evals.models.generations import ErrorCategory
@@ -242,11 +242,11 @@ class TestLeases:
         claim = next_claim()
         Generation.objects.update(lease_until=timezone.now())
 
-        assert renew({claim.token}) == 1
+        assert LEASES.renew({claim.token}) == 1
 
         assert Generation.objects.get().lease_until > later(15)
         recover_lost(now=later(21))
-        assert renew({claim.token}) == 0
+        assert LEASES.renew({claim.token}) == 0
 
 
 class TestKeys:

@@ -287,7 +287,7 @@ def test_viewers_start_no_runs(viewer, version, contenders):
 
 
 def test_what_a_run_lacks_is_named(editor):
-    assert "Nothing to ask, and nobody to ask it" in text(editor.get(reverse("evals:run-new")))
+    assert "No tasks and no contenders yet" in text(editor.get(reverse("evals:run-new")))
     assert "No runs yet" in text(editor.get(reverse("evals:run-list")))
 
 

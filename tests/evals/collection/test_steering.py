@@ -114,7 +114,7 @@ class TestBudget:
 
         run = reloaded(run)
         assert (run.state, run.spent_usd) == (Run.State.PAUSED, Decimal("0.034"))
-        assert run.reason == "Its budget of $0.03 is reached: $0.03 spent. Raise it to go on."
+        assert run.reason == "Its budget of $0.03 is reached: $0.03 spent. Raise the budget to continue."
 
     def test_failed_calls_are_spent_too(self, suite):
         suite.tasks(2)

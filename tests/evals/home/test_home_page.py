@@ -46,7 +46,7 @@ def test_a_stranger_reads_what_it_is_and_how_to_get_in():
 
 def test_an_empty_installation_leads_through_the_steps(client_of, editor_user):
     html = home(client_of(editor_user))
-    assert "Up to the first table" in html
+    assert "Your first table" in html
     assert "0 of at least 2" in html
     assert "/task-sets/new/" in html
 
@@ -65,4 +65,4 @@ def test_what_collects_is_counted(client_of, viewer_user, ready):
     html = home(client_of(viewer_user))
     assert f"Run {ready.pk}" in html
     assert "2 of 3 answers are in." in html
-    assert "Answers are ready for 1 task; nobody has voted yet." in html
+    assert "Answers are ready for 1 task; no votes yet." in html

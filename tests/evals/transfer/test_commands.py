@@ -72,6 +72,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path):
         call_command("import_votes", str(tmp_path))
 
 
+@pytest.mark.runs_once(on="sqlite", because="the exit status and stderr are the subject")
 def test_a_process_of_its_own_ends_with_1_and_tells_the_reason_on_stderr(tmp_path):
     (tmp_path / "bad.csv").write_bytes(b"id,category,prompt\n1,code,caf\xe9\n")
     done = subprocess.run(

@@ -121,7 +121,7 @@ def test_publishing_without_a_tick_leaves_it_waiting(editor: Client, waiting: Ca
 
 def test_a_viewer_sees_what_waits_and_is_told_who_approves(viewer_user: User, client_of: Any, waiting: Category):
     page = text(client_of(viewer_user).get("/routing/"))
-    assert "An editor approves." in page
+    assert "An editor can approve it." in page
     assert 'href="/routing/publish/"' not in page
 
 

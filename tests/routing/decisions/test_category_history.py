@@ -70,7 +70,7 @@ def test_the_chain_is_walked_by_links_alone_from_either_end(editor: Client, swit
     version = next(link for link in links(then) if link.startswith("/routing/versions/"))
     assert version == "/routing/versions/1/"
     table = text(editor.get(version))
-    assert "What it rests on" in table
+    assert "What it is based on" in table
     assert first in links(table)
     assert any(link.startswith("/routing/categories/code/#decision-") for link in links(table))
     live = text(editor.get("/routing/"))
@@ -164,7 +164,7 @@ def test_neighbours_that_say_the_same_are_one(editor: Client, switched: Category
         assert page.count(f'id="decision-{pk}"') == 1
     assert {"/routing/versions/3/", "/routing/versions/6/"} <= set(links(page))
     assert "/routing/versions/4/" not in links(page)
-    assert "Last looked at" in page
+    assert "Last checked" in page
 
 
 def test_what_differs_by_one_route_is_told_apart(switched: Category):
@@ -218,7 +218,7 @@ def test_retiring_a_category_asks_first_and_names_its_routes(editor: Client, swi
     assert RoutingTable.objects.order_by("-version")[0].cause == "models"
     page = text(editor.get("/routing/categories/code/"))
     assert "retired" in page
-    assert "Bring it back" in text(editor.get("/leaderboards/code/retire/"))
+    assert "Restore it" in text(editor.get("/leaderboards/code/retire/"))
     editor.post("/leaderboards/code/retire/", {"back": "1"})
     switched.refresh_from_db()
     assert switched.retired_at is None

@@ -33,7 +33,7 @@ def arena(live_server: LiveServer, voted: Category, tmp_path: Path, monkeypatch:
     assert set(scopes) == {"routing:read", "outcomes:write"}
     _, key = ApiToken.objects.create_key(name="shop", scopes=scopes)
     bearer = {"Authorization": f"Bearer {key}"}
-    keys = httpx.get(f"{live_server.url}/api/v1/routing/keys", headers=bearer, trust_env=False)
+    keys = httpx.get(f"{live_server.url}/api/v1/routing/keys", headers=bearer, trust_env=False, timeout=60)
     (tmp_path / "arena-keys.json").write_bytes(keys.content)
     monkeypatch.chdir(tmp_path)
     names = {"ARENA_URL": live_server.url, "ARENA_TOKEN": key, "NO_PROXY": "*", "no_proxy": "*"}
@@ -42,12 +42,14 @@ def arena(live_server: LiveServer, voted: Category, tmp_path: Path, monkeypatch:
     return names
 
 
+@pytest.mark.runs_once(on="sqlite", because="the page's example is the subject; storing outcomes is tested on both")
 def test_the_clients_example(arena: dict[str, str]):
     exec(compile(PYTHON, "docs/outcomes.md", "exec"), {})
     told = ReportedOutcome.objects.order_by("latency_ms").values_list("ok", "error", "latency_ms", "cost_usd")
     assert list(told) == [(True, "", 1840.0, 0.0031), (False, "Timeout", 30_000.0, None)]
 
 
+@pytest.mark.runs_once(on="sqlite", because="the page's example is the subject; storing outcomes is tested on both")
 @pytest.mark.skipif(not shutil.which("curl") or not Path("/proc/sys/kernel/random/uuid").exists(), reason="no curl")
 def test_the_curl_example(arena: dict[str, str]):
     done = subprocess.run(["sh", "-c", CURL], env={**os.environ, **arena}, capture_output=True, text=True, check=True)

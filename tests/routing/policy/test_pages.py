@@ -333,10 +333,10 @@ def test_every_version_stays_with_what_it_said_otherwise(editor: Client, voted: 
     save_policy(document={"on_expired": "refuse"}, reason="The third.")
     publish(actor="Mara")
     page = text(editor.get("/routing/policy/versions/3/"))
-    assert "What it says otherwise than 2" in page
+    assert "What it changes from 2" in page
     assert "refuse" in page
     assert 'href="/routing/versions/1/"' in page
-    assert "What it says otherwise than 1" in text(editor.get("/routing/policy/versions/3/?from=1"))
+    assert "What it changes from 1" in text(editor.get("/routing/policy/versions/3/?from=1"))
     assert '"on_expired": "refuse"' in text(editor.get("/routing/policy/versions/3/?form=json"))
     assert editor.get("/routing/policy/versions/9/").status_code == 404
     listed = text(editor.get("/routing/policy/versions/"))

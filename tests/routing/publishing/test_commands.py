@@ -25,7 +25,7 @@ def test_publish_says_for_each_category_what_happened(voted: Category):
     told = run("publish")
     assert told.startswith("code: first (a). a leads after 315 votes")
     assert told.endswith("Version 1 published: first.\n")
-    assert "every decision is as in version 1" in run("publish")
+    assert "every decision is the same as in version 1" in run("publish")
 
 
 def test_publish_json_is_one_document(voted: Category):

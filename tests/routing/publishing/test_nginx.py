@@ -24,7 +24,10 @@ from tests.processes import ROOT, Process, Processes, free_port, listens, wait_u
 from tests.routing.conftest import FLIPPED, cast
 from tests.routing.publishing.test_serve_tables import Got, ask, new_token, start
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.runs_once(on="sqlite", because="nginx is the subject, and stands before the tables' process"),
+]
 
 MAIN = """
 daemon off;

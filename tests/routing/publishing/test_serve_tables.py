@@ -71,6 +71,7 @@ def new_token(scope: str = "routing:read") -> tuple[ApiToken, dict[str, str]]:
     return token, {"Authorization": f"Bearer {key}"}
 
 
+@pytest.mark.runs_once(on="postgresql", because="there workers that share a connection over a fork break")
 def test_every_worker_follows_what_is_published_and_who_may_read(processes: Processes, voted: Category):
     process, port = start(processes, "--workers", "2", ARENA_ROUTING_READ="token")
     workers = [worker.pid for worker in psutil.Process(process.pid).children()]
@@ -114,6 +115,7 @@ def test_every_worker_follows_what_is_published_and_who_may_read(processes: Proc
     assert "Killing" not in process.output()
 
 
+@pytest.mark.runs_once(on="sqlite", because="probes and refusals are answered from memory")
 def test_it_serves_the_table_and_its_own_probes_and_says_where_the_rest_is(processes: Processes):
     process, port = start(processes, ARENA_ROUTING_READ="public")
     alive = ask(port, "/healthz")
@@ -139,6 +141,7 @@ def test_it_serves_the_table_and_its_own_probes_and_says_where_the_rest_is(proce
     assert process.running()
 
 
+@pytest.mark.runs_once(on="sqlite", because="a file can be moved away, the session's PostgreSQL server cannot")
 def test_it_goes_on_while_the_database_is_away(processes: Processes, voted: Category, tmp_path: Path):
     if connection.vendor != "sqlite":
         pytest.skip("a SQLite file can be moved away, the session's PostgreSQL server cannot")
@@ -173,6 +176,7 @@ def ready(port: int) -> dict[str, Any]:
     return loaded
 
 
+@pytest.mark.runs_once(on="sqlite", because="which modules are loaded is the same")
 def test_no_page_is_loaded(processes: Processes):
     """What reading the database takes: no addresses, views, templates or middleware."""
     program = (

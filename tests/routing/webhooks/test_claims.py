@@ -14,7 +14,7 @@ from django.utils import timezone
 from routing.models import Delivery, DeliveryAttempt, Webhook
 from routing.webhooks import services
 from routing.webhooks.delivery import TOTAL_S, deliver
-from routing.webhooks.leases import LEASE
+from routing.webhooks.leases import LEASES
 from routing.webhooks.queue import ATTEMPTS, Posted, claim_next, finish
 from tests.processes import Processes, wait_until
 from tests.routing.webhooks.conftest import later, message_to
@@ -23,7 +23,7 @@ TAKEN = Posted(204, duration_ms=1.0)
 
 
 def test_nobody_alive_is_overtaken():
-    assert timedelta(seconds=2 * TOTAL_S) < LEASE
+    assert timedelta(seconds=2 * TOTAL_S) < LEASES.length
 
 
 def test_what_is_claimed_is_claimed_by_nobody_else(receiver, added):
@@ -32,7 +32,7 @@ def test_what_is_claimed_is_claimed_by_nobody_else(receiver, added):
 
     assert claim_next(now=now) is not None
     assert claim_next(now=now) is None
-    assert claim_next(now=now + LEASE - timedelta(seconds=1)) is None
+    assert claim_next(now=now + LEASES.length - timedelta(seconds=1)) is None
     assert deliver() == 0
 
 
@@ -41,7 +41,7 @@ def test_a_dead_ones_lease_runs_out_and_the_same_message_is_sent_again(receiver,
     message_to(added(here.url))
     dead = claim_next(now=timezone.now())
 
-    assert deliver(clock=later(seconds=LEASE.total_seconds() + 1)) == 1
+    assert deliver(clock=later(seconds=LEASES.length.total_seconds() + 1)) == 1
     assert here.ids == [dead.message_id]
     lost, sent = DeliveryAttempt.objects.order_by("n")
     assert (lost.n, lost.status, lost.at) == (1, None, dead.at)
@@ -53,7 +53,7 @@ def test_one_believed_dead_writes_nothing(receiver, added):
     webhook = added(receiver().url)
     message_to(webhook)
     dead = claim_next(now=timezone.now())
-    alive = claim_next(now=timezone.now() + LEASE * 2)
+    alive = claim_next(now=timezone.now() + LEASES.length * 2)
 
     assert not finish(claim=dead, posted=Posted(410), now=timezone.now())
     assert Webhook.objects.get().disabled_at is None
@@ -67,12 +67,12 @@ def test_a_message_that_ends_every_chore_is_given_up(receiver, added):
     here = receiver()
     message_to(added(here.url))
     for n in range(ATTEMPTS):
-        assert claim_next(now=timezone.now() + 2 * LEASE * n) is not None
+        assert claim_next(now=timezone.now() + 2 * LEASES.length * n) is not None
 
     assert deliver(clock=later(days=9)) == 0
     given_up = Delivery.objects.get()
     assert (given_up.state, given_up.lease_token) == ("failed", None)
-    assert given_up.reason.startswith("Not taken in 10 attempts; the last: broken off")
+    assert given_up.reason.startswith("Not accepted in 10 attempts; the last: broken off")
     assert DeliveryAttempt.objects.count() == ATTEMPTS
     assert here.got == []
 
@@ -124,6 +124,7 @@ def test_chores_at_once_send_each_message_once(receiver, added):
 
 
 @pytest.mark.crash
+@pytest.mark.runs_once(on="postgresql", because="its claim is a lock on rows, and ends with its connection")
 def test_a_killed_chore_loses_nothing(unruly, receiver, added, processes: Processes):
     hanging = unruly(lambda talk: talk.pause(60))
     webhook = added(f"http://127.0.0.1:{hanging.port}/")
@@ -137,5 +138,5 @@ def test_a_killed_chore_loses_nothing(unruly, receiver, added, processes: Proces
     here = receiver()
     Webhook.objects.update(url=here.url)
     assert deliver() == 0
-    assert deliver(clock=later(seconds=LEASE.total_seconds() + 1)) == 1
+    assert deliver(clock=later(seconds=LEASES.length.total_seconds() + 1)) == 1
     assert here.ids == [hanging.headers[0]["webhook-id"]]

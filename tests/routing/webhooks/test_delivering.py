@@ -79,7 +79,7 @@ def test_after_the_last_attempt_it_is_given_up_in_words(receiver, added):
 
     assert len(here.got) == ATTEMPTS
     given_up = Delivery.objects.get()
-    assert (given_up.state, given_up.reason) == ("failed", "Not taken in 10 attempts; the last: status 500.")
+    assert (given_up.state, given_up.reason) == ("failed", "Not accepted in 10 attempts; the last: status 500.")
 
 
 def test_retry_after_is_honoured(receiver, added):

@@ -15,13 +15,13 @@ from routing.models import Delivery
 from routing.publishing.publisher import publish
 from routing.webhooks import chores, services
 from routing.webhooks.delivery import deliver
-from routing.webhooks.leases import LEASE
+from routing.webhooks.leases import LEASES
 from routing.webhooks.queue import Claim, Posted, claim_next, finish
 from routing.webhooks.services import Added
 from tests.processes import wait_until
 from tests.routing.webhooks.conftest import message_to, row
 
-AFTER = LEASE + timedelta(seconds=1)
+AFTER = LEASES.length + timedelta(seconds=1)
 GIVEN_UP = "The webhook was disabled. Moved."
 
 

@@ -200,7 +200,7 @@ def test_a_replay_starts_the_attempts_anew(receiver, added):
         deliver(clock=later(days=2 * n))
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts) == ("failed", 20)
-    assert delivery.reason.startswith("Not taken in 10 attempts")
+    assert delivery.reason.startswith("Not accepted in 10 attempts")
 
 
 def test_everything_given_up_since_then_is_replayed_tests_aside(receiver, added, published):

@@ -31,6 +31,7 @@ def told(body: bytes) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.runs_once(on="sqlite", because="logs and reports are the subject")
 def test_an_address_is_neither_logged_nor_reported(receiver, added, processes: Processes, settings: Any):
     here, sentry = receiver(), receiver(200)
     url = f"{here.url}/in-path?key=in-query"

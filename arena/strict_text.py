@@ -1,0 +1,306 @@
+"""Reads JSON and YAML strictly: what a lenient reader would silently drop, overwrite or approximate is an error that
+says where. Pure.
+
+Refused are a name twice in one object, aliases, NaN and infinities, numbers with too many digits, nesting beyond a
+limit, and anything in YAML that JSON cannot hold. Comments in YAML are skipped and not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import yaml
+
+__all__ = ["StrictTextError", "check_storable", "check_strings", "read_items", "read_json", "read_yaml"]
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]|-?(?:NaN|Infinity)|-?\d[\d.eE+-]*', re.DOTALL)
+_BEFORE_ITEM = re.compile(r"[\s,]*")
+# No database stores a NUL, and half a surrogate pair is not a character.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_LONGEST_NAME = 80
+_DIGITS = "Write the number in digits, or null."
+
+
+class Place(NamedTuple):
+    """Counted from 1."""
+
+    line: int
+    column: int
+    only_line: bool = False
+
+    def __str__(self) -> str:
+        return f"column {self.column}" if self.only_line else f"line {self.line}, column {self.column}"
+
+
+class StrictTextError(ValueError):
+    """The text cannot be read. The message completes a sentence that the caller begins: "The policy" + "is not JSON: …
+    (line 3, column 5)." `place` is None where the text as a whole is refused."""
+
+    def __init__(self, problem: str, *, place: Place | None = None, fix: str = "") -> None:
+        self.place = place
+        super().__init__(f"{problem}{f' ({place})' if place else ''}.{fix and ' '}{fix}")
+
+
+def read_json(text: str, *, nesting: int, longest: int | None = None) -> Any:
+    """The value; raises StrictTextError. `longest` limits the text's characters."""
+    _check_length(text, longest)
+    # The parser recurses, so the depth is measured before it starts. The number of brackets bounds it from above.
+    if text.count("[") + text.count("{") > nesting:
+        _check_depth(text, nesting)
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise StrictTextError(f"is not JSON: {error.msg}", place=_place(text, error.pos)) from None
+    except _RefusedError as refused:
+        at = _offset(text, refused)
+        raise StrictTextError(refused.problem, place=_place(text, at), fix=refused.fix) from None
+    except ValueError:
+        raise StrictTextError("holds a number with too many digits") from None
+
+
+def read_yaml(text: str, *, nesting: int, longest: int | None = None) -> Any:
+    """The value; raises StrictTextError. Holds only what JSON can hold."""
+    _check_length(text, longest)
+    loader = _loader(text, nesting)
+    try:
+        with _yaml_errors():
+            node = loader.get_single_node()
+            return None if node is None else _construct(loader, node)
+    finally:
+        loader.dispose()
+
+
+def read_items(text: str, form: str, *, key: str, nesting: int, longest: int | None = None) -> list[tuple[int, Any]]:
+    """The items of a list, or of the list that stands alone under `key`, each with the line on which it begins.
+
+    `form` is "json" or "yaml". Raises StrictTextError.
+    """
+    _check_length(text, longest)
+    return list(_json_items(text, key, nesting) if form == "json" else _yaml_items(text, key, nesting))
+
+
+def check_strings(value: Any, name: str, *, longest: int) -> None:
+    """Every string inside, names too, must be storable and within the limit; raises StrictTextError."""
+    if isinstance(value, str):
+        if len(value) > longest:
+            shown = name[:_LONGEST_NAME]
+            raise StrictTextError(f"“{shown}” has {len(value):,} characters; the limit on one field is {longest:,}")
+        check_storable(value, name)
+    elif isinstance(value, list):
+        for one in value:
+            check_strings(one, name, longest=longest)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            check_strings(key, name, longest=longest)
+            check_strings(one, name, longest=longest)
+
+
+def check_storable(text: str, name: str) -> None:
+    found = _UNSTORABLE.search(text)
+    if found:
+        what = "a NUL character" if found[0] == "\x00" else "half a surrogate pair (a broken \\u escape)"
+        raise StrictTextError(f"“{name[:_LONGEST_NAME]}” holds {what}")
+
+
+class _RefusedError(ValueError):
+    """Found by a hook of the JSON parser, which does not say where: `written` is looked for again."""
+
+    def __init__(self, kind: str, written: str, problem: str, fix: str) -> None:
+        super().__init__(problem)
+        self.kind, self.written, self.problem, self.fix = kind, written, problem, fix
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise _RefusedError("name", name, _twice(name), _KEEP_ONE)
+            seen.add(name)
+    return made
+
+
+_KEEP_ONE = "Keep one of them."
+
+
+def _twice(name: str) -> str:
+    return f"names “{name[:_LONGEST_NAME]}” twice in one object"
+
+
+def _no_constant(name: str) -> Any:
+    raise _RefusedError("token", name, f"holds {name}, which is not a number in JSON", _DIGITS)
+
+
+def _finite(written: str) -> float:
+    number = float(written)
+    if not math.isfinite(number):
+        raise _RefusedError("token", written, f"holds {written[:40]}, a number too large to store", "")
+    return number
+
+
+def _offset(text: str, refused: _RefusedError) -> int:
+    """Where it stands. Reads the text once more: only a text that is refused pays for it."""
+    tokens = list(_TOKEN.finditer(text))
+    if refused.kind == "token":
+        return next((one.start() for one in tokens if one[0] == refused.written), 0)
+    objects: list[set[str]] = []
+    for at, token in enumerate(tokens):
+        if token[0] in ("{", "["):
+            objects.append(set())
+        elif token[0] in ("}", "]"):
+            objects.pop()
+        elif token[0][0] == '"' and at + 1 < len(tokens) and tokens[at + 1][0] == ":":
+            name = json.loads(token[0])
+            if name == refused.written and name in objects[-1]:
+                return token.start()
+            objects[-1].add(name)
+    return 0
+
+
+def _place(text: str, offset: int) -> Place:
+    line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+    return Place(line, column, only_line="\n" not in text.rstrip())
+
+
+def _check_length(text: str, longest: int | None) -> None:
+    if longest is not None and len(text) > longest:
+        raise StrictTextError(f"has {len(text):,} characters; the limit is {longest:,}")
+
+
+def _too_deep(nesting: int, place: Place) -> StrictTextError:
+    return StrictTextError(f"is nested deeper than {nesting} levels, the limit on nesting", place=place)
+
+
+def _check_depth(text: str, nesting: int) -> None:
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in ("{", "["):
+            depth += 1
+            if depth > nesting:
+                raise _too_deep(nesting, _place(text, token.start()))
+        elif token[0] in ("}", "]"):
+            depth -= 1
+
+
+def _json_items(text: str, key: str, nesting: int) -> Iterator[tuple[int, Any]]:
+    items = read_json(text, nesting=nesting)
+    if isinstance(items, dict) and set(items) == {key}:
+        items = items[key]
+    if not isinstance(items, list):
+        raise _not_a_list(key)
+    start = text.index("[") + 1
+    decoder = json.JSONDecoder()
+    for item in items:
+        start = _BEFORE_ITEM.match(text, start).end()  # type: ignore[union-attr]  # it matches the empty string
+        yield text.count("\n", 0, start) + 1, item
+        start = decoder.raw_decode(text, start)[1]
+
+
+def _yaml_items(text: str, key: str, nesting: int) -> Iterator[tuple[int, Any]]:
+    loader = _loader(text, nesting)
+    try:
+        with _yaml_errors():
+            root = loader.get_single_node()
+            if isinstance(root, yaml.MappingNode):
+                named = [value for name, value in root.value if name.value == key]
+                root = named[0] if len(root.value) == len(named) == 1 else root
+            if not isinstance(root, yaml.SequenceNode):
+                raise _not_a_list(key)
+            for node in root.value:
+                yield node.start_mark.line + 1, _construct(loader, node)
+    finally:
+        loader.dispose()
+
+
+def _not_a_list(key: str) -> StrictTextError:
+    return StrictTextError(f"is not a list of {key}", fix=f"Write a list, or `{key}:` and a list under it.")
+
+
+_YAML = "tag:yaml.org,2002:"
+_JSON_TAGS = frozenset(_YAML + name for name in ("null", "bool", "int", "float", "str", "seq", "map"))
+# What YAML makes of 2026-10-01 and of a lone =.
+_SURPRISING_TAGS = frozenset({f"{_YAML}timestamp", f"{_YAML}value"})
+
+
+class _Loader(yaml.SafeLoader):
+    nesting = 0
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            place = _mark(self.peek_event().start_mark)  # type: ignore[no-untyped-call]  # yaml's own
+            raise StrictTextError("uses an alias", place=place, fix="Write out what it stands for.")
+        self._depth += 1
+        # The composer recurses, so the limit is checked on the way down.
+        if self._depth > self.nesting and self.check_event(yaml.CollectionStartEvent):
+            raise _too_deep(self.nesting, _mark(self.peek_event().start_mark))  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            place = _mark(key.start_mark)
+            if key.tag == f"{_YAML}merge":
+                raise StrictTextError("merges objects (<<)", place=place, fix="Write out their fields.")
+            if key.tag != f"{_YAML}str":
+                shown = key.value if isinstance(key.value, str) else "of an object"
+                raise StrictTextError(f"has a name {shown} that is not text", place=place, fix="Put it in quotes.")
+            if key.value in seen:
+                raise StrictTextError(_twice(key.value), place=place, fix=_KEEP_ONE)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        place = _mark(node.start_mark)
+        if node.tag in _SURPRISING_TAGS:
+            raise StrictTextError(_neither(node.value), place=place, fix="Put it in quotes, or write digits.")
+        if node.tag not in _JSON_TAGS:
+            raise StrictTextError(f"uses the tag {node.tag[:80]}", place=place, fix="Write the value without a tag.")
+        try:
+            value = super().construct_object(node, deep=deep)
+        except ValueError as error:
+            if isinstance(error, StrictTextError):
+                raise
+            raise StrictTextError(_neither(node.value), place=place, fix=_DIGITS) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise StrictTextError(_neither(node.value), place=place, fix=_DIGITS)
+        return value
+
+
+def _neither(shown: str) -> str:
+    return f"holds “{shown[:40]}”, which is neither text nor a number here"
+
+
+def _mark(mark: Any) -> Place:
+    return Place(mark.line + 1, mark.column + 1)
+
+
+def _loader(text: str, nesting: int) -> _Loader:
+    with _yaml_errors():
+        loader = _Loader(text)
+    loader.nesting = nesting
+    return loader
+
+
+def _construct(loader: _Loader, node: yaml.Node) -> Any:
+    return loader.construct_document(node)
+
+
+@contextmanager
+def _yaml_errors() -> Iterator[None]:
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = f"is not YAML: {error.problem or error.context}"
+        raise StrictTextError(problem, place=_mark(mark) if mark else None) from None
+    except yaml.YAMLError as error:
+        raise StrictTextError(f"is not YAML: {' '.join(str(error).split())}") from None

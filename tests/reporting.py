@@ -1,0 +1,51 @@
+"""What a session tells beside its results: which tests run on which engine, and what `make test` ran before."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests import databases
+
+# Name to (exit code, seconds), from `tests/run.py`; only the last session has any.
+STEPS: dict[str, tuple[int, float]] = json.loads(os.environ.get("ARENA_TEST_STEPS", "{}"))
+_COUNTS = pytest.StashKey[Counter[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_COUNTS] = Counter()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen, left, config.stash[_COUNTS] = databases.choose(items)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = chosen
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    counts = session.config.stash[_COUNTS]
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["where"] = dict(counts)  # for the process that prints
+    elif session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and counts:
+        session.exitstatus = pytest.ExitCode.OK  # all there were are the other session's
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_COUNTS] = Counter(getattr(node, "workeroutput", {}).get("where", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counts = config.stash[_COUNTS]
+    if databases.SESSION and counts:
+        told = ", ".join(f"{number} on {where}" for where, number in counts.most_common())
+        terminalreporter.write_line(f"This was the session on {databases.SESSION}. Tests collected: {told}.")
+    if STEPS:
+        told = ", ".join(f"{name} {seconds:.0f} s" for name, (_, seconds) in STEPS.items())
+        terminalreporter.write_line(f"Before this session: {told}.")
