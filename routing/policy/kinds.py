@@ -386,7 +386,7 @@ def _unknown(name: str, rules: Mapping[str, Rule]) -> str:
     if holder is not None:
         return f"No field is called {quoted(name)} here. It belongs in {holder}."
     near = difflib.get_close_matches(name, [*rules, *_all_names(rules.values())], n=1)
-    hint = f"Is it {near[0]}?" if near else f"There are {listed([*rules])}."
+    hint = f"Did you mean {near[0]}?" if near else f"There are {listed([*rules])}."
     return f"No field is called {quoted(name)} here. {hint}"
 
 
