@@ -11,10 +11,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
+from arena.ui.paging import page_of
 from arena.ui.wording import count
 from evals.catalog.queries.categories import category_cards
 from routing import audit
-from routing.paging import page_number
 from routing.publishing import publisher, queries, services
 from routing.publishing.forms import FreezeForm, PublishForm, RollbackForm
 from routing.publishing.page import foreseen, names, waiting_in
@@ -114,12 +114,6 @@ def freeze(request: HttpRequest) -> HttpResponse:
 @require_safe
 @role_required(Role.VIEWER)
 def history(request: HttpRequest) -> HttpResponse:
-    """What people did, with who and why. `?before=` an act: the page of those older than it."""
-    before = page_number(request, "before")
-    acts = audit.audit_entries(limit=PAGE + 1, before=before)
-    context = {
-        "acts": acts[:PAGE],
-        "older": acts[PAGE - 1].id if len(acts) > PAGE else None,
-        "paged": before is not None,
-    }
-    return render(request, "routing/publishing/audit_log.html", context)
+    """What was done by hand, by whom and why. `?before=7`: the page of entries older than entry 7."""
+    page = page_of(request, audit.audit_entries, size=PAGE, key=lambda one: one.id)
+    return render(request, "routing/publishing/audit_log.html", {"page": page})

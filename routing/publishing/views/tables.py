@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import role_required
 from arena.models import Role
+from arena.ui.paging import page_number, page_of
 from evals.catalog.queries.categories import category_cards
 from routing import audit
 from routing.decisions import history
@@ -18,7 +19,6 @@ from routing.decisions.gate import RouteDecision
 from routing.decisions.history import PastDecision
 from routing.gateways import FORMATS, export
 from routing.outcomes.queries import reports
-from routing.paging import page_number
 from routing.publishing import publisher, queries
 from routing.publishing.diff import diff
 from routing.publishing.page import cards, change_groups, expires, names, waiting_in
@@ -61,16 +61,10 @@ def version(request: HttpRequest, n: int) -> HttpResponse:
 @require_safe
 @role_required(Role.VIEWER)
 def versions(request: HttpRequest) -> HttpResponse:
-    """`?before=` a version: the page of those older than it."""
-    before = page_number(request, "before")
-    lines = queries.tables(limit=PAGE, before=before)
-    oldest = lines[-1].version if lines else 1
+    """`?before=7`: the page of versions older than 7."""
     context = {
-        "lines": lines,
         "newest": queries.newest_version(),
-        "paged": before is not None,
-        # Numbers have no gaps: below any but the first there is another.
-        "older": oldest if oldest > 1 else None,
+        "page": page_of(request, queries.tables, size=PAGE, key=lambda one: one.version),
     }
     return render(request, "routing/publishing/version_list.html", context)
 
