@@ -10,7 +10,7 @@ from arena.accounts.roles import role_required
 from arena.models import Role
 from evals.catalog.queries.categories import category_cards
 from routing.decisions import history
-from routing.decisions.explain import summarise
+from routing.decisions.explain import DecisionSummary
 from routing.outcomes.queries import reports
 from routing.paging import page_number
 from routing.policy import queries
@@ -46,7 +46,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
         "rows": [row(route) for route in routes],
         "reported": reports(newest.document, category=slug) if newest else None,
         "names": names(document),
-        "decision": summarise(history.last_decision(slug), routes),
+        "decision": DecisionSummary(history.last_decision(slug), routes),
         "waiting": [] if before or not decisions else decisions[0].waiting,
         "decisions": decisions[:PAGE],
         "older": decisions[PAGE - 1].oldest if len(decisions) > PAGE else None,

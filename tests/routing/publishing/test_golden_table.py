@@ -1,7 +1,7 @@
 """Fixed evidence under a fixed policy publishes exactly these bytes and stores exactly these figures.
 
-Reasons are left out, since their wording may improve; so is the leaderboard's digest, which is taken over the last bit of
-every float. A figure that changes here changes what services fetch: `ARENA_WRITE_GOLDEN=1` writes the files anew.
+Reasons are left out, since their wording may improve; so is the leaderboard's digest, which is taken over the last bit
+of every float. A figure that changes here changes what services fetch: `ARENA_WRITE_GOLDEN=1` writes the files anew.
 """
 
 from __future__ import annotations
