@@ -13,7 +13,7 @@ from arena.models import Role
 from arena.ui.paging import page_of
 from evals.catalog.queries.categories import category_cards
 from routing.decisions import history
-from routing.decisions.explain import summarise
+from routing.decisions.explain import DecisionSummary
 from routing.outcomes.queries import reports
 from routing.policy import queries
 from routing.policy.parse import parse
@@ -47,7 +47,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
         "rows": [row(route) for route in routes],
         "reported": reports(newest.document, category=slug) if newest else None,
         "names": names(document),
-        "decision": summarise(history.last_decision(slug), routes),
+        "decision": DecisionSummary(history.last_decision(slug), routes),
         "waiting": page.rows[0].waiting if page.rows and page.is_first else [],
         "page": page,
     }

@@ -129,7 +129,7 @@ def test_rolling_back_shows_first_what_it_changes(editor: Client, two_tables: No
     assert "Write a reason" in page
     assert "What would change from 2" in page
     done = text(editor.post(address, {"to": "1", "reason": "b is slow."}, follow=True))
-    assert "Version 3 published with the decisions of 1. Publishing froze." in done
+    assert "Version 3 published with the decisions of 1. Publishing is frozen." in done
     refused = text(editor.get(address, {"to": "1"}))
     assert "Version 1 decides the same as version 3" in refused
     assert "What this would publish now" not in refused
