@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from arena.errors import FieldError
 from arena.models import User
 from evals.catalog.services.contenders import freeze
 from evals.models import Contender, Generation, Provider, Run, RunItem, Task, TaskSet, TaskSetVersion
@@ -43,16 +44,12 @@ _STATE = Generation.State
 _UNFINISHED = (Run.State.COLLECTING, Run.State.PAUSED)
 
 
-class RunError(ValueError):
-    """This run cannot be started or steered that way. `field` names what to change; the text says how."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
+class RunError(FieldError):
+    """This run cannot be started or changed that way."""
 
 
 class LocalOnlyError(RunError):
-    """A hosted provider would have received what must stay in the house."""
+    """A hosted provider would have received tasks that must stay on our own machines."""
 
 
 def start_run(

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh
 
 from arena.accounts.roles import person, role_required
+from arena.errors import FieldError
 from arena.models import Role
-from evals.catalog.names import FieldError
 from evals.catalog.queries.contenders import askable_contenders
 from evals.collection import services as service
 from evals.collection import wake

@@ -1,55 +1,69 @@
 """Who may be routed at all: hard limits, conditions, exclusions. Pure.
 
-A limit that cannot be measured is not met (`unknown`), whoever the contender is. A route's own conditions are limits
-too: a route for first tokens within 500 ms holds only contenders whose measured first tokens come within 500 ms, and a
-`local_only` route holds only local ones, fallbacks and escalation included.
+A limit that cannot be measured is not met (`unknown`), for any contender. A route's own conditions are limits too: a
+route for first tokens within 500 ms has only contenders whose measured first tokens come within 500 ms, and a
+`local_only` route has only local ones, fallbacks and escalation included.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from evals.catalog.cards import ContenderCard
+from evals.leaderboards.measurements import Evidence
 from evals.ratings import Rating
-from routing.decisions.evidence import MIN_MEASUREMENTS, Measured, Model
+from routing.decisions.evidence import MIN_MEASUREMENTS
 from routing.policy.schema import CONDITIONS, LIMITS, RELATIONS, LimitRule, Limits, When, tightest
 
 __all__ = [
     "EXCLUSION",
     "IN_USE",
+    "Candidate",
     "Check",
     "CheckState",
-    "Entrant",
     "binding_limits",
-    "entrant",
-    "figure",
-    "may_stand_in",
-    "may_take_over",
-    "second_provider_held",
+    "check_candidate",
+    "may_be_named_fallback",
+    "may_escalate_to",
+    "objective_value",
+    "require_second_provider",
 ]
 
 TIER = LIMITS["tiers"].binds.check
 IN_USE = "In use"
 EXCLUSION = "Policy"
 
+CheckState = Literal["ok", "wait", "fail", "unknown"]
+
 
 @dataclass(frozen=True)
-class Entrant:
-    """A contender before a route: what was checked. `breaches` empty means it may be routed.
+class Check:
+    """One condition: met (ok), not met yet (wait), breached (fail), or without enough evidence (unknown)."""
+
+    state: CheckState
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A contender before a route, with what was checked. Without `breaches` it may be routed.
 
     `evidence` is the category's, then the pooled, of all contenders: read only where a limit or an objective asks,
     because measuring costs more than deciding.
     """
 
-    model: Model
+    contender: ContenderCard
     rating: Rating | None
-    evidence: tuple[Mapping[str, Measured], ...]
-    checks: tuple[Check, ...] = field(default=())
+    evidence: tuple[Mapping[str, Evidence], ...]
+    checks: tuple[Check, ...] = ()
 
     @property
     def slug(self) -> str:
-        return self.model.slug
+        return self.contender.slug
 
     @property
     def breaches(self) -> tuple[Check, ...]:
@@ -69,46 +83,48 @@ def binding_limits(limits: Limits, when: When) -> Limits:
         if bound is not None:
             own = made.get(asks.binds, getattr(limits, asks.binds))
             made[asks.binds] = tightest(LIMITS[asks.binds].binds, own, bound)
-    return replace(limits, **made)
+    return dataclasses.replace(limits, **made)
 
 
-def entrant(
-    model: Model,
+def check_candidate(
+    contender: ContenderCard,
     *,
     rating: Rating | None = None,
-    evidence: tuple[Mapping[str, Measured], ...] = (),
+    evidence: tuple[Mapping[str, Evidence], ...] = (),
     limits: Limits,
     excluded: bool = False,
-) -> Entrant:
-    bare = Entrant(model, rating, evidence)
-    checks = [*_standing(model, excluded), *_fixed(model, limits), *_measured(bare, limits)]
-    return Entrant(model, rating, evidence, tuple(checks))
+) -> Candidate:
+    unchecked = Candidate(contender, rating, evidence)
+    checks = (*_availability(contender, excluded), *_fixed(contender, limits), *_measured(unchecked, limits))
+    return dataclasses.replace(unchecked, checks=checks)
 
 
-def may_take_over(one: Entrant, limits: Limits) -> bool:
-    """For `escalate_to`, which is stronger and so slower and dearer: all but the measured limits bind it."""
-    return all(check.state == "ok" for check in (*_fixed(one.model, limits), *one.checks[:2]) if check.label != TIER)
+def may_escalate_to(candidate: Candidate, limits: Limits) -> bool:
+    """For `escalate_to`, whose contender is stronger and so slower and dearer: all limits bind it except tiers and what
+    is measured."""
+    checks = (*candidate.checks[:2], *_fixed(candidate.contender, limits))
+    return all(check.state == "ok" for check in checks if check.label != TIER)
 
 
-def may_stand_in(one: Entrant) -> bool:
-    """For `fallback_to`: everything binds it but the tier, which says whom the route itself looks for."""
-    return all(breach.label == TIER for breach in one.breaches)
+def may_be_named_fallback(candidate: Candidate) -> bool:
+    """For `fallback_to`: all limits bind it except tiers, which say whom the route itself looks for."""
+    return all(breach.label == TIER for breach in candidate.breaches)
 
 
-def second_provider_held(entrants: Mapping[str, Entrant], stand_ins: Iterable[str]) -> dict[str, Entrant]:
-    """For a route that requires a second provider: whoever leaves no one of `stand_ins` at another is kept out."""
-    providers = {entrants[slug].model.provider for slug in stand_ins}
-    made = {}
-    for slug, one in entrants.items():
-        others = bool(providers - {one.model.provider})
-        value = "somebody there may stand in" if others else "nobody there may stand in"
+def require_second_provider(candidates: Mapping[str, Candidate], fallbacks: Iterable[str]) -> dict[str, Candidate]:
+    """Bars each candidate that none of the possible `fallbacks` could replace at another provider."""
+    providers = {candidates[slug].contender.provider for slug in fallbacks}
+    checked = {}
+    for slug, candidate in candidates.items():
+        others = bool(providers - {candidate.contender.provider})
+        value = "has a fallback there" if others else "no fallback there"
         check = Check("ok" if others else "fail", "Second provider", value)
-        made[slug] = Entrant(one.model, one.rating, one.evidence, (*one.checks, check))
-    return made
+        checked[slug] = dataclasses.replace(candidate, checks=(*candidate.checks, check))
+    return checked
 
 
-def _standing(model: Model, excluded: bool) -> Iterator[Check]:
-    yield Check("fail" if model.retired else "ok", IN_USE, "retired" if model.retired else "not retired")
+def _availability(contender: ContenderCard, excluded: bool) -> Iterator[Check]:
+    yield Check("fail" if contender.retired else "ok", IN_USE, "retired" if contender.retired else "not retired")
     yield Check("fail" if excluded else "ok", EXCLUSION, "excluded" if excluded else "not excluded")
 
 
@@ -119,7 +135,7 @@ def _set(limits: Limits) -> Iterator[tuple[LimitRule, Any]]:
             yield one, limit
 
 
-def _fixed(model: Model, limits: Limits) -> Iterator[Check]:
+def _fixed(model: ContenderCard, limits: Limits) -> Iterator[Check]:
     """What is known of a contender without measuring."""
     for one, limit in _set(limits):
         if one.binds.of == "model":
@@ -139,15 +155,15 @@ def _fixed_check(one: LimitRule, value: Any, limit: Any) -> Check:
     return Check(state, binds.check, f"{one.format(value)}, needs {one.format(limit)}")
 
 
-def _measured(entrant: Entrant, limits: Limits) -> Iterator[Check]:
+def _measured(candidate: Candidate, limits: Limits) -> Iterator[Check]:
     for one, limit in _set(limits):
         binds = one.binds
         if binds.of == "evidence":
-            value, n = _read(entrant, binds.figure)
+            value, n = _read(candidate, binds.figure)
             few = 0 < n < MIN_MEASUREMENTS
             unknown = f"{n} of {MIN_MEASUREMENTS} measurements" if few else "not measured"
         elif binds.of == "rating":
-            value, unknown = getattr(entrant.rating, binds.figure, None), "no votes"
+            value, unknown = getattr(candidate.rating, binds.figure, None), "no votes"
         else:
             continue
         if value is None:
@@ -157,11 +173,11 @@ def _measured(entrant: Entrant, limits: Limits) -> Iterator[Check]:
         yield Check("ok" if holds else "fail", binds.check, f"{one.format(value)}, limit {one.format(limit)}")
 
 
-_NOTHING = Measured()
+_NOTHING = Evidence()
 
 
-def _read(one: Entrant, figure: str) -> tuple[float | None, int]:
-    """The category's figure, else the pooled one; too few measurements are none, and their number is told."""
+def _read(one: Candidate, figure: str) -> tuple[float | None, int]:
+    """The category's figure, else the pooled one. With too few measurements None, and their number."""
     most = 0
     spread, _, name = figure.rpartition(".")
     for source in one.evidence:
@@ -174,8 +190,8 @@ def _read(one: Entrant, figure: str) -> tuple[float | None, int]:
     return None, most
 
 
-def figure(one: Entrant, objective: str, when: Mapping[str, Any]) -> float | None:
-    """What an objective compares, less is better; None where it is not measured well enough.
+def objective_value(one: Candidate, objective: str, when: Mapping[str, Any]) -> float | None:
+    """The figure that an objective compares, less is better; None where it is not measured well enough.
 
     `fastest` is about the first token where the route's condition is, else about the whole answer.
     """
@@ -185,15 +201,3 @@ def figure(one: Entrant, objective: str, when: Mapping[str, Any]) -> float | Non
         return _read(one, "ttft_ms.p95" if "max_ttft_ms" in when else "latency_ms.p95")[0]
     rate = _read(one, "schema_ok_rate")[0]
     return None if rate is None else 1 - rate
-
-
-CheckState = Literal["ok", "wait", "fail", "unknown"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing a switch needs: holds (ok), not yet (wait), breached (fail), not enough evidence (unknown)."""
-
-    state: CheckState
-    label: str
-    value: str

@@ -5,9 +5,9 @@ What cannot be is an error that keeps a policy from being saved. What can, but w
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 
+from arena.ui.wording import did_you_mean
 from evals.catalog.queries.categories import category_cards
 from evals.catalog.queries.contenders import ContenderCard, contender_cards
 from routing.policy.parse import FieldError, Policy
@@ -52,13 +52,11 @@ def fields_naming(policy: Policy, slug: str) -> list[str]:
 
 
 def _near(slug: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(slug, known, n=1)
-    return f"Is it {near[0]}?" if near else "Write a short name as on the contenders page."
+    return did_you_mean(slug, known, otherwise="Write a short name as on the contenders page.")
 
 
 def _near_category(slug: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(slug, known, n=1)
-    return f"Is it {near[0]}?" if near else "A category comes into being with its first task or vote."
+    return did_you_mean(slug, known, otherwise="A category comes into being with its first task or vote.")
 
 
 def _leaks(policy: Policy) -> Iterator[FieldError]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import structlog
 from django.db import transaction
 
 from arena.models import User
+from arena.ui.wording import did_you_mean
 from evals.catalog.queries.categories import category_cards
 from routing.audit import checked_reason, record
 from routing.models import AuditEntry, PolicyVersion
@@ -139,9 +139,8 @@ def _known_category(category: str) -> None:
     """A pin in a category that there is not would do nothing, and say nothing."""
     known = [card.slug for card in category_cards()]
     if category not in known:
-        near = difflib.get_close_matches(category, known, n=1)
-        told = f"Is it {near[0]}?" if near else "Write a short name as on the routing page."
-        raise PinError("category", f"There is no category “{category}” in use. {told}")
+        guess = did_you_mean(category, known, otherwise="Write a short name as on the routing page.")
+        raise PinError("category", f"There is no category “{category}” in use. {guess}")
 
 
 def checked_policy(document: Any) -> Policy:

@@ -17,7 +17,7 @@ from routing.policy.references import notices
 from routing.policy.services import PolicyConflictError, save_policy
 from routing.policy.text import Form, PolicyTextError, read_text, write_text
 from routing.publishing import publisher
-from routing.publishing.summaries import once_published
+from routing.publishing.summaries import publication_notice
 
 
 class Command(ExampleCommand):
@@ -79,7 +79,7 @@ examples:
         if options["json"]:
             self.stdout.write(json.dumps({"saved": saved, "version": made.version, "sha256": made.sha256}))
         elif saved:
-            self.stdout.write(f"Policy {made.version} saved. {once_published()}")
+            self.stdout.write(f"Policy {made.version} saved. {publication_notice()}")
         else:
             self.stdout.write(f"These are the rules of policy {made.version} already.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +14,7 @@ from rest_framework.response import Response
 
 from arena.api.problems import problem_response
 from arena.api.serializers import Body
+from arena.ui.wording import did_you_mean
 from routing.policy.kinds import Choice, Many, Number, Rule, Text
 from routing.policy.schema import FACTS, Ask
 from routing.publishing import queries
@@ -92,5 +92,5 @@ class Select(TableView):
 def _guess(category: str, known: Iterable[str]) -> str:
     """What to add where the category may be spelt wrong: a sentence, or nothing."""
     names = list(known)
-    near = [] if category in names else difflib.get_close_matches(category, names, n=1)
-    return f" The table has no category “{category}”. Is it {near[0]}?" if near else ""
+    guess = "" if category in names else did_you_mean(category, names)
+    return guess and f" The table has no category “{category}”. {guess}"

@@ -164,7 +164,7 @@ def test_one_person_who_makes_the_lead_alone_flips_nothing():
     standings = compute(Tallies.from_votes(votes), Params())
     board = Board(standings, standings.digest, 580, 580, 10, NOW, "/")
     known = DecisionEvidence(
-        models={"a": model("a"), "b": model("b")}, categories=(CategoryEvidence("code", "Code", board=board),)
+        contenders={"a": model("a"), "b": model("b")}, categories=(CategoryEvidence("code", "Code", board=board),)
     )
     decision = only(planned(known, before=routed_to("b"), gate={"alpha": 0.5}))
     checks = {check.label: check.state for check in decision.checks}

@@ -54,7 +54,7 @@ def test_the_policy_is_read_and_replaced(put: Any, of: Any, code: Category):
 
 def test_an_unknown_field_beside_the_document_saves_nothing(put: Any, code: Category):
     told = put(document=default_document() | {"on_expired": "refuse"}, reason="Look.", base=0, dryrun=True)
-    assert (told.status_code, told.json()["errors"]) == (400, {"dryrun": ["Not known. Is it dry_run?"]})
+    assert (told.status_code, told.json()["errors"]) == (400, {"dryrun": ["Not known. Did you mean dry_run?"]})
     assert not PolicyVersion.objects.filter(reason="Look.").exists()
 
 

@@ -191,7 +191,7 @@ def test_an_unknown_contender_is_told_at_its_field_with_the_nearest(editor: Clie
     Contender.objects.create(slug="granite", family="granite", provider=Contender.objects.first().provider)
     page = editor.get(EVERY)
     told = text(editor.post(EVERY, typed(page) | {"rules-default": "granit", "reason": "Try.", "act": "save"}))
-    assert "“granit” is not a contender. Is it granite?" in told
+    assert "“granit” is not a contender. Did you mean granite?" in told
 
 
 def test_what_has_no_field_here_is_told_by_its_name(editor: Client, code: Category):
@@ -317,7 +317,7 @@ def test_checking_a_document_shows_what_it_would_publish_and_saves_nothing(edito
     page = text(editor.post(DOCUMENT, {"document": document, "base": "0", "act": "check"}))
     assert "What this would publish now" in page
     assert "leads after 5 votes" in page
-    assert "There is no category cod: these rules hold for nothing yet. Is it code?" in page
+    assert "There is no category cod: these rules hold for nothing yet. Did you mean code?" in page
     assert not PolicyVersion.objects.exists()
 
 
