@@ -21,6 +21,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
 from enum import Enum
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from arena.ui.wording import listed
@@ -303,6 +304,7 @@ def declared(one: Rule, default: Any) -> Any:
     return field(default=default, metadata={"rule": one})
 
 
+@cache
 def rules_of(record: Any) -> Mapping[str, Rule]:
     """By the fields' names, in the order in which they are declared."""
     return {one.name: one.metadata["rule"] for one in fields(record) if "rule" in one.metadata}
@@ -311,13 +313,20 @@ def rules_of(record: Any) -> Mapping[str, Rule]:
 def read_record(record: type[T], given: Mapping[str, Any], at: str, tell: Tell) -> T:
     """The record with defaults where a field must change, each of which is told."""
     values = _values(record, given, at, tell)
-    for one in fields(record):  # type: ignore[arg-type]  # a dataclass
-        if one.default is MISSING and one.default_factory is MISSING and one.name not in values:
-            if one.name not in given:
-                tell(_dotted(at, one.name), f"Nothing is written here. {one.metadata['rule'].expected}")
+    hashable: Any = record
+    for name, one in _required(hashable).items():
+        if name not in values:
+            if name not in given:
+                tell(_dotted(at, name), f"Nothing is written here. {one.expected}")
             # So that the rest can be checked; the document is refused all the same.
-            values[one.name] = "?"
+            values[name] = "?"
     return record(**values)
+
+
+@cache
+def _required(record: Any) -> Mapping[str, Rule]:
+    found = [one.name for one in fields(record) if one.default is MISSING and one.default_factory is MISSING]
+    return {name: rules_of(record)[name] for name in found}
 
 
 def _values(record: Any, given: Mapping[str, Any], at: str, tell: Tell) -> dict[str, Any]:
@@ -377,7 +386,7 @@ def _unknown(name: str, rules: Mapping[str, Rule]) -> str:
     if holder is not None:
         return f"No field is called {quoted(name)} here. It belongs in {holder}."
     near = difflib.get_close_matches(name, [*rules, *_all_names(rules.values())], n=1)
-    hint = f"Is it {near[0]}?" if near else f"There are {listed([*rules])}."
+    hint = f"Did you mean {near[0]}?" if near else f"There are {listed([*rules])}."
     return f"No field is called {quoted(name)} here. {hint}"
 
 

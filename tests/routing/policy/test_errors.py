@@ -151,7 +151,7 @@ def test_whatever_is_written_is_a_policy_or_a_list_of_fields(document: dict[str,
         ({"mode": "hold"}, "“hold” is not one of the choices. Write automatic or approval."),
         ({"margin": float("inf")}, "“Infinity” is not a finite number."),
         ({"colour": 1}, "No field is called “colour” here. There are speaks_for, alpha, margin, min_votes,"),
-        ({"min_vote": 3}, "No field is called “min_vote” here. Is it min_votes?"),
+        ({"min_vote": 3}, "No field is called “min_vote” here. Did you mean min_votes?"),
         (None, "“null” is not an object. Write an object."),
     ],
 )

@@ -4,6 +4,7 @@ what it is compared with."""
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from routing.publishing.schema import table_schema
 from routing.publishing.selection import WORKED_OUT
 from tests.sdk.test_same_as_arena import CONDITIONS as OF_THE_CLIENT
 
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "routing.md"
 RECORDS = (Document, CategoryRules, Gate, Limits, RouteRules, When, FixedRoute, Complexity)
 
 
@@ -89,6 +91,11 @@ def test_a_condition_is_in_the_forms_and_is_shown(name: str):
     route = parse({"every_category": {"routes": [{"when": when}]}}).every_category.routes[0]
     (chip,) = chips(route.when.as_dict())
     assert chip.value == CONDITIONS[name].shown(when[name])
+
+
+@pytest.mark.parametrize("name", [*CONDITIONS, *rules_of(Gate)])
+def test_the_documentation_tells_of_it(name: str):
+    assert f"`{name}`" in DOCS.read_text(encoding="utf-8")
 
 
 def test_the_client_is_tried_with_every_condition():
