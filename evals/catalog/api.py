@@ -1,4 +1,4 @@
-"""Providers and contenders. A provider's key is in no answer: only whether there is one."""
+"""Providers and contenders. Responses say whether a provider has a key, and never contain it."""
 
 from __future__ import annotations
 

@@ -118,8 +118,8 @@ class RunList(GenericAPIView[Run]):
         contenders = asked.pop("contenders")
         if not contenders:
             default = asked_by_default(version)
-            if default.nobody:
-                raise serializers.ValidationError({"contenders": [default.nobody]})
+            if default.problem:
+                raise serializers.ValidationError({"contenders": [default.problem]})
             contenders = default.contenders
         user = request.user if isinstance(request.user, User) else None
         try:

@@ -1,7 +1,7 @@
-"""Jobs: what Celery delivers to workers. Thin; the work is in `evals`.
+"""Jobs that Celery delivers to workers. The work itself is in `calls` and `queue`.
 
-There is one job, the pump: claim what is due, ask, store, until nothing is due. A message says nothing about which
-work: any number of them may be lost or doubled.
+There is one job, the pump: it claims generations that are due, asks for them and stores the answers until none is due.
+A message does not say which work to do, so any number of them may be lost or doubled.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["pump", "pump_until_idle", "wake_workers"]
 
 log = logging.getLogger(__name__)
 
-# As many calls at once as one ring may set going, over all workers; more comes from the workers' own bells.
+# Pumps that one wake-up may start, over all workers; more start from the workers' own polls.
 PUMPS = 8
-# A message is acknowledged when its pump ends. Ending early and ringing anew keeps it far below the broker's patience.
+# A message is acknowledged when its pump ends. Ending early and sending another keeps it far below the broker's limit.
 _TURN_S = 60.0
 _EXPIRES_S = 60
-# A web request rings: a broker that is away costs it milliseconds, one that accepts and says nothing 4 s at most.
+# A web request sends it: a broker that is down costs milliseconds, one that accepts and never replies 4 s at most.
 _QUICK = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 1, "interval_start": 0, "interval_max": 0}
 
 _shutting_down = threading.Event()
@@ -41,7 +41,7 @@ def pump() -> None:
 
 
 def pump_until_idle(*, seconds: float | None = None) -> bool:
-    """Collect until nothing is due, the time is over, or this worker is told to stop. True: there may be more."""
+    """Collect until nothing is due, the time is up, or this worker is told to stop. True: there may be more work."""
     ends = None if seconds is None else time.monotonic() + seconds
     try:
         while not _shutting_down.is_set():
@@ -58,7 +58,7 @@ def pump_until_idle(*, seconds: float | None = None) -> bool:
 
 
 def wake_workers(*, pumps: int = PUMPS) -> bool:
-    """Ask the workers to look for work. To be called on commit. False, logged, if the broker is away: the workers
+    """Ask the workers to look for work. To be called on commit. False, and logged, if the broker is down: the workers
     find the work by themselves within seconds. Returns within seconds, whatever the broker does."""
     options = current_app.conf.broker_transport_options | _QUICK
     try:
@@ -66,7 +66,7 @@ def wake_workers(*, pumps: int = PUMPS) -> bool:
             for _ in range(pumps):
                 pump.apply_async(connection=connection, retry=False, expires=_EXPIRES_S)
     except (OperationalError, KombuError, OSError) as error:
-        log.warning("The broker is away (%s); workers look for the work by themselves.", error)
+        log.warning("The broker is down (%s); workers will find the work by polling the database.", error)
         return False
     return True
 

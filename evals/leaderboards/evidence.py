@@ -1,7 +1,7 @@
-"""What was measured of each contender: how often it succeeds, how fast, at what cost. Beside the votes, never in them.
+"""Measurements of each contender: success rate, speed and cost. They never enter the ratings.
 
-Counted is the newest take of each (task, contender, sample) that came to an end. Missing evidence is None, never 0;
-an unknown price makes the cost unknown, never cheaper.
+Counts the newest finished take of each (task, contender, sample). Missing evidence is None, never 0; an unknown price
+makes the cost unknown, never cheaper.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _RECENT_S = 10
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of one contender. `n` generations came to an end, done or failed for good; the rates are shares of them, except
-    `refusal_rate`, of the done, and `schema_ok_rate`, of the schema checks that applied.
+    """Of one contender. `n` generations finished, done or failed for good; the rates are shares of them, except
+    `refusal_rate`, of those done, and `schema_ok_rate`, of the schema checks that applied.
 
-    Success: done, and all checks of the task pass. `success_basis` is `checks` where every task had some, else
-    `completion`: then part of the rate says only that an answer came. `usd_per_success` counts every call,
-    retries included; None without a success, or with a price nobody knows. `tokens_per_second` is over whole answers.
+    Success: done, and all checks of the task pass. `success_basis` is `checks` if every task had some, else
+    `completion`: then part of the rate says only that there was an answer. `usd_per_success` counts every call,
+    retries included; None without a success or with an unknown price. `tokens_per_second` is over whole answers.
     """
 
     n: int
@@ -62,15 +62,15 @@ class Evidence:
 def evidence(category_slug: str | None) -> dict[str, Evidence]:
     """By contender, of a category; None: pooled over all. Two queries, over every generation counted.
 
-    What the checks of a task are is not read, only whether it has some; verdicts only where there are any.
+    Reads whether a task has checks, not what they are, and results of checks only if there are any.
     """
     counted = _counted(category_slug).annotate(
         asked=ExpressionWrapper(~Q(task__checks=[]), output_field=BooleanField()),
-        verdicts=Case(When(~Q(checks=[]), then=F("checks")), default=None),
+        check_results=Case(When(~Q(checks=[]), then=F("checks")), default=None),
     )
     counts: dict[str, _Counts] = defaultdict(_Counts)
     rows = counted.values_list(
-        "contender__slug", "state", "verdicts", "asked", "refused", "ttft_ms", "latency_ms", "tokens_out"
+        "contender__slug", "state", "check_results", "asked", "refused", "ttft_ms", "latency_ms", "tokens_out"
     )
     for slug, *row in rows.iterator(_CHUNK):
         counts[slug].add(*row)
@@ -79,7 +79,7 @@ def evidence(category_slug: str | None) -> dict[str, Evidence]:
 
 
 def recent_evidence(category_slug: str) -> dict[str, Evidence]:
-    """As `evidence`, for pages: read once for several views of this process. One query while nothing new came in.
+    """As `evidence`, for pages: cached in this process. One query while there is nothing new.
 
     A generation that ends, begins again or is added shows at once, any other change within 10 seconds. What decides,
     as publishing does, calls `evidence`.
@@ -154,7 +154,7 @@ class _Counts:
     def add(
         self,
         state: str,
-        verdicts: list[dict[str, Any]] | None,
+        check_results: list[dict[str, Any]] | None,
         asked: bool,
         refused: bool,
         ttft_ms: float | None,
@@ -163,14 +163,14 @@ class _Counts:
     ) -> None:
         self.n += 1
         self.unchecked += not asked
-        verdicts = verdicts or []
-        schemas = [check["ok"] for check in verdicts if check["type"] == "json_schema"]
+        check_results = check_results or []
+        schemas = [check["ok"] for check in check_results if check["type"] == "json_schema"]
         self.schemas += len(schemas)
         self.schemas_ok += sum(schemas)
         if state != _STATE.DONE:
             return
         self.done += 1
-        self.successes += all(check["ok"] for check in verdicts)
+        self.successes += all(check["ok"] for check in check_results)
         self.refused += refused
         if ttft_ms is not None:
             self.ttft.append(ttft_ms)

@@ -41,7 +41,7 @@ def rating_inputs(category_id: int) -> RatingInputs:
     """Everything a leaderboard follows from, at one moment. The category must have a ledger.
 
     One statement sees one moment on either engine: nobody's vote waits for a lock while a hundred thousand rows are
-    read, and yet they fit the ledger's numbers. (Names of contenders are a second one: they never change.)
+    read, and yet they match the ledger's numbers. (A second statement reads contenders' names, which never change.)
     """
     told = _integers(
         [
@@ -64,12 +64,12 @@ def rating_inputs(category_id: int) -> RatingInputs:
 
 
 def _integers(parts: list[tuple[int, QuerySet[Any], tuple[str, ...]]]) -> list[np.ndarray]:
-    """The columns of each part, (n, 7), filled up with zeros; all read by one statement."""
+    """The columns of each part, (n, 7), padded with zeros; all read by one statement."""
     first, *rest = (
         rows.order_by().values_list(Value(part), *columns, *[Value(0)] * (_WIDTH - 1 - len(columns)))
         for part, rows, columns in parts
     )
-    # Composed by Django and fetched without it: turning so many rows into its own takes longer than to read them.
+    # Composed by Django but fetched without it: converting so many rows takes longer than reading them.
     sql, values = first.union(*rest, all=True).query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(sql, values)

@@ -1,4 +1,4 @@
-"""How far each category is: what is there to vote on, and what was voted."""
+"""Progress of categories: what there is to vote on, and the votes so far."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["CategoryProgress", "category_progress", "progress_in"]
 
 @dataclass(frozen=True, eq=False)
 class CategoryProgress:
-    """`ready` tasks have finished answers by at least two contenders: something to vote on. `votes` are those that
-    count, ranked or not yet."""
+    """`ready` tasks have finished answers by at least two contenders, so they can be voted on. `votes` are those that
+    count, ranked or not."""
 
     slug: str
     name: str
@@ -61,7 +61,7 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
 
 
 def _ready(categories: Iterable[int]) -> dict[int, int]:
-    """Tasks to vote on, by category; categories without any are not in it."""
+    """Tasks to vote on, by category; categories without any are missing."""
     finished = Generation.objects.filter(state=Generation.State.DONE, contender__retired_at=None)
     compared = (
         finished.filter(task__category__in=list(categories))
