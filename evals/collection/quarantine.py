@@ -128,16 +128,16 @@ def names_itself(text: str, contender: Contender, *, messages: Iterable[Any] = (
     `messages` are the task's own (`{"role", "content"}`): names in them are not counted. Reads `contender.provider`.
     """
     answer = _plain(_shown(text))
-    asked = _plain("\n".join(_texts(messages)))
+    prompt = _plain("\n".join(_texts(messages)))
     for pattern in _INTRODUCTIONS:
         for found in pattern.finditer(answer):
             name = found["name"]
-            if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", asked, re.IGNORECASE):
+            if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", prompt, re.IGNORECASE):
                 return f"introduces itself: “{' '.join(found[0].split())[:120]}”"
     names = (contender.model_name, contender.family, contender.slug.partition("@")[0])
     for pattern in _own_names(names, (contender.provider.name, contender.provider.slug)):
         own = pattern.search(answer)
-        if own and not pattern.search(asked):
+        if own and not pattern.search(prompt):
             return f"names its own model or provider: “{own[0][:120]}”"
     return ""
 

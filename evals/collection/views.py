@@ -164,7 +164,7 @@ def _context(found: Run) -> dict[str, object]:
 
 
 def _steer(request: HttpRequest, run_id: int, act: Callable[[Run], bool], done: str) -> HttpResponse:
-    """If somebody else was first, says which state the run is in already."""
+    """If another user was first, the message says which state the run is in."""
     found = _found(run_id)
     try:
         moved = act(found)

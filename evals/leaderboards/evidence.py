@@ -65,12 +65,12 @@ def evidence(category_slug: str | None) -> dict[str, Evidence]:
     Reads whether a task has checks, not what they are, and results of checks only if there are any.
     """
     counted = _counted(category_slug).annotate(
-        asked=ExpressionWrapper(~Q(task__checks=[]), output_field=BooleanField()),
+        has_checks=ExpressionWrapper(~Q(task__checks=[]), output_field=BooleanField()),
         check_results=Case(When(~Q(checks=[]), then=F("checks")), default=None),
     )
     counts: dict[str, _Counts] = defaultdict(_Counts)
     rows = counted.values_list(
-        "contender__slug", "state", "check_results", "asked", "refused", "ttft_ms", "latency_ms", "tokens_out"
+        "contender__slug", "state", "check_results", "has_checks", "refused", "ttft_ms", "latency_ms", "tokens_out"
     )
     for slug, *row in rows.iterator(_CHUNK):
         counts[slug].add(*row)
@@ -87,7 +87,7 @@ def recent_evidence(category_slug: str) -> dict[str, Evidence]:
     ended = Generation.objects.filter(state__in=_ENDED, task__category__slug=category_slug)
     n, finished, made = ended.aggregate(n=Count("pk"), finished=Max("finished_at"), made=Max("created_at")).values()
     key = f"evidence:{category_slug}:{n}:{finished and finished.timestamp()}:{made and made.timestamp()}"
-    # Somebody else may read it meanwhile: the same figures, so the later one to store them does no harm.
+    # Another thread may read it meanwhile: the figures are the same, so storing them twice does no harm.
     kept: dict[str, Evidence] | None = cache.get(key)
     if kept is None:
         kept = evidence(category_slug)
@@ -107,7 +107,7 @@ def _counted(category_slug: str | None) -> QuerySet[Generation]:
 def _costs(counted: QuerySet[Generation]) -> dict[str, float | None]:
     """What all calls for them cost; None where one that was answered has no known price.
 
-    A call that broke in the middle was charged, but nobody counted its tokens: it is taken to cost what an answered
+    A call that broke in the middle was charged, but its tokens were not counted: it is assumed to cost what an answered
     one costs on average. A call that the provider refused has a known cost of 0.
     """
     answered, unknown = Q(error=""), Q(cost_usd__isnull=True)
@@ -155,14 +155,14 @@ class _Counts:
         self,
         state: str,
         check_results: list[dict[str, Any]] | None,
-        asked: bool,
+        has_checks: bool,
         refused: bool,
         ttft_ms: float | None,
         latency_ms: float | None,
         tokens_out: int | None,
     ) -> None:
         self.n += 1
-        self.unchecked += not asked
+        self.unchecked += not has_checks
         check_results = check_results or []
         schemas = [check["ok"] for check in check_results if check["type"] == "json_schema"]
         self.schemas += len(schemas)

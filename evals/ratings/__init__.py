@@ -6,7 +6,8 @@
     sequence_bound(lead.lead, lead.se, rivals=lead.rivals, q=lead.q).exceeds(from_points(10))
 
 `Standings.to_json` keeps what later questions need: θ, its covariance, the counts of each pair, and θ without each
-reviewer. Contenders, reviewers and tasks are whatever keys the caller uses; the application uses slugs for contenders.
+reviewer. Contenders, reviewers and tasks are identified by any keys the caller uses; the application uses contenders'
+slugs.
 """
 
 from evals.ratings.audience import Audience, Certainty, Contest, RankFigures, closest_contest, rank_figures

@@ -98,17 +98,17 @@ class TaskSetList(GenericAPIView[TaskSet]):
     def post(self, request: Request) -> Response:
         given = TaskSetIn(data=request.data)
         given.is_valid(raise_exception=True)
-        asked = given.validated_data
+        fields = given.validated_data
         # One row per line, so that the line in an error is the task's place in the list, counted from 1.
-        lines = "".join(json.dumps(task) + "\n" for task in asked["tasks"])
+        lines = "".join(json.dumps(task) + "\n" for task in fields["tasks"])
         try:
             saved = import_tasks(
                 source=Source(io.BytesIO(lines.encode()), "API"),
-                task_set=asked["slug"],
-                category=asked["category"],
+                task_set=fields["slug"],
+                category=fields["category"],
                 file_format="jsonl",
-                local_only=asked["local_only"],
-                name=asked["name"],
+                local_only=fields["local_only"],
+                name=fields["name"],
             )
         except BadRowsError as error:
             rows = {str(row.line): [row.reason] for row in error.errors}
@@ -144,8 +144,8 @@ class TaskList(GenericAPIView[TaskSetItem]):
 
     def get_queryset(self) -> QuerySet[TaskSetItem]:
         versions = TaskSetVersion.objects.filter(task_set__slug=self.kwargs["slug"]).order_by("-n")
-        asked = TaskQuery.of(self.request)["version"]
-        version = (versions.filter(n=asked) if asked is not None else versions).first()
+        n = TaskQuery.of(self.request)["version"]
+        version = (versions.filter(n=n) if n is not None else versions).first()
         if version is None:
             raise Http404
         return super().get_queryset().filter(version=version)

@@ -85,8 +85,8 @@ def export_task_set(*, slug: str, path: str | Path, n: int | None = None) -> Tas
         raise ExportError(f"There is no task set “{slug}”{'' if n is None else f' with a version {n}'}.")
     items = version.items.order_by("position")
     left_out = items.filter(task__messages=[]).count()
-    asked = items.exclude(task__messages=[]).select_related("task__category")
-    written = write_rows(path, _COLUMNS, _task_rows(asked.iterator(chunk_size=500)))
+    with_text = items.exclude(task__messages=[]).select_related("task__category")
+    written = write_rows(path, _COLUMNS, _task_rows(with_text.iterator(chunk_size=500)))
     return TaskSetExported(version.n, written, left_out)
 
 

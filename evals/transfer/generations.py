@@ -333,7 +333,7 @@ def _task_id(known: KnownTasks, task_set: str, external_id: str) -> int:
     task = known.find(task_set, external_id)
     if task is None:
         raise BadValueError(f"task “{external_id}” is not in the task set {task_set}. Import its tasks first.")
-    if not task.asked:
+    if not task.has_text:
         raise BadValueError(
             f"task “{external_id}” of {task_set} is known only from votes, without its text. Import the task set first."
         )

@@ -46,12 +46,12 @@ _CATEGORY_LENGTH = 120
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Request:
     """What a format gives: the messages to ask, and the metadata to keep. `reference` None: it is in its own column."""
 
     messages: list[dict[str, str]]
     reference: str | None = None
-    beside: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
     notice: str = ""
 
 
@@ -83,19 +83,19 @@ def read_tasks(
 def read_task(row: Row, *, number: int, category: str, limits: Limits) -> tuple[TaskRow, str]:
     """`number` is the row's number, its id if it has no other; `category` is for rows without one."""
     fields = row.fields
-    asked = _asked(fields, limits)
-    reference = prose(fields.get("reference"), "reference") if asked.reference is None else asked.reference
+    request = _request(fields, limits)
+    reference = prose(fields.get("reference"), "reference") if request.reference is None else request.reference
     checks = fields.get("checks")
     named = fields.get("id") if not is_missing(fields.get("id")) else fields.get("question_id")
     return TaskRow(
         line=row.line,
         external_id=str(number) if is_missing(named) else name_text(named, "id", longest=_ID_LENGTH),
         category=_category(fields, category),
-        messages=_with_attachments(_with_system(asked.messages, fields), fields, limits),
+        messages=_with_attachments(_with_system(request.messages, fields), fields, limits),
         reference=reference,
         checks=[] if is_missing(checks) else read_checks(json_value(checks, "checks", limits), reference=reference),
-        metadata=row.extra | asked.beside | _metadata(fields, limits),
-    ), asked.notice
+        metadata=row.extra | request.extra | _metadata(fields, limits),
+    ), request.notice
 
 
 def _category(fields: Fields, default: str) -> str:
@@ -105,7 +105,7 @@ def _category(fields: Fields, default: str) -> str:
     return name_text(default if is_missing(value) else value, "category", longest=_CATEGORY_LENGTH)
 
 
-def _asked(fields: Fields, limits: Limits) -> _Asked:
+def _request(fields: Fields, limits: Limits) -> _Request:
     """Reads the columns of one format; those of the others are kept as metadata."""
     shapes = {"messages": _chat, "prompt": _plain, "turns": _mt_bench, "input": _openai_eval}
     given = [name for name in shapes if not is_missing(fields.get(name))]
@@ -113,25 +113,25 @@ def _asked(fields: Fields, limits: Limits) -> _Asked:
         raise BadValueError("has both prompt and messages. Leave one out.")
     if not given:
         raise BadValueError("has no prompt and no messages. If the text is in another column, map it: prompt=…")
-    asked = shapes[given[0]](fields, limits)
+    request = shapes[given[0]](fields, limits)
     theirs = {"turns": ("turns",), "input": ("input", "ideal")}
     read = theirs.get(given[0], ())
     unread = {name: fields[name] for names in theirs.values() for name in names if name in fields and name not in read}
     # The row has an id besides question_id, which then is only kept as metadata.
     if not is_missing(fields.get("id")) and "question_id" in fields:
         unread["question_id"] = fields["question_id"]
-    return _Asked(asked.messages, asked.reference, unread | asked.beside, asked.notice)
+    return _Request(request.messages, request.reference, unread | request.extra, request.notice)
 
 
-def _plain(fields: Fields, limits: Limits) -> _Asked:
-    return _Asked([_user(prose(fields["prompt"], "prompt"), "prompt")])
+def _plain(fields: Fields, limits: Limits) -> _Request:
+    return _Request([_user(prose(fields["prompt"], "prompt"), "prompt")])
 
 
-def _chat(fields: Fields, limits: Limits) -> _Asked:
-    return _Asked(_messages(json_value(fields["messages"], "messages", limits), "messages"))
+def _chat(fields: Fields, limits: Limits) -> _Request:
+    return _Request(_messages(json_value(fields["messages"], "messages", limits), "messages"))
 
 
-def _mt_bench(fields: Fields, limits: Limits) -> _Asked:
+def _mt_bench(fields: Fields, limits: Limits) -> _Request:
     turns = json_value(fields["turns"], "turns", limits)
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
         raise BadValueError("turns must be a list of texts.")
@@ -139,15 +139,15 @@ def _mt_bench(fields: Fields, limits: Limits) -> _Asked:
     if isinstance(references, str) and references.startswith("["):
         references = json_value(references, "reference", limits)
     references = references if isinstance(references, list) else [references]
-    beside: dict[str, Any] = {"later_turns": turns[1:]} if turns[1:] else {}
+    extra: dict[str, Any] = {"later_turns": turns[1:]} if turns[1:] else {}
     if references[1:]:
-        beside["later_references"] = references[1:]
+        extra["later_references"] = references[1:]
     reference = prose(references[0], "reference") if references else ""
     notice = "The first turn is asked; later turns are kept as metadata." if turns[1:] else ""
-    return _Asked([_user(turns[0], "turns")], reference, beside, notice)
+    return _Request([_user(turns[0], "turns")], reference, extra, notice)
 
 
-def _openai_eval(fields: Fields, limits: Limits) -> _Asked:
+def _openai_eval(fields: Fields, limits: Limits) -> _Request:
     given, ideal = fields["input"], fields.get("ideal")
     if isinstance(given, str) and given.lstrip().startswith("[{"):
         given = json_value(given, "input", limits)
@@ -155,9 +155,9 @@ def _openai_eval(fields: Fields, limits: Limits) -> _Asked:
     if isinstance(ideal, str) and ideal.startswith("["):
         ideal = json_value(ideal, "ideal", limits)
     if not isinstance(ideal, list):
-        return _Asked(messages, prose(ideal, "ideal"))
-    beside = {"ideal": ideal} if len(ideal) > 1 else {}
-    return _Asked(messages, prose(ideal[0], "ideal") if ideal else "", beside)
+        return _Request(messages, prose(ideal, "ideal"))
+    extra = {"ideal": ideal} if len(ideal) > 1 else {}
+    return _Request(messages, prose(ideal[0], "ideal") if ideal else "", extra)
 
 
 def _user(text: str, name: str) -> dict[str, str]:
@@ -212,8 +212,8 @@ def _with_attachments(messages: list[dict[str, str]], fields: Fields, limits: Li
     last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=None)
     if last is None:
         raise BadValueError("has attachments, but no user message to attach them to.")
-    asked = messages[last] | {"content": "\n\n".join([messages[last]["content"], *texts])}
-    return [*messages[:last], asked, *messages[last + 1 :]]
+    message = messages[last] | {"content": "\n\n".join([messages[last]["content"], *texts])}
+    return [*messages[:last], message, *messages[last + 1 :]]
 
 
 def _attachment(n: int, given: Any) -> str:

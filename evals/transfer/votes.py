@@ -245,14 +245,14 @@ class _ReadingOptions:
     contenders: dict[str, str]
 
     def digest(self, source: Source) -> str:
-        told = {
+        options = {
             "task_set": self.task_set,
             "category": self.category,
             "columns": {name: column for name, column in self.columns.items() if name != column},
             "values": {label: ours for label, ours in self.values.items() if LABELS.get(label) != LABELS[ours]},
             "contenders": self.contenders,
         }
-        sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode() + b"\n")
+        sha256 = hashlib.sha256(json.dumps(options, sort_keys=True).encode() + b"\n")
         source.stream.seek(0)
         while piece := source.stream.read(1024 * 1024):
             sha256.update(piece)
@@ -382,7 +382,7 @@ def _check_two(verdicts: Sequence[VoteRow], named: Named, problems: Problems) ->
 
 
 def _reviewers(verdicts: Sequence[VoteRow], vote_import: VoteImport) -> dict[tuple[str, str], int]:
-    """Reviewer ids by (whose, judge)."""
+    """Reviewer ids by (source, judge)."""
     judges: dict[str, set[str]] = {}
     for verdict in verdicts:
         judges.setdefault(verdict.judged_for, set()).add(verdict.judge)
@@ -447,6 +447,6 @@ def _notices(category: str, by_category: Mapping[str, int], verdicts: Sequence[V
         notices.append(f"{without:,} rows name no judge: they count as one reviewer's votes.")
     elsewhere = {slug: n for slug, n in by_category.items() if slug != derived_slug(category, longest=80)}
     if category and elsewhere and not all(verdict.category for verdict in verdicts):
-        told = ", ".join(f"{slug} {n:,}" for slug, n in elsewhere.items())
-        notices.append(f"Votes count in the category of their task: {told}.")
+        counts = ", ".join(f"{slug} {n:,}" for slug, n in elsewhere.items())
+        notices.append(f"Votes count in the category of their task: {counts}.")
     return tuple(notices)

@@ -214,8 +214,8 @@ def _ballots(answers: Answers, reviewer: Reviewer, now: datetime) -> _Ballots:
         ballots = Ballot.objects.filter(battle__task__in=answers)
     found = _Ballots()
     columns = ("battle__lo_id", "battle__hi_id", "reviewer_id", "state", "reserved_until")
-    for lo, hi, whose, state, until in ballots.values_list(*columns):
-        if whose == reviewer.pk:
+    for lo, hi, reviewer_id, state, until in ballots.values_list(*columns):
+        if reviewer_id == reviewer.pk:
             found.seen.add((lo, hi))
         elif state == Ballot.State.VOTED:
             found.judged.add((lo, hi))

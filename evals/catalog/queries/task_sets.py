@@ -27,11 +27,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class KnownTask:
-    """What an external id of a task set stands for. `asked` False: known only by id, from imported votes."""
+    """What an external id of a task set stands for. `has_text` False: known only by id, from imported votes."""
 
     task_id: int
     category_id: int
-    asked: bool
+    has_text: bool
 
 
 @dataclass(frozen=True)

@@ -302,10 +302,10 @@ def _expected(rows: tuple[ContenderRow, ...], spent: Decimal) -> Decimal | None:
     for row in rows:
         if row.spent_usd is None or row.progress.left == 0:
             continue
-        asked = row.progress.done - row.progress.linked + row.progress.failed
-        if asked == 0:
+        finished = row.progress.done - row.progress.linked + row.progress.failed
+        if finished == 0:
             return None
-        expected += row.spent_usd / asked * row.progress.left
+        expected += row.spent_usd / finished * row.progress.left
     return expected
 
 

@@ -114,7 +114,7 @@ class Command(ExampleCommand):
 
     def _wait(self, run: Run, *, here: bool) -> None:
         bar = _Bar(self.stderr, run)
-        last_sign, said, seen = time.monotonic(), False, None
+        last_sign, warned, seen = time.monotonic(), False, None
         while True:
             progress = run_progress(run)
             bar.show(progress)
@@ -127,8 +127,8 @@ class Command(ExampleCommand):
             if progress.in_flight or progress != seen or not work_is_due():
                 last_sign, seen = now, progress
             silent = now - last_sign
-            if not here and silent > _WORKER_MISSED_S and not said:
-                said = True
+            if not here and silent > _WORKER_MISSED_S and not warned:
+                warned = True
                 bar.say("No worker has started on this run. Start one with “manage.py up”, or use --here.")
             if not here and silent > _GIVEN_UP_S:
                 raise CommandError(

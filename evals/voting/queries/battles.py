@@ -147,10 +147,10 @@ def _arguments(written: Any) -> str:
 def _prompt(messages: Sequence[Mapping[str, Any]]) -> Prompt:
     """The gist is the beginning of the last user message."""
     spoken = [(str(message.get("role", "")), _content(message.get("content"))) for message in messages]
-    asked = [text for role, text in spoken if role == "user"] or [text for _, text in spoken]
+    prompts = [text for role, text in spoken if role == "user"] or [text for _, text in spoken]
     alone = len(spoken) == 1
     turns = tuple(Turn("" if alone else _WHO.get(role, role.title()), render(text)) for role, text in spoken)
-    return Prompt(first_line(asked[-1]) if asked else "The prompt's text is not known here.", turns)
+    return Prompt(first_line(prompts[-1]) if prompts else "The prompt's text is not known here.", turns)
 
 
 def _content(content: Any) -> str:

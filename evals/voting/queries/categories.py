@@ -41,7 +41,7 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
     ready = _ready(ids)
     tallies = ReviewerTally.objects.filter(category__in=ids)
     votes = dict(tallies.values_list("category").annotate(n=VOTES).order_by())
-    asked = dict(
+    contenders = dict(
         Generation.objects.filter(task__category__in=ids, state=Generation.State.DONE)
         .values_list("task__category")
         .annotate(n=Count("contender", distinct=True))
@@ -53,7 +53,7 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
             name=category.name,
             tasks=tasks.get(category.pk, 0),
             ready=ready.get(category.pk, 0),
-            contenders=asked.get(category.pk, 0),
+            contenders=contenders.get(category.pk, 0),
             votes=votes.get(category.pk, 0),
         )
         for category in categories
