@@ -52,10 +52,10 @@ def ensure() -> None:
 BAKE_OFF = "evals.collection.chores.bake_off"
 
 EVERY = {
-    Schedule.HOURLY: "each hour",
-    Schedule.DAILY: "each day",
-    Schedule.WEEKLY: "each week",
-    Schedule.MONTHLY: "each month",
+    Schedule.HOURLY: "every hour",
+    Schedule.DAILY: "every day",
+    Schedule.WEEKLY: "every week",
+    Schedule.MONTHLY: "every month",
 }
 
 
@@ -116,7 +116,7 @@ def _check_every(every: str) -> None:
 def _line(row: Schedule) -> ScheduleLine:
     every = EVERY.get(row.schedule_type, "")
     if row.schedule_type == Schedule.MINUTES:
-        every = "each minute" if row.minutes == 1 else f"every {row.minutes} minutes"
+        every = "every minute" if row.minutes == 1 else f"every {row.minutes} minutes"
     last = Task.objects.filter(id=row.task).first() if row.task else None
     return ScheduleLine(
         id=row.pk,
