@@ -1,4 +1,4 @@
-"""The rows of evals, to look at. Votes and leaderboards are append-only; the rest is written by services."""
+"""Read-only admin of evals. Votes and leaderboards are append-only; the rest is written by services."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from evals.voting import ledger
 
 @admin.register(Category)
 class CategoryAdmin(ReadOnlyAdmin):
-    """Its name, its guidelines and whom it speaks for may be changed; the rest follows from votes."""
+    """Name, guidelines and the audience it speaks for may be changed; the rest follows from votes."""
 
     list_display = ("slug", "name", "speaks_for", "single_reviewer", "retired_at")
     fields = ("slug", "name", "guidelines", "speaks_for", "single_reviewer", "retired_at", "created_at")
@@ -46,7 +46,7 @@ class CategoryAdmin(ReadOnlyAdmin):
         with transaction.atomic():
             super().save_model(request, obj, form, change)
             if "speaks_for" in form.changed_data:
-                # Ratings are computed with it: rank again.
+                # Ratings depend on it: rank again.
                 ledger.raise_revision(obj)
 
 
@@ -57,7 +57,7 @@ class AttemptInline(ReadOnlyInline):
 @admin.register(Provider)
 class ProviderAdmin(ReadOnlyAdmin):
     list_display = ("slug", "name", "kind", "base_url", "locality", "has_key", "paused_until")
-    # Not even the encrypted key: it is of no use to anybody here.
+    # Not even the encrypted key, which is of no use here.
     exclude = ("api_key_encrypted",)
 
     @admin.display(boolean=True)
@@ -87,7 +87,7 @@ class LeaderboardAdmin(ReadOnlyAdmin):
     list_display = ("category", "seq", "revision", "votes", "reviewers", "method", "computed_at")
     list_filter = ("category",)
     list_select_related = ("category",)
-    # Covariances of many contenders are no reading matter.
+    # Covariances of many contenders are not worth showing.
     exclude = ("result",)
 
 
@@ -96,20 +96,20 @@ class BallotAdmin(ReadOnlyAdmin):
     list_display = ("id", "reviewer", "battle", "left", "state", "shown_at", "closed_at")
     list_filter = ("state",)
     list_select_related = ("reviewer", "battle")
-    # Who has the token may cast the vote.
+    # The token allows casting the vote.
     exclude = ("token",)
 
 
-def _look(model: type[Model], *columns: str, search: tuple[str, ...] = (), related: tuple[str, ...] = ()) -> None:
-    """A page that shows `columns` of a model, and nothing more to it."""
+def _read_only(model: type[Model], *columns: str, search: tuple[str, ...] = (), related: tuple[str, ...] = ()) -> None:
+    """A read-only page that shows `columns` of a model."""
     given = {"list_display": columns, "search_fields": search, "list_select_related": related or False}
     admin.site.register(model, type(f"{model.__name__}Admin", (ReadOnlyAdmin,), given))
 
 
-_look(TaskSet, "slug", "name", "local_only", "created_at", search=("slug", "name"))
-_look(TaskSetVersion, "task_set", "n", "source", "created_at", related=("task_set",))
-_look(Task, "id", "category", "local_only", "created_at", search=("digest",), related=("category",))
-_look(
+_read_only(TaskSet, "slug", "name", "local_only", "created_at", search=("slug", "name"))
+_read_only(TaskSetVersion, "task_set", "n", "source", "created_at", related=("task_set",))
+_read_only(Task, "id", "category", "local_only", "created_at", search=("digest",), related=("category",))
+_read_only(
     Contender,
     "slug",
     "provider",
@@ -120,8 +120,10 @@ _look(
     search=("slug",),
     related=("provider",),
 )
-_look(Run, "id", "version", "state", "reason", "started_by", "created_at", related=("version__task_set", "started_by"))
-_look(Battle, "id", "task", "lo", "hi", "created_at", related=("task", "lo", "hi"))
-_look(Reviewer, "name", "handle", "excluded_at", "excluded_reason", search=("name", "handle"))
-_look(VoteImport, "name", "rows", "sha256", "created_at")
-_look(Ledger, "category", "seq", "revision", "ranked_seq", "ranked_revision", related=("category",))
+_read_only(
+    Run, "id", "version", "state", "reason", "started_by", "created_at", related=("version__task_set", "started_by")
+)
+_read_only(Battle, "id", "task", "lo", "hi", "created_at", related=("task", "lo", "hi"))
+_read_only(Reviewer, "name", "handle", "excluded_at", "excluded_reason", search=("name", "handle"))
+_read_only(VoteImport, "name", "rows", "sha256", "created_at")
+_read_only(Ledger, "category", "seq", "revision", "ranked_seq", "ranked_revision", related=("category",))

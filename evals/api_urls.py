@@ -1,6 +1,6 @@
 """`/api/v1/` without routing's part. Names live in the namespace `api`.
 
-Slugs of contenders may hold a slash: names from elsewhere are taken as they are.
+Slugs of contenders may contain a slash: imported names are kept unchanged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What others may hear of. `routing` listens; `evals` never knows who does."""
+"""Signals of evals, which `routing` receives; `evals` does not know its receivers."""
 
 from django.dispatch import Signal
 
@@ -10,15 +10,15 @@ __all__ = [
     "retirement_asked",
 ]
 
-# Sent with `leaderboard` inside the transaction that stores it: what a receiver enqueues commits with it, and what a
-# receiver raises keeps it from being stored. Once for each leaderboard, however often its ranking ran.
+# Sent with `leaderboard` inside the transaction that stores it: chores that a receiver enqueues commit with it, and an
+# error in a receiver prevents it from being stored. Sent once per leaderboard, however often its ranking ran.
 leaderboard_computed = Signal()
 
-# Sent with `contender` before a confirmation is shown. A receiver returns what would be touched, each in words to
-# follow "It is named by": `route code-fast, as primary`. A list, empty for nothing.
+# Sent with `contender` before a confirmation is shown. A receiver returns a list of what would be affected, each in
+# words that follow "It is named by": `route code-fast, as primary`.
 retirement_asked = Signal()
 
-# The same of a category, with `category`.
+# The same for a category, with `category`.
 category_retirement_asked = Signal()
 
 # Sent with `category` inside the transaction that retires it or brings it back.

@@ -29,7 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets/", task_sets.task_set_list, name="task-set-list"),
     path("task-sets/new/", transfer_views.task_set_new, name="task-set-new"),
     path("task-sets/<slug:slug>/", task_sets.task_set, name="task-set"),
-    # providers and contenders (imported names may hold a slash)
+    # providers and contenders (imported names may contain a slash)
     path("providers/", contenders.provider_list, name="provider-list"),
     path("providers/new/", contenders.provider_new, name="provider-new"),
     path("providers/<slug:slug>/edit/", contenders.provider_edit, name="provider-edit"),

@@ -1,4 +1,4 @@
-"""Providers and contenders. A provider's key is in no answer: only whether there is one."""
+"""Providers and contenders. Responses say whether a provider has a key, and never contain it."""
 
 from __future__ import annotations
 
@@ -101,12 +101,12 @@ class ContenderList(GenericAPIView[Contender]):
     serializer_class = ContenderOut
 
     def get_queryset(self) -> QuerySet[Contender]:
-        asked = ContenderQuery.of(self.request)
+        query = ContenderQuery.of(self.request)
         contenders = Contender.objects.select_related("provider")
-        if asked["retired"] is not None:
-            contenders = contenders.filter(retired_at__isnull=not asked["retired"])
-        if asked["provider"]:
-            contenders = contenders.filter(provider__slug=asked["provider"])
+        if query["retired"] is not None:
+            contenders = contenders.filter(retired_at__isnull=not query["retired"])
+        if query["provider"]:
+            contenders = contenders.filter(provider__slug=query["provider"])
         return contenders
 
     @extend_schema(operation_id="contender_list", summary="Contenders", parameters=[ContenderQuery])

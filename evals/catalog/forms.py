@@ -25,14 +25,14 @@ class ContenderForm(forms.Form):
     slug = forms.CharField(
         max_length=100,
         label="Short name",
-        help_text="Letters, digits, dots, dashes and underscores. Ratings and tables call it so.",
+        help_text="Letters, digits, dots, dashes and underscores. Ratings and tables use this name.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false"}),
     )
     provider: forms.ModelChoiceField[Provider] = forms.ModelChoiceField(Provider.objects.none(), empty_label=None)
     model_name = forms.CharField(
         max_length=255,
         label="Model",
-        help_text="The provider's own id of it.",
+        help_text="The provider's own id of the model.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "list": "models"}),
     )
     system = forms.CharField(
@@ -51,11 +51,11 @@ class ContenderForm(forms.Form):
         required=False,
         max_length=20_000,
         label="More settings",
-        help_text='JSON, sent with each request as it is: {"top_p": 0.9, "seed": 7}',
+        help_text='JSON, sent unchanged with each request: {"top_p": 0.9, "seed": 7}',
         widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
     )
     tier = forms.IntegerField(
-        min_value=0, max_value=99, initial=1, help_text="How capable, in your eyes: 1 small, 2 middle, 3 large."
+        min_value=0, max_value=99, initial=1, help_text="How capable you think it is: 1 small, 2 medium, 3 large."
     )
     capabilities = forms.CharField(
         required=False,
@@ -90,7 +90,7 @@ class ContenderForm(forms.Form):
         choice.label_from_instance = _labelled  # type: ignore[method-assign]
 
     def clean_system(self) -> str:
-        """As it was typed: browsers send line ends as CRLF, which would make every edit a new revision."""
+        """With line ends as typed: browsers send them as CRLF, which would make every edit a new revision."""
         return str(self.cleaned_data["system"]).replace("\r\n", "\n")
 
     def clean_more(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class ContenderForm(forms.Form):
         return tuple(dict.fromkeys(word for word in words if word))
 
     def save(self) -> SavedContender | None:
-        """What was saved, or None with the reason at its field."""
+        """What was saved; None if it was refused, with the error at its field."""
         data = dict(self.cleaned_data)
         named = {name: data.pop(name) for name in _NAMED}
         settings = {name: value for name, value in named.items() if value not in (None, "")}
@@ -158,22 +158,22 @@ def _initial_contender(contender: Contender) -> dict[str, Any]:
 
 
 def _plain(price: Decimal | None) -> str:
-    """2.500000 as people write it: 2.5."""
+    """2.500000 as 2.5."""
     return "" if price is None else f"{price.normalize():f}"
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number that JSON knows")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 class ProviderForm(forms.Form):
-    """The key is typed into it and never comes back out: `render_value` stays off, also after an error."""
+    """The key is typed in and never shown again: `render_value` stays off, even after an error."""
 
     name = forms.CharField(max_length=120)
     slug = forms.CharField(
         max_length=80,
         label="Short name",
-        help_text="Letters, digits, dashes and underscores. It stands in addresses and files.",
+        help_text="Letters, digits, dashes and underscores. Used in addresses and files.",
     )
     base_url = forms.CharField(
         max_length=500,
@@ -183,8 +183,8 @@ class ProviderForm(forms.Form):
     )
     locality = forms.ChoiceField(
         choices=[
-            (Provider.Locality.HOSTED, "Hosted: prompts leave the house"),
-            (Provider.Locality.LOCAL, "Local: prompts stay on our own machines"),
+            (Provider.Locality.HOSTED, "Hosted: prompts leave your network"),
+            (Provider.Locality.LOCAL, "Local: prompts stay on your own machines"),
         ],
         help_text="Task sets marked local only never reach a hosted provider.",
     )
@@ -194,16 +194,16 @@ class ProviderForm(forms.Form):
         label="Key",
         widget=forms.PasswordInput(attrs={"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
     )
-    forget_key = forms.BooleanField(required=False, label="Forget the stored key")
+    forget_key = forms.BooleanField(required=False, label="Delete the stored key")
     api_key_env = forms.CharField(
         required=False,
         max_length=120,
         label="Or read the key from a variable",
-        help_text="Its name, such as OPENAI_API_KEY. Web and workers need it in their environment.",
+        help_text="Its name, such as OPENAI_API_KEY. The web process and the workers need it in their environment.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false"}),
     )
     max_concurrency = forms.IntegerField(
-        min_value=1, max_value=1000, initial=4, label="Requests at a time", help_text="Over all workers together."
+        min_value=1, max_value=1000, initial=4, label="Requests at a time", help_text="In total, over all workers."
     )
     first_token_timeout_s = forms.FloatField(
         min_value=0.1, max_value=3600, initial=60, label="Seconds to the first token"
@@ -225,12 +225,12 @@ class ProviderForm(forms.Form):
         )
 
     def save(self) -> Provider | None:
-        """The saved provider, or None with the reason at its field."""
+        """The saved provider; None if it was refused, with the error at its field."""
         data = dict(self.cleaned_data)
         typed, forget = data.pop("api_key").strip(), data.pop("forget_key", False)
         slug = data.pop("slug", "") if self.provider is None else self.provider.slug
         if typed and forget:
-            self.add_error("forget_key", "A new key was typed. Either replace the key or forget it.")
+            self.add_error("forget_key", "A new key was typed. Either replace the key or delete it.")
             return None
         api_key = typed or ("" if forget else None)
         try:

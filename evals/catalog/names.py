@@ -11,10 +11,10 @@ __all__ = ["RESERVED", "BadValueError", "derived_slug", "is_clean", "is_reserved
 
 
 class BadValueError(ValueError):
-    """A value that cannot stand in its field. In a file it becomes the reason of a row's error."""
+    """A value that does not fit its field. In a file it becomes the reason of a row's error."""
 
 
-# Words our own addresses use where a slug would stand: /contenders/new/, /routing/versions/.
+# Words that Arena's own addresses use where a slug would be: /contenders/new/, /routing/versions/.
 RESERVED = frozenset({"new", "versions"})
 
 _CLEAN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -25,15 +25,15 @@ def is_reserved(slug: str) -> bool:
 
 
 def is_clean(slug: str) -> bool:
-    """Letters, digits, and `.`, `_`, `-` between them: what people type. Imported names may be anything."""
+    """Letters, digits, and `.`, `_`, `-` between them: what may be typed. Imported names may be anything."""
     return _CLEAN.fullmatch(slug) is not None
 
 
 def derived_slug(name: str, *, longest: int, dots: bool = False) -> str:
     """ "GPT 4" to "gpt-4", "LLaMA-2-Chat (70B)" to "llama-2-chat-70b".
 
-    Where letters are lost on the way (another script, too long), a piece of the name's SHA-256 keeps two such
-    names apart. Names that differ in nothing but case, blanks and brackets get the same slug: callers decide.
+    Where letters are lost on the way (another script, too long), part of the name's SHA-256 keeps two such names
+    apart. Names that differ only in case, spaces and brackets get the same slug: callers decide what to do.
     """
     plain = unicodedata.normalize("NFKD", name)
     plain = "".join(char for char in plain if not unicodedata.combining(char)).lower()

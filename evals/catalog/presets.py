@@ -1,4 +1,4 @@
-"""Providers people come with, described once: address, what they need, and names to try."""
+"""Common providers: their addresses, what they need, and model names to try."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PRESETS = (
         locality=Provider.Locality.HOSTED,
         needs_key=True,
         key_env="OPENAI_API_KEY",
-        help="Make a key at platform.openai.com under API keys. Prompts leave the house.",
+        help="Create a key at platform.openai.com under API keys. Prompts leave your network.",
         example_models=("gpt-4.1-mini", "gpt-4.1", "gpt-4o-mini"),
         max_concurrency=8,
     ),
@@ -41,7 +41,7 @@ PRESETS = (
         locality=Provider.Locality.LOCAL,
         needs_key=False,
         key_env="",
-        help="Start it with `ollama serve` and fetch a model with `ollama pull`. The names are those of `ollama list`.",
+        help="Start it with `ollama serve` and get a model with `ollama pull`. Use the names in `ollama list`.",
         example_models=("llama3.2:3b", "qwen2.5:7b", "gemma3:4b"),
         max_concurrency=1,
     ),
@@ -52,7 +52,7 @@ PRESETS = (
         locality=Provider.Locality.LOCAL,
         needs_key=False,
         key_env="",
-        help="Load a model, then start the server on its Developer page. The names are those its page shows.",
+        help="Load a model, then start the server on its Developer page. Use the names that its page shows.",
         example_models=("qwen2.5-7b-instruct", "llama-3.2-3b-instruct"),
         max_concurrency=1,
     ),

@@ -94,11 +94,11 @@ class RunList(GenericAPIView[Run]):
     serializer_class = RunOut
 
     def get_queryset(self) -> QuerySet[Run]:
-        asked = RunQuery.of(self.request)
+        query = RunQuery.of(self.request)
         runs = Run.objects.select_related("version__task_set").prefetch_related("contenders")
-        if asked["task_set"]:
-            runs = runs.filter(version__task_set__slug=asked["task_set"])
-        return runs.filter(state=asked["state"]) if asked["state"] else runs
+        if query["task_set"]:
+            runs = runs.filter(version__task_set__slug=query["task_set"])
+        return runs.filter(state=query["state"]) if query["state"] else runs
 
     @extend_schema(operation_id="run_list", summary="Runs", parameters=[RunQuery])
     def get(self, request: Request) -> Response:
@@ -109,21 +109,21 @@ class RunList(GenericAPIView[Run]):
     def post(self, request: Request) -> Response:
         given = RunIn(data=request.data)
         given.is_valid(raise_exception=True)
-        asked = dict(given.validated_data)
-        task_set, n = asked.pop("task_set"), asked.pop("version")
+        options = dict(given.validated_data)
+        task_set, n = options.pop("task_set"), options.pop("version")
         versions = task_set.versions.select_related("task_set").order_by("-n")
         version = versions.filter(n=n).first() if n is not None else versions.first()
         if version is None:
             raise serializers.ValidationError({"version": [f"{task_set.slug} has no version {n or ''}".strip() + "."]})
-        contenders = asked.pop("contenders")
+        contenders = options.pop("contenders")
         if not contenders:
             default = asked_by_default(version)
-            if default.nobody:
-                raise serializers.ValidationError({"contenders": [default.nobody]})
+            if default.problem:
+                raise serializers.ValidationError({"contenders": [default.problem]})
             contenders = default.contenders
         user = request.user if isinstance(request.user, User) else None
         try:
-            run = start_run(version=version, contenders=contenders, started_by=user, **asked)
+            run = start_run(version=version, contenders=contenders, started_by=user, **options)
         except RunError as error:
             raise serializers.ValidationError({error.field: [str(error)]}) from error
         wake.wake_workers()
@@ -219,12 +219,12 @@ class GenerationList(GenericAPIView[Generation]):
     serializer_class = GenerationOut
 
     def get_queryset(self) -> QuerySet[Generation]:
-        asked = GenerationQuery.of(self.request)
+        query = GenerationQuery.of(self.request)
         generations = Generation.objects.select_related("task__category", "contender")
-        if asked["run"] is not None:
-            generations = generations.filter(run_items__run=asked["run"])
-        if asked["task_set"]:
-            newest = TaskSetVersion.objects.filter(task_set__slug=asked["task_set"]).order_by("-n")[:1]
+        if query["run"] is not None:
+            generations = generations.filter(run_items__run=query["run"])
+        if query["task_set"]:
+            newest = TaskSetVersion.objects.filter(task_set__slug=query["task_set"]).order_by("-n")[:1]
             tasks = TaskSetItem.objects.filter(version__in=list(newest)).values("task")
             generations = generations.filter(task__in=tasks)
         for name, lookup in (
@@ -232,8 +232,8 @@ class GenerationList(GenericAPIView[Generation]):
             ("contender", "contender__slug"),
             ("state", "state"),
         ):
-            if asked[name]:
-                generations = generations.filter(**{lookup: asked[name]})
+            if query[name]:
+                generations = generations.filter(**{lookup: query[name]})
         return generations
 
     @extend_schema(operation_id="generation_list", summary="Generations", parameters=[GenerationQuery])

@@ -1,4 +1,4 @@
-"""What to collect, as an editor chooses it; a run's budget; when a task set is run again."""
+"""Forms that start a run, change its budget, and schedule runs of a task set."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def newest_versions() -> list[TaskSetVersion]:
 
 
 class AmountField(forms.DecimalField):
-    """Its error quotes what was typed."""
+    """Its error quotes the value as typed."""
 
     def to_python(self, value: Any) -> Any:
         try:
             return super().to_python(str(value).strip().removeprefix("$") if value else value)
         except forms.ValidationError as error:
-            raise forms.ValidationError(f"“{str(value)[:40]}” is no amount. {_AMOUNT}", code="invalid") from error
+            raise forms.ValidationError(f"“{str(value)[:40]}” is not an amount. {_AMOUNT}", code="invalid") from error
 
 
 class BudgetForm(forms.Form):
@@ -45,7 +45,7 @@ class BudgetForm(forms.Form):
     )
 
     def save(self, *, run: Run) -> bool:
-        """False, with the reason among the form's errors, if the amount is refused."""
+        """False if the amount is refused, with the reason among the form's errors."""
         try:
             change_budget(run=run, budget_usd=self.cleaned_data["budget_usd"])
         except RunError as error:
@@ -55,11 +55,11 @@ class BudgetForm(forms.Form):
 
 
 class RunForm(BudgetForm):
-    version = forms.ChoiceField(label="Task set", help_text="Its newest version is asked.")
+    version = forms.ChoiceField(label="Task set", help_text="The newest version is used.")
     contenders = forms.MultipleChoiceField(
         label="Contenders",
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose at least one contender; two make something to vote on."},
+        error_messages={"required": "Choose at least one contender; voting needs answers by two."},
     )
     samples = forms.IntegerField(
         label="Samples",
@@ -71,7 +71,7 @@ class RunForm(BudgetForm):
     fresh = forms.BooleanField(
         required=False,
         label="Ask afresh",
-        help_text="Off: answers that exist are linked, and only what is missing is asked. On: all is asked again.",
+        help_text="Off: existing answers are linked, only missing ones are asked for. On: all are asked for again.",
     )
 
     field_order = ["version", "contenders", "samples", "budget_usd", "fresh"]
@@ -89,7 +89,7 @@ class RunForm(BudgetForm):
         field.choices = choices
 
     def start(self, *, started_by: User) -> Run | None:
-        """None, with the reason among the form's errors, if the run cannot be started that way."""
+        """None if the run cannot be started that way, with the reason among the form's errors."""
         chosen = self.cleaned_data
         budget: Decimal | None = chosen["budget_usd"]
         try:
@@ -112,6 +112,6 @@ class BakeOffForm(forms.Form):
     first_at = forms.DateTimeField(
         required=False,
         label="First time, in UTC",
-        help_text="Empty: at once.",
+        help_text="Empty: now.",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )

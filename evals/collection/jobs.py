@@ -1,7 +1,7 @@
-"""Jobs: what Celery delivers to workers. Thin; the work is in `evals`.
+"""Jobs that Celery delivers to workers. The work itself is in `calls` and `queue`.
 
-There is one job, the pump: claim what is due, ask, store, until nothing is due. A message says nothing about which
-work: any number of them may be lost or doubled.
+There is one job, the pump: it claims generations that are due, asks for them and stores the answers until none is due.
+A message does not say which work to do, so any number of them may be lost or doubled.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from evals.collection.wake import PUMP, wake_workers
 
 __all__ = ["pump", "pump_until_idle"]
 
-# A message is acknowledged when its pump ends. Ending early and sending another keeps it
-# far below the time after which the broker delivers it again.
+# A message is acknowledged when its pump ends. Ending early and sending another keeps it far below the broker's limit.
 _TURN_S = 60.0
 
 _shutting_down = threading.Event()
@@ -34,7 +33,7 @@ def pump() -> None:
 
 
 def pump_until_idle(*, seconds: float | None = None) -> bool:
-    """Collect until nothing is due, the time is over, or this worker is told to stop. True: there may be more."""
+    """Collect until nothing is due, the time is up, or this worker is told to stop. True: there may be more work."""
     ends = None if seconds is None else time.monotonic() + seconds
     try:
         while not _shutting_down.is_set():

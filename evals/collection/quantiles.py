@@ -1,4 +1,4 @@
-"""Medians and 95th percentiles of what was measured. Pure."""
+"""Medians and 95th percentiles of measurements. Pure."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Answers that say who wrote them are never shown to a reviewer.
+"""Answers that reveal which model wrote them are never shown to a reviewer.
 
-`names_itself` is asked when a generation finishes or is imported; what it returns goes into
+`names_itself` is called when a generation finishes or is imported; its result is stored in
 `Generation.quarantine`. It looks for two things:
 
-- *somebody's introduction*, whoever wrote it: "I am ChatGPT", "as a language model trained by Anthropic";
+- *an introduction*, of any model: "I am ChatGPT", "as a language model trained by Anthropic";
 - *the contender's own names*: the provider's id for it, its slug and family, the brand at their front, and the
-  provider's name. Names that are everyday words ("command", "small", "together", "Google") do not count alone:
-  the answer must use more of the name ("Command R+", "Llama 3") or introduce itself.
+  provider's name. Names that are everyday words ("command", "small", "together", "Google") do not count by
+  themselves: the answer must use more of the name ("Command R+", "Llama 3") or introduce itself.
 
-A name that the task itself mentions gives nothing away, and does not count.
+A name that the task itself mentions reveals nothing, and does not count.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Brands of models. Those in the second line are also everyday words or names.
+# Brands of models. Those in the second group are also everyday words or names.
 _BRANDS = _words(
     """
     chatgpt gpt claude gemini mistral mixtral ministral codestral magistral pixtral devstral deepseek qwen qwq gemma
@@ -45,7 +45,7 @@ _BRANDS_THAT_ARE_WORDS = _words(
     nemo nemotron granite solar stable dolphin arctic luminous jurassic reka molmo inflection step bloom opt
     """
 )
-# Makers. The second line are companies that answers mention for other reasons.
+# Makers of models. The second group are companies that answers also mention for other reasons.
 _MAKERS = _words(
     """
     openai anthropic deepmind deepseek xai lmsys eleutherai huggingface cohere alibaba moonshot zhipu minimax
@@ -62,7 +62,7 @@ _MAKER_PHRASES = (
     "google deepmind|meta ai|meta platforms|mistral ai|alibaba cloud|hugging face|moonshot ai|zhipu ai|nous research|"
     "stability ai|technology innovation institute|allen institute|ai21(?: labs)?|x\\.ai|stanford|lg ai"
 )
-# Words of slugs, ids and provider names that name nothing.
+# Words in slugs, ids and provider names that identify no model.
 _EVERYDAY = _words(
     """
     a ai alpha api app assistant auto baseline best beta better big bot candidate challenger champion chat cheap
@@ -123,33 +123,33 @@ _EMPHASIS = re.compile(r"[*`~]+|(?<!\w)_+(?=\w)|(?<=[^\W_])_+(?!\w)")
 
 
 def names_itself(text: str, contender: Contender, *, messages: Iterable[Any] = ()) -> str:
-    """Why the answer gives its writer away, in words for an editor; empty if it does not.
+    """Why the answer reveals its model, in words for an editor; empty if it does not.
 
     `messages` are the task's own (`{"role", "content"}`): names in them are not counted. Reads `contender.provider`.
     """
     answer = _plain(_shown(text))
-    asked = _plain("\n".join(_texts(messages)))
+    prompt = _plain("\n".join(_texts(messages)))
     for pattern in _INTRODUCTIONS:
         for found in pattern.finditer(answer):
             name = found["name"]
-            if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", asked, re.IGNORECASE):
+            if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", prompt, re.IGNORECASE):
                 return f"introduces itself: “{' '.join(found[0].split())[:120]}”"
     names = (contender.model_name, contender.family, contender.slug.partition("@")[0])
     for pattern in _own_names(names, (contender.provider.name, contender.provider.slug)):
         own = pattern.search(answer)
-        if own and not pattern.search(asked):
+        if own and not pattern.search(prompt):
             return f"names its own model or provider: “{own[0][:120]}”"
     return ""
 
 
 def _shown(text: str) -> str:
-    """What a reviewer would read of it: `Chat&#71;PT` and `[Chat](x)GPT` are the name as much as the name is."""
+    """The text as a reviewer would read it: `Chat&#71;PT` and `[Chat](x)GPT` show the name as well."""
     read = html.unescape(nh3.clean(render(text), tags=set()))
     return re.sub(r"\[image: ([^\]]*)\]", r"\1", read)
 
 
 def _plain(text: str) -> str:
-    """Without emphasis marks around words and without characters nobody sees."""
+    """Without emphasis marks around words and without invisible characters."""
     return _EMPHASIS.sub("", visible(text).replace("\u00a0", " "))
 
 
@@ -180,7 +180,7 @@ def _pieces(name: str) -> list[str]:
 
 
 def _patterns_of_model(pieces: list[str]) -> Iterator[str]:
-    """The whole name, its front ("gpt-4o" of "gpt-4o-2024-08-06"), and its brand if that is no everyday word."""
+    """The whole name, its front ("gpt-4o" of "gpt-4o-2024-08-06"), and its brand unless that is an everyday word."""
     if not pieces:
         return
     brand = re.sub(r"\d.*", "", pieces[0])

@@ -1,6 +1,6 @@
-"""What a run's page is put together from: five figures, and a stacked bar for each contender.
+"""The parts of a run's page: five figures, and a stacked bar for each contender.
 
-Everything here is computed from what the selectors gave; nothing asks the database.
+Everything is computed from what the queries return; nothing here reads the database.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from arena.ui import charts, numbers
+from arena.ui.wording import plural
 from evals.collection.queries.runs import ContenderRow, Progress, RunLine, RunView
 
 __all__ = ["Figure", "ListedRun", "RunParts", "listed", "run_parts"]
@@ -17,7 +18,7 @@ __all__ = ["Figure", "ListedRun", "RunParts", "listed", "run_parts"]
 
 @dataclass(frozen=True)
 class Figure:
-    """`at` is a time that the note begins with."""
+    """`at` is a time at the beginning of the note."""
 
     name: str
     value: str
@@ -40,7 +41,7 @@ class RunParts:
     figures: tuple[Figure, ...]
     rows: tuple[BarRow, ...]
     digits: int
-    # Of all contenders together; None if no price of theirs is known.
+    # Of all contenders together; None if none of them has a known price.
     spent_usd: Decimal | None
 
 
@@ -91,7 +92,7 @@ def _collected(view: RunView) -> Figure:
 def _in_flight(view: RunView) -> Figure:
     progress = view.progress
     if progress.retrying:
-        note = f"{numbers.whole(progress.retrying)} {'waits' if progress.retrying == 1 else 'wait'} to retry"
+        note = f"{numbers.whole(progress.retrying)} {plural(progress.retrying, 'waits', 'wait')} to retry"
     elif progress.waiting:
         note = f"{numbers.whole(progress.waiting)} not asked yet"
     else:

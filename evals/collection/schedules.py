@@ -1,7 +1,7 @@
-"""What the clock starts: the chores that keep the house running, and the bake-offs that admins set.
+"""Schedules: the maintenance chores, and the bake-offs that admins set up.
 
-django-q2 would call whatever function a row names, so no row takes its function from a person: admins choose from a
-closed list of chores, each by a few intervals.
+django-q2 would call any function that a row names, so no row takes its function from a person: admins choose from a
+closed list of chores and intervals.
 """
 
 from __future__ import annotations
@@ -37,26 +37,31 @@ SWEEP = "evals.leaderboards.chores.sweep"
 
 @transaction.atomic
 def ensure() -> None:
-    """A schedule for the sweep, each minute. Idempotent; leaves one that is there as an admin has set it."""
+    """Make sure that the sweep has a schedule, every minute. Idempotent; keeps an existing one as an admin has set
+    it."""
     if not Schedule.objects.filter(func=SWEEP).exists():
         Schedule.objects.create(
-            name="Rank what lags, wake the workers", func=SWEEP, schedule_type=Schedule.MINUTES, minutes=1, repeats=-1
+            name="Rank categories with new votes, wake the workers",
+            func=SWEEP,
+            schedule_type=Schedule.MINUTES,
+            minutes=1,
+            repeats=-1,
         )
 
 
 BAKE_OFF = "evals.collection.chores.bake_off"
 
 EVERY = {
-    Schedule.HOURLY: "each hour",
-    Schedule.DAILY: "each day",
-    Schedule.WEEKLY: "each week",
-    Schedule.MONTHLY: "each month",
+    Schedule.HOURLY: "every hour",
+    Schedule.DAILY: "every day",
+    Schedule.WEEKLY: "every week",
+    Schedule.MONTHLY: "every month",
 }
 
 
 @dataclass(frozen=True)
 class ScheduleLine:
-    """`ours`: a bake-off, which an admin may change and remove; the others keep the house running."""
+    """`ours`: a bake-off, which an admin may change and remove; the others are maintenance."""
 
     id: int
     name: str
@@ -68,14 +73,14 @@ class ScheduleLine:
 
 
 def timetable() -> list[ScheduleLine]:
-    """Bake-offs first. A query more for each that has run."""
+    """Bake-offs first. One more query for each that has run."""
     lines = [_line(row) for row in Schedule.objects.order_by("name", "pk")]
     return sorted(lines, key=lambda line: not line.ours)
 
 
 @transaction.atomic
 def add_bake_off(*, task_set: TaskSet, every: str, first_at: datetime | None = None) -> Schedule:
-    """Re-run the task set on its latest contenders by the clock. One for each task set: adding again changes it."""
+    """Re-run the task set on its latest contenders on a schedule. One per task set: adding another changes it."""
     _check_every(every)
     row, _ = Schedule.objects.update_or_create(
         func=BAKE_OFF,
@@ -94,7 +99,7 @@ def add_bake_off(*, task_set: TaskSet, every: str, first_at: datetime | None = N
 def set_every(*, schedule_id: int, every: str) -> None:
     _check_every(every)
     if not Schedule.objects.filter(pk=schedule_id, func=BAKE_OFF).update(schedule_type=every):
-        raise FieldError("every", "Only bake-offs are changed here.")
+        raise FieldError("every", "Only bake-offs can be changed here.")
 
 
 @transaction.atomic
@@ -111,7 +116,7 @@ def _check_every(every: str) -> None:
 def _line(row: Schedule) -> ScheduleLine:
     every = EVERY.get(row.schedule_type, "")
     if row.schedule_type == Schedule.MINUTES:
-        every = "each minute" if row.minutes == 1 else f"each {row.minutes} minutes"
+        every = "every minute" if row.minutes == 1 else f"every {row.minutes} minutes"
     last = Task.objects.filter(id=row.task).first() if row.task else None
     return ScheduleLine(
         id=row.pk,
@@ -126,7 +131,7 @@ def _line(row: Schedule) -> ScheduleLine:
 
 @dataclass(frozen=True)
 class BakeOff:
-    """`run` None: none was started, and `reason` says why in words."""
+    """`run` is None if no run was started; `reason` says why."""
 
     run: Run | None
     reason: str
@@ -134,9 +139,9 @@ class BakeOff:
 
 @transaction.atomic
 def bake_off(*, task_set: TaskSet) -> BakeOff:
-    """As the last run of the task set, on its newest version and the newest revisions; the first one asks as
-    a run that names nobody. Not while a run is under way, so doing it twice starts one."""
-    # The row is the lock: two chores of one schedule come one after the other.
+    """Repeat the last run of the task set on its newest version and the newest revisions; the first one asks the
+    default contenders. Does nothing while a run is under way, so doing it twice starts one."""
+    # The row is the lock: two chores of one schedule run one after the other.
     task_set = TaskSet.objects.select_for_update().get(pk=task_set.pk)
     last = Run.objects.select_related("version__task_set").filter(version__task_set=task_set).order_by("-pk").first()
     if last is not None and last.state in (Run.State.COLLECTING, Run.State.PAUSED):
@@ -153,6 +158,6 @@ def _first_run(task_set: TaskSet) -> Run:
     if version is None:
         raise RunError("version", f"{task_set.slug} has no version.")
     default = asked_by_default(version)
-    if default.nobody:
-        raise RunError("contenders", default.nobody)
+    if default.problem:
+        raise RunError("contenders", default.problem)
     return start_run(version=version, contenders=default.contenders)

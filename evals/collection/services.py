@@ -1,7 +1,7 @@
-"""Starting runs, and steering them. What a run wants is in its items; who asks for it, and when, is `claims`.
+"""Starts, pauses, resumes and stops runs. A run's items say what it needs; `queue` decides which is asked for next.
 
-A plain run links what exists and asks for what is missing; what had failed for good is tried again. A `fresh` one
-asks for everything once more, as the next take.
+A plain run links existing answers and asks for missing ones; those that had failed for good are tried again. A `fresh`
+one asks for everything once more, as the next take.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ def start_run(
     budget_usd: Decimal | None = None,
     started_by: User | None = None,
 ) -> Run:
-    """A run over every task of `version`. The caller rings `evals.collection.wake.wake_workers()` on commit.
+    """Start a run over every task of `version`. The caller calls `evals.collection.wake.wake_workers()` on commit.
 
-    Raises RunError, LocalOnlyError among them, before anything is written. Each contender is frozen by it. A large run
-    writes its generations in several transactions before its own, so that reviewers can vote meanwhile; should it be
-    broken off there, what is left waits for the next run to link it.
+    Raises RunError (or LocalOnlyError) before anything is written. Freezes each contender. A large run writes its
+    generations in several transactions before its own, so that reviewers can vote meanwhile; if it is interrupted,
+    the next run links those already written.
     """
     chosen = list(
         Contender.objects.select_related("provider").filter(pk__in=[one.pk for one in contenders]).order_by("slug")
@@ -75,7 +75,7 @@ def start_run(
         freeze(contender)
     askable = version.items.exclude(task__messages=[])
     tasks = list(dict.fromkeys(askable.order_by("position").values_list("task_id", flat=True)))
-    # Samples first, then task by task across the contenders: the order in which they will be claimed.
+    # By sample, then task by task across the contenders: the order in which they will be claimed.
     wanted = [
         _Wanted(task, contender.pk, sample)
         for sample in range(1, samples + 1)
@@ -96,8 +96,8 @@ def start_run(
 
 
 def rerun(*, run: Run, started_by: User | None = None) -> Run:
-    """The same suite as it is now: the newest version of its task set, the newest revisions of its contenders, those
-    retired since left out. The caller rings on commit."""
+    """Run the same suite as it is now: the newest version of its task set and the newest revisions of its contenders,
+    without those retired since. The caller wakes the workers on commit."""
     families = run.contenders.filter(retired_at=None).values("family")
     newest: dict[str, Contender] = {
         contender.family: contender
@@ -115,9 +115,13 @@ def rerun(*, run: Run, started_by: User | None = None) -> Run:
 
 @transaction.atomic
 def stop(*, run: Run, reason: str = "") -> bool:
-    """For good: what is in flight still ends and is kept, what waits stays unasked. False if it had ended already."""
+    """Stop for good: calls in flight end and are kept, the rest is not asked for. False if it had already ended."""
     return _move(
-        run, _UNFINISHED, Run.State.STOPPED, reason or "Stopped. What was collected stays.", finished_at=timezone.now()
+        run,
+        _UNFINISHED,
+        Run.State.STOPPED,
+        reason or "Stopped. Answers collected so far are kept.",
+        finished_at=timezone.now(),
     )
 
 
@@ -128,7 +132,7 @@ def pause(*, run: Run, reason: str = "") -> bool:
 
 @transaction.atomic
 def resume(*, run: Run) -> bool:
-    """The caller rings `evals.collection.wake.wake_workers()` on commit. RunError if the budget is still used up."""
+    """The caller calls `evals.collection.wake.wake_workers()` on commit. RunError if the budget is still used up."""
     run.refresh_from_db()
     if run.state == Run.State.PAUSED and run.budget_usd is not None and run.spent_usd >= run.budget_usd:
         raise RunError("budget_usd", f"${run.spent_usd:,.2f} of ${run.budget_usd:,.2f} is spent. Raise the budget.")
@@ -140,7 +144,8 @@ def resume(*, run: Run) -> bool:
 
 @transaction.atomic
 def change_budget(*, run: Run, budget_usd: Decimal | None) -> None:
-    """None: no limit. A run that paused because of its budget goes on if there is room now; the caller rings."""
+    """None: no limit. A run that paused because of its budget resumes if there is room now; the caller wakes the
+    workers."""
     _check_budget(budget_usd)
     run = _locked(run)
     reached = run.budget_usd is not None and run.spent_usd >= run.budget_usd
@@ -154,8 +159,8 @@ def change_budget(*, run: Run, budget_usd: Decimal | None) -> None:
 
 @transaction.atomic
 def retry_failed(*, run: Run, errors: Collection[str] = ()) -> int:
-    """Ask again for what failed for good, all of it or only with these errors; how many that is. A run that was done
-    collects again; a paused or stopped one is resumed by it, too. The caller rings on commit."""
+    """Ask again for generations that failed for good, all of them or only those with these errors; returns how many. A
+    run that was done, paused or stopped collects again. The caller wakes the workers on commit."""
     run = _locked(run)
     if run.budget_usd is not None and run.spent_usd >= run.budget_usd:
         raise RunError("budget_usd", f"${run.spent_usd:,.2f} of ${run.budget_usd:,.2f} is spent. Raise the budget.")
@@ -169,10 +174,10 @@ def retry_failed(*, run: Run, errors: Collection[str] = ()) -> int:
 
 
 def settle(*, run: Run | None = None) -> int:
-    """Mark runs as done for which nothing waits or is in flight; how many. Without `run`, looks at all.
+    """Mark runs as done that have nothing waiting or in flight; returns how many. Without `run`, checks all.
 
-    Locks first, then looks again: one UPDATE alone would, on PostgreSQL, wait for a run that is being reopened and
-    then judge its items by what they were before the wait.
+    Locks first, then reads again: a single UPDATE would, on PostgreSQL, wait for a run that is being reopened and then
+    decide by its items as they were before the wait.
     """
     open_items = RunItem.objects.filter(run=OuterRef("pk"), generation__state__in=(_STATE.WAITING, _STATE.RUNNING))
     ended = Run.objects.filter(~Exists(open_items), state__in=_UNFINISHED)
@@ -201,7 +206,7 @@ class _Existing:
 
 
 def _newest(version: TaskSetVersion, contenders: Iterable[Contender]) -> dict[_Wanted, _Existing]:
-    """The newest take of everything these contenders were ever asked of this version's tasks."""
+    """The newest take of everything these contenders were ever asked for this version's tasks."""
     rows = (
         Generation.objects.filter(
             task__in=version.items.values("task_id"), contender__in=[contender.pk for contender in contenders]
@@ -215,7 +220,7 @@ def _newest(version: TaskSetVersion, contenders: Iterable[Contender]) -> dict[_W
     }
 
 
-# A generation that nobody has asked for yet.
+# A generation that has not been asked for yet.
 _BLANK: dict[str, Any] = {
     "state": _STATE.WAITING.value,
     "attempts_made": 0,
@@ -237,7 +242,7 @@ def _create(places: Iterable[tuple[_Wanted, int]]) -> None:
         Generation,
         ("task_id", "contender_id", "sample", "take", "not_before", "created_at", *_BLANK),
         ((place.task, place.contender, place.sample, take, now, now, *_BLANK.values()) for place, take in places),
-        # Another run may ask for the same at this very moment: then both link the same generations.
+        # Another run may be creating the same ones at this moment: then both link the same generations.
         ignore_conflicts=True,
     )
 
@@ -249,7 +254,7 @@ def _make_run(run: Run, contenders: Sequence[Contender], wanted: Iterable[_Exist
     insert(RunItem, ("run_id", "generation_id", "linked"), ((run.pk, one.id, one.done) for one in wanted))
     reopened = _reopen(Generation.objects.filter(run_items__run=run, state=_STATE.FAILED))
     if settle(run=run) and not asks and not reopened:
-        Run.objects.filter(pk=run.pk).update(reason="Everything had been collected before.")
+        Run.objects.filter(pk=run.pk).update(reason="Everything had already been collected.")
     run.refresh_from_db()
     return run
 
@@ -281,14 +286,16 @@ def _locked(run: Run) -> Run:
 
 def _check_budget(budget_usd: Decimal | None) -> None:
     if budget_usd is not None and not 0 < budget_usd < _MOST_BUDGET:
-        raise RunError("budget_usd", f"A budget is more than 0 and less than ${_MOST_BUDGET:,}. Leave it out for none.")
+        raise RunError(
+            "budget_usd", f"A budget must be more than 0 and less than ${_MOST_BUDGET:,}. Leave it out for no limit."
+        )
 
 
 def _check(version: TaskSetVersion, contenders: Sequence[Contender], samples: int, budget_usd: Decimal | None) -> None:
     if not contenders:
         raise RunError("contenders", "Choose at least one contender.")
     if not 1 <= samples <= MOST_SAMPLES:
-        raise RunError("samples", f"Between 1 and {MOST_SAMPLES} samples of each task.")
+        raise RunError("samples", f"Choose between 1 and {MOST_SAMPLES} samples of each task.")
     _check_budget(budget_usd)
     for contender in contenders:
         if contender.provider.kind == Provider.Kind.IMPORTED:
@@ -316,7 +323,7 @@ def _check_locality(version: TaskSetVersion, contenders: Sequence[Contender]) ->
     if version.task_set.local_only:
         raise LocalOnlyError(
             "contenders",
-            f"Task set {version.task_set.slug} is local_only and never leaves the house, but these contenders are "
+            f"Task set {version.task_set.slug} is local_only and stays on your own machines, but these contenders are "
             f"hosted: {names}. Leave them out.",
         )
     shared = TaskSet.objects.filter(local_only=True, versions__items__task__items__version=version).distinct()
@@ -324,6 +331,6 @@ def _check_locality(version: TaskSetVersion, contenders: Sequence[Contender]) ->
     if kept or Task.objects.filter(items__version=version, local_only=True).exists():
         raise LocalOnlyError(
             "contenders",
-            f"Tasks of {version.task_set.slug} also belong to a local_only task set ({kept or 'one of the past'}) and "
-            f"never leave the house, but these contenders are hosted: {names}. Leave them out.",
+            f"Tasks of {version.task_set.slug} also belong to a local_only task set ({kept or 'an earlier one'}) and "
+            f"stay on your own machines, but these contenders are hosted: {names}. Leave them out.",
         )

@@ -1,4 +1,4 @@
-"""Runs: all of them, one as it collects, and the acts that steer it; and what the clock starts, an admin's page."""
+"""Runs: a list, one as it collects, and the buttons that pause, resume and stop it; and schedules, for admins."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from arena.accounts.roles import person, role_required
 from arena.errors import FieldError
 from arena.models import Role
+from arena.ui.wording import count
 from evals.catalog.queries.contenders import askable_contenders
 from evals.collection import services as service
 from evals.collection import wake
@@ -58,8 +59,8 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 @never_cache
 @role_required(Role.VIEWER)
 def run_progress(request: HttpRequest, run_id: int) -> HttpResponse:
-    """The moving part alone. Where the run has left the state the page was drawn in, its title and acts are stale
-    too: then the whole page is loaded again, once."""
+    """Only the part that changes. If the run has left the state in which the page was rendered, its title and buttons
+    are stale too: then the whole page is loaded again, once."""
     found = _found(run_id)
     if request.GET.get("state") != found.state:
         return HttpResponseClientRefresh()
@@ -69,7 +70,7 @@ def run_progress(request: HttpRequest, run_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def run_new(request: HttpRequest) -> HttpResponse:
-    """`?task-set=` and `?contender=` (repeatable) choose beforehand; without contenders, all are."""
+    """`?task-set=` and `?contender=` (repeatable) preselect; without contenders, all are selected."""
     versions, offered = newest_versions(), list(askable_contenders())
     if not versions or not offered:
         return render(request, "evals/collection/run_new_empty.html", {"versions": versions, "offered": offered})
@@ -96,14 +97,14 @@ def run_again(request: HttpRequest, run_id: int) -> HttpResponse:
     except RunError as error:
         return _refused(request, found, error)
     transaction.on_commit(wake.wake_workers)
-    messages.success(request, f"Run {started.pk} started: the suite of run {found.pk} on its latest contenders.")
+    messages.success(request, f"Run {started.pk} started: the suite of run {found.pk} on the latest contenders.")
     return redirect("evals:run", started.pk)
 
 
 @require_POST
 @role_required(Role.EDITOR)
 def run_stop(request: HttpRequest, run_id: int) -> HttpResponse:
-    by = f"Stopped by {person(request).name}. What was collected stays."
+    by = f"Stopped by {person(request).name}. Answers collected so far are kept."
     return _steer(request, run_id, lambda found: service.stop(run=found, reason=by), "stopped")
 
 
@@ -123,7 +124,7 @@ def run_resume(request: HttpRequest, run_id: int) -> HttpResponse:
 @require_POST
 @role_required(Role.EDITOR)
 def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
-    """`error`, repeatable, narrows what is asked again; without it, everything that failed."""
+    """`error`, repeatable, limits what is retried; by default everything that failed is."""
     found = _found(run_id)
     errors = [error for error in request.POST.getlist("error") if error in ErrorCategory.values]
     try:
@@ -131,7 +132,7 @@ def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
     except RunError as error:
         return _refused(request, found, error)
     transaction.on_commit(wake.wake_workers)
-    words = f"Asking again for {reopened}." if reopened else "Nothing was left to ask again."
+    words = f"Retrying {count(reopened, 'answer')}." if reopened else "There was nothing to retry."
     messages.success(request, words)
     return redirect("evals:run", found.pk)
 
@@ -163,7 +164,7 @@ def _context(found: Run) -> dict[str, object]:
 
 
 def _steer(request: HttpRequest, run_id: int, act: Callable[[Run], bool], done: str) -> HttpResponse:
-    """Whoever comes second finds the run as the first left it, and is told."""
+    """If another user was first, the message says which state the run is in."""
     found = _found(run_id)
     try:
         moved = act(found)
@@ -202,10 +203,10 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 @role_required(Role.ADMIN)
 def schedule_change(request: HttpRequest, pk: int) -> HttpResponse:
-    """A new interval, or with `remove`, the end of it."""
+    """Sets a new interval, or with `remove` ends the schedule."""
     if "remove" in request.POST:
         if remove(schedule_id=pk):
-            messages.success(request, "Removed. Runs it started stay.")
+            messages.success(request, "Removed. The runs it started are kept.")
         return redirect("evals:schedule-list")
     try:
         set_every(schedule_id=pk, every=request.POST.get("every", ""))

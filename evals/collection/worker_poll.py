@@ -1,7 +1,7 @@
-"""A worker's own bell: work is found even if the broker lost every message, or is away.
+"""Each worker polls the database, so work is found even if the broker lost every message or is down.
 
-Every two seconds each worker looks into the database, and lets its threads pump if something is due: new work whose
-message was lost, a retry whose time has come, a generation whose worker died.
+Every two seconds a worker checks whether something is due, and if so lets its threads pump: new work whose message was
+lost, a retry whose time has come, a generation whose worker died.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ POLL_EVERY_S = 2.0
 
 
 class WorkerPoll(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A step of the Celery worker. A thread of its own, not one of Celery's timers: those stand still while the worker
-    looks for its broker, which is when the bell is needed most."""
+    """A step of the Celery worker. Uses its own thread, not one of Celery's timers: those stop while the worker
+    reconnects to its broker, which is when polling is needed most."""
 
     requires = ("celery.worker.components:Pool",)
 
@@ -40,7 +40,7 @@ class WorkerPoll(bootsteps.StartStopStep):  # type: ignore[misc]
         self._pumping = 0
 
     def start(self, worker: Any) -> None:
-        # The first look is at once: a worker that starts takes up what another left.
+        # The first check is immediate: a worker that starts takes up what another left.
         self._thread = threading.Thread(target=self._watch, args=(worker,), name="bell", daemon=True)
         self._thread.start()
 
@@ -59,18 +59,19 @@ class WorkerPoll(bootsteps.StartStopStep):  # type: ignore[misc]
                 if work_is_due():
                     self._start_pumps(worker)
                 else:
-                    # Whoever wrote the last answer of a run may have died before it could say so.
+                    # The worker that stored the last answer of a run may have died before it could mark the run as
+                    # done.
                     settle()
             except Exception:
-                # The database may be away for a moment. A bell that ends would make lost messages lost work.
-                log.exception("Could not look for due work; looking again in %g s.", POLL_EVERY_S)
+                # The database may be down for a moment. If the thread ended here, lost messages would become lost work.
+                log.exception("Could not check for due work; checking again in %g s.", POLL_EVERY_S)
             finally:
                 connections.close_all()
             self._ended.wait(POLL_EVERY_S)
 
     def _start_pumps(self, worker: Any) -> None:
         if not isinstance(worker.pool, TaskPool):
-            # Other pools run their work in other processes; they are reached through the broker only.
+            # Other pools run their work in other processes, which only the broker reaches.
             wake_workers(pumps=worker.concurrency)
             return
         while self._enter(worker.concurrency):
@@ -87,11 +88,11 @@ class WorkerPoll(bootsteps.StartStopStep):  # type: ignore[misc]
         try:
             pump_until_idle()
         except Exception:
-            log.exception("A pump broke; what it held is asked again.")
+            log.exception("A pump failed; its generation will be asked for again.")
         finally:
             with self._lock:
                 self._pumping -= 1
 
 
 def _ignore(_: object) -> None:
-    """Celery's pools call back with each result; a pump has none."""
+    """Celery's pools call back with each result; a pump returns none."""

@@ -1,4 +1,4 @@
-"""Where the loop stands, for the first page: what there is of everything that a table is made from."""
+"""The state of the loop, for the first page: counts of everything that leads to a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Overview", "overview"]
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """`run` is the one that is collecting, else the newest. `open` categories have something to vote on."""
+    """`run` is the one that is collecting, or the newest. `open` categories have battles to vote on."""
 
     task_sets: int
     contenders: int

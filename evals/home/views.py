@@ -1,4 +1,4 @@
-"""The first page: what is true, and what to do next."""
+"""The first page: the state of things, and what to do next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["home"]
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """For everybody: who is not signed in reads what Arena is and how to get in."""
+    """Public: without signing in it explains what Arena is and how to get access."""
     if not request.user.is_authenticated:
         return render(request, "evals/home/welcome.html")
     seen = overview()

@@ -25,7 +25,7 @@ def _interval(help_text: str = "", **kwargs: Any) -> serializers.ListField:
 class RatingOut(serializers.Serializer[Any]):
     contender = serializers.CharField()
     rating = serializers.FloatField()
-    ci95 = _interval("Low and high, for whom the category speaks.")
+    ci95 = _interval("Low and high, for the audience the category speaks for.")
     ci95_panel = _interval("For these reviewers, as they voted.", allow_null=True)
     ci95_people = _interval("For people like these reviewers.", allow_null=True)
     rank = serializers.ListField(
@@ -39,7 +39,7 @@ class RatingOut(serializers.Serializer[Any]):
     both_bad = serializers.IntegerField()
     both_bad_rate = serializers.FloatField(allow_null=True)
     both_bad_ci95 = _interval(allow_null=True)
-    group = serializers.IntegerField(help_text="Contenders of different groups were never compared.")
+    group = serializers.IntegerField(help_text="Contenders in different groups were never compared.")
 
 
 class LeaderboardOut(serializers.Serializer[Any]):
@@ -49,8 +49,8 @@ class LeaderboardOut(serializers.Serializer[Any]):
     tasks = serializers.IntegerField()
     computed_at = serializers.DateTimeField()
     method = serializers.CharField()
-    digest = serializers.CharField(help_text="Over the tallies it was computed from.")
-    seq = serializers.IntegerField(help_text="The last vote of the ledger that counts in it.")
+    digest = serializers.CharField(help_text="SHA-256 of the tallies it was computed from.")
+    seq = serializers.IntegerField(help_text="The last vote of the ledger that is included.")
     revision = serializers.IntegerField()
     speaks_for = serializers.CharField()
     connected = serializers.BooleanField()

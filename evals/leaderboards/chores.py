@@ -1,4 +1,4 @@
-"""django-q2's entry points for ranking. Each may run twice, late or not at all: what is left to do, the rows say."""
+"""django-q2's entry points for ranking. Each may run twice, late or not at all: the rows say what is left to do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def rank(category_id: int) -> None:
 
 
 def sweep() -> int:
-    """Each minute: enqueue ranking where the numbers say it is due and no chore waits; ring for the workers if a
-    generation is due. Returns how many categories lagged. What lost messages cost, this gives back."""
+    """Every minute: enqueue ranking for categories with work left and no waiting chore; wake the workers if a
+    generation is due. Returns how many categories lagged. This makes up for lost messages."""
     behind = lagging()
     for category in Category.objects.filter(pk__in=behind):
         with transaction.atomic():

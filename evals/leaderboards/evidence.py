@@ -1,7 +1,7 @@
-"""What was measured of each contender: how often it succeeds, how fast, at what cost. Beside the votes, never in them.
+"""Measurements of each contender: success rate, speed and cost. They never enter the ratings.
 
-Counted is the newest take of each (task, contender, sample) that came to an end. Missing evidence is None, never 0;
-an unknown price makes the cost unknown, never cheaper.
+Counts the newest finished take of each (task, contender, sample). Missing evidence is None, never 0; an unknown price
+makes the cost unknown, never cheaper.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _RECENT_S = 10
 def evidence(category_slug: str | None) -> dict[str, Evidence]:
     """By contender, of a category; None: pooled over all. Two queries, over every generation counted.
 
-    What the checks of a task are is not read, only whether it has some; verdicts only where there are any.
+    Reads whether a task has checks, not what they are, and results of checks only if there are any.
     """
     counted = _counted(category_slug).annotate(
-        asked=ExpressionWrapper(~Q(task__checks=[]), output_field=BooleanField()),
-        verdicts=Case(When(~Q(checks=[]), then=F("checks")), default=None),
+        has_checks=ExpressionWrapper(~Q(task__checks=[]), output_field=BooleanField()),
+        check_results=Case(When(~Q(checks=[]), then=F("checks")), default=None),
     )
     counts: dict[str, _Counts] = defaultdict(_Counts)
     rows = counted.values_list(
-        "contender__slug", "state", "verdicts", "asked", "refused", "ttft_ms", "latency_ms", "tokens_out"
+        "contender__slug", "state", "check_results", "has_checks", "refused", "ttft_ms", "latency_ms", "tokens_out"
     )
     for slug, *row in rows.iterator(_CHUNK):
         counts[slug].add(*row)
@@ -58,7 +58,7 @@ def evidence(category_slug: str | None) -> dict[str, Evidence]:
 
 
 def recent_evidence(category_slug: str) -> dict[str, Evidence]:
-    """As `evidence`, for pages: read once for several views of this process. One query while nothing new came in.
+    """As `evidence`, for pages: cached in this process. One query while there is nothing new.
 
     A generation that ends, begins again or is added shows at once, any other change within 10 seconds. What decides,
     as publishing does, calls `evidence`.
@@ -66,7 +66,7 @@ def recent_evidence(category_slug: str) -> dict[str, Evidence]:
     ended = Generation.objects.filter(state__in=_ENDED, task__category__slug=category_slug)
     n, finished, made = ended.aggregate(n=Count("pk"), finished=Max("finished_at"), made=Max("created_at")).values()
     key = f"evidence:{category_slug}:{n}:{finished and finished.timestamp()}:{made and made.timestamp()}"
-    # Somebody else may read it meanwhile: the same figures, so the later one to store them does no harm.
+    # Another thread may read it meanwhile: the figures are the same, so storing them twice does no harm.
     kept: dict[str, Evidence] | None = cache.get(key)
     if kept is None:
         kept = evidence(category_slug)
@@ -86,7 +86,7 @@ def _counted(category_slug: str | None) -> QuerySet[Generation]:
 def _costs(counted: QuerySet[Generation]) -> dict[str, float | None]:
     """What all calls for them cost; None where one that was answered has no known price.
 
-    A call that broke in the middle was charged, but nobody counted its tokens: it is taken to cost what an answered
+    A call that broke in the middle was charged, but its tokens were not counted: it is assumed to cost what an answered
     one costs on average. A call that the provider refused has a known cost of 0.
     """
     answered, unknown = Q(error=""), Q(cost_usd__isnull=True)
@@ -133,23 +133,23 @@ class _Counts:
     def add(
         self,
         state: str,
-        verdicts: list[dict[str, Any]] | None,
-        asked: bool,
+        check_results: list[dict[str, Any]] | None,
+        has_checks: bool,
         refused: bool,
         ttft_ms: float | None,
         latency_ms: float | None,
         tokens_out: int | None,
     ) -> None:
         self.n += 1
-        self.unchecked += not asked
-        verdicts = verdicts or []
-        schemas = [check["ok"] for check in verdicts if check["type"] == "json_schema"]
+        self.unchecked += not has_checks
+        check_results = check_results or []
+        schemas = [check["ok"] for check in check_results if check["type"] == "json_schema"]
         self.schemas += len(schemas)
         self.schemas_ok += sum(schemas)
         if state != _STATE.DONE:
             return
         self.done += 1
-        self.successes += all(check["ok"] for check in verdicts)
+        self.successes += all(check["ok"] for check in check_results)
         self.refused += refused
         if ttft_ms is not None:
             self.ttft.append(ttft_ms)

@@ -38,12 +38,12 @@ class RatingInputs:
 
 
 def rating_inputs(category_id: int) -> RatingInputs:
-    """Everything a leaderboard follows from, at one moment. The category must have a ledger.
+    """Everything a leaderboard is computed from, at one moment. The category must have a ledger.
 
-    One statement sees one moment on either engine: nobody's vote waits for a lock while a hundred thousand rows are
-    read, and yet they fit the ledger's numbers. (Names of contenders are a second one: they never change.)
+    One statement sees one moment on either engine: no vote waits for a lock while a hundred thousand rows are
+    read, and yet they match the ledger's numbers. (A second statement reads contenders' names, which never change.)
     """
-    told = _integers(
+    read = _integers(
         [
             (_LEDGER, Ledger.objects.filter(category=category_id), ("seq", "revision")),
             (_BY_REVIEWER, ReviewerTally.objects.filter(category=category_id), ("reviewer_id", *_COUNTS)),
@@ -53,23 +53,23 @@ def rating_inputs(category_id: int) -> RatingInputs:
         ]
     )
     slugs = dict(Contender.objects.values_list("pk", "slug"))
-    seq, revision = told[_LEDGER][0, :2].tolist()
+    seq, revision = read[_LEDGER][0, :2].tolist()
     return RatingInputs(
         seq=seq,
         revision=revision,
-        tallies=Tallies.from_arrays(told[_BY_REVIEWER], told[_BY_TASK], slugs),
-        excluded=frozenset(told[_EXCLUDED][:, 0].tolist()),
-        retired=frozenset(slugs[pk] for pk in told[_RETIRED][:, 0].tolist()),
+        tallies=Tallies.from_arrays(read[_BY_REVIEWER], read[_BY_TASK], slugs),
+        excluded=frozenset(read[_EXCLUDED][:, 0].tolist()),
+        retired=frozenset(slugs[pk] for pk in read[_RETIRED][:, 0].tolist()),
     )
 
 
 def _integers(parts: list[tuple[int, QuerySet[Any], tuple[str, ...]]]) -> list[np.ndarray]:
-    """The columns of each part, (n, 7), filled up with zeros; all read by one statement."""
+    """The columns of each part, (n, 7), padded with zeros; all read by one statement."""
     first, *rest = (
         rows.order_by().values_list(Value(part), *columns, *[Value(0)] * (_WIDTH - 1 - len(columns)))
         for part, rows, columns in parts
     )
-    # Composed by Django and fetched without it: turning so many rows into its own takes longer than to read them.
+    # Composed by Django but fetched without it: converting so many rows takes longer than reading them.
     sql, values = first.union(*rest, all=True).query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(sql, values)

@@ -1,7 +1,7 @@
 """From tallies to leaderboards, driven by the ledger's numbers and never by messages.
 
-Two may rank one category at once, a chore may run twice or be lost: there is one leaderboard for each (seq, revision,
-parameters), and the ledger says whether work is left.
+Two processes may rank one category at once, and a chore may run twice or be lost: there is one leaderboard for each
+(seq, revision, parameters), and the ledger says whether work is left.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ __all__ = ["params_of", "rank_category"]
 
 
 def params_of(category: Category) -> Params:
-    """Changing any of them goes with `ledger.raise_revision`."""
+    """Code that changes any of them calls `ledger.raise_revision`."""
     return Params(speaks_for="people" if category.speaks_for == Category.SpeaksFor.PEOPLE else "panel")
 
 
 def rank_category(*, category_id: int, rebuild: bool = False) -> Leaderboard | None:
-    """The leaderboard of the category as it stands, computed unless it is there; None while it has no votes.
+    """The leaderboard of the category's current votes, computed unless it is stored; None while it has no votes.
 
-    Holds the ledger for one row; reads and computes without it, so voting goes on. `rebuild` first counts the tallies
-    anew from the votes, and holds it meanwhile. If that gives other numbers than the stored leaderboard's, the tallies
+    Locks the ledger only to read its row; reads and computes without the lock, so voting continues. `rebuild` first
+    recounts the tallies from the votes, under the lock. If that changes the stored leaderboard's numbers, the tallies
     had drifted: the revision is raised, because a leaderboard is never changed.
     """
     category = Category.objects.get(pk=category_id)
     _take_up(category, rebuild=rebuild)
     votes = rating_inputs(category_id)
-    # Read after the counts: parameters newer than the revision are ranked again with theirs; older ones would stay.
+    # Read after the counts: newer parameters will be ranked again with their revision; older ones would be kept.
     params = params_of(Category.objects.get(pk=category_id))
     stored = _stored(category, votes, params)
     if stored is None and votes.seq > 0:
@@ -47,7 +47,7 @@ def rank_category(*, category_id: int, rebuild: bool = False) -> Leaderboard | N
 @transaction.atomic
 def _take_up(category: Category, *, rebuild: bool) -> None:
     ledger = ledgers.lock(category)
-    # From here on a vote finds no mark and enqueues the next chore: it may be one too many, never one too few.
+    # From here on a vote finds no mark and enqueues the next chore: possibly one too many, never one too few.
     ledger.rank_enqueued_at = None
     ledger.save(update_fields=["rank_enqueued_at"])
     if not rebuild:
@@ -79,8 +79,8 @@ def _compute(category: Category, votes: RatingInputs, params: Params) -> Standin
 
 
 def _elo(category: Category, votes: RatingInputs, params: Params) -> dict[ratings.Key, float]:
-    """Goes on from the newest leaderboard before which every vote counts as it did then; without one, a replay of every
-    vote. An undo takes back a young vote, so there is one a few votes before it; an exclusion replays everything."""
+    """Continues from the newest leaderboard whose votes all still count as they did; without one, replays every vote.
+    An undo retracts a recent vote, so there is a leaderboard a few votes before it; an exclusion replays everything."""
     same = Leaderboard.objects.filter(
         category=category, revision=votes.revision, params_digest=params.digest, method=ratings.METHOD
     )
@@ -99,7 +99,7 @@ def _newest(leaderboards: QuerySet[Leaderboard], seq: int) -> Leaderboard | None
 
 
 def _oldest_changed(category: Category, then: int, now: int) -> int | None:
-    """The first of the votes up to `then` that one since then superseded."""
+    """The first of the votes up to `then` that has been superseded since."""
     since = Vote.objects.filter(category=category, seq__gt=then, seq__lte=now, supersedes__seq__lte=then)
     oldest: int | None = since.aggregate(oldest=Min("supersedes__seq"))["oldest"]
     return oldest
@@ -107,7 +107,7 @@ def _oldest_changed(category: Category, then: int, now: int) -> int | None:
 
 @transaction.atomic
 def _store(category: Category, votes: RatingInputs, params: Params, standings: Standings) -> Leaderboard:
-    """Whoever comes second finds the first one's row. The news goes out with the row or not at all."""
+    """Of two processes, the second finds the first one's row. The signal is sent in the row's transaction."""
     leaderboard, created = Leaderboard.objects.get_or_create(
         category=category,
         seq=votes.seq,
@@ -129,7 +129,7 @@ def _store(category: Category, votes: RatingInputs, params: Params, standings: S
 
 
 def _advance(category: Category, votes: RatingInputs) -> None:
-    """Never backwards: a slower, older ranking finds nothing to update."""
+    """Never goes back: a slower, older ranking matches no row."""
     Ledger.objects.filter(category=category, ranked_seq__lte=votes.seq, ranked_revision__lte=votes.revision).update(
         ranked_seq=votes.seq, ranked_revision=votes.revision
     )

@@ -115,7 +115,7 @@ def _single_reviewers(standings: Standings, voters: Iterable[Voter]) -> Check:
         return Check("unknown", "Whether one person decides who leads is not known", "not all were compared")
     names = {voter.id: voter.name for voter in voters}
     changed = [
-        f"without {names.get(int(reviewer), 'somebody')} {leader} would lead"
+        f"without {names.get(int(reviewer), 'one reviewer')} {leader} would lead"
         for reviewer, leader in standings.leader_without().items()
         if leader != standings.leader
     ]

@@ -1,4 +1,4 @@
-"""What the import and export commands share: options, and errors as a person reads them."""
+"""Shared by the import and export commands: options, and readable errors."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["ImportCommand"]
 
 
 class ImportCommand(ExampleCommand):
-    """A command that reads a file: exits with 1 and the reasons where the file is refused."""
+    """A command that reads a file: exits with 1 and the reasons if the file is refused."""
 
     def add_file_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="CSV (with a header) or JSONL, in UTF-8")
-        parser.add_argument("--format", choices=FORMATS, default="auto", help="auto: by what stands in the file")
+        parser.add_argument("--format", choices=FORMATS, default="auto", help="auto: decided by the content")
         parser.add_argument(
             "--map",
             action="append",
             default=[],
             metavar="FIELD=COLUMN",
-            help="read our FIELD from the file's COLUMN; FIELD= reads it from none",
+            help="read FIELD from the file's COLUMN; FIELD= ignores it",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+        parser.add_argument("--dry-run", action="store_true", help="show what would happen, and write nothing")
 
     def add_contender_argument(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -37,7 +37,7 @@ class ImportCommand(ExampleCommand):
             action="append",
             default=[],
             metavar="NAME=SLUG",
-            help="the model called NAME in the file is our contender SLUG (by default found or made by its name)",
+            help="the model called NAME in the file is the contender SLUG (by default found or created by its name)",
         )
 
     def columns(self, options: dict[str, Any]) -> dict[str, str]:
@@ -50,7 +50,7 @@ class ImportCommand(ExampleCommand):
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """Turns a refused file into its errors, one a line, and exit code 1."""
+        """Turns a refused file into its errors, one per line, and exit code 1."""
         try:
             yield
         except BadRowsError as error:

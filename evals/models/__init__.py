@@ -1,4 +1,4 @@
-"""Arena's tables. Each class says what keeps it true; what can be a constraint is one in the database."""
+"""Arena's tables. Each class documents its invariants; those that can be are constraints in the database."""
 
 from evals.models.battles import Ballot, Battle
 from evals.models.contenders import Contender, Provider

@@ -12,20 +12,20 @@ from evals.models.generations import Generation
 from evals.models.task_sets import Task
 from evals.models.votes import Reviewer, Side
 
-# A slip is noticed at once. Later, leaderboards have moved with the vote, and whoever watched them could tell which
-# answer was whose, take the vote back, and judge again with open eyes.
+# A slip is noticed at once. Later, leaderboards have moved with the vote: a reviewer who watched them could tell which
+# model wrote which answer, undo the vote, and vote again unblinded.
 UNDO_WITHIN = timedelta(minutes=2)
 
 
 def new_token() -> str:
-    """22 random characters: says nothing about what it stands for."""
+    """22 random characters, which reveal nothing about the ballot."""
     return secrets.token_urlsafe(16)
 
 
 class Battle(models.Model):
     """Two generations of one task by different contenders, lower id first; made when first drawn."""
 
-    # No index of its own, here and below, where the first column of another is the same.
+    # No separate index, here and below, if another one begins with the same column.
     task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="battles", db_index=False)
     lo = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="battles_as_lo")
     hi = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="battles_as_hi")
@@ -43,7 +43,7 @@ class Battle(models.Model):
 
 class Ballot(models.Model):
     """One blinded showing of a battle to one reviewer. `left` (which of `lo`, `hi` is shown as answer A) is
-    drawn once and kept, also through undo. Reserved: while open, no other draw counts this battle as unseen."""
+    drawn once and kept, even after an undo. An open ballot reserves its battle: no other draw counts it as unseen."""
 
     class State(models.TextChoices):
         OPEN = "open"
@@ -69,7 +69,7 @@ class Ballot(models.Model):
 
     @property
     def can_be_undone(self) -> bool:
-        """A skip took no vote and can always be; a vote for `UNDO_WITHIN`; a report never."""
+        """A skip can always be undone, a vote within `UNDO_WITHIN`, a report never."""
         if self.state == self.State.VOTED:
             return self.closed_at is not None and timezone.now() - self.closed_at <= UNDO_WITHIN
         return self.state == self.State.SKIPPED

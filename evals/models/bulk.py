@@ -1,4 +1,4 @@
-"""Many rows at once, written plainly."""
+"""Inserts many rows at once, without the costs of the ORM."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ def insert(
 ) -> None:
     """Rows of `columns`, named as on the model (`task_id` of a relation); every other column must be nullable.
 
-    `bulk_create` spends ten times as long on composing its statements, and on SQLite nobody else can write
-    meanwhile: at 100,000 votes reviewers would meet "database is locked". Defaults of the model are not applied.
-    What yields `rows` must ask the database nothing meanwhile. `ignore_conflicts`: rows that some unique constraint
-    knows already are left out.
+    `bulk_create` takes ten times as long to compose its statements, and SQLite allows no other writer meanwhile: with
+    100,000 votes reviewers would get "database is locked". Defaults of the model are not applied. The iterator of
+    `rows` must not query the database. `ignore_conflicts`: rows that violate a unique constraint are left out.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     fields = [by_name[name] for name in columns]
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     table = f"{connection.ops.quote_name(model._meta.db_table)} ({names})"
-    # Of the rest, the value is what the database takes as it is.
+    # For all other fields the value itself is what the database stores.
     database = connections[DEFAULT_DB_ALIAS]
     special = [(at, _preparing(field, database)) for at, field in enumerate(fields) if isinstance(field, _PREPARED)]
 
@@ -42,7 +41,7 @@ def insert(
 
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql" and not ignore_conflicts:
-            # One statement for all of them: parsed, planned and executed one by one, they take ten times as long.
+            # One statement for all rows: parsed, planned and executed one by one, they take ten times as long.
             with cursor.copy(f"COPY {table} FROM STDIN") as copy:
                 for row in prepared():
                     copy.write_row(row)
@@ -54,5 +53,5 @@ def insert(
 
 def _preparing(field: Field[Any, Any], database: BaseDatabaseWrapper) -> Callable[[Any], Any]:
     prepare = partial(field.get_db_prep_save, connection=database)
-    # A whole import is often of one moment.
+    # All rows of an import often have the same time.
     return lru_cache(maxsize=256)(prepare) if isinstance(field, DateTimeField) else prepare

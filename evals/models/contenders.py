@@ -1,4 +1,4 @@
-"""Who is asked: providers, and contenders (a model plus its settings at one of them)."""
+"""Providers, and contenders: a model plus its settings at one provider."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Provider(models.Model):
     kind = models.CharField(max_length=20, choices=Kind, default=Kind.OPENAI)
     base_url = models.URLField(max_length=500, blank=True)
     locality = models.CharField(max_length=10, choices=Locality, default=Locality.HOSTED)
-    # Fernet token; see arena.sealing. Empty: none typed.
+    # Fernet token; see arena.sealing. Empty: no key was typed.
     api_key_encrypted = models.TextField(blank=True)
     api_key_env = models.CharField(max_length=120, blank=True, help_text="Read the key from this variable instead.")
     max_concurrency = models.PositiveIntegerField(default=4)
     first_token_timeout_s = models.FloatField(default=60)
     total_timeout_s = models.FloatField(default=300)
-    # A provider that asked for a pause (429 with Retry-After) is left alone until then.
+    # A provider that asked for a pause (429 with Retry-After) is not asked until then.
     paused_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 

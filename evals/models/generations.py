@@ -1,4 +1,4 @@
-"""Collecting: runs, the outputs they link, and every single call that was made for them."""
+"""Collection: runs, the outputs they link, and every call made for them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ErrorCategory(models.TextChoices):
 
 
 class Run(models.Model):
-    """A collection batch over one task set version. What exists already is linked, not asked again."""
+    """A collection batch over one task set version. Existing answers are linked, not asked for again."""
 
     class State(models.TextChoices):
         COLLECTING = "collecting"
@@ -45,8 +45,8 @@ class Run(models.Model):
     samples = models.PositiveSmallIntegerField(default=1)
     fresh = models.BooleanField(default=False)
     budget_usd = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
-    # Known costs of every call made for this run, added as calls end. Calls without a known price are not in it:
-    # whoever shows it says which contenders have none.
+    # Known costs of every call made for this run, added as calls end. Calls without a known price are not included:
+    # wherever it is shown, contenders without a price are named.
     spent_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0)
     state = models.CharField(max_length=12, choices=State, default=State.COLLECTING)
     reason = models.CharField(max_length=255, blank=True, help_text="Why it is in this state, in words.")
@@ -65,9 +65,9 @@ class Generation(models.Model):
     """One stored output with its measurements.
 
     Also the unit of work: `waiting` may be claimed from `not_before` on; `running` is leased until `lease_until`
-    and may be claimed again after it. Whoever finishes must name the `lease_token`, so a worker believed dead
-    writes nothing. While running, `not_before` keeps the time of the claim: the start of the call, should its worker
-    not live to record it. `attempts_made` counts since the generation was last opened; all calls are `attempts`.
+    and may be claimed again after it. Finishing must name the `lease_token`, so a worker believed dead writes
+    nothing (`arena.leases`). While running, `not_before` is the time of the claim, the start of the call in case its
+    worker dies. `attempts_made` counts since the generation was last opened; all calls are in `attempts`.
     """
 
     class State(models.TextChoices):
@@ -96,7 +96,7 @@ class Generation(models.Model):
     latency_ms = models.FloatField(null=True, blank=True)
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)
-    # Of the attempt that finished; the sum over attempts is what cost per success counts. Null: unknown, never 0.
+    # Of the attempt that finished; cost per success counts the sum over attempts. Null: unknown, never 0.
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True, blank=True)
     # [{"type", "ok", "detail"}], in the order of the task's checks.
     checks = models.JSONField(default=list)
@@ -144,7 +144,7 @@ class RunItem(models.Model):
 
 
 class Attempt(models.Model):
-    """One call to a provider, kept whatever became of it: cost per success includes retries."""
+    """One call to a provider, kept whatever its outcome: cost per success includes retries."""
 
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="attempts")
     n = models.PositiveSmallIntegerField()

@@ -1,4 +1,4 @@
-"""Results: immutable, one for each state of a category's ledger and parameters."""
+"""Leaderboards: immutable, one for each state of a category's ledger and parameters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from evals.models.task_sets import Category
 
 
 class Leaderboard(models.Model):
-    """What the votes up to `seq` say, computed from tallies whose digest is `digest`.
+    """The result of the votes up to `seq`, computed from tallies whose digest is `digest`.
 
     Reproducible from the votes in any order of arrival to 1e-9. `result` is the JSON form of
     `evals.ratings.Standings`; `params_digest` names the parameters it was computed with.

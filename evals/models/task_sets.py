@@ -1,4 +1,4 @@
-"""What is asked: categories, task sets, and tasks known by their content."""
+"""Categories, task sets, and tasks, which are identified by their content."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Category(models.Model):
 
 
 class Ledger(models.Model):
-    """One row a category: the number that drives ranking.
+    """One row per category, whose numbers drive ranking.
 
-    A vote's transaction increments `seq` first, under the row's lock, so `Vote.seq` is gapless and in commit
-    order. `revision` rises when old votes come to count otherwise (exclusion, retirement, parameters).
-    Work is left while (seq, revision) is ahead of (ranked_seq, ranked_revision), whatever was lost or doubled.
+    A vote's transaction increments `seq` first, under the row's lock, so `Vote.seq` is gapless and in commit order.
+    `revision` rises when existing votes count differently (exclusion, retirement, parameters). Work is left while
+    (seq, revision) is ahead of (ranked_seq, ranked_revision), whatever chores were lost or doubled.
     """
 
     category = models.OneToOneField(Category, on_delete=models.PROTECT, primary_key=True, related_name="ledger")
@@ -44,7 +44,7 @@ class Ledger(models.Model):
     revision = models.BigIntegerField(default=0)
     ranked_seq = models.BigIntegerField(default=0)
     ranked_revision = models.BigIntegerField(default=0)
-    # Null: no rank chore is waiting. A time, not a flag, so that a chore that was lost is noticed.
+    # Null: no rank chore is waiting. A time, not a flag, so that a lost chore is noticed.
     rank_enqueued_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -75,8 +75,8 @@ class TaskSet(models.Model):
 
 
 class Task(models.Model):
-    """One request, known by its content: the same messages, reference and checks in a category are one task,
-    so an unchanged task keeps its generations and votes across versions of a task set.
+    """One request, identified by its content: the same messages, reference and checks in a category are one task, so an
+    unchanged task keeps its generations and votes across versions of a task set.
 
     `messages` is a list of {"role", "content"}; empty for a task known only by id, from imported votes.
     """
@@ -118,7 +118,7 @@ class TaskSetVersion(models.Model):
 
 
 class TaskSetItem(models.Model):
-    """A task's place and external id in one version. Two ids may name one task (equal content)."""
+    """A task's position and external id in one version. Two ids may name one task (equal content)."""
 
     version = models.ForeignKey(TaskSetVersion, on_delete=models.CASCADE, related_name="items")
     task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="items")

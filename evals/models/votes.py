@@ -1,4 +1,4 @@
-"""The verdicts, append-only, and what is counted from them."""
+"""Votes, append-only, and the tallies counted from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evals.models.task_sets import Category, Task
 
 
 class Side(models.TextChoices):
-    """The two of a battle, or of an imported vote. Reviewers never see these words."""
+    """The two contenders of a battle or an imported vote. Reviewers never see these words."""
 
     LO = "lo"
     HI = "hi"
@@ -26,7 +26,7 @@ class Outcome(models.TextChoices):
 
 
 class LeftSide(models.TextChoices):
-    """Which of the two was shown at the left; unknown for votes cast elsewhere."""
+    """Which of the two was shown on the left; unknown for imported votes."""
 
     LO = "lo"
     HI = "hi"
@@ -34,7 +34,7 @@ class LeftSide(models.TextChoices):
 
 
 class Reviewer(models.Model):
-    """The person whose taste a vote is: a user of ours, or somebody named in an import."""
+    """The person who cast a vote: a user, or a judge named in an imported file."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="reviewer"
@@ -59,7 +59,7 @@ class Reviewer(models.Model):
 
 
 class VoteImport(models.Model):
-    """A file of votes cast elsewhere, known by its content and how it was read: the same twice adds nothing."""
+    """An imported file of votes, identified by its content and reading options, so importing it twice adds nothing."""
 
     # Over the file's bytes and the mapping (task set, category, --map, --value) it was read with.
     sha256 = models.CharField(max_length=64, unique=True)
@@ -72,14 +72,14 @@ class VoteImport(models.Model):
 
 
 class Vote(models.Model):
-    """A verdict. Append-only: database triggers refuse UPDATE and DELETE (see `evals.apps`).
+    """An outcome by one reviewer. Append-only: database triggers refuse UPDATE and DELETE (see `evals.apps`).
 
     `lo` and `hi` are the contenders of the battle's two generations in the battle's order; for an imported vote,
     which has no battle, the lower contender id first. A change or undo is a new row that supersedes; `outcome`
     null is a retraction. A vote is effective if nothing supersedes it and its outcome is not null.
     """
 
-    # Each index is paid for with every vote: none where another begins with the same column, or nobody asks.
+    # Each index costs time with every vote: there is none that another one covers or that no query needs.
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="votes", db_index=False)
     seq = models.BigIntegerField()
     ballot = models.ForeignKey(
@@ -140,7 +140,7 @@ class TallyCounts(models.Model):
         abstract = True
 
 
-# The votes that tallies count, as an aggregate of them.
+# The number of votes in tallies, as an aggregate.
 VOTES = Sum("lo_wins") + Sum("hi_wins") + Sum("ties") + Sum("both_bad")
 
 
@@ -158,7 +158,7 @@ class ReviewerTally(TallyCounts):
 
 
 class TaskTally(TallyCounts):
-    """For the adjustment that re-used tasks ask for."""
+    """For the adjustment for tasks that are used again."""
 
     task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="+", db_index=False)
 
@@ -170,5 +170,5 @@ class TaskTally(TallyCounts):
 
 
 def effective_votes(category: Category) -> QuerySet[Vote]:
-    """Votes that nothing supersedes and that are no retraction; excluded reviewers' votes are among them."""
+    """Votes that nothing supersedes and that are not retractions, including those of excluded reviewers."""
     return Vote.objects.filter(category=category, superseded_by__isnull=True, outcome__isnull=False)

@@ -9,7 +9,8 @@ The modules say `import scipy` and name its parts where they call them: scipy lo
 processes, which only read stored results, never do.
 
 `Standings.to_json` keeps what later questions need: θ, its covariance, the counts of each pair, and θ without each
-reviewer. Contenders, reviewers and tasks are whatever keys the caller uses; the application uses slugs for contenders.
+reviewer. Contenders, reviewers and tasks are identified by any keys the caller uses; the application uses contenders'
+slugs.
 """
 
 from evals.ratings.audience import Audience, Certainty, Contest, RankFigures, closest_contest, rank_figures

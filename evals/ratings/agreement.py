@@ -1,6 +1,6 @@
-"""Whether reviewers agree with each other beyond chance, told from battles that two or more of them judged.
+"""Whether reviewers agree with each other beyond chance, from battles that two or more of them judged.
 
-The intervals speak for these reviewers on other such battles: battles are what was drawn, reviewers are who they are.
+The intervals are for these reviewers on other such battles: battles are a sample, reviewers are not.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from evals.ratings.variance import t_quantile
 
 __all__ = ["Agreement", "Alpha", "Shared", "agreements", "nominal_alpha", "panel_alpha", "shared_battles"]
 
-# Outcomes are coded by their places in `tallies.OUTCOMES`: lo, hi, tie, both_bad. Told from the other side:
+# Outcomes are coded by their places in `tallies.OUTCOMES`: lo, hi, tie, both_bad. Seen from the other side:
 _MIRROR = [1, 0, 2, 3]
 _V = len(_MIRROR)
-# Below it agreement is "slight": nothing to build on, even if it is surely more than chance.
+# Below it agreement is "slight": too little to rely on, even if it is surely more than chance.
 #
 # Landis, J. R. & Koch, G. G. (1977). The measurement of observer agreement for categorical data. Biometrics 33,
 # 159-174.
 SLIGHT = 0.2
-# Added for the interval alone: one battle on which two agree, one on which they do not.
+# Added only for the interval: one battle on which two agree, one on which they do not.
 _MADE_UP = np.array([[2, 0, 0, 0], [1, 1, 0, 0]])
 
 
@@ -33,8 +33,8 @@ _MADE_UP = np.array([[2, 0, 0, 0], [1, 1, 0, 0]])
 class Alpha:
     """1 − (observed disagreement) / (disagreement by chance): 1 is perfect, 0 is chance.
 
-    `battles` judged by two or more, with `votes` on them. `agree` is the share of pairs of votes on one battle that
-    say the same, `chance` what luck would give. Where there is no alpha, `why` says so and the rest is None.
+    `battles` judged by two or more, with `votes` on them. `agree` is the share of pairs of votes on one battle that are
+    equal, `chance` the share expected by chance. Without an alpha, `why` says why and the rest is None.
     """
 
     state: State
@@ -49,8 +49,8 @@ class Alpha:
 
 @dataclass(frozen=True)
 class Agreement(Finding):
-    """One reviewer's share of others' verdicts on the battles they shared. `others`: the share at which these agree
-    among themselves, also on further battles of the categories; None where no two of them have shared one."""
+    """The share of others' votes on shared battles that equal this reviewer's. `others`: the share at which the others
+    agree among themselves, also on further battles of the categories; None if no two of them have shared one."""
 
     others: float | None = None
 
@@ -67,14 +67,14 @@ class Shared:
     sums: Floats
 
 
-# Battles shared; over these, the sums of the share of others who said the same, of its square, and of what it comes to
-# by chance. The battles of categories where others shared some, too; and the share at which those agree, and the
-# panel's by chance, both times these battles.
+# Shared battles; over these, the sums of the share of others with the same outcome, of its square, and of the share
+# expected by chance. The shared battles of categories in which others shared some too; and, times these battles, the
+# share at which the others agree and the panel's share by chance.
 _SUMS = ("battles", "agreed", "squared", "chance", "compared", "others", "others_chance")
 
 
 def nominal_alpha(counts: npt.ArrayLike) -> float | None:
-    """Krippendorff's alpha of (units, values) counts; None without two votes on one unit, or without any variation.
+    """Krippendorff's alpha of (units, values) counts; None without two votes on one unit, or without variation.
 
     Krippendorff, K. (2004). Content Analysis: An Introduction to Its Methodology, 2nd ed., chapter 11. Sage.
     """
@@ -87,13 +87,13 @@ def nominal_alpha(counts: npt.ArrayLike) -> float | None:
 def panel_alpha(counts: npt.ArrayLike) -> Alpha:
     """Krippendorff's alpha of (battles, outcomes) counts, each battle taken from both sides.
 
-    Which answer is `lo` follows from ids that reviewers do not see: to somebody who does not read, `lo` and `hi` are
-    equally likely, whichever wins more often. So every battle is counted with its mirror image. Relabelled, the votes
-    give the same alpha, and a panel that always prefers the one contender of two agrees, where the plain figure would
-    have it that nothing varies.
+    Which answer is `lo` follows from ids that reviewers do not see: to a reviewer who does not read, `lo` and `hi` are
+    equally likely, whichever wins more often. So every battle is counted with its mirror image. Relabelled votes give
+    the same alpha, and a panel that always prefers one of two contenders agrees, where the plain figure would find no
+    variation.
 
-    Interval: jackknife over battles, two made-up ones among them as Agresti and Coull add to a rate, and Student's t.
-    Simulated with 5 to 200 battles and alphas from .08 to .98 it covers .94 and more; the bootstrap falls to .76.
+    Interval: jackknife over battles and two artificial ones, as Agresti and Coull add to a rate, with Student's t. In
+    simulations with 5 to 200 battles and alphas from .08 to .98 it covers .94 or more; the bootstrap falls to .76.
 
     Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
     Agresti, A. & Coull, B. A. (1998). Approximate is better than "exact" for interval estimation of binomial
@@ -106,7 +106,7 @@ def panel_alpha(counts: npt.ArrayLike) -> Alpha:
         return Alpha("unknown", 0, 0, why="no two reviewers have judged the same battle yet")
     disagree, chance = _disagreements(*_sums(_mirrored(pairable)))
     if not chance:
-        return Alpha("unknown", battles, votes, why="every verdict was the same, so chance cannot be told")
+        return Alpha("unknown", battles, votes, why="all votes were the same, so chance cannot be estimated")
     alpha = float(1 - disagree / chance)
     low, high = _jackknife(np.vstack([pairable, _MADE_UP]))
     ci95 = (max(-1.0, min(low, alpha)), min(1.0, max(high, alpha)))
@@ -158,35 +158,36 @@ def shared_battles(
     """From votes in the order they were cast, (n,) each: integers for battles and reviewers, coded outcomes, and
     whether the vote counts. Of several votes by one reviewer on one battle the last is taken.
 
-    The panel is those whose votes count. The others are compared with the panel, and nobody with them.
+    The panel is the reviewers whose votes count. The others are compared with the panel, but not the panel with them.
     """
     unit, reviewer = np.asarray(unit, np.int64), np.asarray(reviewer, np.int64)
     people, who = np.unique(reviewer, return_inverse=True)
     last = _last_of(np.unique(unit, return_inverse=True)[1] * max(len(people), 1) + who)
-    who, said = who[last], np.asarray(outcome, np.int64)[last]
+    who, outcomes = who[last], np.asarray(outcome, np.int64)[last]
     mine = np.asarray(counted, bool)[last].astype(np.int64)
     battles, battle = np.unique(unit[last], return_inverse=True)
 
-    panel = np.bincount(battle * _V + said, weights=mine, minlength=len(battles) * _V).astype(np.int64).reshape(-1, _V)
+    coded = battle * _V + outcomes
+    panel = np.bincount(coded, weights=mine, minlength=len(battles) * _V).astype(np.int64).reshape(-1, _V)
     others = panel[battle]
-    others[np.arange(len(said)), said] -= mine
+    others[np.arange(len(outcomes)), outcomes] -= mine
     judged = others.sum(axis=1) > 0
-    who, said, mine, others = who[judged], said[judged], mine[judged], others[judged]
+    who, outcomes, mine, others = who[judged], outcomes[judged], mine[judged], others[judged]
     theirs = others / others.sum(axis=1, keepdims=True)
-    same = theirs[np.arange(len(said)), said]
+    same = theirs[np.arange(len(outcomes)), outcomes]
 
     def add(weights: Floats | None = None) -> Floats:
         return np.bincount(who, weights=weights, minlength=len(people)).astype(np.float64)
 
     found = panel_alpha(panel)
     n = add()
-    own = np.bincount(who * _V + said, minlength=len(people) * _V).reshape(-1, _V)
+    own = np.bincount(who * _V + outcomes, minlength=len(people) * _V).reshape(-1, _V)
     other = np.stack([add(theirs[:, value]) for value in range(_V)], axis=1)
     alike = own[:, 2] * other[:, 2] + own[:, 3] * other[:, 3]
     alike = alike + 0.5 * (own[:, 0] + own[:, 1]) * (other[:, 0] + other[:, 1])
-    # Pairs of votes on one battle, all of the panel's less those of which one is this reviewer's.
+    # Pairs of votes on one battle: all of the panel's, minus those that include this reviewer's.
     pairs = _pairs(panel.sum(axis=1)) - add(mine * others.sum(axis=1))
-    alike_pairs = _pairs(panel) - add(mine * others[np.arange(len(said)), said])
+    alike_pairs = _pairs(panel) - add(mine * others[np.arange(len(outcomes)), outcomes])
     known = (pairs > 0) & (found.chance is not None)
     sums = np.stack(
         [
@@ -217,10 +218,10 @@ def _last_of(keys: Ints) -> Ints:
 def agreements(categories: Iterable[Shared]) -> dict[int, Agreement]:
     """By reviewer, over all the categories.
 
-    The state goes by agreement beyond chance, (share − chance) / (1 − chance): Cohen's kappa against whoever else
-    judged, sides exchangeable. Good: surely more than chance. Bad: surely less than half of what the others reach
-    among themselves, since nobody agrees much where contenders are close; without such others, half of what is slight.
-    The interval is the mean's over battles, with one made-up battle of full and one of no agreement.
+    The state goes by agreement beyond chance, (share − chance) / (1 − chance): Cohen's kappa against the others
+    who judged, with exchangeable sides. Good: surely more than chance. Bad: surely less than half of the others'
+    agreement among themselves, since agreement is low where contenders are close; without such others, half of what is
+    slight. The interval is that of the mean over battles, with one artificial battle of full and one of no agreement.
     """
     found = list(categories)
     if not found:

@@ -98,8 +98,9 @@ def _publish(
 ) -> tuple[Floats, Floats, Floats]:
     """(K,) ratings and the half widths for the panel and for people like them, in points.
 
-    The centre is the mean of the main component, or the anchor: the mean over everybody would lend the whole scale the
-    uncertainty of whoever was never compared. For people, each θ has an extra variance of its own, from tastes.
+    The centre is the mean of the main component, or the anchor: the mean over all contenders would give the whole scale
+    the uncertainty of contenders that were never compared. For people, each θ has an extra variance of its own, from
+    tastes.
     """
     if params.anchor is not None and params.anchor in tallies.contenders:
         weights = np.array([float(key == params.anchor) for key in tallies.contenders])
@@ -127,8 +128,8 @@ def _ratings(
     points, panel, people = published
     wins, losses = tallies.wins.sum(axis=1), tallies.wins.sum(axis=0)
     ties, both_bad = tallies.ties.sum(axis=1), tallies.both_bad.sum(axis=1)
-    # Equal ratings stand in the order of their names, so that the same votes always read the same; rounded, because
-    # a fit from another start differs in its last digits.
+    # Equal ratings are ordered by name, so that the same votes always give the same order; rounded, because a fit from
+    # another start differs in its last digits.
     order = np.lexsort((np.arange(len(points)), -np.round(points, 6)))
 
     def interval(i: int, half: Floats) -> Interval:

@@ -63,7 +63,7 @@ def chances(theta: Floats, ln_ties: float) -> Chances:
 
 
 class _Posterior:
-    """Gradient and negative Hessian of the log posterior, from the count tables alone: O(K²) a look."""
+    """Gradient and negative Hessian of the log posterior, from the count tables alone, in O(K²)."""
 
     def __init__(self, wins: npt.ArrayLike, ties: npt.ArrayLike, prior: Prior) -> None:
         wins = np.asarray(wins, np.float64)

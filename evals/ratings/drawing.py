@@ -1,4 +1,4 @@
-"""Which pair to show next: half top-two Thompson, half uniform."""
+"""Draws the pair to show next: half top-two Thompson, half uniform."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from evals.ratings.types import Floats, Key
 __all__ = ["draw_pair"]
 
 _PRIOR_SD = 2.0
-# Draws looked through for a second winner that is not the champion. Where the champion is that sure, the best of the
-# others in the last draw will do.
+# Draws searched for a second winner that is not the champion. If there is none, the best of the others in the last
+# draw is taken.
 _DRAWS = 64
 
 
@@ -28,7 +28,7 @@ def draw_pair(
     """Two contenders, in no particular order; None if no pair is admissible.
 
     `admissible` lists the pairs that may be shown, each once, in either order; None: every pair of `contenders`.
-    Pairs that name anybody else are ignored. A contender without standing, or any while there are no `standings`, is
+    Pairs with other contenders are ignored. A contender without standing, or any contender without `standings`, is
     drawn from the prior.
 
     With probability ½ any admissible pair; else the champion of one draw from N(θ̂, V) and the first different champion

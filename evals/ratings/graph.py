@@ -1,4 +1,4 @@
-"""Who has been compared with whom, directly or through others."""
+"""Which contenders were compared, directly or through others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["components_of"]
 def components_of(votes: npt.ArrayLike) -> Ints:
     """(K,) component labels from the (K, K) table of fitted votes; 0 is the one with most members, then most votes.
 
-    Ranks hold within a component only: nothing but the prior relates one to another.
+    Ranks hold only within a component: only the prior relates one component to another.
     """
     votes = np.asarray(votes)
     compared = (votes > 0) | (votes > 0).T
@@ -33,7 +33,8 @@ def components_of(votes: npt.ArrayLike) -> Ints:
 
 
 def _reached(compared: npt.NDArray[np.bool_], start: int) -> npt.NDArray[np.bool_]:
-    """(K,) whoever is linked to `start`. Scipy's search would first turn the table, mostly full, into a sparse one."""
+    """(K,) the contenders linked to `start`. Scipy's search would first convert the table, mostly full, to a sparse
+    one."""
     reached = np.zeros(len(compared), bool)
     frontier = np.array([start])
     while len(frontier):

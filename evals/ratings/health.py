@@ -1,7 +1,7 @@
-"""How a reviewer votes, apart from what they prefer: by the side, and how fast.
+"""How a reviewer votes, apart from preferences: by side, and how fast.
 
-Each finding has three states: good, bad, or not enough evidence to say either. A finding drops no vote: to exclude a
-reviewer is a person's act.
+Each finding has three states: good, bad, or not enough evidence for either. Findings drop no votes: only an editor
+excludes a reviewer.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["Finding", "State", "haste", "reading_seconds", "side_preference"]
 
 State = Literal["good", "bad", "unknown"]
 
-# Sides are drawn by lot, so a preference for one favours no contender: like votes cast by a coin, it blurs every lead.
-# At 60 to 40 a fifth of the votes went by the side; less than that is let pass.
+# Sides are drawn at random, so a preference for one favours no contender: like votes by coin toss, it blurs every
+# lead. At 60 to 40 a fifth of the votes went by the side; less than that is tolerated.
 SIDE_TOLERATED = 0.1
-# In tests of the fastest readers that could be found, nobody understood three quarters of a text faster than this;
+# In tests of the fastest readers that could be found, none understood three quarters of a text faster than this;
 # most adults read 175 to 300 words a minute.
 #
 # Carver, R. P. (1985). How good are some of the world's best readers? Reading Research Quarterly 20, 389-419.
@@ -36,8 +36,8 @@ HASTE_TOLERATED = 0.2
 
 @dataclass(frozen=True)
 class Finding:
-    """A `share` of `n` observations with its 95% interval, and what that says. Without any, all but the state and
-    `n` are None. `chance`: the share that luck alone would give, where luck has one."""
+    """A `share` of `n` observations with its 95% interval and the resulting state. Without observations, all but the
+    state and `n` are None. `chance`: the share expected by chance, if there is one."""
 
     state: State
     n: int
@@ -47,14 +47,14 @@ class Finding:
 
 
 def side_preference(left: int, right: int) -> Finding:
-    """How often the answer at the left won, of all decisive votes.
+    """How often the answer on the left won, of all decisive votes.
 
-    Which answer stands left is drawn for each ballot by a fair coin. So whoever judges the answers alone picks left in
-    half of all decisive votes, exactly and independently, however unequal the contenders: nothing has to be modelled,
-    and a share on its own pair, or given the fit's expectation, would only trade this for less spread. Wilson's
+    Which answer is on the left is drawn for each ballot by a fair coin. So a reviewer who judges only the answers picks
+    left in half of all decisive votes, exactly and independently, however unequal the contenders: nothing has to be
+    modelled, and a share by pair, or given the fit's expectation, would only give this up for less spread. Wilson's
     interval is the score interval of the intercept in a logistic model of "left won" that has nothing else.
 
-    Bad: surely not one half, and maybe further from it than is let pass. Good: surely no further.
+    Bad: surely not one half, and maybe further from it than is tolerated. Good: surely no further.
     """
     n = left + right
     interval = wilson(left, n)
@@ -70,17 +70,17 @@ def side_preference(left: int, right: int) -> Finding:
 
 
 def reading_seconds(characters: npt.ArrayLike) -> Floats:
-    """In how many seconds texts of so many characters can be read at best. Too few rather than too many: words in
+    """The least seconds in which texts of this many characters can be read. Rather too low than too high: words in
     scripts that need fewer characters take longer."""
     seconds: Floats = np.asarray(characters, np.float64) / CHARACTERS_PER_WORD / READING_WPM * 60
     return seconds
 
 
 def haste(seconds: npt.ArrayLike, characters: npt.ArrayLike) -> Finding:
-    """The share of votes cast faster than both answers can be read; one element a vote: `seconds` from showing to vote,
-    `characters` of both answers.
+    """The share of votes cast faster than both answers can be read. One element per vote: `seconds` from showing to
+    vote, `characters` of both answers.
 
-    Bad: surely more than is let pass. Good: surely no more.
+    Bad: surely more than is tolerated. Good: surely no more.
     """
     took = np.asarray(seconds, np.float64)
     n = took.size

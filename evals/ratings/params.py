@@ -1,4 +1,4 @@
-"""What a leaderboard is computed with, besides the votes."""
+"""The parameters of a leaderboard."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from evals.ratings.types import Key
 
 __all__ = ["METHOD", "Params"]
 
-# Raised whenever the same votes and parameters come to give other numbers.
+# Raised whenever the same votes and parameters would give other numbers.
 METHOD = "bradley-terry-davidson/2"
 
 
 @dataclass(frozen=True)
 class Params:
     """`speaks_for`: `panel`, these reviewers as they voted, or `people`, others like them (adds the spread between
-    reviewers to every interval). `anchor`: the contender held at 1000; else the mean is."""
+    reviewers to every interval). `anchor`: the contender held at 1000; by default the mean is."""
 
     speaks_for: Literal["panel", "people"] = "panel"
     anchor: Key | None = None

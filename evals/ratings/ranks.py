@@ -17,7 +17,7 @@ __all__ = ["Ranks", "rank_draws", "wilson"]
 class Ranks:
     """(K,) each: best and worst rank of the interval, and the share of draws won, among those that may be ranked.
 
-    Rank 0 and NaN: not ranked, because retired or never compared with anybody ranked.
+    Rank 0 and NaN: not ranked, because retired or never compared with a ranked contender.
     """
 
     best: Ints

@@ -1,4 +1,4 @@
-"""The published scale: points as people know them from Elo, 400 to a factor of ten in the odds."""
+"""The published scale: points as in Elo, 400 to a factor of ten in the odds."""
 
 from __future__ import annotations
 

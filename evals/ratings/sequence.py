@@ -1,4 +1,4 @@
-"""Bounds that hold at every look: when may a route change, and how many votes are still missing.
+"""Bounds that hold at every look: when a route may change, and how many votes are still missing.
 
 Leads, margins and standard errors here are in natural units; `scale.from_points` turns a policy's points into them.
 """
@@ -35,7 +35,7 @@ _HEAD_PRIOR = 10.0
 
 @dataclass(frozen=True)
 class SequenceBound:
-    """Where the true lead may lie, safe however often one looks."""
+    """Where the true lead may lie, valid however often one looks."""
 
     lead: float
     half_width: float
@@ -72,7 +72,7 @@ class HeadToHead:
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """Whether everybody's possible lead over `candidate` stays below the margin; `rival` is who comes nearest to it."""
+    """Whether every rival's possible lead over `candidate` stays below the margin; `rival` comes nearest to it."""
 
     candidate: Key
     rival: Key | None
@@ -83,7 +83,7 @@ class NonInferiority:
 
 @dataclass(frozen=True)
 class VotesToGo:
-    """Further votes until the bound is narrow enough if the lead stays as it is, right within a factor 3 mostly.
+    """Further votes until the bound is narrow enough if the lead stays the same; mostly right within a factor of 3.
 
     `more_reviewers`: reviewers' tastes alone are too wide for that; more of them help more than more votes.
     """
@@ -162,7 +162,7 @@ def votes_to_go(
     """Solves gap = C(s)·q·√s for s; further votes ≈ n·(se²/s − 1).
 
     `gap` is what the half width must shrink to: lead − margin for a switch, margin − lead for non-inferiority. None
-    if it is not positive: no number of votes at this lead would do, and what the lead will be nobody knows.
+    if it is not positive: no number of votes at this lead would suffice, and the future lead is unknown.
     """
     if gap <= 0 or se <= 0:
         return None
@@ -172,7 +172,7 @@ def votes_to_go(
 
     if half_width(se) <= gap:
         return VotesToGo(0, 0, 0, more_reviewers=False)
-    # The half width rises with the error, so halving finds it; scipy's solvers would double what a web worker loads.
+    # The half width rises with the error, so bisection finds it; scipy's solvers would double what a web worker loads.
     below, needed = 0.0, se
     for _ in range(60):
         middle = (below + needed) / 2
@@ -182,6 +182,6 @@ def votes_to_go(
 
 
 def _round(votes: float) -> int:
-    """Two figures: more would claim what is not known."""
+    """Two significant figures: more would suggest a precision that is not there."""
     step = 10.0 ** max(0, math.floor(math.log10(max(votes, 1))) - 1)
     return max(1, math.ceil(votes / step - 0.5) * int(step))

@@ -24,8 +24,8 @@ Interval = tuple[float, float]
 class Rating:
     """One contender on the published scale. `ci95` is `panel` or `people`, as the category says whom it speaks for.
 
-    `rank` (best, worst) and `p_best` count contenders of the same component that are not retired; None where there is
-    nobody to be ranked against. `elo` is None without a decisive vote.
+    `rank` (best, worst) and `p_best` count contenders of the same component that are not retired; None if there is
+    no other contender to rank against. `elo` is None without a decisive vote.
     """
 
     contender: Key
@@ -47,14 +47,14 @@ class Rating:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Rating:
-        """JSON knows lists where this holds pairs."""
+        """JSON has lists where this holds pairs."""
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
         return cls(**values)
 
 
 @dataclass(frozen=True)
 class PairRecord:
-    """What the votes said of two contenders directly: wins and losses of the first against the second."""
+    """Direct votes between two contenders: wins and losses of the first against the second."""
 
     wins: int
     losses: int
@@ -63,7 +63,7 @@ class PairRecord:
 
     @property
     def n(self) -> int:
-        """Votes that compare: both bad is none."""
+        """Votes that compare the two, without both bad."""
         return self.wins + self.losses + self.ties
 
 
@@ -76,7 +76,7 @@ class Lead:
     `q_people` = t quantile over normal quantile, 1 with one reviewer; `q` is that for people, 1 for a panel.
     `reviewers` cast votes that compare. `rivals` is K − 1 over contenders not retired. `weakest` is the smallest lead
     left without any one reviewer, `weakest_without` that reviewer; None with fewer than two. `connected` false:
-    nothing but the prior relates the two.
+    only the prior relates the two.
     """
 
     contender: Key
@@ -151,7 +151,7 @@ class Standings:
 
     @property
     def connected(self) -> bool:
-        """Everybody is related to everybody by votes; else ranks hold only within components."""
+        """Votes relate all contenders to each other; if False, ranks hold only within components."""
         return bool(len(self.components)) and not self.components.any()
 
     @property
@@ -165,7 +165,7 @@ class Standings:
 
     @property
     def rivals(self) -> int:
-        """M: to how many others a route could switch."""
+        """M: the number of other contenders a route could switch to."""
         return max(1, len(self.active) - 1)
 
     @cached_property
@@ -197,7 +197,7 @@ class Standings:
         return found if i < j else PairRecord(found.losses, found.wins, found.ties, found.both_bad)
 
     def lead(self, a: Key, b: Key) -> Lead:
-        """KeyError if either has no votes here."""
+        """Raises KeyError if either has no votes here."""
         i, j = self.place(a), self.place(b)
         V = self.covariance
         variance = max(0.0, float(V[i, i] + V[j, j] - 2 * V[i, j]))
@@ -228,7 +228,7 @@ class Standings:
         )
 
     def leader_without(self) -> dict[Key, Key]:
-        """For each left-out reviewer, who would lead without them."""
+        """For each left-out reviewer, the contender that would lead without them."""
         places = [self.place(key) for key in self.active]
         if not places:
             return {}

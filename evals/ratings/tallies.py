@@ -19,7 +19,7 @@ __all__ = ["OUTCOMES", "CountTable", "PairCounts", "Tallies", "TallyMismatchErro
 # The order of the columns of `CountTable.counts`.
 OUTCOMES = ("lo", "hi", "tie", "both_bad")
 _LO, _HI, _TIE, _BOTH_BAD = range(4)
-# Votes or rows taken at once: blocks stay in the processor's cache, a pass over the whole would not.
+# Rows processed at once: a block stays in the processor's cache, the whole table would not.
 _BLOCK = 1 << 15
 
 
@@ -68,7 +68,7 @@ class CountTable:
         return votes
 
     def blocks(self, rows: slice = slice(None)) -> Iterator[slice]:
-        """The rows, so many at a time that what is computed from them stays in the processor's cache."""
+        """The rows in blocks small enough to stay in the processor's cache."""
         start, stop, _ = rows.indices(len(self.group))
         return (slice(at, min(at + _BLOCK, stop)) for at in range(start, stop, _BLOCK))
 
@@ -90,7 +90,7 @@ class CountTable:
 
     @cached_property
     def group_digests(self) -> list[str]:
-        """SHA-256 of each group's rows, sorted: whose table it is does not matter, what it counts does."""
+        """SHA-256 of each group's rows, sorted: independent of the groups' names."""
         rows = np.column_stack([self.lo, self.hi, self.counts]).astype("<i8")
         starts = np.searchsorted(self.group, np.arange(len(self.groups) + 1))
         return sorted(hashlib.sha256(rows[first:last].tobytes()).hexdigest() for first, last in pairwise(starts))
@@ -101,7 +101,7 @@ class Tallies:
     """Everything a category's ratings are computed from. A fit never reads the votes.
 
     Built by `from_rows`, `from_arrays` or `from_votes`; equal votes give equal tallies and an equal `digest`, whatever
-    the order they arrived in. `by_task` may be empty (unknown): then re-used tasks are not adjusted for.
+    the order they arrived in. `by_task` may be empty (unknown): then there is no adjustment for tasks used again.
     """
 
     contenders: tuple[Key, ...]
@@ -110,9 +110,9 @@ class Tallies:
 
     @classmethod
     def from_rows(cls, by_reviewer: Iterable[PairCounts], by_task: Iterable[PairCounts] = ()) -> Tallies:
-        """From stored tally rows. Rows that count nothing are as if they were not there.
+        """From stored tally rows. Rows of zeros are ignored.
 
-        Raises TallyMismatchError if tasks are given and count other votes than the reviewers do.
+        Raises TallyMismatchError if the rows by task count other votes than those by reviewer.
         """
         reviewer_rows = [PairCounts(*row) for row in by_reviewer if any(row[3:])]
         task_rows = [PairCounts(*row) for row in by_task if any(row[3:])]
@@ -122,8 +122,9 @@ class Tallies:
 
     @classmethod
     def from_arrays(cls, by_reviewer: Ints, by_task: Ints, names: Mapping[int, Key]) -> Tallies:
-        """As `from_rows`, of rows that are integers throughout, as a database has them: each (n, 7), its columns those
-        of `PairCounts`. `names` are the contenders' by number. A hundred thousand rows take hundredths of a second."""
+        """As `from_rows`, from rows of integers as a database stores them: each (n, 7), with the columns of
+        `PairCounts`. `names` are the contenders' names by number. A hundred thousand rows take hundredths of a
+        second."""
         tables = [rows[rows[:, 3:].any(axis=1)] for rows in (by_reviewer, by_task)]
         contenders = tuple(sorted(names[number] for number in np.unique(tables[0][:, 1:3]).tolist()))
         place = {key: position for position, key in enumerate(contenders)}
@@ -145,7 +146,7 @@ class Tallies:
         by_reviewer, by_task = [], []
         for reviewer, task, lo, hi, outcome in votes:
             if outcome not in OUTCOMES:
-                raise ValueError(f"outcome {outcome!r} is none of {', '.join(OUTCOMES)}")
+                raise ValueError(f"outcome {outcome!r} is not one of {', '.join(OUTCOMES)}")
             counted = [int(outcome == known) for known in OUTCOMES]
             by_reviewer.append(PairCounts(reviewer, lo, hi, *counted))
             by_task.append(PairCounts(task, lo, hi, *counted))
@@ -184,7 +185,7 @@ class Tallies:
 
     @property
     def fitted_votes(self) -> int:
-        """Wins and ties: what the fit has seen."""
+        """Wins and ties: the votes that enter the fit."""
         return int(self.by_reviewer.fitted.sum())
 
     @cached_property
@@ -199,7 +200,7 @@ class Tallies:
         return hashlib.sha256(json.dumps(canonical, separators=(",", ":")).encode()).hexdigest()
 
 
-_HEAL = "count them again from the votes with `manage.py rank --rebuild`"
+_HEAL = "recount them from the votes with `manage.py rank --rebuild`"
 
 
 def _table(rows: Sequence[PairCounts], place: dict[Key, int]) -> CountTable:
@@ -220,7 +221,7 @@ def _table_of_numbers(rows: Ints, place: Mapping[int, int]) -> CountTable:
 
 
 def _merged(groups: tuple[Key, ...], group: Ints, first: Ints, second: Ints, counts: Ints, K: int) -> CountTable:
-    """Canonical. Turns `counts` in place."""
+    """Returns the canonical table. Changes `counts` in place."""
     if (first == second).any():
         raise ValueError("a contender cannot be compared with itself")
     turned = first > second
@@ -229,6 +230,7 @@ def _merged(groups: tuple[Key, ...], group: Ints, first: Ints, second: Ints, cou
     cell = (group * K + np.minimum(first, second)) * K + np.maximum(first, second)
     cells, which = np.unique(cell, return_inverse=True)
     merged = np.zeros((len(cells), len(OUTCOMES)), np.int64, order="F")
-    for total, column in zip(merged.T, counts.T, strict=True):  # columns one by one: add.at is many times as fast so
+    # Column by column, which is many times as fast for add.at.
+    for total, column in zip(merged.T, counts.T, strict=True):
         np.add.at(total, which, column)
     return CountTable(groups, cells // (K * K), cells // K % K, cells % K, merged)

@@ -1,4 +1,4 @@
-"""What the model's own covariance leaves out: reviewers' tastes, and tasks that are used again."""
+"""Variance that the model's own covariance leaves out: reviewers' tastes, and tasks used more than once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from evals.ratings.types import Floats, Ints
 
 __all__ = ["ReviewerVariance", "leave_one_out", "pairwise_variance", "reviewer_variance", "t_quantile", "task_factor"]
 
-# Exact refits without one reviewer are made for those with most votes. Anybody beyond has cast less than
-# 1/REFITS of them, far too few to flip a lead that passes the gate.
+# Exact refits without one reviewer are made for those with most votes. Any other reviewer has cast less than
+# 1/REFITS of the votes, far too few to flip a lead that passes the gate.
 REFITS = 64
-# Of what the fit's own covariance says of a difference: below it, what was seen of that is rounding.
+# Share of the variance of a difference by the fit's own covariance: anything smaller is rounding.
 NOTHING = 1e-9
 
 
@@ -26,7 +26,7 @@ class ReviewerVariance:
     """What is added to a contender's variance when the numbers speak for people like the reviewers.
 
     `tastes` (K,), τ²S_i: a difference gets the sum of its two. `count` is R, `effective` R_eff = (Σn_r)²/Σn_r²; `df` is
-    None while R < 2, when tastes cannot be seen and count as none.
+    None while R < 2, when tastes cannot be estimated and count as zero.
     """
 
     tastes: Floats
@@ -56,7 +56,7 @@ class _RowScores(NamedTuple):
 
 
 class _Scorer:
-    """Gradients of rows at the fit, the prior's part left out."""
+    """Gradients of rows at the fit, without the prior's part."""
 
     def __init__(self, table: CountTable, fit: DavidsonFit) -> None:
         win, self.tie = chances(fit.theta, fit.ln_ties)
@@ -76,7 +76,7 @@ class _Scorer:
 
 
 def _dense_scores(table: CountTable, fit: DavidsonFit) -> tuple[Floats, Floats]:
-    """(groups, K + 1) gradients and (groups, K) votes on each contender, for the few groups that reviewers are."""
+    """(groups, K + 1) gradients and (groups, K) votes on each contender, for reviewers, who are few."""
     K, G = len(fit.theta), len(table.groups)
     scorer = _Scorer(table, fit)
     scores, votes, in_ties = np.zeros(G * K), np.zeros(G * K), np.zeros(G)
@@ -98,7 +98,7 @@ def _dense_scores(table: CountTable, fit: DavidsonFit) -> tuple[Floats, Floats]:
 
 
 def _sparse_scores(table: CountTable, fit: DavidsonFit) -> scipy.sparse.csr_matrix:
-    """(groups, K + 1) gradients, for tasks: there may be as many as votes, each with a pair or two."""
+    """(groups, K + 1) gradients, for tasks: there may be as many tasks as votes, each with one or two pairs."""
     lean, tied, _ = _Scorer(table, fit).of(slice(None))
     K = len(fit.theta)
     rows = np.concatenate([table.group] * 3)
@@ -108,21 +108,21 @@ def _sparse_scores(table: CountTable, fit: DavidsonFit) -> scipy.sparse.csr_matr
 
 
 def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prior: Prior) -> ReviewerVariance:
-    """Each reviewer has a taste for each contender, of variance τ²; who cast the share w_ri of the votes on contender i
-    moves its estimate by w_ri of theirs, so that tastes add τ²S_i, S_i = Σ_r w_ri².
+    """Each reviewer has a taste for each contender, of variance τ²; a reviewer who cast the share w_ri of the votes on
+    contender i moves its estimate by w_ri of their taste, so that tastes add τ²S_i, S_i = Σ_r w_ri².
 
     τ² comes from the one-step jackknife: without reviewer r, who cast the share w_r of all votes, θ^(−r) is about
     θ̂ − H⁻¹g_r/(1 − w_r), since the Hessian without r is about (1 − w_r)H. Of J_i = (R−1)/R · Σ_r (θ_i^(−r) − θ̂_i)²,
-    measured from the component's mean, a_i N_ii is in expectation noise, where N = V − VΛV is what V holds besides
-    the prior's precision Λ, and τ²c_i tastes:
+    measured from the component's mean, a_i N_ii is in expectation noise, where N = V − VΛV is V without
+    the part of the prior's precision Λ, and τ²c_i is tastes:
 
-        a_i = (R−1)/R · Σ_r w_ri(1 − w_ri)/(1 − w_r)²         at most 1 is taken off: more would hide one busy person's
-        c_i = (R−1)/R · Σ_r w_ri²/(1 − w_r)² · ((1 − w_ri)² + S_i − w_ri²)
+        a_i = (R−1)/R · Σ_r w_ri(1 − w_ri)/(1 − w_r)²         at most 1 is subtracted: more would hide one busy
+        reviewer's c_i = (R−1)/R · Σ_r w_ri²/(1 − w_r)² · ((1 − w_ri)² + S_i − w_ri²)
 
     and τ² = Σp_i(J_i − a_i N_ii) / Σp_i(1 − p_i)c_i, at least 0, with p_i the contender's share of the votes: a
     newcomer's noise would drown what the others show. With equal shares a_i = 1 and c_i = S_i = 1/R, and what tastes
-    add to a difference is the mean excess of the jackknife's variance. df = max(.3, R_eff − 1) · (K − components): so
-    many differences are there to see tastes in, each by so many reviewers.
+    add to a difference is the mean excess of the jackknife's variance. df = max(.3, R_eff − 1) · (K − components): the
+    number of differences that show tastes, each by that many reviewers.
 
     Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
     """
@@ -155,7 +155,7 @@ def reviewer_variance(tallies: Tallies, fit: DavidsonFit, components: Ints, prio
         excess += float(on[members] @ terms[members])
         visible += float(on[members] @ ((1 - weights) * seen)[members])
     tau = max(0.0, excess / visible) if visible else 0.0
-    # Nobody's votes on a contender are as uncertain as one person's.
+    # No votes on a contender are as uncertain as one reviewer's.
     tastes = tau * np.where(on > 0, concentration, 1.0)
     differences = K - 1 - int(components.max())
     return ReviewerVariance(tastes, R, effective, max(0.3, effective - 1) * differences)
@@ -175,10 +175,10 @@ def _around(weights: Floats, fit: DavidsonFit, prior: Prior) -> Floats:
 
 
 def task_factor(tallies: Tallies, fit: DavidsonFit, components: Ints) -> float:
-    """1 + max(0, mean_{i<j}(V_by_task / V_iid) − 1): what v is multiplied by because votes on one task are alike.
+    """1 + max(0, mean_{i<j}(V_by_task / V_iid) − 1): what v is multiplied by because votes on one task are correlated.
 
     Both are sandwiches H⁻¹MH⁻¹ with their G/(G − 1): one sums the squared gradients of whole tasks, the other those
-    of single votes, so that they differ only by what tasks have in common.
+    of single votes, so that they differ only by the correlation within tasks.
 
     Liang, K.-Y. & Zeger, S. L. (1986). Longitudinal data analysis using generalized linear models. Biometrika
     73, 13-22.
@@ -195,7 +195,7 @@ def task_factor(tallies: Tallies, fit: DavidsonFit, components: Ints) -> float:
     bread = fit.covariance[:K]
     clustered = pairwise_variance(bread @ by_task @ bread.T)
     single = pairwise_variance(bread @ iid @ bread.T)
-    # What rounding leaves of a variance of nothing (two who only tied, say) has no ratio to anything.
+    # A variance of zero but for rounding (of two contenders that only tied, say) has no meaningful ratio.
     varied = single > NOTHING * pairwise_variance(fit.covariance[:K, :K])
     related = np.triu(components[:, None] == components[None, :], 1) & varied
     if not related.any():
@@ -223,7 +223,7 @@ def _vote_scores(tallies: Tallies, fit: DavidsonFit) -> Floats:
 def leave_one_out(tallies: Tallies, fit: DavidsonFit, prior: Prior) -> tuple[Ints, Floats]:
     """Which reviewers (positions, those with most votes first, at most REFITS) and θ (·, K) refitted without each.
 
-    Refitted, not one step: one step is far too short for a person who cast most of the votes.
+    Fully refitted: one step is far too short for a reviewer who cast most of the votes.
     """
     votes = tallies.by_reviewer.votes_by_group
     order = np.lexsort((np.arange(len(votes)), -votes))[:REFITS]

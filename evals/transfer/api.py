@@ -24,7 +24,7 @@ from evals.transfer.tasks import import_tasks
 
 class TaskSetVersionOut(serializers.Serializer[Any]):
     n = serializers.IntegerField()
-    sha256 = serializers.CharField(help_text="Over the ordered content.")
+    sha256 = serializers.CharField(help_text="SHA-256 of the ordered content.")
     source = serializers.CharField()  # type: ignore[assignment]
     created_at = serializers.DateTimeField()
 
@@ -39,14 +39,14 @@ class TaskSetOut(serializers.Serializer[Any]):
 
 class TaskOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="external_id")
-    task = serializers.IntegerField(source="task_id", help_text="Known by its content: stays over versions.")
+    task = serializers.IntegerField(source="task_id", help_text="Identifies the content: the same in every version.")
     position = serializers.IntegerField()
     category = serializers.CharField(source="task.category.slug")
     messages = serializers.ListField(child=serializers.DictField(), source="task.messages")
     reference = serializers.CharField(source="task.reference")
     checks = serializers.ListField(child=serializers.DictField(), source="task.checks")
     metadata = serializers.SerializerMethodField(
-        help_text="Needs evals:read, else null: a file may well carry others' answers along, with their writers' names."
+        help_text="Needs evals:read, else null: a file may contain answers of other models, with their names."
     )
 
     def get_metadata(self, item: TaskSetItem) -> dict[str, Any] | None:
@@ -57,21 +57,23 @@ class TaskOut(serializers.Serializer[Any]):
 class TaskSetIn(serializers.Serializer[Any]):
     slug = serializers.SlugField(max_length=80)
     name = serializers.CharField(max_length=120, default="", allow_blank=True)
-    local_only = serializers.BooleanField(allow_null=True, default=None, help_text="Null: as it is, else false.")
-    category = serializers.CharField(default="", allow_blank=True, help_text="For tasks that name none.")
+    local_only = serializers.BooleanField(
+        allow_null=True, default=None, help_text="Null: unchanged; false for a new task set."
+    )
+    category = serializers.CharField(default="", allow_blank=True, help_text="For tasks without a category.")
     tasks = serializers.ListField(
         child=serializers.DictField(),
         allow_empty=False,
         max_length=100_000,
         help_text="As in a JSONL file: id, category, and prompt or messages; optional system, reference, checks; "
-        "anything else is kept as metadata.",
+        "other fields are kept as metadata.",
     )
 
 
 class TaskSetSavedOut(serializers.Serializer[Any]):
     task_set = serializers.CharField()
     version = serializers.IntegerField()
-    unchanged = serializers.BooleanField(help_text="The newest version says the same: none was made.")
+    unchanged = serializers.BooleanField(help_text="The newest version has the same content, so none was created.")
     tasks_new = serializers.IntegerField()
     tasks_kept = serializers.IntegerField(help_text="They keep their generations and votes.")
     notices = serializers.ListField(child=serializers.CharField())
@@ -96,17 +98,17 @@ class TaskSetList(GenericAPIView[TaskSet]):
     def post(self, request: Request) -> Response:
         given = TaskSetIn(data=request.data)
         given.is_valid(raise_exception=True)
-        asked = given.validated_data
-        # One row a line, so that the line an error names is the task's place in the list, counted from 1.
-        lines = "".join(json.dumps(task) + "\n" for task in asked["tasks"])
+        fields = given.validated_data
+        # One row per line, so that the line in an error is the task's place in the list, counted from 1.
+        lines = "".join(json.dumps(task) + "\n" for task in fields["tasks"])
         try:
             saved = import_tasks(
                 source=Source(io.BytesIO(lines.encode()), "API"),
-                task_set=asked["slug"],
-                category=asked["category"],
+                task_set=fields["slug"],
+                category=fields["category"],
                 file_format="jsonl",
-                local_only=asked["local_only"],
-                name=asked["name"],
+                local_only=fields["local_only"],
+                name=fields["name"],
             )
         except BadRowsError as error:
             rows = {str(row.line): [row.reason] for row in error.errors}
@@ -131,7 +133,7 @@ class TaskSetDetail(GenericAPIView[TaskSet]):
 
 class TaskQuery(Query):
     version = serializers.IntegerField(
-        allow_null=True, default=None, min_value=1, max_value=2**31 - 1, help_text="Without it: the newest."
+        allow_null=True, default=None, min_value=1, max_value=2**31 - 1, help_text="By default the newest."
     )
 
 
@@ -142,8 +144,8 @@ class TaskList(GenericAPIView[TaskSetItem]):
 
     def get_queryset(self) -> QuerySet[TaskSetItem]:
         versions = TaskSetVersion.objects.filter(task_set__slug=self.kwargs["slug"]).order_by("-n")
-        asked = TaskQuery.of(self.request)["version"]
-        version = (versions.filter(n=asked) if asked is not None else versions).first()
+        n = TaskQuery.of(self.request)["version"]
+        version = (versions.filter(n=n) if n is not None else versions).first()
         if version is None:
             raise Http404
         return super().get_queryset().filter(version=version)

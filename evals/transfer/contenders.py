@@ -48,7 +48,7 @@ _PRICES = ("usd_per_mtok_input", "usd_per_mtok_output")
 
 @dataclass(frozen=True)
 class ContenderRow:
-    """`given` holds the fields the file names, in their own types; what it leaves out stays as it is."""
+    """`given` holds the fields in the file, in their own types; fields that are left out stay unchanged."""
 
     line: int
     slug: str
@@ -56,7 +56,7 @@ class ContenderRow:
 
 
 def read_contenders(source: Source, problems: Problems) -> list[ContenderRow]:
-    """What is wrong with a row goes to `problems`. Raises UnreadableError for the file as a whole."""
+    """Errors in a row go to `problems`. Raises UnreadableError for the file as a whole."""
     check_size(source, LIMITS)
     rows = []
     for line, values in _values(source, problems):
@@ -65,7 +65,7 @@ def read_contenders(source: Source, problems: Problems) -> list[ContenderRow]:
         except BadValueError as error:
             problems.add(line, str(error))
     if not rows and not problems.total:
-        raise UnreadableError(f"{source.name} names no contender.")
+        raise UnreadableError(f"{source.name} contains no contenders.")
     return rows
 
 
@@ -78,7 +78,7 @@ def _values(source: Source, problems: Problems) -> Iterator[tuple[int, Any]]:
         return
     if suffix not in ("yaml", "yml", "json"):
         raise UnreadableError(
-            f"{source.name}: the name ends in .yaml, .json, .jsonl or .csv, so that we know how to read it."
+            f"{source.name}: end the file's name in .yaml, .json, .jsonl or .csv, which decides how it is read."
         )
     try:
         text = "".join(piece for _, piece in text_lines(source, LIMITS))
@@ -92,7 +92,7 @@ def _values(source: Source, problems: Problems) -> Iterator[tuple[int, Any]]:
 
 def _row(line: int, values: Any) -> ContenderRow:
     if not isinstance(values, dict):
-        raise BadValueError("is no contender. Write its fields, such as slug, provider and model_name.")
+        raise BadValueError("is not a contender. Write its fields, such as slug, provider and model_name.")
     for name in values:
         if name not in FIELDS:
             raise BadValueError(_unknown(str(name)))
@@ -106,10 +106,10 @@ def _row(line: int, values: Any) -> ContenderRow:
 def _unknown(name: str) -> str:
     if _KEY_FIELDS.match(name):
         return (
-            f"holds {name}. Keys are not read from files: name a variable in api_key_env, "
+            f"contains {name}. Keys are not read from files: name a variable in api_key_env, "
             "or type the key on the provider's page."
         )
-    return f"has a field “{name[:80]}” that is not known. Fields: {', '.join(FIELDS)}."
+    return f"has an unknown field “{name[:80]}”. Fields: {', '.join(FIELDS)}."
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -122,7 +122,7 @@ def _typed(name: str, value: Any) -> Any:
     if name in _PRICES:
         return _price(name, value)
     if not isinstance(value, str):
-        raise BadValueError(f"has a {name} that is no text: {value!r}. Put it in quotes.")
+        raise BadValueError(f"has a {name} that is not text: {value!r}. Put it in quotes.")
     check_texts(value, name, LIMITS)
     return value.strip()
 
@@ -131,7 +131,7 @@ def _settings(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         value = parse_json(value, LIMITS)
     if not isinstance(value, dict):
-        raise BadValueError('has settings that are no object. Write one such as {"temperature": 0.2}.')
+        raise BadValueError('has settings that are not an object. Write one such as {"temperature": 0.2}.')
     check_texts(value, "settings", LIMITS)
     return dict(value)
 
@@ -140,7 +140,7 @@ def _capabilities(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = parse_json(value, LIMITS) if value.strip().startswith("[") else re.split(r"[,;|\s]+", value)
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise BadValueError("has capabilities that are no list of words. Write [tools, json].")
+        raise BadValueError("has capabilities that are not a list of words. Write [tools, json].")
     check_texts(value, "capabilities", LIMITS)
     return tuple(dict.fromkeys(word.strip().lower() for word in value if word.strip()))
 
@@ -160,20 +160,21 @@ def _price(name: str, value: Any) -> Decimal:
         price = Decimal("NaN")
     if isinstance(value, bool) or not price.is_finite() or not 0 <= price < 1_000_000:
         raise BadValueError(
-            f"has {name} {value!r}. Write dollars per million tokens, as 2.50; leave it out if unknown."
+            f"has {name} {value!r}. Write dollars per million tokens, such as 2.50; leave it out if unknown."
         )
     if price != round(price, 6):
         raise BadValueError(f"has {name} {value!r}. Six decimals are kept; write it with at most six.")
     return price
 
 
-# Fields of a row that speak of its provider.
+# Fields of a row that describe its provider.
 _OF_PROVIDER = ("kind", "base_url", "api_key_env", "locality")
 
 
 @dataclass(frozen=True)
 class ImportedLine:
-    """What became of one thing. `was` names the revision that stays as it is, where a new one was made."""
+    """What was done with one provider or contender. `was` is the revision kept unchanged where a new one was
+    created."""
 
     what: Literal["provider", "contender"]
     slug: str
@@ -190,7 +191,7 @@ class ContendersImported:
 
 
 def import_contenders(*, source: Source) -> ContendersImported:
-    """Raises RefusedError, with the reasons by line, and writes nothing then. A file twice changes nothing."""
+    """All of the file or, with a RefusedError that names the lines, nothing. Importing a file twice changes nothing."""
     problems = Problems()
     rows = read_contenders(source, problems)
     _check_families(rows, problems)
@@ -206,8 +207,8 @@ def import_contenders(*, source: Source) -> ContendersImported:
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """A provider as the file wants it. `line` is the first that names it."""
+class _ProviderRow:
+    """A provider as the file describes it. `line` is the first that names it."""
 
     line: int
     slug: str
@@ -221,15 +222,15 @@ def _check_families(rows: Iterable[ContenderRow], problems: Problems) -> None:
     for row in rows:
         family = row.slug.partition("@")[0]
         if family in first:
-            problems.add(row.line, f"names {row.slug}, a family that line {first[family]} names already. Keep one.")
+            problems.add(row.line, f"names {row.slug}, a family already named on line {first[family]}. Keep one.")
         first.setdefault(family, row.line)
 
 
-def _providers(rows: Iterable[ContenderRow], problems: Problems) -> list[_Wanted]:
-    """What rows say of a provider, put together; a contradiction, or what cannot be, goes to `problems`."""
-    said: dict[str, dict[str, tuple[int, Any]]] = {}
+def _providers(rows: Iterable[ContenderRow], problems: Problems) -> list[_ProviderRow]:
+    """Providers, merged from the rows that name them; contradictions and invalid values go to `problems`."""
+    by_slug: dict[str, dict[str, tuple[int, Any]]] = {}
     for row in rows:
-        of_provider = said.setdefault(row.given["provider"], {"line": (row.line, row.line)})
+        of_provider = by_slug.setdefault(row.given["provider"], {"line": (row.line, row.line)})
         for name in _OF_PROVIDER:
             value = row.given.get(name)
             if value is None:
@@ -237,9 +238,9 @@ def _providers(rows: Iterable[ContenderRow], problems: Problems) -> list[_Wanted
             line, other = of_provider.setdefault(name, (row.line, value))
             if other != value:
                 problems.add(row.line, f"has {name} {value!r} for {row.given['provider']}; line {line} says {other!r}.")
-    known = {one.slug: one for one in Provider.objects.filter(slug__in=said)}
+    known = {one.slug: one for one in Provider.objects.filter(slug__in=by_slug)}
     wanted = []
-    for slug, values in said.items():
+    for slug, values in by_slug.items():
         line = values.pop("line")[0]
         fields = _merged(slug, {name: value for name, (_, value) in values.items()}, known.get(slug))
         try:
@@ -247,12 +248,12 @@ def _providers(rows: Iterable[ContenderRow], problems: Problems) -> list[_Wanted
         except FieldError as error:
             problems.add(values.get(error.field, (line,))[0], f"{error.field}: {error}")
             continue
-        wanted.append(_Wanted(line, slug, fields, known.get(slug)))
+        wanted.append(_ProviderRow(line, slug, fields, known.get(slug)))
     return wanted
 
 
 def _merged(slug: str, given: dict[str, Any], known: Provider | None) -> ProviderFields:
-    """What is stored, or else our preset of that name, with what the file gives over it."""
+    """The stored provider, or the preset of that name, updated with the fields in the file."""
     if known is not None:
         base = {name: getattr(known, name) for name in ProviderFields.__dataclass_fields__}
         return ProviderFields(**(base | given))
@@ -269,7 +270,7 @@ def _merged(slug: str, given: dict[str, Any], known: Provider | None) -> Provide
     return ProviderFields(**(base | given))
 
 
-def _store_providers(wanted: list[_Wanted], problems: Problems) -> tuple[dict[str, Provider], list[ImportedLine]]:
+def _store_providers(wanted: list[_ProviderRow], problems: Problems) -> tuple[dict[str, Provider], list[ImportedLine]]:
     stored: dict[str, Provider] = {}
     lines: list[ImportedLine] = []
     for one in wanted:
@@ -299,7 +300,7 @@ def _store_contender(row: ContenderRow, provider: Provider, problems: Problems) 
 
 
 def _contender_fields(row: ContenderRow, provider: Provider, known: Contender | None) -> ContenderFields:
-    """The file's fields over those of the newest revision: what a file leaves out stays as it is."""
+    """The fields of the newest revision updated with the file's: fields that are left out stay unchanged."""
     base: dict[str, Any] = {"settings": {}}
     if known is not None:
         base = {name: getattr(known, name) for name in ("settings", *ContenderFields.FREE)}

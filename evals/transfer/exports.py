@@ -1,4 +1,4 @@
-"""Files out, with the field names of the imports: what is exported can be imported again."""
+"""Exports, with the field names of the imports: an exported file can be imported again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class TaskId:
-    """`current` False: a later version gave this id another content, so the id alone would name the wrong task."""
+    """`current` False: a later version gave this id other content, so the id alone would name the wrong task."""
 
     task_set: str
     external_id: str
@@ -43,7 +43,7 @@ class TaskId:
 
 
 def task_ids(task_set: str = "") -> dict[int, TaskId]:
-    """By task: one of its ids, the same one each time; a current one if it has any. Of one task set, or of all."""
+    """By task: one of its ids, always the same one; a current one if there is one. Of one task set, or of all."""
     items = TaskSetItem.objects.filter(version__task_set__slug=task_set) if task_set else TaskSetItem.objects.all()
     rows = items.order_by("version__task_set__slug", "version__n", "position").values_list(
         "task_id", "version__task_set__slug", "external_id", "version__n"
@@ -70,7 +70,7 @@ _COLUMNS = ("id", "category", "system", "prompt", "messages", "reference", "chec
 
 @dataclass(frozen=True)
 class TaskSetExported:
-    """`left_out`: tasks known only by their ids, which have nothing that could be asked."""
+    """`left_out`: tasks known only by their ids, which have no text to ask."""
 
     version: int
     tasks: int
@@ -78,15 +78,15 @@ class TaskSetExported:
 
 
 def export_task_set(*, slug: str, path: str | Path, n: int | None = None) -> TaskSetExported:
-    """One version, the newest if `n` is None. Imported again under the same name it is unchanged."""
+    """Export version `n`, by default the newest. Importing the file under the same name changes nothing."""
     versions = TaskSetVersion.objects.filter(task_set__slug=slug).order_by("-n")
     version = versions.first() if n is None else versions.filter(n=n).first()
     if version is None:
         raise ExportError(f"There is no task set “{slug}”{'' if n is None else f' with a version {n}'}.")
     items = version.items.order_by("position")
     left_out = items.filter(task__messages=[]).count()
-    asked = items.exclude(task__messages=[]).select_related("task__category")
-    written = write_rows(path, _COLUMNS, _task_rows(asked.iterator(chunk_size=500)))
+    with_text = items.exclude(task__messages=[]).select_related("task__category")
+    written = write_rows(path, _COLUMNS, _task_rows(with_text.iterator(chunk_size=500)))
     return TaskSetExported(version.n, written, left_out)
 
 
@@ -103,12 +103,12 @@ def _task_rows(items: Iterator[TaskSetItem]) -> Iterator[dict[str, Any]]:
 
 
 def _category_name(category: Category) -> str:
-    """The slug of one that was renamed: its name would be another category's when it is read again."""
+    """The slug if the category was renamed, since its new name would read as another category."""
     return category.name if derived_slug(category.name, longest=80) == category.slug else category.slug
 
 
 def _asked(messages: list[dict[str, str]]) -> dict[str, Any]:
-    """As a prompt, which people can read and edit in a table, where nothing is lost by it."""
+    """As a prompt, which is easier to read and edit in a table, if that loses nothing."""
     plain = [set(message) == {"role", "content"} for message in messages]
     roles = [message["role"] for message in messages]
     if all(plain) and roles == ["user"]:
@@ -120,14 +120,14 @@ def _asked(messages: list[dict[str, str]]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class GenerationsExported:
-    """`left_out`: answers to tasks whose id stands for another content in a later version."""
+    """`left_out`: answers to tasks whose id has other content in a later version."""
 
     generations: int
     left_out: int
 
 
 def export_generations(*, path: str | Path, task_set: str = "") -> GenerationsExported:
-    """The newest finished take of each sample; a task with several ids under one of them."""
+    """Export the newest finished take of each sample; a task with several ids under one of them."""
     ids = task_ids(task_set)
     if task_set and not ids:
         raise ExportError(f"There is no task set “{task_set}”, or it has no tasks.")
@@ -187,7 +187,7 @@ class VotesExported:
 
 
 def export_votes(*, path: str | Path, task_set: str = "", category: str = "") -> VotesExported:
-    """The votes that count: none that was changed or taken back, none of an excluded reviewer."""
+    """Export the votes that count: without those changed or taken back, and without excluded reviewers."""
     categories = Category.objects.filter(slug=category) if category else Category.objects.all()
     if category and not categories:
         raise ExportError(f"There is no category “{category}”.")
@@ -213,7 +213,7 @@ def _counting(votes: QuerySet[Vote]) -> QuerySet[Vote]:
 
 
 def _judges(per_category: list[QuerySet[Vote]]) -> dict[int, str]:
-    """By reviewer: the name, or the handle where two have the same name."""
+    """By reviewer: the name, or the handle if two have the same name."""
     columns = ("reviewer_id", "reviewer__name", "reviewer__handle")
     people = {row for votes in per_category for row in _counting(votes).order_by().values_list(*columns).distinct()}
     times = Counter(name for _, name, _ in people)
@@ -238,7 +238,7 @@ def _vote_row(vote: Vote, ids: dict[int, TaskId], judges: dict[int, str]) -> dic
 
 
 def _question(vote: Vote, task: TaskId | None) -> str:
-    """A task whose id stands for something else by now is named by its version too: read again, it is another task."""
+    """A task whose id has other content by now is named with its version, so that it is imported as another task."""
     if task is None:
         return f"task-{vote.task_id}"
     return task.external_id if task.current else f"{task.external_id}@{task.version}"

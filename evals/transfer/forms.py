@@ -1,4 +1,4 @@
-"""A task set, uploaded as a file."""
+"""Uploads a task set as a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evals.transfer.tasks import TasksImported, import_tasks
 
 __all__ = ["UPLOAD_LIMITS", "TaskSetForm"]
 
-# A page waits for the upload; what is larger belongs to the command.
+# A page waits for the upload; larger files are for the command.
 UPLOAD_LIMITS = Limits(file_bytes=20 * 1024 * 1024, rows=50_000)
 
 
@@ -28,22 +28,22 @@ class TaskSetForm(forms.Form):
     slug = forms.SlugField(
         max_length=80,
         label="Short name",
-        help_text="Letters, digits, - and _. It becomes part of the address. One that exists gets its next version.",
+        help_text="Letters, digits, - and _. Part of the address. A task set that exists gets a new version.",
     )
-    name = forms.CharField(max_length=120, required=False, help_text="Shown on pages. By default the short name.")
+    name = forms.CharField(max_length=120, required=False, help_text="Shown on pages; by default the short name.")
     category = forms.CharField(
-        max_length=120, required=False, help_text="For rows that name none. One that does not exist is made."
+        max_length=120, required=False, help_text="For rows without a category. It is created if it does not exist."
     )
     columns = forms.CharField(
         required=False,
         label="Columns",
-        help_text="Where the file calls a field otherwise: one field=column on each line, such as prompt=text.",
+        help_text="If the file uses other names: one field=column per line, such as prompt=text.",
         widget=forms.Textarea(attrs={"class": "mono", "rows": 2, "spellcheck": "false"}),
     )
     local_only = forms.BooleanField(
         required=False,
         label="Local only",
-        help_text="These tasks are never sent to a hosted provider. This cannot be taken back.",
+        help_text="These tasks are never sent to a hosted provider. This cannot be undone.",
     )
 
     def __init__(self, data: Any = None, files: Any = None, *, task_set: TaskSet | None = None) -> None:
@@ -53,8 +53,8 @@ class TaskSetForm(forms.Form):
             self.initial = {"slug": task_set.slug, "name": task_set.name, "local_only": task_set.local_only}
 
     def read(self, *, dry_run: bool) -> TasksImported | None:
-        """What was (or, in a dry run, would be) imported. None: the reason stands at its field or, where it is a
-        matter of rows, in `errors_by_line`."""
+        """What was (or, in a dry run, would be) imported. None if it was refused: the reason is at its field or, for
+        rows, in `errors_by_line`."""
         data = self.cleaned_data
         uploaded = data["file"]
         try:

@@ -1,4 +1,4 @@
-"""Answers collected elsewhere."""
+"""Imports answers that were collected elsewhere."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from evals.transfer.names import KnownTasks, Named, contenders_named
 __all__ = [
     "GENERATION_FIELDS",
     "Answer",
+    "AnswerChecker",
+    "CheckedAnswer",
     "GenerationsImported",
-    "Judge",
-    "Judgement",
     "Samples",
     "Stored",
     "answer_key",
@@ -58,7 +58,7 @@ _ERROR_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`error` empty: the call succeeded, whatever the text, even none."""
+    """`error` empty: the call succeeded, even if the text is empty."""
 
     line: int
     task: str
@@ -78,7 +78,7 @@ class Answer:
 
 
 def answer_key(text: str, error: str) -> bytes:
-    """Two answers of a contender to a task are the same if these are."""
+    """Two answers of a contender to a task are the same if their keys are equal."""
     return hashlib.sha256(f"{len(error)}:{error}{text}".encode()).digest()
 
 
@@ -86,7 +86,7 @@ def read_answer(row: Row) -> Answer:
     fields = row.fields
     error = " ".join(prose(fields.get("error"), "error").split())[:_ERROR_LENGTH]
     if "text" not in fields and not error:
-        raise BadValueError("has no text. Is it in another column? --map text=…")
+        raise BadValueError("has no text. If it is in another column, use --map text=…")
     return Answer(
         line=row.line,
         task=name_text(required(fields, "task"), "task", longest=200),
@@ -105,9 +105,9 @@ def read_answer(row: Row) -> Answer:
 class Samples:
     """The samples of one contender for one task: those stored, and those this import adds.
 
-    An answer that is there already is found again, so the same file twice adds nothing. A further, different one
-    takes the number it asks for or, if that is taken, the next free one: ids whose tasks have equal content are
-    one task, and each of them may bring its own "sample 1".
+    An answer that is already stored is recognised, so importing a file twice adds nothing. A different one takes the
+    number it asks for or, if that is taken, the next free one: ids whose tasks have equal content are one task, and
+    each of them may have its own "sample 1".
     """
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class Samples:
         self._claimed: set[int] = set()
 
     def store(self, sample: int, key: bytes | None) -> None:
-        """`key` None: the number is taken, by an answer that is still to come."""
+        """`key` None: the number is reserved for an answer that is still being collected."""
         self._taken.add(sample)
         if key is not None:
             self._by_key.setdefault(key, []).append(sample)
@@ -125,7 +125,7 @@ class Samples:
         return key in self._by_key
 
     def place(self, key: bytes, wanted: int | None) -> int | None:
-        """The number for a new answer; None if the answer is there."""
+        """The number for a new answer; None if the answer is already stored."""
         there = self._by_key.get(key, [])
         if wanted is None and there:
             self._claimed.add(there[0])
@@ -134,7 +134,7 @@ class Samples:
             self._claimed.add(wanted)
             return None
         if wanted in self._taken:
-            # It may have been moved to another number when the file was first imported.
+            # It may have got another number when the file was first imported.
             moved = next((sample for sample in there if sample not in self._claimed), None)
             if moved is not None:
                 self._claimed.add(moved)
@@ -156,43 +156,43 @@ _QUARANTINE_LENGTH = Generation._meta.get_field("quarantine").max_length
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class CheckedAnswer:
     quarantine: str
     refused: bool
     checks: list[dict[str, Any]]
 
 
-class Judge:
-    """Judges answers by the contenders that wrote them, outside any transaction: a pattern may take its time, and
-    on SQLite nobody can vote while another writes. `named` need not be stored."""
+class AnswerChecker:
+    """Runs the tasks' checks on answers and looks for model names, outside any transaction: a pattern may take long,
+    and on SQLite no vote can be stored meanwhile. Contenders in `named` need not be stored."""
 
     def __init__(self, named: Mapping[str, Contender]) -> None:
         self._named = named
         self._tasks: dict[int, Task] = {}
-        self._made: dict[int, Judgement] = {}
+        self._made: dict[int, CheckedAnswer] = {}
 
-    def judge_new(self, answers: Iterable[tuple[Answer, int]], task_ids: Iterable[int]) -> None:
-        """Those that are not there yet, as far as can be said before the writing transaction."""
+    def check_new(self, answers: Iterable[tuple[Answer, int]], task_ids: Iterable[int]) -> None:
+        """Check the answers that are not stored yet, as far as is known before the writing transaction."""
         samples = stored_samples(self._named.values(), task_ids)
         for answer, task_id in answers:
             there = samples.get((task_id, self._named[answer.model].pk))
             if there is None or not there.has(answer.key):
-                self._made[answer.line] = self._judge(answer, task_id)
+                self._made[answer.line] = self._check(answer, task_id)
 
-    def of(self, answer: Answer, task_id: int) -> Judgement:
-        return self._made.get(answer.line) or self._judge(answer, task_id)
+    def of(self, answer: Answer, task_id: int) -> CheckedAnswer:
+        return self._made.get(answer.line) or self._check(answer, task_id)
 
-    def _judge(self, answer: Answer, task_id: int) -> Judgement:
+    def _check(self, answer: Answer, task_id: int) -> CheckedAnswer:
         task = self._task(task_id)
         quarantine = names_itself(answer.text, self._named[answer.model], messages=task.messages)
-        return Judgement(
+        return CheckedAnswer(
             quarantine=quarantine[:_QUARANTINE_LENGTH],
             refused=not answer.error and looks_like_refusal(answer.text),
             checks=[] if answer.error else run_checks(task.checks, text=answer.text),
         )
 
     def _task(self, task_id: int) -> Task:
-        """A file usually has its answers sorted by task or by model."""
+        """Cached: a file usually has its answers sorted by task or by model."""
         if task_id not in self._tasks:
             if len(self._tasks) >= _TASKS_KEPT:
                 self._tasks.clear()
@@ -201,7 +201,8 @@ class Judge:
 
 
 def stored_samples(contenders: Iterable[Contender], task_ids: Iterable[int]) -> Stored:
-    """What these contenders have for these tasks, also what is still being collected. Texts are read, not kept."""
+    """The samples of these contenders for these tasks, including those still being collected. Texts are read, not
+    kept."""
     samples: Stored = {}
     finished = (Generation.State.DONE, Generation.State.FAILED)
     by = sorted({contender.pk for contender in contenders})
@@ -222,8 +223,8 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class GenerationsImported:
-    """`present` rows were there already; `failed`, `quarantined` and `moved` are among the new. A moved answer
-    got another sample number than its row asks for."""
+    """`present` rows were already stored; `failed`, `quarantined` and `moved` are among the new. A moved answer got
+    another sample number than its row asks for."""
 
     rows: int
     new: int
@@ -247,7 +248,7 @@ class _Counts:
 
 @dataclass
 class _Found:
-    """What a first reading of the file learned: every row is sound, and these are the names in it."""
+    """The result of the first pass over the file: every row is valid, and these are the names in it."""
 
     models: dict[str, int] = field(default_factory=dict)
     tasks: set[int] = field(default_factory=set)
@@ -264,10 +265,10 @@ def import_generations(
     limits: Limits | None = None,
     dry_run: bool = False,
 ) -> GenerationsImported:
-    """All of the file or, with a RefusedError, nothing; the same file twice adds nothing.
+    """All of the file or, with a RefusedError, nothing; importing a file twice adds nothing.
 
-    Reads the file three times: to find every error, to judge the answers, and to write. Only the last holds the
-    database. `task_set` is for rows that name none; `contenders` maps names in the file to contenders' slugs.
+    Reads the file three times: to find every error, to check the answers, and to write. Only the last pass locks the
+    database. `task_set` is for rows without one; `contenders` maps names in the file to contenders' slugs.
     """
     layout = Layout(GENERATION_FIELDS, file_format, columns or {}, limits or Limits())
     known, problems, found = KnownTasks(), Problems(), _Found()
@@ -286,16 +287,16 @@ def import_generations(
         return made
 
     with transaction.atomic():
-        # Made only to be judged by, and taken back.
+        # Created only for the checks, and rolled back.
         before = set(Contender.objects.values_list("slug", flat=True))
-        judge = Judge(named())
+        checker = AnswerChecker(named())
         transaction.set_rollback(True)
-    judge.judge_new(answers(), found.tasks)
+    checker.check_new(answers(), found.tasks)
     with transaction.atomic():
-        # The same file imported twice at once: the second waits here, and then finds the first one's rows.
+        # If the same file is imported twice at once, the second waits here and then finds the first one's rows.
         list(TaskSet.objects.select_for_update().filter(slug__in=found.task_sets).order_by("pk"))
         final = named()
-        counts = _write(answers(), final, judge, stored_samples(final.values(), found.tasks))
+        counts = _write(answers(), final, checker, stored_samples(final.values(), found.tasks))
         problems.raise_if_any()
         if dry_run:
             transaction.set_rollback(True)
@@ -316,7 +317,7 @@ def import_generations(
 def _answers(
     source: Source, layout: Layout, problems: Problems, known: KnownTasks, default: str
 ) -> Iterator[tuple[Answer, str, int]]:
-    """Each sound row with its task set and its task's id."""
+    """Each valid row with its task set and its task's id."""
     for row in read_rows(source, layout, problems):
         try:
             where = known.task_set(row.fields.get("task_set"), default)
@@ -332,14 +333,14 @@ def _task_id(known: KnownTasks, task_set: str, external_id: str) -> int:
     task = known.find(task_set, external_id)
     if task is None:
         raise BadValueError(f"task “{external_id}” is not in the task set {task_set}. Import its tasks first.")
-    if not task.asked:
+    if not task.has_text:
         raise BadValueError(
-            f"task “{external_id}” of {task_set} is known only from votes, without its text. Import the tasks first."
+            f"task “{external_id}” of {task_set} is known only from votes, without its text. Import the task set first."
         )
     return task.task_id
 
 
-def _write(answers: Iterable[tuple[Answer, int]], named: Named, judge: Judge, samples: Stored) -> _Counts:
+def _write(answers: Iterable[tuple[Answer, int]], named: Named, checker: AnswerChecker, samples: Stored) -> _Counts:
     counts = _Counts()
     batch: list[_New] = []
     for answer, task_id in answers:
@@ -348,12 +349,12 @@ def _write(answers: Iterable[tuple[Answer, int]], named: Named, judge: Judge, sa
         sample = samples.setdefault((task_id, contender.pk), Samples()).place(answer.key, answer.sample)
         if sample is None:
             continue
-        judgement = judge.of(answer, task_id)
+        checked = checker.of(answer, task_id)
         counts.new += 1
         counts.failed += bool(answer.error)
-        counts.quarantined += bool(judgement.quarantine)
+        counts.quarantined += bool(checked.quarantine)
         counts.moved += answer.sample is not None and sample != answer.sample
-        batch.append(_New(answer, judgement, (task_id, contender.pk, sample)))
+        batch.append(_New(answer, checked, (task_id, contender.pk, sample)))
         if len(batch) == _BATCH:
             _store(batch)
             batch = []
@@ -365,7 +366,7 @@ def _write(answers: Iterable[tuple[Answer, int]], named: Named, judge: Judge, sa
 @dataclass(frozen=True, slots=True)
 class _New:
     answer: Answer
-    judgement: Judgement
+    checked: CheckedAnswer
     place: tuple[int, int, int]
 
 
@@ -378,7 +379,7 @@ def _store(batch: list[_New]) -> None:
     now = timezone.now()
     insert(Generation, (*_PLACE, *_MEASURED, *_generation(batch[0], now)), (_row(new, now) for new in batch))
     ids = _ids(batch)
-    # One call each, so that cost per success counts an imported answer as it counts our own.
+    # One attempt each, so that cost per success counts imported answers like collected ones.
     columns = ("generation_id", "n", "started_at", "error", "error_detail", *_MEASURED)
     insert(
         Attempt,
@@ -402,9 +403,9 @@ def _generation(new: _New, now: datetime) -> dict[str, Any]:
         "tool_calls": [],
         "error": _error(new),
         "error_detail": new.answer.error,
-        "checks": new.judgement.checks,
-        "refused": new.judgement.refused,
-        "quarantine": new.judgement.quarantine,
+        "checks": new.checked.checks,
+        "refused": new.checked.refused,
+        "quarantine": new.checked.quarantine,
         "created_at": now,
         "finished_at": now,
     }

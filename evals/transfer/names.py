@@ -1,4 +1,4 @@
-"""What the names in a file stand for: tasks by their ids, looked up once for each task set, and contenders."""
+"""Looks up the names in a file: tasks by their ids, once for each task set, and contenders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class KnownTasks:
         return tuple(self._sets)
 
     def task_set(self, value: Any, default: str) -> str:
-        """The row's own task set, else the one the caller named."""
+        """The row's own task set, or the one the caller gave."""
         if is_missing(value):
             return default
         slug = name_text(value, "task_set", longest=80)
@@ -53,12 +53,12 @@ Named = dict[str, Contender]
 
 
 def contenders_named(names: Mapping[str, int], *, chosen: Mapping[str, str], problems: Problems) -> Named:
-    """The contender of each name, made if it is new; `names` holds the line where each first stands.
+    """The contender of each name, created if it is new; `names` holds the line on which each is first named.
 
-    A name is, in this order: what the caller chose for it, a contender's slug, the original name of one that was
-    imported before, and else a new contender. A name that can stand in addresses is its slug as it is; of any
-    other ("LLaMA-2-Chat (70B)") the slug is derived (`llama-2-chat-70b`) and the name kept as `model_name`.
-    Two names that would come to one contender are a problem: only the caller can say whether they are the same.
+    A name means, in this order: the contender the caller chose for it, a contender with this slug, one imported before
+    under this name, or a new one. A name that is valid in addresses is its own slug; for any other ("LLaMA-2-Chat
+    (70B)") a slug is derived (`llama-2-chat-70b`) and the name kept as `model_name`. Two names that would be one
+    contender are a problem: only the caller can say whether they are the same.
     """
     slugs = _slugs(names, chosen)
     known = {one.slug: one for one in _having("slug", slugs.values())}
@@ -109,7 +109,7 @@ def _having(column: str, values: Iterable[str]) -> list[Contender]:
 
 
 def _used(contender: Contender) -> Contender:
-    """Outputs and votes hang on it from now on, so its settings may not change under them."""
+    """Freezes it: outputs and votes refer to it from now on, so its settings must not change."""
     if contender.used_at is None:
         contenders.freeze(contender)
     return contender

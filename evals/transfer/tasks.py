@@ -1,4 +1,4 @@
-"""Task sets from files, in any of the shapes people already have.
+"""Imports task sets from files of several formats.
 
 ours          id, category, prompt or messages, system, reference, checks, attachments; the rest is metadata
 MT-bench      question_id, category, turns, reference: the first turn is asked
@@ -46,19 +46,19 @@ _CATEGORY_LENGTH = 120
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What a shape gives: how the task is asked, and what is kept beside it. `reference` None: it has its column."""
+class _Request:
+    """What a format gives: the messages to ask, and the metadata to keep. `reference` None: it is in its own column."""
 
     messages: list[dict[str, str]]
     reference: str | None = None
-    beside: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
     notice: str = ""
 
 
 def read_tasks(
     rows: Iterable[Row], *, category: str, limits: Limits, problems: Problems
 ) -> tuple[list[TaskRow], list[str]]:
-    """The tasks, and notices for the reader. An id given twice is a problem that names both lines."""
+    """The tasks, and notices for the user. An id given twice is a problem that names both lines."""
     tasks: list[TaskRow] = []
     lines: dict[str, int] = {}
     notices: Counter[str] = Counter()
@@ -69,7 +69,9 @@ def read_tasks(
             problems.add(row.line, str(error))
             continue
         if task.external_id in lines:
-            problems.add(row.line, f"has the id “{task.external_id}”, which stands on line {lines[task.external_id]}.")
+            problems.add(
+                row.line, f"has the id “{task.external_id}”, which is already on line {lines[task.external_id]}."
+            )
             continue
         lines[task.external_id] = row.line
         tasks.append(task)
@@ -79,73 +81,73 @@ def read_tasks(
 
 
 def read_task(row: Row, *, number: int, category: str, limits: Limits) -> tuple[TaskRow, str]:
-    """`number` is the row's, which is its id where it names none; `category` is for rows that name none."""
+    """`number` is the row's number, its id if it has no other; `category` is for rows without one."""
     fields = row.fields
-    asked = _asked(fields, limits)
-    reference = prose(fields.get("reference"), "reference") if asked.reference is None else asked.reference
+    request = _request(fields, limits)
+    reference = prose(fields.get("reference"), "reference") if request.reference is None else request.reference
     checks = fields.get("checks")
     named = fields.get("id") if not is_missing(fields.get("id")) else fields.get("question_id")
     return TaskRow(
         line=row.line,
         external_id=str(number) if is_missing(named) else name_text(named, "id", longest=_ID_LENGTH),
         category=_category(fields, category),
-        messages=_with_attachments(_with_system(asked.messages, fields), fields, limits),
+        messages=_with_attachments(_with_system(request.messages, fields), fields, limits),
         reference=reference,
         checks=[] if is_missing(checks) else read_checks(json_value(checks, "checks", limits), reference=reference),
-        metadata=row.extra | asked.beside | _metadata(fields, limits),
-    ), asked.notice
+        metadata=row.extra | request.extra | _metadata(fields, limits),
+    ), request.notice
 
 
 def _category(fields: Fields, default: str) -> str:
     value = fields.get("category")
     if is_missing(value) and not default:
-        raise BadValueError("has no category. Add a column, map one to it (category=…), or name one for rows without.")
+        raise BadValueError("has no category. Add a column, map one to it (category=…), or give one for rows without.")
     return name_text(default if is_missing(value) else value, "category", longest=_CATEGORY_LENGTH)
 
 
-def _asked(fields: Fields, limits: Limits) -> _Asked:
-    """Only one of the shapes' columns is read; those of the others are kept as metadata."""
+def _request(fields: Fields, limits: Limits) -> _Request:
+    """Reads the columns of one format; those of the others are kept as metadata."""
     shapes = {"messages": _chat, "prompt": _plain, "turns": _mt_bench, "input": _openai_eval}
     given = [name for name in shapes if not is_missing(fields.get(name))]
     if "messages" in given and "prompt" in given:
         raise BadValueError("has both prompt and messages. Leave one out.")
     if not given:
-        raise BadValueError("has no prompt and no messages. Is the text in another column? Map it: prompt=…")
-    asked = shapes[given[0]](fields, limits)
+        raise BadValueError("has no prompt and no messages. If the text is in another column, map it: prompt=…")
+    request = shapes[given[0]](fields, limits)
     theirs = {"turns": ("turns",), "input": ("input", "ideal")}
     read = theirs.get(given[0], ())
     unread = {name: fields[name] for names in theirs.values() for name in names if name in fields and name not in read}
-    # An id of its own beside question_id: the latter names the task no more, and is only remembered.
+    # The row has an id besides question_id, which then is only kept as metadata.
     if not is_missing(fields.get("id")) and "question_id" in fields:
         unread["question_id"] = fields["question_id"]
-    return _Asked(asked.messages, asked.reference, unread | asked.beside, asked.notice)
+    return _Request(request.messages, request.reference, unread | request.extra, request.notice)
 
 
-def _plain(fields: Fields, limits: Limits) -> _Asked:
-    return _Asked([_user(prose(fields["prompt"], "prompt"), "prompt")])
+def _plain(fields: Fields, limits: Limits) -> _Request:
+    return _Request([_user(prose(fields["prompt"], "prompt"), "prompt")])
 
 
-def _chat(fields: Fields, limits: Limits) -> _Asked:
-    return _Asked(_messages(json_value(fields["messages"], "messages", limits), "messages"))
+def _chat(fields: Fields, limits: Limits) -> _Request:
+    return _Request(_messages(json_value(fields["messages"], "messages", limits), "messages"))
 
 
-def _mt_bench(fields: Fields, limits: Limits) -> _Asked:
+def _mt_bench(fields: Fields, limits: Limits) -> _Request:
     turns = json_value(fields["turns"], "turns", limits)
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
-        raise BadValueError("turns are to be a list of texts.")
+        raise BadValueError("turns must be a list of texts.")
     references = fields.get("reference")
     if isinstance(references, str) and references.startswith("["):
         references = json_value(references, "reference", limits)
     references = references if isinstance(references, list) else [references]
-    beside: dict[str, Any] = {"later_turns": turns[1:]} if turns[1:] else {}
+    extra: dict[str, Any] = {"later_turns": turns[1:]} if turns[1:] else {}
     if references[1:]:
-        beside["later_references"] = references[1:]
+        extra["later_references"] = references[1:]
     reference = prose(references[0], "reference") if references else ""
     notice = "The first turn is asked; later turns are kept as metadata." if turns[1:] else ""
-    return _Asked([_user(turns[0], "turns")], reference, beside, notice)
+    return _Request([_user(turns[0], "turns")], reference, extra, notice)
 
 
-def _openai_eval(fields: Fields, limits: Limits) -> _Asked:
+def _openai_eval(fields: Fields, limits: Limits) -> _Request:
     given, ideal = fields["input"], fields.get("ideal")
     if isinstance(given, str) and given.lstrip().startswith("[{"):
         given = json_value(given, "input", limits)
@@ -153,9 +155,9 @@ def _openai_eval(fields: Fields, limits: Limits) -> _Asked:
     if isinstance(ideal, str) and ideal.startswith("["):
         ideal = json_value(ideal, "ideal", limits)
     if not isinstance(ideal, list):
-        return _Asked(messages, prose(ideal, "ideal"))
-    beside = {"ideal": ideal} if len(ideal) > 1 else {}
-    return _Asked(messages, prose(ideal[0], "ideal") if ideal else "", beside)
+        return _Request(messages, prose(ideal, "ideal"))
+    extra = {"ideal": ideal} if len(ideal) > 1 else {}
+    return _Request(messages, prose(ideal[0], "ideal") if ideal else "", extra)
 
 
 def _user(text: str, name: str) -> dict[str, str]:
@@ -166,10 +168,10 @@ def _user(text: str, name: str) -> dict[str, str]:
 
 def _messages(given: Any, name: str) -> list[dict[str, str]]:
     if not isinstance(given, list) or not given:
-        raise BadValueError(f'{name} are to be a JSON list, as [{{"role": "user", "content": "…"}}].')
+        raise BadValueError(f'{name} must be a JSON list, such as [{{"role": "user", "content": "…"}}].')
     messages = [_message(n, one) for n, one in enumerate(given, start=1)]
     if messages[-1]["role"] == "assistant":
-        raise BadValueError(f"{name} end with the assistant's: nothing is asked.")
+        raise BadValueError(f"{name} end with the assistant's: there is nothing to ask.")
     if not any(message["content"].strip() for message in messages):
         raise BadValueError(f"{name} are blank.")
     return messages
@@ -199,19 +201,19 @@ def _with_system(messages: list[dict[str, str]], fields: Fields) -> list[dict[st
 
 
 def _with_attachments(messages: list[dict[str, str]], fields: Fields, limits: Limits) -> list[dict[str, str]]:
-    """Attached texts are asked along with the last user message, each under its name."""
+    """Attached texts are added to the last user message, each under its name."""
     given = fields.get("attachments")
     if is_missing(given):
         return messages
     given = json_value(given, "attachments", limits)
     if not isinstance(given, list):
-        raise BadValueError('attachments are to be a JSON list, as [{"name": "report.txt", "text": "…"}].')
+        raise BadValueError('attachments must be a JSON list, such as [{"name": "report.txt", "text": "…"}].')
     texts = [_attachment(n, one) for n, one in enumerate(given, start=1)]
     last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=None)
     if last is None:
-        raise BadValueError("has attachments, but no user message they could go with.")
-    asked = messages[last] | {"content": "\n\n".join([messages[last]["content"], *texts])}
-    return [*messages[:last], asked, *messages[last + 1 :]]
+        raise BadValueError("has attachments, but no user message to attach them to.")
+    message = messages[last] | {"content": "\n\n".join([messages[last]["content"], *texts])}
+    return [*messages[:last], message, *messages[last + 1 :]]
 
 
 def _attachment(n: int, given: Any) -> str:
@@ -221,7 +223,7 @@ def _attachment(n: int, given: Any) -> str:
 
 
 def _metadata(fields: Fields, limits: Limits) -> dict[str, Any]:
-    """A `metadata` object is the metadata, as our exports write it; any other value is one more entry."""
+    """A `metadata` object is the metadata, as exports write it; any other value is one more entry."""
     given = fields.get("metadata")
     if is_missing(given):
         return {}
@@ -232,7 +234,7 @@ def _metadata(fields: Fields, limits: Limits) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class TasksImported:
-    """`ids` counts the rows; `tasks_new` and `tasks_kept` count tasks, of which two ids may share one."""
+    """`ids` counts the rows; `tasks_new` and `tasks_kept` count tasks, and two ids may share one."""
 
     task_set: str
     version: int
@@ -258,9 +260,9 @@ def import_tasks(
     limits: Limits | None = None,
     dry_run: bool = False,
 ) -> TasksImported:
-    """All of the file or, with a RefusedError, nothing. `category` is for rows that name none.
+    """All of the file or, with a RefusedError, nothing. `category` is for rows without one.
 
-    `dry_run` does the same work and takes it back, so what it reports is what would happen.
+    `dry_run` does the same work and rolls it back, so it reports exactly what would happen.
     """
     limits = limits or Limits()
     layout = Layout(TASK_FIELDS, file_format, columns or {}, limits)

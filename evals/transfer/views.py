@@ -1,4 +1,4 @@
-"""A task set, uploaded as a file."""
+"""Uploads a task set as a file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from evals.transfer.forms import TaskSetForm
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def task_set_new(request: HtmxHttpRequest) -> HttpResponse:
-    """ "Check" says what importing would do and writes nothing; htmx swaps in the answer, so that the file stays
-    chosen. Without it the page comes back, and browsers ask for the file again."""
+    """ "Check" says what importing would do and writes nothing; htmx swaps in the response, so that the file stays
+    selected. Without htmx the page is reloaded, and the file must be selected again."""
     known = TaskSet.objects.filter(slug=request.GET.get("task-set", "")).first()
     form = TaskSetForm(request.POST or None, request.FILES or None, task_set=known)
     checking = request.POST.get("act") == "check"
     done = form.read(dry_run=checking) if request.method == "POST" and form.is_valid() else None
     if done is not None and not checking:
-        messages.success(request, _told(done.task_set, done.version, unchanged=done.unchanged))
+        messages.success(request, _message(done.task_set, done.version, unchanged=done.unchanged))
         return redirect("evals:task-set", done.task_set)
     context = {"form": form, "known": known, "checked": done, "bad": form.errors_by_line}
     return render(
@@ -32,5 +32,5 @@ def task_set_new(request: HtmxHttpRequest) -> HttpResponse:
     )
 
 
-def _told(slug: str, n: int, *, unchanged: bool) -> str:
-    return f"Nothing new: {slug} stays at version {n}." if unchanged else f"Imported: {slug}, version {n}."
+def _message(slug: str, n: int, *, unchanged: bool) -> str:
+    return f"Nothing changed: {slug} stays at version {n}." if unchanged else f"Imported: {slug}, version {n}."

@@ -1,4 +1,4 @@
-"""Votes cast elsewhere, LMArena's columns by default."""
+"""Imports votes that were cast elsewhere, by default with LMArena's columns."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ __all__ = [
 
 VOTE_FIELDS = ("task_set", "question_id", "model_a", "model_b", "winner", "judge", "category", "tstamp")
 
-# Whose judges' names are one person each across task sets, in files whose rows name their task sets.
+# The source of judges' names in files whose rows name their task sets: one name is one person across these.
 JUDGES = "judge"
 
-# What the winner column may say. "a" and "b" are our short forms, for --value.
+# Labels of the winner column. "a" and "b" are short forms, for --value.
 LABELS: dict[str, str] = {
     "model_a": "a",
     "model_b": "b",
@@ -64,8 +64,8 @@ LABELS: dict[str, str] = {
 class VoteRow:
     """`winner` is a, b, tie or both_bad. `row` counts the votes of the file, `line` its lines.
 
-    `judged_for` is the source within which a judge's name is one person: the task set or, where rows name their
-    task sets themselves, as our exports do, all such files. Empty: no judge is named.
+    `judged_for` is the source within which a judge's name is one person: the task set or, if rows name their task sets
+    themselves, as exports do, all such files. Empty: no judge is named.
     """
 
     line: int
@@ -87,13 +87,13 @@ class VoteRow:
 
 
 def read_labels(given: Mapping[str, str]) -> dict[str, str]:
-    """The file's labels and ours: `{"left": "a"}` beside those we know. Ours may be any of `LABELS`."""
+    """The labels known by default and those given: `{"left": "a"}`. A value may be any of `LABELS`."""
     labels = dict(LABELS)
     for theirs, ours in given.items():
         if ours not in LABELS:
             raise UnreadableError(
-                f"--value {theirs}={ours}: “{ours}” is none of {', '.join(LABELS)}. The file's label stands first, "
-                "ours second, as in --value left=a."
+                f"--value {theirs}={ours}: “{ours}” is not one of {', '.join(LABELS)}. The file's label comes first, "
+                "Arena's second, as in --value left=a."
             )
         labels[theirs] = LABELS[ours]
     return labels
@@ -112,7 +112,7 @@ def read_vote(row: Row, *, number: int, task_set: str, labels: Mapping[str, str]
             f'--value "{label[:40]}=…".'
         )
     judge, category = fields.get("judge"), fields.get("category")
-    # Few different texts, repeated on every row.
+    # A few distinct strings, repeated on every row.
     return VoteRow(
         line=row.line,
         row=number,
@@ -129,7 +129,7 @@ def read_vote(row: Row, *, number: int, task_set: str, labels: Mapping[str, str]
 
 
 def _judged_for(task_set: str, *, own: bool) -> str:
-    """ "user" alone is the source of our own people."""
+    """ "user" by itself is the source of Arena's own users."""
     if own:
         return JUDGES
     return "user-set" if task_set == "user" else task_set
@@ -147,10 +147,10 @@ class Place:
 def tasks_voted_on(
     verdicts: Iterable[VoteRow], *, category: str, source: str, problems: Problems
 ) -> tuple[dict[_Question, Place], int]:
-    """The place of each (task set, question), and how many tasks are new.
+    """The task and category of each (task set, question), and how many tasks are new.
 
-    A task the set has keeps its own category, and a row that says otherwise is a problem: a vote cannot count in
-    two. One the set does not have is made, known by its id, in the category its rows name, else in `category`.
+    A task in the set keeps its category, and a row that names another one is a problem: a vote cannot count in two.
+    A task that is not in the set is created, known by its id, in the category its rows name, or in `category`.
     """
     known = KnownTasks()
     named, lines = _named_by(verdicts, category, known)
@@ -188,7 +188,7 @@ def tasks_voted_on(
 def _named_by(
     verdicts: Iterable[VoteRow], default: str, known: KnownTasks
 ) -> tuple[dict[_Question, dict[str, int]], dict[str, int]]:
-    """For each question the categories its rows name, and for each category name, the first line that does."""
+    """For each question, the categories its rows name; for each category's name, the first line with it."""
     named: dict[_Question, dict[str, int]] = {}
     lines: dict[str, int] = {}
     for verdict in verdicts:
@@ -203,7 +203,7 @@ def _named_by(
 
 def _conflict(task_set: str, question: str, meant: Category, says: Category) -> str:
     return (
-        f"question “{question}” of {task_set} is in the category “{meant.name}”, and this row says “{says.name}”. "
+        f"question “{question}” of {task_set} is in the category “{meant.name}”, and this row has “{says.name}”. "
         "Correct the row, or leave the column out: --map category="
     )
 
@@ -217,7 +217,7 @@ _FACTS = attrgetter(*_COLUMNS[7:])
 
 @dataclass(frozen=True)
 class VotesImported:
-    """`already`: this file was imported before, read in the same way, and nothing was added."""
+    """`already`: this file was imported before with the same options, and nothing was added."""
 
     votes: int
     already: bool
@@ -235,8 +235,8 @@ class VotesImported:
 
 
 @dataclass(frozen=True)
-class _Way:
-    """How the file is read; part of what makes an import this import."""
+class _ReadingOptions:
+    """How the file is read, which with its content identifies an import."""
 
     task_set: str
     category: str
@@ -245,14 +245,14 @@ class _Way:
     contenders: dict[str, str]
 
     def digest(self, source: Source) -> str:
-        told = {
+        options = {
             "task_set": self.task_set,
             "category": self.category,
             "columns": {name: column for name, column in self.columns.items() if name != column},
             "values": {label: ours for label, ours in self.values.items() if LABELS.get(label) != LABELS[ours]},
             "contenders": self.contenders,
         }
-        sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode() + b"\n")
+        sha256 = hashlib.sha256(json.dumps(options, sort_keys=True).encode() + b"\n")
         source.stream.seek(0)
         while piece := source.stream.read(1024 * 1024):
             sha256.update(piece)
@@ -273,15 +273,15 @@ def import_votes(
 ) -> VotesImported:
     """Every row is a vote, repeats included. All of the file or, with a RefusedError, nothing.
 
-    The same file read in the same way adds nothing. Unknown task sets, tasks, categories and contenders are made.
-    `task_set` (else the file's name) is for rows that name none, and so is `category`. `values` says what the
-    file's labels mean: {"left": "a"}. Marks the categories for ranking in the same transaction.
+    The same file with the same options adds nothing. Unknown task sets, tasks, categories and contenders are created.
+    `task_set` (by default the file's name) and `category` are for rows without one. `values` says what the file's
+    labels mean: {"left": "a"}. Marks the categories for ranking in the same transaction.
     """
     labels = read_labels(values or {})
     layout = Layout(VOTE_FIELDS, file_format, columns or {}, limits or Limits())
     check_size(source, layout.limits)
     task_set = _task_set(task_set, source)
-    way = _Way(task_set, category, dict(columns or {}), dict(values or {}), dict(contenders or {}))
+    way = _ReadingOptions(task_set, category, dict(columns or {}), dict(values or {}), dict(contenders or {}))
     sha256 = way.digest(source)
     if VoteImport.objects.filter(sha256=sha256).exists():
         return VotesImported(votes=0, already=True, dry_run=dry_run)
@@ -299,7 +299,7 @@ def import_votes(
     except IntegrityError:
         if not VoteImport.objects.filter(sha256=sha256).exists():
             raise
-        # The same file, imported twice at once: the other one was first.
+        # The same file is being imported twice at once, and the other import was first.
         return VotesImported(votes=0, already=True, dry_run=dry_run)
     return imported
 
@@ -341,7 +341,7 @@ def _store(
     dry_run: bool,
 ) -> VotesImported:
     task_sets = sorted({verdict.task_set for verdict in verdicts})
-    # Another import may be naming the same new tasks: one after the other.
+    # Another import may be adding the same new tasks: one waits for the other.
     list(TaskSet.objects.select_for_update().filter(slug__in=task_sets).order_by("pk"))
     problems = Problems()
     lines: dict[str, int] = {}
@@ -374,7 +374,7 @@ def _store(
 
 
 def _check_two(verdicts: Sequence[VoteRow], named: Named, problems: Problems) -> None:
-    """Two names may have been said to be one contender, and then a vote between them says nothing."""
+    """Two names may have been mapped to one contender; a vote between them would be meaningless."""
     for verdict in verdicts:
         a, b = named.get(verdict.model_a), named.get(verdict.model_b)
         if a is not None and a == b:
@@ -382,7 +382,7 @@ def _check_two(verdicts: Sequence[VoteRow], named: Named, problems: Problems) ->
 
 
 def _reviewers(verdicts: Sequence[VoteRow], vote_import: VoteImport) -> dict[tuple[str, str], int]:
-    """Reviewer ids by (whose, judge)."""
+    """Reviewer ids by (source, judge)."""
     judges: dict[str, set[str]] = {}
     for verdict in verdicts:
         judges.setdefault(verdict.judged_for, set()).add(verdict.judge)
@@ -406,7 +406,7 @@ def _cast(
 ) -> dict[str, int]:
     """Write the votes, in the file's order within each category; returns how many each category got."""
     sizes = Counter(places[verdict.task_set, verdict.question].category_id for verdict in verdicts)
-    # Locked in one order, as by every writer of several ledgers.
+    # Locked in one order, in which every writer of several ledgers locks them.
     categories = {one.pk: one for one in Category.objects.filter(pk__in=sizes).order_by("pk")}
     ledgers = {pk: ledger.lock(category) for pk, category in categories.items()}
     seqs = {pk: iter(ledger.take_seqs(ledgers[pk], sizes[pk])) for pk in ledgers}
@@ -418,7 +418,7 @@ def _cast(
             place = places[verdict.task_set, verdict.question]
             a, b = named[verdict.model_a].pk, named[verdict.model_b].pk
             lo, hi = (a, b) if a < b else (b, a)
-            # The file says which was called a, not where it was shown. Plain strings: members of an enumeration are
+            # The file says which model was called a, not where it was shown. Plain strings: enumeration members are
             # hashed and stored several times as slowly, while others wait to write.
             facts = tallies.VoteFacts(
                 reviewer_id=reviewers[verdict.judged_for, verdict.judge],
@@ -444,9 +444,9 @@ def _notices(category: str, by_category: Mapping[str, int], verdicts: Sequence[V
     notices = []
     without = sum(1 for verdict in verdicts if not verdict.judge)
     if without:
-        notices.append(f"{without:,} rows name no judge: they count as the votes of one reviewer.")
+        notices.append(f"{without:,} rows name no judge: they count as one reviewer's votes.")
     elsewhere = {slug: n for slug, n in by_category.items() if slug != derived_slug(category, longest=80)}
     if category and elsewhere and not all(verdict.category for verdict in verdicts):
-        told = ", ".join(f"{slug} {n:,}" for slug, n in elsewhere.items())
-        notices.append(f"Votes count in the category of their task: {told}.")
+        counts = ", ".join(f"{slug} {n:,}" for slug, n in elsewhere.items())
+        notices.append(f"Votes count in the category of their task: {counts}.")
     return tuple(notices)

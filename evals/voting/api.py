@@ -1,4 +1,4 @@
-"""Votes, as they were cast. Reviewers stand under pseudonyms that stay the same; who they are is not told."""
+"""Votes, as they were cast. Reviewers appear under stable pseudonyms; their names are not shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class VoteOut(serializers.Serializer[Any]):
     category = serializers.CharField(source="category.slug")
     seq = serializers.IntegerField(help_text="Its place in the category's ledger: gapless, in commit order.")
     task = serializers.IntegerField(source="task_id")
-    reviewer = serializers.SerializerMethodField(help_text="A pseudonym; the same person has the same one.")
+    reviewer = serializers.SerializerMethodField(help_text="A pseudonym, always the same for one person.")
     lo = serializers.CharField(source="lo.slug", help_text="A contender; with `hi`, the two that were compared.")
     hi = serializers.CharField(source="hi.slug")
     left = serializers.ChoiceField(LeftSide.choices, help_text="Which of the two was shown as answer A.")
@@ -51,7 +51,7 @@ class VoteQuery(Query):
 
 
 class _Votes(GenericAPIView[Vote]):
-    # What was shown at the left, with its contender, is the key to ballots still open: not for reviewers.
+    # The contender shown on the left would unblind ballots that are still open: not for reviewers.
     scopes = {"GET": "evals:read"}
     serializer_class = VoteOut
     queryset = Vote.objects.select_related("category", "lo", "hi", "vote_import", "superseded_by")

@@ -1,7 +1,7 @@
-"""Verdicts. A vote is a row that stays; undo and change are further rows.
+"""Casting, changing and undoing votes. A vote is a row that stays; undo and change add rows.
 
-Every act locks the category's ledger first, then the ballot. Pages show a reviewer `left` and `right`; what these
-are of the battle is known to the ballot alone.
+Every function locks the category's ledger first, then the ballot. Pages show a reviewer `left` and `right`; only the
+ballot knows which generation each one is.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ Choice = Literal["left", "right", "tie", "both_bad"]
 
 
 class VotingError(Exception):
-    """Nothing was saved; the message tells the reviewer why, and what to do."""
+    """Nothing was saved; the message tells the reviewer why and what to do."""
 
 
 class ForeignBallotError(VotingError):
-    """The ballot was drawn for somebody else."""
+    """The ballot was drawn for another reviewer."""
 
 
 class BallotClosedError(VotingError):
-    """The battle was skipped or reported: there is nothing to judge."""
+    """The battle was skipped or reported, so it cannot be voted on."""
 
 
 class BattleWithdrawnError(VotingError):
-    """An answer was quarantined, or something retired, while the reviewer looked at it."""
+    """An answer was quarantined, or a contender or the category retired, while the reviewer looked at it."""
 
 
 class TooLateToUndoError(VotingError):
@@ -57,15 +57,15 @@ class TooLateToUndoError(VotingError):
 
 @transaction.atomic
 def cast_vote(*, ballot: Ballot, side: Choice, reviewer: Reviewer) -> Vote:
-    """Store the verdict, count it, and see that the category gets ranked.
+    """Store the vote, count it, and make sure that the category gets ranked.
 
-    A ballot that has a vote keeps it, whatever `side` says: a form sent twice is one vote, and a change goes
-    through `reopen`. Raises a VotingError if the ballot is not the reviewer's, was closed otherwise, or its battle
-    was withdrawn; ValueError for an unknown `side`.
+    A ballot that has a vote keeps it, whatever `side` is: a form sent twice is one vote, and a change goes through
+    `reopen`. Raises a VotingError if the ballot is not the reviewer's, was closed without a vote, or its battle was
+    withdrawn; ValueError for an unknown `side`.
     """
     book, ballot = _locked(ballot)
     if ballot.reviewer_id != reviewer.pk:
-        raise ForeignBallotError("This ballot was drawn for somebody else. Nothing was saved; vote from your own page.")
+        raise ForeignBallotError("This ballot belongs to another reviewer. Nothing was saved; vote from your own page.")
     outcome = _outcome(ballot, side)
     last = ballot.votes.order_by("-n").first()
     if ballot.state == Ballot.State.VOTED and last is not None:
@@ -79,7 +79,7 @@ def cast_vote(*, ballot: Ballot, side: Choice, reviewer: Reviewer) -> Vote:
 
 @transaction.atomic
 def skip(*, ballot: Ballot) -> Ballot:
-    """Close the ballot without a vote; the reviewer will not see this battle again. A closed one stays as it is."""
+    """Close the ballot without a vote; the reviewer will not see this battle again. A closed ballot stays unchanged."""
     _, ballot = _locked(ballot)
     if ballot.state == Ballot.State.OPEN:
         _close(ballot, Ballot.State.SKIPPED)
@@ -88,13 +88,14 @@ def skip(*, ballot: Ballot) -> Ballot:
 
 @transaction.atomic
 def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") -> Ballot:
-    """Quarantine the answer at this side: nobody is shown it any more. No vote; what it won and lost so far counts."""
+    """Quarantine the answer on this side: it is not shown to reviewers any more. No vote is stored; earlier ones
+    count."""
     _, ballot = _locked(ballot)
     if ballot.state == Ballot.State.REPORTED:
         return ballot
     _refuse_unless_open(ballot)
     answer = ballot.battle.lo if _shown_at(ballot, side) == Side.LO else ballot.battle.hi
-    why = " ".join(visible(detail).split()) or "gives its writer away"
+    why = " ".join(visible(detail).split()) or "reveals which model wrote it"
     answer.quarantine = f"reported by {ballot.reviewer.name}: {why}"[:255]
     answer.save(update_fields=["quarantine"])
     _close(ballot, Ballot.State.REPORTED)
@@ -103,20 +104,20 @@ def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") 
 
 @transaction.atomic
 def reopen(*, ballot: Ballot, reviewer: Reviewer) -> Ballot:
-    """Retract this ballot's vote, if it has one and is younger than `UNDO_WITHIN`, and open it again. An open ballot
-    stays as it is, so that an undo sent twice takes back one vote."""
+    """Retract this ballot's vote, if it has one that is younger than `UNDO_WITHIN`, and open the ballot again. An open
+    ballot stays unchanged, so that an undo sent twice retracts one vote."""
     book, ballot = _locked(ballot)
     if ballot.reviewer_id != reviewer.pk:
-        raise ForeignBallotError("This ballot was drawn for somebody else. Nothing was changed.")
+        raise ForeignBallotError("This ballot belongs to another reviewer. Nothing was changed.")
     if ballot.state == Ballot.State.OPEN:
         return ballot
     if ballot.state == Ballot.State.REPORTED:
-        raise BallotClosedError("You reported this answer, and it is out of use. An editor can bring it back.")
+        raise BallotClosedError("You reported this answer, and it is no longer shown. An editor can bring it back.")
     last = ballot.votes.order_by("-n").first()
     if last is not None and last.outcome is not None:
         if not ballot.can_be_undone:
             minutes = UNDO_WITHIN.seconds // 60
-            raise TooLateToUndoError(f"A vote can be undone for {minutes} minutes. This one is older, and it counts.")
+            raise TooLateToUndoError(f"A vote can be undone for {minutes} minutes. This one is older and stays.")
         _write(book, ballot, last, None)
         tallies.move(category=book.category, removed=[VoteFacts.of(last)])
     ballot.state, ballot.closed_at = Ballot.State.OPEN, None
@@ -126,7 +127,7 @@ def reopen(*, ballot: Ballot, reviewer: Reviewer) -> Ballot:
 
 
 def _locked(ballot: Ballot) -> tuple[Ledger, Ballot]:
-    """Ledger, then ballot, each as it is now."""
+    """Ledger, then ballot, both locked and read again."""
     category = Category.objects.get(tasks__battles__ballots=ballot)
     book = ledger.lock(category)
     book.category = category
@@ -137,10 +138,10 @@ def _locked(ballot: Ballot) -> tuple[Ledger, Ballot]:
 def _refuse_unless_open(ballot: Ballot) -> None:
     if ballot.state != Ballot.State.OPEN:
         done = "skipped" if ballot.state == Ballot.State.SKIPPED else "reported"
-        raise BallotClosedError(f"You {done} this battle, so nothing was saved. Undo that first to judge it.")
+        raise BallotClosedError(f"You {done} this battle, so nothing was saved. Undo that first to vote on it.")
     if is_withdrawn(ballot):
         raise BattleWithdrawnError(
-            "This battle was withdrawn while you looked at it, so nothing was saved. Go on with the next one."
+            "This battle was withdrawn while you looked at it, so nothing was saved. Continue with the next one."
         )
 
 
@@ -150,7 +151,7 @@ def _shown_at(ballot: Ballot, side: str) -> Side:
         return left
     if side == "right":
         return Side.HI if left == Side.LO else Side.LO
-    raise ValueError(f"{side!r} is no side: give left or right.")
+    raise ValueError(f"{side!r} is not a side: give left or right.")
 
 
 def _outcome(ballot: Ballot, side: str) -> Outcome:
@@ -159,7 +160,7 @@ def _outcome(ballot: Ballot, side: str) -> Outcome:
     try:
         return Outcome(_shown_at(ballot, side))
     except ValueError:
-        raise ValueError(f"{side!r} is no verdict: give left, right, tie or both_bad.") from None
+        raise ValueError(f"{side!r} is not an outcome: give left, right, tie or both_bad.") from None
 
 
 def _write(book: Ledger, ballot: Ballot, last: Vote | None, outcome: Outcome | None) -> Vote:

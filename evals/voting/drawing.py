@@ -1,9 +1,9 @@
-"""Which battle a reviewer sees next.
+"""Draws the battle that a reviewer sees next.
 
-Pair first, then task. The pair is `evals.ratings.draw_pair`'s: half top-two Thompson, half uniform, whatever this
-reviewer has left. Then, among the pair's battles this reviewer has not seen: none that somebody else sits on while
-another is free, tasks in rotation (least shown first), and now and then one that others have judged, since agreement
-can be told from overlap alone. What is drawn, and which answer is shown left, is stored in the ballot.
+The pair is drawn first, then the task. The pair comes from `evals.ratings.draw_pair`: half top-two Thompson, half
+uniform, among the pairs this reviewer has left. Then, among the pair's battles this reviewer has not seen: none that
+another reviewer has open while one is free, tasks in rotation (least shown first), and now and then one that others
+have judged, since only overlap shows agreement. The battle, and the answer shown left, are stored in the ballot.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from evals.voting.standings import newest_standings
 __all__ = ["RESERVED_FOR", "draw", "is_withdrawn"]
 
 RESERVED_FOR = timedelta(minutes=15)
-# Share of draws that repeat, where there is one, a battle judged by somebody else.
+# Share of draws that repeat a battle judged by another reviewer, if there is one.
 OVERLAP = 0.1
-# Pairs tried before everything there is in the category is looked through.
+# Pairs tried before all battles of the category are searched.
 _TRIES = 8
-# Tasks looked at first, taken at random: the least shown of so many keeps showings even, and a draw costs the same
-# however much there is. Only if they have nothing left, four times as many are looked at, and so on up to the most.
+# Tasks read first, taken at random: the least shown of these keeps showings even, and a draw costs the same however
+# many tasks there are. Only if they have nothing left are four times as many read, and so on up to the limit.
 _TASKS_FIRST, _TASKS_MOST = 16, 1024
-# Tasks that tell who takes part.
+# Tasks read to find the contenders that take part.
 _TASKS_ASKED = 32
-# Answers named one by one when ballots are asked for; SQLite takes some 30,000 values in a statement.
+# Answers listed one by one in a query for ballots; SQLite takes some 30,000 values in a statement.
 _ANSWERS_NAMED = 2048
 
-# Ids of two generations, lower first; the same with their task's in front.
+# Ids of two generations, lower first; and the same after the id of their task.
 Pair = tuple[int, int]
 Found = tuple[int, Pair]
 # By task, the generations of each contender.
@@ -50,13 +50,13 @@ Answers = dict[int, list[list[int]]]
 def draw(
     *, category: Category, reviewer: Reviewer, now: datetime | None = None, rng: np.random.Generator | None = None
 ) -> Ballot | None:
-    """The reviewer's open ballot, or a new one; None if there is nothing in the category they have not seen."""
+    """The reviewer's open ballot, or a new one; None if they have seen everything in the category."""
     now = now or timezone.now()
     rng = rng or np.random.default_rng()
     while True:
         if (ballot := _resume(category, reviewer, now)) is not None:
             return ballot
-        # Looked for outside the transaction that writes: on SQLite that one makes every other writer wait.
+        # Searched for outside the transaction that writes: on SQLite that one blocks every other writer.
         if (found := _find(category, reviewer, now, rng)) is None:
             return None
         if (ballot := _open(category, reviewer, now, *found)) is not None:
@@ -64,8 +64,8 @@ def draw(
 
 
 def is_withdrawn(ballot: Ballot) -> bool:
-    """Whether its battle must not be judged any more: an answer was quarantined, or a contender or the category
-    retired. Two short queries, apart, since a join of all of it is slow while PostgreSQL has no statistics."""
+    """Whether its battle must not be voted on any more: an answer was quarantined, or a contender or the category
+    retired. Two short queries, since a join of everything is slow while PostgreSQL has no statistics."""
     battle = ballot.battle
     answers = Generation.objects.filter(pk__in=(battle.lo_id, battle.hi_id))
     if answers.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False)).exists():
@@ -74,7 +74,7 @@ def is_withdrawn(ballot: Ballot) -> bool:
 
 
 def _resume(category: Category, reviewer: Reviewer, now: datetime) -> Ballot | None:
-    """The oldest open ballot; ballots whose battle was withdrawn meanwhile are closed on the way."""
+    """The oldest open ballot; those whose battle was withdrawn meanwhile are closed."""
     ballots = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, battle__task__category=category)
     for ballot in ballots.select_related("battle").order_by("pk"):
         if is_withdrawn(ballot):
@@ -90,8 +90,8 @@ def _resume(category: Category, reviewer: Reviewer, now: datetime) -> Ballot | N
 
 
 def _open(category: Category, reviewer: Reviewer, now: datetime, task_id: int, battle: Pair) -> Ballot | None:
-    """The ballot for this battle; an older open one if another window of the reviewer was first, and None if it
-    even got and closed this very battle."""
+    """The ballot for this battle; an older open one if another window of the reviewer was first; None if that window
+    has already closed this battle."""
     with transaction.atomic():
         Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer.pk)
         if (ballot := _resume(category, reviewer, now)) is not None:
@@ -132,8 +132,8 @@ def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.
 
 
 def _contenders(tasks: list[int]) -> dict[str, int]:
-    """Ids by slug of who may be shown on one of these tasks. Of 32 taken at random, whoever answered one task in ten
-    is there 29 times in 30; all tasks of a category would mean all its answers."""
+    """Ids, by slug, of contenders that may be shown on one of these tasks. With 32 random tasks, a contender that
+    answered one task in ten is found 29 times in 30; reading all tasks would mean reading all answers."""
     answered = Generation.objects.filter(task__in=tasks, state=Generation.State.DONE, quarantine="").order_by()
     shown = Contender.objects.filter(pk__in=answered.values("contender"), retired_at__isnull=True).order_by()
     return dict(shown.values_list("slug", "pk"))
@@ -142,8 +142,8 @@ def _contenders(tasks: list[int]) -> dict[str, int]:
 def _choose(
     tasks: list[int], two: list[int] | None, reviewer: Reviewer, now: datetime, rng: np.random.Generator
 ) -> Found | None:
-    """The first unseen battle between these two contenders, or any, in order of preference, whose answers differ: equal
-    ones leave nothing to judge."""
+    """The first unseen battle, in order of preference, between these two contenders (or any) whose answers differ:
+    equal ones leave nothing to vote on."""
     repeat = rng.random() < OVERLAP
     if repeat and two is not None:
         judged = _judged(two, reviewer)
@@ -153,7 +153,7 @@ def _choose(
         ballots = _ballots(answers, reviewer, now)
         unseen = [(task, pair) for task in answers for pair in _pairs(answers[task]) if pair not in ballots.seen]
         shown = _showings({task for task, _ in unseen}) if unseen else {}
-        # Reserved ones last; in some draws judged ones first; tasks in rotation; luck.
+        # Reserved ones last; in some draws judged ones first; then tasks in rotation, then at random.
         battles = sorted(
             (pair in ballots.reserved, repeat and pair not in ballots.judged, shown[task], rng.random(), task, pair)
             for task, pair in unseen
@@ -164,7 +164,7 @@ def _choose(
 
 
 def _judged(two: list[int], reviewer: Reviewer) -> set[int]:
-    """Tasks on which others judged this pair: few among many, so that a portion at random might hold none."""
+    """Tasks on which others judged this pair: so few that a random portion might contain none."""
     ballots = Ballot.objects.filter(
         battle__lo__contender__in=two, battle__hi__contender__in=two, state=Ballot.State.VOTED
     )
@@ -179,14 +179,14 @@ def _portions(tasks: list[int]) -> Iterator[list[int]]:
 
 
 def _answers(tasks: list[int], two: list[int] | None) -> Answers:
-    """By task, what may be shown of each of the two contenders, or of all, who answered it: the newest finished take of
-    each sample, unless that one is quarantined. From ids alone."""
+    """By task, the answers that may be shown of each of the two contenders, or of all: the newest finished take of each
+    sample, unless it is quarantined. Read from ids only."""
     newest: dict[tuple[int, int, int], tuple[int, int, str]] = {}
     shown = Q(contender__in=two) if two is not None else Q(contender__retired_at__isnull=True)
     answers = Generation.objects.filter(shown, task__in=tasks).order_by()
     columns = ("task_id", "contender_id", "sample", "take", "pk", "quarantine", "state")
     for task, who, sample, take, pk, quarantine, state in answers.values_list(*columns):
-        # Asked here: told of states as well, SQLite would read all that the contenders ever answered.
+        # Filtered here: with the states in the query, SQLite would read every answer of the contenders.
         if state == Generation.State.DONE:
             newest[task, who, sample] = max(newest.get((task, who, sample), (0, 0, "")), (take, pk, quarantine))
     by_task: dict[int, dict[int, list[int]]] = {}
@@ -198,7 +198,7 @@ def _answers(tasks: list[int], two: list[int] | None) -> Answers:
 
 @dataclass(frozen=True, slots=True)
 class _Ballots:
-    """What became of battles so far: seen by this reviewer, held open by others, judged by others."""
+    """Ballots so far, by battle: seen by this reviewer, open for others, judged by others."""
 
     seen: set[Pair] = field(default_factory=set)
     reserved: set[Pair] = field(default_factory=set)
@@ -206,7 +206,7 @@ class _Ballots:
 
 
 def _ballots(answers: Answers, reviewer: Reviewer, now: datetime) -> _Ballots:
-    """Of battles between these answers; where they are many, of all battles of their tasks, which costs more."""
+    """Of battles between these answers; if there are many, of all battles of their tasks, which costs more."""
     ids = [pk for by_contender in answers.values() for samples in by_contender for pk in samples]
     if len(ids) <= _ANSWERS_NAMED:
         ballots = Ballot.objects.filter(battle__lo__in=ids, battle__hi__in=ids)
@@ -214,8 +214,8 @@ def _ballots(answers: Answers, reviewer: Reviewer, now: datetime) -> _Ballots:
         ballots = Ballot.objects.filter(battle__task__in=answers)
     found = _Ballots()
     columns = ("battle__lo_id", "battle__hi_id", "reviewer_id", "state", "reserved_until")
-    for lo, hi, whose, state, until in ballots.values_list(*columns):
-        if whose == reviewer.pk:
+    for lo, hi, reviewer_id, state, until in ballots.values_list(*columns):
+        if reviewer_id == reviewer.pk:
             found.seen.add((lo, hi))
         elif state == Ballot.State.VOTED:
             found.judged.add((lo, hi))
@@ -225,7 +225,7 @@ def _ballots(answers: Answers, reviewer: Reviewer, now: datetime) -> _Ballots:
 
 
 def _showings(tasks: Iterable[int]) -> dict[int, int]:
-    """Task by task: joined and grouped at once, PostgreSQL would read every ballot there is."""
+    """Counted task by task: with one join and grouping, PostgreSQL would read every ballot."""
     shown = Ballot.objects.filter(battle__task=OuterRef("pk")).order_by().values("battle__task")
     counts = Task.objects.filter(pk__in=tasks).values_list("pk", Subquery(shown.annotate(n=Count("pk")).values("n")))
     return {task: n or 0 for task, n in counts.order_by()}
@@ -238,7 +238,7 @@ def _pairs(answers: list[list[int]]) -> Iterator[Pair]:
 
 
 def _first_that_differs(battles: list[Found]) -> Found | None:
-    """Reads texts, but as a rule two: each further look takes four times as many battles."""
+    """Reads texts, usually only two: each further step reads four times as many battles."""
     start, size = 0, 1
     while start < len(battles):
         some = battles[start : start + size]

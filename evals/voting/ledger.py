@@ -1,7 +1,7 @@
-"""The ledger: one row a category, one lock, and the numbers that say whether ranking has work left.
+"""The ledger: one row per category, one lock, and the numbers that say whether ranking has work left.
 
-Whoever writes votes or tallies of a category locks its row first, before any other row. So `Vote.seq` is gapless
-and in commit order, the tallies have one writer at a time, and no two transactions wait for each other.
+Every transaction that writes votes or tallies of a category locks its row first, before any other row. So `Vote.seq`
+is gapless and in commit order, the tallies have one writer at a time, and transactions do not deadlock.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from evals.models import Category, Ledger
 
 __all__ = ["enqueue_rank", "lock", "raise_revision", "take_seqs"]
 
-# A mark older than this belongs to a chore that was lost (an emptied queue, another SECRET_KEY).
+# A mark older than this belongs to a lost chore (an emptied queue, another SECRET_KEY).
 RANK_LOST_AFTER = timedelta(seconds=60)
 
 
 def lock(category: Category) -> Ledger:
-    """The category's ledger, locked until the transaction ends; made if missing. Outside one it raises."""
-    # SQLite ignores SELECT … FOR UPDATE (its write transactions are serial), so nothing but this would notice there.
+    """The category's ledger, locked until the transaction ends; created if missing. Raises outside a transaction."""
+    # SQLite ignores SELECT … FOR UPDATE (its write transactions are serial), so only this check notices there.
     if not transaction.get_connection().in_atomic_block:
-        raise transaction.TransactionManagementError("ledger.lock() holds nothing outside transaction.atomic().")
+        raise transaction.TransactionManagementError("ledger.lock() has no effect outside transaction.atomic().")
     ledgers = Ledger.objects.select_for_update().filter(category=category)
     ledger = ledgers.first()
     if ledger is None:
-        # Two may find it missing at once; the one who comes second waits here, then reads the first one's row.
+        # Two transactions may find it missing at once; the second one waits here, then reads the first one's row.
         Ledger.objects.bulk_create([Ledger(category=category)], ignore_conflicts=True)
         ledger = ledgers.get()
     return ledger
@@ -43,7 +43,7 @@ def take_seqs(ledger: Ledger, n: int) -> range:
 
 
 def raise_revision(category: Category) -> None:
-    """Old votes now count otherwise (an exclusion, a retirement, other parameters): rank again.
+    """Existing votes now count differently (an exclusion, a retirement, other parameters), so rank again.
 
     Called in the transaction of the change itself.
     """
@@ -54,7 +54,7 @@ def raise_revision(category: Category) -> None:
 
 
 def enqueue_rank(ledger: Ledger) -> None:
-    """Enqueue the rank chore in the caller's transaction, unless one waits already: never one a vote.
+    """Enqueue the rank chore in the caller's transaction, unless one is already waiting: not one for every vote.
 
     `ledger` comes from `lock` in this transaction. The chore clears the mark under the same lock.
     """

@@ -1,4 +1,4 @@
-"""What voting does on news from the rest of evals. Connected in `evals.apps`."""
+"""Receivers of signals from other rooms of evals. Connected in `evals.apps`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from evals.voting import ledger
 
 
 def rank_again(sender: Any, *, contender: Contender, **_: Any) -> None:
-    """In the transaction that retires it or brings it back: the categories it was voted on in rank again."""
+    """In the transaction that retires a contender or brings it back: rank the categories it was voted on in again."""
     voted = ReviewerTally.objects.filter(Q(lo=contender) | Q(hi=contender)).values("category")
-    # In one order, as every writer of several ledgers takes their locks.
+    # In one order, in which every writer of several ledgers locks them.
     for category in Category.objects.filter(pk__in=voted).order_by("pk"):
         ledger.raise_revision(category)

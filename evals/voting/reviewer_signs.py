@@ -1,4 +1,4 @@
-"""What the reviewers' page says of how somebody votes: a sign, a word, and the figures behind them. Pure."""
+"""How a reviewer votes, for the reviewers' page: a sign, a word, and the figures behind them. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["TICKS", "Sign", "signs"]
 Tick = Literal["ok", "fail", "unknown"]
 TICKS: Mapping[State, Tick] = {"good": "ok", "bad": "fail", "unknown": "unknown"}
 _NOT_ENOUGH = "not enough evidence"
-# Categories named where a leader depends on somebody; the rest are counted.
+# Categories named, at most, in which a leader depends on the reviewer; the rest are counted.
 _NAMED = 2
 
 
@@ -74,7 +74,7 @@ def _leader(leaders: Mapping[str, str | None], *, counts: bool) -> Sign:
     if not changed:
         if leaders:
             return Sign("leaders", "ok", "hold without them", "")
-        return Sign("leaders", "unknown", "nobody else voted" if counts else "not counted", "")
+        return Sign("leaders", "unknown", "no other votes" if counts else "not counted", "")
     facts = [f"{category}: {leader} would lead" for category, leader in changed[:_NAMED]]
     if len(changed) > _NAMED:
         facts.append(f"{len(changed) - _NAMED} more")

@@ -1,4 +1,4 @@
-"""People whose votes count, and the acts by which an editor stops or resumes counting them."""
+"""Reviewers, and excluding and including them by an editor."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["ExclusionError", "exclude", "imported_reviewer", "imported_reviewers
 
 log = structlog.get_logger(__name__)
 
-# Handles of our own users start with it, so no import may be called so.
+# Handles of Arena's own users start with it, so an import cannot have this name.
 _OURS = "user"
 
 
 class ExclusionError(ValueError):
-    """An exclusion or its end that cannot be; the message is for the person who asked."""
+    """The reviewer cannot be excluded or included; the message is for the editor."""
 
 
 def reviewer_of(user: User) -> Reviewer:
-    """The user as a reviewer, made at their first visit. Follows a changed name."""
+    """The user as a reviewer, created on their first visit. A changed name is copied."""
     reviewer, _ = Reviewer.objects.get_or_create(
         user=user, defaults={"handle": f"{_OURS}:{user.pk}", "name": user.name[:150]}
     )
@@ -39,7 +39,7 @@ def reviewer_of(user: User) -> Reviewer:
 
 
 def imported_reviewer(*, source: str, name: str) -> Reviewer:
-    """The person a file calls `name`; the same name from the same source is the same person."""
+    """The person called `name` in a file; the same name from the same source is the same person."""
     return imported_reviewers(source=source, names=[name])[name]
 
 
@@ -47,7 +47,7 @@ def imported_reviewer(*, source: str, name: str) -> Reviewer:
 def imported_reviewers(*, source: str, names: Iterable[str]) -> dict[str, Reviewer]:
     """As `imported_reviewer`, for many names in two queries."""
     if source == _OURS:
-        raise ValueError(f"No import may be called {_OURS!r}: the handles of our own users start so.")
+        raise ValueError(f"An import cannot be called {_OURS!r}: handles of Arena's own users start with it.")
     handles = {name: _handle(source, name) for name in names}
     Reviewer.objects.bulk_create(
         [Reviewer(handle=handle, name=(name or source)[:150]) for name, handle in sorted(handles.items())],
@@ -70,7 +70,7 @@ def exclude(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
     reason = _checked(reason)
     reviewer = _locked(reviewer)
     if reviewer.excluded_at is not None:
-        raise ExclusionError(f"{reviewer.name} is excluded already: {reviewer.excluded_reason}")
+        raise ExclusionError(f"{reviewer.name} is already excluded: {reviewer.excluded_reason}")
     for category, votes in _votes(reviewer):
         tallies.move(category=category, removed=votes)
         ledger.raise_revision(category)
@@ -82,7 +82,7 @@ def exclude(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
 
 @transaction.atomic
 def include(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
-    """Count the reviewer's votes again, those cast meanwhile too."""
+    """Count the reviewer's votes again, including those cast meanwhile."""
     reason = _checked(reason)
     reviewer = _locked(reviewer)
     if reviewer.excluded_at is None:
@@ -99,15 +99,15 @@ def include(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
 def _checked(reason: str) -> str:
     reason = " ".join(visible(reason).split())
     if not reason:
-        raise ExclusionError("Give a reason: it is kept with the decision and shown beside it.")
+        raise ExclusionError("Give a reason: it is stored and shown with the exclusion.")
     if len(reason) > 255:
         raise ExclusionError(f"The reason has {len(reason)} characters; the limit is 255.")
     return reason
 
 
 def _locked(reviewer: Reviewer) -> Reviewer:
-    """The reviewer's row, after every ledger: a vote they cast at this moment is either counted before, or sees
-    the new state. Ledgers in the order of their ids, so that two exclusions do not wait for each other."""
+    """The reviewer's row, locked after every ledger: a vote cast at this moment is either counted before, or sees the
+    new state. Ledgers are locked in the order of their ids, so that two exclusions do not deadlock."""
     for category in Category.objects.order_by("pk"):
         ledger.lock(category)
     return Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer.pk)

@@ -1,4 +1,4 @@
-"""The newest standings of categories, parsed once: reading one costs more than all the rest of a page."""
+"""The newest standings of categories, parsed once and cached: parsing one costs more than the rest of a page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evals.ratings import Standings
 
 __all__ = ["newest_standings", "newest_standings_of"]
 
-# Leaderboards are immutable, so what was parsed stays true. The digests tell apart two databases' equal ids.
+# Leaderboards are immutable, so a parsed one stays valid. The digests distinguish equal ids of two databases.
 _Key = tuple[int, str, str]
 _MOST = 128
 _parsed: dict[_Key, Standings] = {}
@@ -20,13 +20,13 @@ _lock = Lock()
 
 
 def newest_standings(category: Category) -> Standings | None:
-    """As the newest leaderboard has them; None before the first. One query, two where it was not seen before."""
+    """Of the newest leaderboard; None before the first. One query, two if it is not cached."""
     return newest_standings_of([category.pk]).get(category.pk)
 
 
 def newest_standings_of(categories: Collection[int]) -> dict[int, Standings]:
-    """By category; those without a leaderboard are not in it. One query, two where some were not seen before."""
-    # Asked of the categories, not of the leaderboards, of which there is one for each ranking there ever was.
+    """By category; those without a leaderboard are missing. One query, two if some are not cached."""
+    # Read from the categories, since there is a leaderboard for every ranking ever made.
     newest = Leaderboard.objects.filter(category=OuterRef("pk")).order_by("-seq", "-revision", "-pk")
     ids = Category.objects.filter(pk__in=categories).values(newest=Subquery(newest.values("pk")[:1]))
     rows = Leaderboard.objects.filter(pk__in=ids).order_by()
@@ -44,7 +44,7 @@ def newest_standings_of(categories: Collection[int]) -> dict[int, Standings]:
 
 
 def _keep(read: dict[_Key, Standings]) -> dict[_Key, Standings]:
-    """Those kept longest make room."""
+    """Evicts the oldest entries."""
     with _lock:
         _parsed.update(read)
         for key in list(_parsed)[:-_MOST]:

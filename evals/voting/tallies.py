@@ -1,7 +1,7 @@
 """Votes counted per pair, by reviewer and by task: all that ratings read.
 
-They move with the votes (−old +new, in the vote's transaction) and equal, at any time, what `rebuild` counts from
-the effective votes of reviewers who are not excluded: the same rows with the same numbers, none that is all zeros.
+They change with the votes (−old +new, in the vote's transaction) and always equal what `rebuild` counts from the
+effective votes of reviewers who are not excluded: the same rows with the same numbers, and no row of zeros.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OUTCOMES = ("lo", "hi", "tie", "both_bad")
 _COUNTS = ("lo_wins", "hi_wins", "ties", "both_bad")
 _REVIEWER_KEY = ("reviewer_id", "lo_id", "hi_id", "left")
 _TASK_KEY = ("task_id", "lo_id", "hi_id")
-# Rows read and written at once; keeps a statement's parameters under SQLite's limit.
+# Rows read and written at once; keeps a statement's parameters below SQLite's limit.
 _CHUNK = 500
 
 Key = tuple[int | str, ...]
@@ -37,7 +37,7 @@ class TallyDriftError(RuntimeError):
 
 
 class VoteFacts(NamedTuple):
-    """What a tally needs of one effective vote, in the vote's own order of `lo` and `hi`."""
+    """What a tally needs to know about one effective vote, in the vote's own order of `lo` and `hi`."""
 
     reviewer_id: int
     task_id: int
@@ -48,7 +48,7 @@ class VoteFacts(NamedTuple):
 
     @classmethod
     def of(cls, vote: Vote) -> VoteFacts:
-        """Of a vote that is no retraction; a retraction counts nothing and raises ValueError."""
+        """Of a vote that is not a retraction; a retraction counts nothing and raises ValueError."""
         if vote.outcome is None:
             raise ValueError(f"{vote} is a retraction: nothing to count.")
         return cls(vote.reviewer_id, vote.task_id, vote.lo_id, vote.hi_id, vote.left, vote.outcome)
@@ -59,7 +59,8 @@ Votes = Iterable[VoteFacts] | Mapping[VoteFacts, int]
 
 
 def facts(category: Category, *, reviewer: Reviewer | None = None) -> Counted:
-    """The effective votes, counted; of everyone who is not excluded, or of this one reviewer, excluded or not."""
+    """The effective votes, counted: those of every reviewer who is not excluded, or of this reviewer, excluded or
+    not."""
     votes = effective_votes(category)
     votes = votes.filter(reviewer=reviewer) if reviewer else votes.filter(reviewer__excluded_at__isnull=True)
     columns = ("reviewer_id", "task_id", "lo_id", "hi_id", "left", "outcome")
@@ -69,11 +70,11 @@ def facts(category: Category, *, reviewer: Reviewer | None = None) -> Counted:
 
 @transaction.atomic
 def move(*, category: Category, removed: Votes = (), added: Votes = ()) -> None:
-    """Count `removed` out and `added` in; each is votes one by one, or a mapping of votes to how many.
+    """Subtract `removed` and add `added`; each is an iterable of votes, or a mapping of votes to counts.
 
-    Votes of excluded reviewers are left out here, so that no caller has to ask. Takes the ledger's lock (free to
-    a caller who holds it), since it reads rows to write sums, and then the reviewers', so that nobody is excluded
-    meanwhile. Raises TallyDriftError, writing nothing, where more is removed than was counted.
+    Votes of excluded reviewers are left out here, so callers need not check. Takes the ledger's lock (free for a caller
+    that holds it), since it reads rows to write sums, and then the reviewers' locks, so that none is excluded
+    meanwhile. Raises TallyDriftError, writing nothing, if more is removed than was counted.
     """
     ledger.lock(category)
     change: Counted = Counter(added)
@@ -84,7 +85,7 @@ def move(*, category: Category, removed: Votes = (), added: Votes = ()) -> None:
 
 @transaction.atomic
 def rebuild(category: Category) -> None:
-    """Write the tallies anew from the votes. If they were right, nothing but the rows' ids changes."""
+    """Rebuild the tallies from the votes. If they were right, only the rows' ids change."""
     ledger.lock(category)
     ReviewerTally.objects.filter(category=category).delete()
     TaskTally.objects.filter(category=category).delete()
@@ -92,7 +93,7 @@ def rebuild(category: Category) -> None:
 
 
 def _excluded(reviewer_ids: set[int]) -> set[int]:
-    # `no_key`: new ballots refer to these rows and need not wait.
+    # `no_key`: new ballots that refer to these rows need not wait.
     rows = Reviewer.objects.select_for_update(no_key=True).filter(pk__in=reviewer_ids).order_by("pk")
     return {pk for pk, excluded_at in rows.values_list("pk", "excluded_at") if excluded_at is not None}
 
@@ -105,7 +106,7 @@ def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
         if lo > hi:
             lo, hi, left, outcome = hi, lo, _FLIPPED.get(left, left), _FLIPPED.get(outcome, outcome)
         if outcome not in _OUTCOMES:
-            raise ValueError(f"{outcome!r} is no outcome of a vote: {', '.join(_OUTCOMES)} are.")
+            raise ValueError(f"{outcome!r} is not an outcome of a vote; the outcomes are {', '.join(_OUTCOMES)}.")
         column = _OUTCOMES.index(outcome)
         by_reviewer.setdefault((vote.reviewer_id, lo, hi, left), [0, 0, 0, 0])[column] += n
         by_task.setdefault((vote.task_id, lo, hi), [0, 0, 0, 0])[column] += n
@@ -114,9 +115,9 @@ def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
 
 
 def _add(model: Tally, key_fields: Fields, category: Category, change: dict[Key, list[int]]) -> None:
-    # Sorted: the index is written from its one end to the other, and not here and there.
+    # Sorted, so that the index is written in order.
     keys = sorted(key for key, counts in change.items() if any(counts))
-    # Most are of votes that came, and need no look at what was there.
+    # Most rows only gain votes, so their stored counts need not be read.
     for chunk in _chunks([key for key in keys if min(change[key]) >= 0]):
         _upsert(model, key_fields, [(category.pk, *key, *change[key]) for key in chunk], plus=True)
     for chunk in _chunks([key for key in keys if min(change[key]) < 0]):
@@ -137,7 +138,7 @@ def _lower(model: Tally, key_fields: Fields, category: Category, change: dict[Ke
         if pk is None or min(after) < 0:
             raise TallyDriftError(
                 f"The tallies of {category.slug} no longer follow from its votes (at {model.__name__} "
-                f"{key}). Write them anew: manage.py rank --category {category.slug} --rebuild"
+                f"{key}). Rebuild them: manage.py rank --category {category.slug} --rebuild"
             )
         if any(after):
             rows.append((category.pk, *key, *after))
@@ -151,7 +152,7 @@ def _lower(model: Tally, key_fields: Fields, category: Category, change: dict[Ke
 def _stored(
     model: Tally, key_fields: Fields, category: Category, chunk: list[Key]
 ) -> dict[Key, tuple[int, tuple[int, ...]]]:
-    """The rows of these keys, and maybe some more: the filter takes each part of the key by itself."""
+    """The rows of these keys, and possibly more: the filter takes each part of the key separately."""
     parts = {f"{name}__in": sorted({key[i] for key in chunk}) for i, name in enumerate(key_fields)}
     rows = model._default_manager.filter(category=category, **parts).values_list("pk", *key_fields, *_COUNTS)
     width = 1 + len(key_fields)
@@ -159,13 +160,13 @@ def _stored(
 
 
 def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]], *, plus: bool) -> None:
-    """Add the rows' counts to what is there, or put them in its place.
+    """Add the rows' counts to the stored ones, or replace them.
 
-    Raw, since `bulk_create` spends five times as long: an import of 100,000 votes may write as many rows.
+    Raw SQL, since `bulk_create` takes five times as long: an import of 100,000 votes may write as many rows.
     """
     if not rows:
         return
-    quote = connection.ops.quote_name  # `left` is a word of SQL
+    quote = connection.ops.quote_name  # `left` is an SQL keyword
     table = quote(model._meta.db_table)
     keys = [quote(name) for name in ("category_id", *key_fields)]
     counts = [quote(name) for name in _COUNTS]
@@ -178,7 +179,7 @@ def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]],
 
 
 def _source(rows: list[tuple[int | str, ...]]) -> tuple[str, list[Any]]:
-    """The rows as SQL, and its values. PostgreSQL takes a column as one value, three times as fast."""
+    """The rows as SQL, and its values. PostgreSQL takes each column as one array, which is three times as fast."""
     if connection.vendor != "postgresql":
         place = f"({', '.join(['%s'] * len(rows[0]))})"
         return f"VALUES {', '.join([place] * len(rows))}", [value for row in rows for value in row]

@@ -1,4 +1,4 @@
-"""Categories as others see them."""
+"""Categories, as other rooms read them."""
 
 from __future__ import annotations
 

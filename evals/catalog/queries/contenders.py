@@ -55,15 +55,13 @@ class AskedByDefault:
     kept_out: tuple[Contender, ...]
 
     @property
-    def nobody(self) -> str:
-        """Why nobody can be asked, and what to do about it; empty if somebody can."""
+    def problem(self) -> str:
+        """Why no contender can be asked, and what to do about it; empty if one can."""
         if self.contenders:
             return ""
         if self.kept_out:
             hosted = ", ".join(one.slug for one in self.kept_out)
-            return (
-                f"The task set is local_only, and all that could be asked are hosted: {hosted}. Add a local contender."
-            )
+            return f"The task set is local_only, and all askable contenders are hosted: {hosted}. Add a local one."
         return "There is no contender that may be asked. Add one on /contenders/, or import_contenders."
 
 
@@ -78,13 +76,13 @@ def contender_cards(*, retired: bool = True, slugs: tuple[str, ...] | None = Non
 
 
 def askable_contenders() -> QuerySet[Contender]:
-    """Who a run can ask: not retired, and not known from imported outputs alone. By family and revision."""
+    """Contenders that a run can ask: not retired, and not known only from imported outputs. By family and revision."""
     active = Contender.objects.select_related("provider").filter(retired_at=None)
     return active.exclude(provider__kind=Provider.Kind.IMPORTED).order_by("family", "revision")
 
 
 def asked_by_default(version: TaskSetVersion) -> AskedByDefault:
-    """Whom a run of `version` asks when nobody is named: of each family the newest revision that can be asked. One
+    """The contenders that a run of `version` asks when none is named: the newest askable revision of each family. One
     query; reads `version.task_set`."""
     newest = tuple({one.family: one for one in askable_contenders()}.values())
     if not version.task_set.local_only:
@@ -94,7 +92,7 @@ def asked_by_default(version: TaskSetVersion) -> AskedByDefault:
 
 
 def contender_card(contender: Contender) -> ContenderCard:
-    """Reads `contender.provider`: select it along with the contender."""
+    """Reads `contender.provider`, which should be selected with the contender."""
     provider = contender.provider
     frozen = contender.used_at is not None
     return ContenderCard(
@@ -120,7 +118,7 @@ def contender_card(contender: Contender) -> ContenderCard:
 
 
 def votes_by_contender() -> dict[int, int]:
-    """Effective votes each contender took part in, by its id. From the tallies: two queries, whatever was voted."""
+    """Effective votes that each contender took part in, by its id. Two queries, of the tallies."""
     counts: dict[int, int] = {}
     for side in ("lo_id", "hi_id"):
         for contender_id, votes in ReviewerTally.objects.values_list(side).annotate(votes=VOTES).order_by():
@@ -129,7 +127,7 @@ def votes_by_contender() -> dict[int, int]:
 
 
 def provider_cards() -> list[ProviderCard]:
-    """By slug, the imported last. One query."""
+    """By slug, imported ones last. One query."""
     active = Count("contenders", filter=Q(contenders__retired_at=None))
     providers = Provider.objects.annotate(active=active).order_by("slug")
     cards = [provider_card(one, contenders=one.active) for one in providers]
@@ -137,7 +135,7 @@ def provider_cards() -> list[ProviderCard]:
 
 
 def provider_card(provider: Provider, *, contenders: int = 0) -> ProviderCard:
-    """Says whether a key is there, never the key. No query."""
+    """Says whether there is a key, never the key itself. No query."""
     return ProviderCard(
         slug=provider.slug,
         name=provider.name,

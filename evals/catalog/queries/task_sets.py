@@ -27,11 +27,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class KnownTask:
-    """What an external id of a task set stands for. `asked` False: known only by id, from imported votes."""
+    """What an external id of a task set stands for. `has_text` False: known only by id, from imported votes."""
 
     task_id: int
     category_id: int
-    asked: bool
+    has_text: bool
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def known_tasks(slug: str) -> dict[str, KnownTask]:
 
 
 def task_set_cards() -> list[TaskSetCard]:
-    """All task sets, newest version's counts. Four queries, whatever there are."""
+    """All task sets, with counts of the newest version. Four queries, however many there are."""
     newest = {
         version.task_set_id: version
         for version in TaskSetVersion.objects.filter(
@@ -165,8 +165,8 @@ def task_set_cards() -> list[TaskSetCard]:
 
 
 def task_set_page(slug: str, *, n: int | None = None, category: str = "", shown: int = 20) -> TaskSetPage | None:
-    """One task set at version `n` (the newest if None), `shown` tasks of each category or of one; None if there is
-    none. Four queries a category, six beside them."""
+    """One task set at version `n` (by default the newest), with `shown` tasks of each category or of one; None if there
+    is no such version. Four queries per category, and six more."""
     task_set = TaskSet.objects.filter(slug=slug).first()
     if task_set is None:
         return None
@@ -209,7 +209,7 @@ def _by_category(items: Any, shown: int) -> Iterator[CategoryTasks]:
 
 
 def _task_views(items: list[TaskSetItem]) -> tuple[TaskView, ...]:
-    # Counted apart: joined, they would multiply, and over the whole version before the first are taken.
+    # Counted separately: joined, the counts would multiply, over the whole version.
     tasks = [item.task_id for item in items]
     finished = Generation.objects.filter(task__in=tasks, state__in=[Generation.State.DONE, Generation.State.FAILED])
     generations = dict(finished.values_list("task").annotate(n=Count("pk")).order_by())

@@ -15,12 +15,12 @@ from evals.signals import category_retired
 __all__ = ["CategoryNameError", "named_categories", "retire_category", "unretire_category"]
 
 _SLUG_LENGTH = Category._meta.get_field("slug").max_length or 0
-# /vote/b/<token>/ is a ballot's address, so /vote/b/ is no category's.
+# /vote/b/<token>/ is the address of a ballot, so /vote/b/ cannot be that of a category.
 _OURS = frozenset({"b"})
 
 
 class CategoryNameError(ValueError):
-    """`name` cannot be a category's; the text says why."""
+    """`name` cannot name a category; the message says why."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -31,8 +31,8 @@ class CategoryNameError(ValueError):
 def named_categories(names: Iterable[str]) -> dict[str, Category]:
     """The category of each name, by its slug or by its name in any spelling; made if it is new.
 
-    Raises CategoryNameError if two different names would have one address ("C" and "C++"), or if the address
-    is a word of ours.
+    Raises CategoryNameError if two different names would have one address ("C" and "C++"), or if Arena uses the
+    address itself.
     """
     slugs = {name: _slug(name) for name in sorted(set(names))}
     known = Category.objects.in_bulk(set(slugs.values()), field_name="slug")
@@ -50,7 +50,7 @@ def named_categories(names: Iterable[str]) -> dict[str, Category]:
 
 @transaction.atomic
 def retire_category(*, category: Category) -> bool:
-    """No longer voted on nor routed; its tasks, answers and votes stay. False if it was retired already."""
+    """It is no longer voted on or routed; its tasks, answers and votes stay. False if it was retired already."""
     return _set_retired(category, retired=True)
 
 
@@ -71,7 +71,7 @@ def _set_retired(category: Category, *, retired: bool) -> bool:
 def _slug(name: str) -> str:
     slug = derived_slug(name, longest=_SLUG_LENGTH)
     if is_reserved(slug) or slug in _OURS:
-        raise CategoryNameError(name, f"the category “{name}” is a word of our addresses. Rename it.")
+        raise CategoryNameError(name, f"the category “{name}” is reserved for Arena's own addresses. Rename it.")
     return slug
 
 

@@ -1,4 +1,4 @@
-"""Writes of contenders: a contender in use is never edited, it gets a next revision."""
+"""Writes of contenders. A contender in use is never edited; it gets a new revision."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = [
 ]
 
 FAMILY_LENGTH = Contender._meta.get_field("family").max_length or 0
-# Settings go into published tables and onto pages, so nothing secret may stand in them.
+# Settings go into published tables and onto pages, so they must not contain secrets.
 _SECRET_WORDS = ("api_key", "apikey", "authorization", "password", "secret", "token")
 _NOT_SECRET = {"max_tokens", "max_completion_tokens", "max_output_tokens", "stop_token_ids", "min_tokens"}
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# What collecting itself decides in each request.
+# Set by Arena in each request.
 _OURS = {"messages", "model", "stream", "stream_options"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContenderFields:
-    """What an editor decides. The first three are frozen by use, the rest may change at any time."""
+    """The fields an editor sets. The first three are frozen by the first use, the rest may change at any time."""
 
     provider: Provider
     model_name: str
@@ -64,13 +64,13 @@ def save_contender(*, slug: str, fields: ContenderFields, contender: Contender |
     """Create `slug`, or edit `contender`.
 
     Editing one that is in use makes the next revision of its family if a frozen setting differs, and keeps the
-    old; what is not frozen changes in place. Without `contender`, a slug that exists is an error.
+    old one; fields that are not frozen change in place. Without `contender`, a slug that exists is an error.
     """
     _check_fields(fields)
     if contender is None:
         _check_new_slug(slug)
         return SavedContender(_create(family=slug, revision=1, fields=fields), "created")
-    # Locked: collecting may freeze it at this very moment.
+    # Locked: a run may be freezing it at this moment.
     current = Contender.objects.select_for_update(of=("self",)).select_related("provider").get(pk=contender.pk)
     if current.provider.kind == Provider.Kind.IMPORTED:
         raise FieldError("slug", "Its outputs were collected elsewhere, so there are no settings to edit.")
@@ -92,7 +92,7 @@ def newest_revision(slug: str) -> Contender | None:
 
 
 def freeze(contender: Contender) -> None:
-    """Mark the first use and keep the provider's kind and address of that moment. Doing it again changes nothing."""
+    """Mark the first use, and keep the provider's kind and address as they are now. Idempotent."""
     provider = Provider.objects.filter(pk=contender.provider_id)
     Contender.objects.filter(pk=contender.pk, used_at=None).update(
         used_at=timezone.now(),
@@ -104,10 +104,10 @@ def freeze(contender: Contender) -> None:
 
 @transaction.atomic
 def imported_contender(*, slug: str, model_name: str = "") -> Contender:
-    """The contender called `slug`, else a new one whose outputs or votes come from elsewhere.
+    """The contender called `slug`, or a new one whose outputs or votes were collected elsewhere.
 
-    Any printable name is taken as it is, so that a file's own names come back out. `gpt-x@2` is revision 2 of
-    `gpt-x`. It counts as used from the start: there is nothing about it to edit.
+    Any printable name is kept as it is, so that exports contain the file's own names. `gpt-x@2` is revision 2 of
+    `gpt-x`. It counts as used from the start, since it has nothing to edit.
     """
     known = Contender.objects.filter(slug=slug).first()
     if known is not None:
@@ -134,7 +134,7 @@ def imported_contender(*, slug: str, model_name: str = "") -> Contender:
 
 @transaction.atomic
 def retire(*, contender: Contender) -> bool:
-    """No longer asked nor drawn; its votes stay. False if it was retired already."""
+    """It is no longer asked or drawn; its votes stay. False if it was retired already."""
     return _set_retired(contender, retired=True)
 
 
@@ -174,7 +174,7 @@ def _set_free(contender: Contender, fields: ContenderFields) -> None:
 
 
 def _frozen_differs(current: Contender, fields: ContenderFields) -> bool:
-    """Also if the provider has moved since: a frozen contender keeps the address it was measured at."""
+    """True also if the provider has moved since: a frozen contender keeps the address it was measured at."""
     moved = current.used_at is not None and (current.kind, current.base_url) != (
         fields.provider.kind,
         fields.provider.base_url,
@@ -206,7 +206,7 @@ def _check_fields(fields: ContenderFields) -> None:
         raise FieldError("settings", f"{name} looks like a secret. Keys belong to the provider.")
     for text in (fields.model_name, *fields.capabilities, *_texts(fields.settings)):
         if _UNSTORABLE.search(text):
-            raise FieldError("settings", f"{text[:40]!r} holds a character that no database stores. Leave it out.")
+            raise FieldError("settings", f"{text[:40]!r} contains a character that no database stores. Leave it out.")
     for price in (fields.usd_per_mtok_input, fields.usd_per_mtok_output):
         if price is not None and price < 0:
             raise FieldError("usd_per_mtok_input", "A price is 0 or more. Leave it empty if it is not known.")
@@ -226,8 +226,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _secrets(value: Any, *, inside: bool = False) -> Iterator[str]:
-    """Names of what looks like a secret. Further inside, only what has a text: the schema of a tool may well have a
-    property called password."""
+    """Names of fields that look like secrets. Nested ones count only if they hold a string: the schema of a tool may
+    have a property called password."""
     if isinstance(value, dict):
         for name, one in value.items():
             if _names_secret(name) and (not inside or isinstance(one, str)):
@@ -245,22 +245,22 @@ def _names_secret(name: str) -> bool:
 
 def _check_new_slug(slug: str) -> None:
     if is_reserved(slug):
-        raise FieldError("slug", f"{slug} is a word of our addresses. Choose another name.")
+        raise FieldError("slug", f"{slug} is reserved for Arena's own addresses. Choose another name.")
     if "@" in slug:
         raise FieldError("slug", f"{slug}: Arena numbers the revisions itself. Leave out the @.")
     if not is_clean(slug) or len(slug) > FAMILY_LENGTH:
         raise FieldError("slug", f"{slug!r}: use up to {FAMILY_LENGTH} letters, digits, dots, dashes and underscores.")
     if Contender.objects.filter(Q(slug=slug) | Q(family=slug)).exists():
-        raise FieldError("slug", f"{slug} exists. Edit it, or choose another name.")
+        raise FieldError("slug", f"{slug} already exists. Edit it, or choose another name.")
 
 
 def _check_imported_slug(slug: str) -> None:
     if not slug or slug != slug.strip() or not slug.isprintable():
-        raise FieldError("slug", f"{slug!r} is no name for a contender: write printable characters.")
+        raise FieldError("slug", f"{slug!r} is not a name for a contender: use printable characters.")
     if len(slug) > FAMILY_LENGTH:
         raise FieldError("slug", f"{slug[:40]}… is longer than {FAMILY_LENGTH} characters.")
     if is_reserved(slug):
-        raise FieldError("slug", f"{slug} is a word of our addresses. Map it to another name.")
+        raise FieldError("slug", f"{slug} is reserved for Arena's own addresses. Map it to another name.")
 
 
 def _split(slug: str) -> tuple[str, int]:

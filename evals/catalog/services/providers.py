@@ -1,4 +1,4 @@
-"""Writes of providers. A key is stored encrypted and goes nowhere but to the address it was typed for."""
+"""Writes of providers. A key is stored encrypted and is sent only to the address it was typed for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*_(?:KEY|TOKEN)")
-# Arena's own secrets, and whatever says of itself that it is none of a model provider's.
+# Arena's own secrets, and variables whose names say that they are not keys of a model provider.
 _ENV_REFUSED = re.compile(r"SECRET_KEY|ARENA_.*|.*SECRET.*|.*PRIVATE.*|.*SIGNING.*|.*ENCRYPTION.*")
 
 
@@ -48,16 +48,16 @@ def save_provider(
 ) -> Provider:
     """Create `slug`, or edit `provider` (whose slug stays).
 
-    `api_key` None keeps the stored key, empty forgets it. A stored key is not carried over to another host: a new
-    address needs it typed again. Contenders in use keep the address they were measured at.
+    `api_key` None keeps the stored key, empty deletes it. A stored key is not sent to another host: for a new address
+    it must be typed again. Contenders in use keep the address they were measured at.
     """
     check_provider(slug=slug, fields=fields, provider=provider)
     return store_provider(slug=slug, fields=fields, api_key=api_key, provider=provider)
 
 
 def check_provider(*, slug: str, fields: ProviderFields, provider: Provider | None = None) -> None:
-    """The part of `save_provider` that belongs outside a transaction: resolving the address's name may take
-    seconds, and SQLite has one writer."""
+    """The part of `save_provider` that belongs outside a transaction: resolving the host's name may take seconds, and
+    SQLite has one writer."""
     if provider is None:
         _check_slug(slug)
     _check(fields)
@@ -69,10 +69,10 @@ def check_provider(*, slug: str, fields: ProviderFields, provider: Provider | No
 def store_provider(
     *, slug: str, fields: ProviderFields, api_key: str | None = None, provider: Provider | None = None
 ) -> Provider:
-    """The rest of `save_provider`, for what `check_provider` let through."""
+    """The rest of `save_provider`, for fields that `check_provider` accepted."""
     if provider is None:
         if Provider.objects.filter(slug=slug).exists():
-            raise FieldError("slug", f"{slug} exists. Edit it, or choose another name.")
+            raise FieldError("slug", f"{slug} already exists. Edit it, or choose another name.")
         provider = Provider(slug=slug)
     else:
         provider = Provider.objects.select_for_update().get(pk=provider.pk)
@@ -81,7 +81,7 @@ def store_provider(
             raise FieldError(
                 "api_key",
                 f"The stored key was typed for {origin(provider.base_url)} and is not sent elsewhere. "
-                "Type the key of the new address, or forget the stored one.",
+                "Type the key for the new address, or delete the stored one.",
             )
     for name in ProviderFields.__dataclass_fields__:
         setattr(provider, name, getattr(fields, name))
@@ -99,25 +99,27 @@ def origin(url: str) -> str:
 
 
 def check_base_url(url: str) -> None:
-    """Raises FieldError unless `url` is one that a model could be asked at."""
+    """Raises FieldError unless `url` can be the base URL of a provider."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise FieldError("base_url", f"{url!r} is no address. Write one such as https://api.openai.com/v1.") from None
+        raise FieldError(
+            "base_url", f"{url!r} is not an address. Write one such as https://api.openai.com/v1."
+        ) from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise FieldError("base_url", f"{url!r}: write an http or https address such as https://api.openai.com/v1.")
     if parts.username or parts.password:
         raise FieldError("base_url", "Leave name and password out of the address; the key has its own field.")
     if parts.query or parts.fragment:
-        raise FieldError("base_url", f"{url!r}: leave out what follows ? or #.")
+        raise FieldError("base_url", f"{url!r}: leave out everything from ? or # on.")
 
 
 def _check(fields: ProviderFields) -> None:
     if not fields.name.strip():
         raise FieldError("name", "Give it a name.")
     if fields.kind == Provider.Kind.IMPORTED:
-        raise FieldError("kind", "Imports make this one themselves. Choose a provider that can be asked.")
+        raise FieldError("kind", "Only imports create providers of this kind. Choose a provider that can be asked.")
     if fields.kind not in Provider.Kind.values:
         raise FieldError("kind", f"{fields.kind!r} is not known. Use one of: openai.")
     if fields.locality not in Provider.Locality.values:
@@ -127,17 +129,17 @@ def _check(fields: ProviderFields) -> None:
     if name and (not _ENV_NAME.fullmatch(name) or _ENV_REFUSED.fullmatch(name)):
         raise FieldError(
             "api_key_env",
-            # What was given is not repeated: it may be the key itself.
-            "Write the name of a variable that ends in _KEY or _TOKEN and is none of Arena's own secrets.",
+            # The value is not repeated: it may be the key itself.
+            "Write the name of a variable that ends in _KEY or _TOKEN and is not one of Arena's own secrets.",
         )
     if fields.max_concurrency < 1:
-        raise FieldError("max_concurrency", "At least 1 request at a time.")
+        raise FieldError("max_concurrency", "Allow at least 1 request at a time.")
     if not 0 < fields.first_token_timeout_s <= fields.total_timeout_s:
-        raise FieldError("first_token_timeout_s", "More than 0, and at most the total time.")
+        raise FieldError("first_token_timeout_s", "This must be more than 0 and at most the total time.")
 
 
 def _check_allowed(base_url: str) -> None:
-    """A name that cannot be resolved just now is taken: the machine may be offline. Each call checks again."""
+    """A host name that cannot be resolved now is accepted: the machine may be offline. Each call checks again."""
     parts = urlsplit(base_url)
     tls = parts.scheme == "https"
     try:
@@ -145,14 +147,14 @@ def _check_allowed(base_url: str) -> None:
     except OutboundRefused as error:
         raise FieldError("base_url", f"{error.detail}.") from error
     except UnicodeError:
-        raise FieldError("base_url", f"{parts.hostname!r} is no name of a host.") from None
+        raise FieldError("base_url", f"{parts.hostname!r} is not a host name.") from None
     except OSError:
         return
 
 
 def _check_slug(slug: str) -> None:
     if is_reserved(slug):
-        raise FieldError("slug", f"{slug} is a word of our addresses. Choose another name.")
+        raise FieldError("slug", f"{slug} is reserved for Arena's own addresses. Choose another name.")
     if not is_clean(slug) or "." in slug or len(slug) > 80:
         raise FieldError("slug", f"{slug!r}: use up to 80 letters, digits, dashes and underscores.")
 
@@ -162,7 +164,7 @@ class KeyUnreadableError(Exception):
 
 
 def api_key(provider: Provider) -> str | None:
-    """The key to send: the typed one, else the environment's; None if the provider has neither."""
+    """The key to send: the one typed, or the environment's; None if the provider has neither."""
     if not provider.api_key_encrypted:
         return os.environ.get(provider.api_key_env) or None if provider.api_key_env else None
     try:

@@ -1,4 +1,4 @@
-"""Writes of task sets: a version is an immutable list, and a task is known by its content."""
+"""Writes of task sets. A version is an immutable list, and a task is identified by its content."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ T = TypeVar("T")
 _SLUG_LENGTH = TaskSet._meta.get_field("slug").max_length or 0
 _NAME_LENGTH = TaskSet._meta.get_field("name").max_length or 0
 _SOURCE_LENGTH = TaskSetVersion._meta.get_field("source").max_length or 0
-# Rows a statement names: under SQLite's limit on parameters.
+# Rows named in one statement: below SQLite's limit on parameters.
 _CHUNK = 500
 
 
 class TaskSetError(ValueError):
-    """A task set that cannot be; the message says what to do instead."""
+    """The task set cannot be saved; the message says what to do instead."""
 
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One task as a file states it. `category` is a name or slug; `line` is where it stands, 0 if nowhere."""
+    """One task as a file gives it. `category` is a name or slug; `line` is its line in the file, 0 without a file."""
 
     external_id: str
     category: str
@@ -54,8 +54,8 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class SavedVersion:
-    """`tasks_new` never existed before, `tasks_kept` keep their generations and votes; both count tasks, so two
-    ids of one task count once. `unchanged`: the newest version says the same, and none was made."""
+    """`tasks_new` are new, `tasks_kept` existed and keep their generations and votes; both count tasks, so two ids of
+    one task count once. `unchanged`: the newest version has the same content, so no new one was made."""
 
     version: TaskSetVersion
     tasks_new: int
@@ -77,7 +77,7 @@ class _Place:
 def task_digest(
     *, messages: Sequence[Mapping[str, Any]], reference: str = "", checks: Sequence[Mapping[str, Any]] = ()
 ) -> str:
-    """SHA-256 of what makes a task this task, within its category."""
+    """SHA-256 of the content that identifies a task within its category."""
     return _sha256({"messages": list(messages), "reference": reference, "checks": list(checks)})
 
 
@@ -85,11 +85,11 @@ def check_task_set_slug(slug: str) -> None:
     try:
         validate_slug(slug)
     except ValidationError:
-        raise TaskSetError(f"“{slug}” is no short name for a task set. Use letters, digits, - and _.") from None
+        raise TaskSetError(f"“{slug}” cannot be the short name of a task set. Use letters, digits, - and _.") from None
     if len(slug) > _SLUG_LENGTH:
         raise TaskSetError(f"“{slug[:40]}…” is longer than {_SLUG_LENGTH} characters. Choose a shorter name.")
     if is_reserved(slug):
-        raise TaskSetError(f"“{slug}” is a word of our addresses. Choose another name for the task set.")
+        raise TaskSetError(f"“{slug}” is reserved for Arena's own addresses. Choose another name for the task set.")
 
 
 @transaction.atomic
@@ -101,11 +101,11 @@ def save_version(
     local_only: bool | None = None,
     name: str = "",
 ) -> SavedVersion:
-    """The task set says what `rows` say, in their order: a new version, unless the newest one says so already.
+    """Save `rows`, in their order, as a new version of the task set, unless the newest one has the same content.
 
-    Makes the task set and its categories if they are new. `local_only` True marks the set and all its tasks,
-    for ever; it is never lifted here. Tasks known only by id, from imported votes, stay in the list behind the
-    rows until a row gives their id a content. Raises TaskSetError, and CategoryNameError for a category's name.
+    Creates the task set and its categories if they are new. `local_only` True marks the set and all its tasks for
+    good; it is never removed here. Tasks known only by id, from imported votes, stay in the list after the rows
+    until a row gives their id a content. Raises TaskSetError, and CategoryNameError for a category's name.
     """
     rows = list(rows)
     if not rows:
@@ -140,9 +140,9 @@ def save_version(
 def add_tasks_known_by_id(
     *, task_set_slug: str, categories: Mapping[str, Category], source: str, name: str = ""
 ) -> dict[str, int]:
-    """Tasks that imported votes name but nobody has the text of: a next version that lists them too.
+    """Add tasks that imported votes name and whose text is unknown, in a next version that lists them too.
 
-    `categories` is by external id, of ids no version has had. Returns the task id of each.
+    `categories` is by external id, of ids that no version has had. Returns the task id of each.
     """
     task_set = _locked(task_set_slug, name=name, local_only=None)
     wanted = {
@@ -168,7 +168,7 @@ def _locked(slug: str, *, name: str, local_only: bool | None) -> TaskSet:
     if local_only and not task_set.local_only:
         task_set.local_only = True
         task_set.save(update_fields=["local_only"])
-        # Its earlier versions' tasks too: they came from the same confidential source.
+        # The tasks of its earlier versions too: they came from the same confidential source.
         Task.objects.filter(items__version__task_set=task_set, local_only=False).update(local_only=True)
     return task_set
 
@@ -179,7 +179,7 @@ def _saved(tasks: Collection[Task], *, local_only: bool) -> tuple[dict[tuple[int
     new = [task for task in tasks if (task.category_id, task.digest) not in known]
     for task in new:
         task.local_only = local_only
-    # Another import may be storing the same content: whoever comes second reads the first one's row.
+    # Another import may be storing the same content: the second one reads the first one's row.
     Task.objects.bulk_create(new, ignore_conflicts=True)
     ids = known | _ids(new)
     if local_only:

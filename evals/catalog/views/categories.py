@@ -1,4 +1,4 @@
-"""Retiring a category: asked once more, with what it touches."""
+"""Retiring a category: confirmed first, with the routes it affects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["category_retire"]
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def category_retire(request: HttpRequest, category: str) -> HttpResponse:
-    """GET asks, and names the routes that would be touched; POST retires, or takes back with `back`."""
+    """GET asks for confirmation and names the routes affected; POST retires it, or with `back` brings it back."""
     found = get_object_or_404(Category, slug=category)
     if request.method != "POST":
         answers = signals.category_retirement_asked.send(sender=Category, category=found)

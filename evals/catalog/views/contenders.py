@@ -1,5 +1,5 @@
-"""Who is asked and where, and one call to see whether it answers. Everybody signed in sees which there are; keys and
-addresses are an admin's."""
+"""Providers and contenders, and a test call to one. Any signed-in user can see them; only an admin edits keys and
+addresses."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def contender_new(request: HttpRequest) -> HttpResponse:
     provider = request.GET.get("provider", "")
     form = ContenderForm(request.POST or None, provider=provider)
     if request.method == "POST" and form.is_valid() and (saved := form.save()) is not None:
-        messages.success(request, _told(saved))
+        messages.success(request, _saved_message(saved))
         return redirect("evals:contender-test", saved.contender.slug)
     known = preset(provider)
     context = {
@@ -71,7 +71,7 @@ def contender_edit(request: HttpRequest, slug: str) -> HttpResponse:
     card = contender_card(contender)
     form = ContenderForm(request.POST or None, contender=contender)
     if request.method == "POST" and card.askable and form.is_valid() and (saved := form.save()) is not None:
-        messages.success(request, _told(saved))
+        messages.success(request, _saved_message(saved))
         if saved.how == "revised":
             return redirect("evals:contender-test", saved.contender.slug)
         return redirect("evals:contender-list")
@@ -95,7 +95,7 @@ def contender_test(request: HtmxHttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def contender_retire(request: HttpRequest, slug: str) -> HttpResponse:
-    """GET asks, and names the routes that would be touched; POST retires, or takes back with `back`."""
+    """GET asks for confirmation and names the routes affected; POST retires it, or with `back` brings it back."""
     contender = _contender(slug)
     if request.method != "POST":
         context = {"contender": contender_card(contender), "touched": _touched(contender)}
@@ -118,13 +118,13 @@ def _touched(contender: Contender) -> list[str]:
     return [words for _, named in answers for words in named or ()]
 
 
-def _told(saved: SavedContender) -> str:
+def _saved_message(saved: SavedContender) -> str:
     slug = saved.contender.slug
     return {
-        "created": f"{slug} added. Ask it something.",
+        "created": f"{slug} was added. Try it with a test call.",
         "changed": f"{slug} saved.",
-        "revised": f"{slug} made: the one before is in use and stays as it is.",
-        "unchanged": f"{slug} is as it was.",
+        "revised": f"{slug} was created: the revision before it is in use and stays unchanged.",
+        "unchanged": f"{slug} is unchanged.",
     }[saved.how]
 
 
@@ -141,7 +141,7 @@ def provider_new(request: HttpRequest) -> HttpResponse:
     start = preset(request.GET.get("preset", ""))
     form = ProviderForm(request.POST or None, preset=start)
     if request.method == "POST" and form.is_valid() and (provider := form.save()) is not None:
-        messages.success(request, f"{provider.name} added. Next: a contender there.")
+        messages.success(request, f"{provider.name} was added. Next, add a contender there.")
         return redirect(reverse("evals:contender-new", query={"provider": provider.slug}))
     context = {"form": form, "start": start, "presets": PRESETS, "blank": "preset" in request.GET}
     return render(request, "evals/catalog/provider_form.html", context)
@@ -159,9 +159,9 @@ def provider_edit(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _left_behind(provider: Provider) -> str:
-    """Contenders in use keep the address they were measured at; whoever moves a provider is told which."""
+    """Contenders in use keep the address they were measured at; the editor who moves a provider is told which."""
     behind = Contender.objects.filter(provider=provider, retired_at=None, used_at__isnull=False)
     slugs = list(behind.exclude(base_url=provider.base_url).values_list("slug", flat=True))
     if not slugs:
         return ""
-    return f" {', '.join(slugs)} stay at the old address: edit them to make revisions at the new one."
+    return f" {', '.join(slugs)} keep the old address: edit them to create revisions at the new one."

@@ -1,4 +1,4 @@
-"""Task sets: which there are, what stands in one, and the way in for a file."""
+"""Task sets: a list of them, and one with its tasks."""
 
 from __future__ import annotations
 

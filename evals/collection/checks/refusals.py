@@ -1,6 +1,6 @@
-"""Does an answer decline the request? Judged on how it opens: a summary of a refusal is no refusal.
+"""Whether an answer declines the request. Decided by how it opens: a summary of a refusal is not a refusal.
 
-English only, and conservative: a missed refusal costs a rate that is too low, a false one blames a good answer.
+English only, and conservative: a missed refusal makes a rate too low, a false one blames a good answer.
 """
 
 from __future__ import annotations

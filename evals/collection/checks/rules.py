@@ -1,4 +1,4 @@
-"""Checks as a file states them: validated, and written in one form however they were spelled.
+"""Checks as a file gives them: validated, and stored in one form however they were written.
 
     {"type": "equals", "value": "Paris", "ignore_case": true}     contains: the same
     {"type": "regex", "pattern": "^[A-Z]{3}$", "ignore_case": false}
@@ -8,7 +8,7 @@
     {"type": "number", "value": 42, "tolerance": 0.5}
     {"type": "not_refusal"}
 
-`value` may stand for `pattern`, `schema` and `name` too. `equals`, `contains` and `number` without a value mean
+`value` may also be written for `pattern`, `schema` and `name`. `equals`, `contains` and `number` without a value use
 the task's reference.
 """
 
@@ -84,9 +84,9 @@ _MOST = 50
 
 
 def read_checks(value: Any, *, reference: str = "") -> list[dict[str, Any]]:
-    """The checks of one task in their one form; BadValueError names the check that cannot be."""
+    """The checks of one task in their stored form; BadValueError names the check that is not valid."""
     if not isinstance(value, list):
-        raise BadValueError('checks are to be a JSON list, as [{"type": "contains", "value": "Paris"}].')
+        raise BadValueError('checks must be a JSON list, such as [{"type": "contains", "value": "Paris"}].')
     if len(value) > _MOST:
         raise BadValueError(f"has {len(value)} checks; the limit is {_MOST}.")
     return [_read(n, one, reference) for n, one in enumerate(value, start=1)]
@@ -95,7 +95,9 @@ def read_checks(value: Any, *, reference: str = "") -> list[dict[str, Any]]:
 def _read(n: int, given: Any, reference: str) -> dict[str, Any]:
     if not isinstance(given, dict) or given.get("type") not in CHECK_TYPES:
         kind = given.get("type") if isinstance(given, dict) else given
-        raise BadValueError(f"check {n} is of type “{str(kind)[:40]}”; the types are {', '.join(CHECK_TYPES)}.")
+        raise BadValueError(
+            f"check {n} has the unknown type “{str(kind)[:40]}”; the types are {', '.join(CHECK_TYPES)}."
+        )
     kind = given["type"]
     spelled = dict(given)
     if kind in _SPELLED_VALUE and "value" in spelled:
@@ -108,7 +110,7 @@ def _read(n: int, given: Any, reference: str) -> dict[str, Any]:
         rule: Rule = msgspec.convert(spelled, type=Rule)
     except msgspec.ValidationError as error:
         raise BadValueError(f"check {n} ({kind}): {error}.") from None
-    for reason in _objections(rule):
+    for reason in _problems(rule):
         raise BadValueError(f"check {n} ({kind}): {reason}")
     made: dict[str, Any] = msgspec.to_builtins(rule)
     return made
@@ -118,25 +120,25 @@ def _float(n: int, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise BadValueError(f"check {n} (number): “{text[:40]}” is no number.") from None
+        raise BadValueError(f"check {n} (number): “{text[:40]}” is not a number.") from None
 
 
-def _objections(rule: Rule) -> Iterator[str]:
+def _problems(rule: Rule) -> Iterator[str]:
     if isinstance(rule, Contains) and not rule.value:
-        yield "an empty text is in every answer."
+        yield "an empty text is contained in every answer."
     if isinstance(rule, Regex):
-        yield from _pattern_objections(rule.pattern)
+        yield from _pattern_problems(rule.pattern)
     if isinstance(rule, JsonSchema):
-        yield from _schema_objections(rule.schema)
+        yield from _schema_problems(rule.schema)
     if isinstance(rule, ToolCall) and not rule.name:
         yield "name the tool."
     if isinstance(rule, MaxChars) and rule.value < 1:
-        yield "the value is to be 1 or more."
+        yield "the value must be 1 or more."
     if isinstance(rule, Number) and not (math.isfinite(rule.value) and 0 <= rule.tolerance < math.inf):
-        yield "value and tolerance are to be finite, the tolerance 0 or more."
+        yield "value and tolerance must be finite, and the tolerance 0 or more."
 
 
-def _pattern_objections(pattern: str) -> Iterator[str]:
+def _pattern_problems(pattern: str) -> Iterator[str]:
     if len(pattern) > _LONGEST_PATTERN:
         yield f"the pattern has {len(pattern)} characters; the limit is {_LONGEST_PATTERN}."
         return
@@ -146,9 +148,9 @@ def _pattern_objections(pattern: str) -> Iterator[str]:
         yield f"the pattern does not compile: {error}."
 
 
-def _schema_objections(schema: dict[str, Any]) -> Iterator[str]:
+def _schema_problems(schema: dict[str, Any]) -> Iterator[str]:
     if any(not ref.startswith("#") for ref in _refs(schema)):
-        # Resolving one would make our machine fetch what a stranger's file names.
+        # Resolving one would make this machine fetch an address that a stranger's file names.
         yield "a $ref may only point into the schema itself (#/…)."
         return
     try:

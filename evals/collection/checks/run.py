@@ -1,7 +1,7 @@
-"""A task's checks on an answer.
+"""Runs a task's checks on an answer.
 
-Checks come in the one form that importing writes (`evals.collection.checks.rules`). Both the check and the
-answer are hostile: patterns and schemas run in a process that can be killed.
+Checks come in the form that importing stores (`evals.collection.checks.rules`). Both the check and the answer are
+hostile: patterns and schemas run in a process that can be killed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from evals.collection.providers import ToolCall
 
 __all__ = ["run_checks"]
 
-# Longer answers are judged on their beginning by patterns; every other check reads all of it.
+# Patterns read only the beginning of longer answers; every other check reads all of it.
 _PATTERN_CHARS = 100_000
 _DETAIL_CHARS = 300
 
@@ -30,20 +30,20 @@ CheckResult = tuple[bool, str]
 def run_checks(
     checks: Sequence[Mapping[str, Any]], *, text: str, tool_calls: Sequence[ToolCall] = (), refused: bool = False
 ) -> list[dict[str, Any]]:
-    """`[{"type", "ok", "detail"}]` in the order of the checks. Never raises: what cannot be judged has not passed,
-    and its detail says why. `refused`: the provider itself called the answer a refusal."""
-    verdicts = []
+    """`[{"type", "ok", "detail"}]` in the order of the checks. Never raises: a check that cannot be run has not
+    passed, and its detail says why. `refused`: the provider itself marked the answer as a refusal."""
+    results = []
     for check in checks:
         kind = str(check.get("type", ""))
         try:
-            ok, detail = _judge(kind, check, text, tool_calls, refused)
+            ok, detail = _run_one(kind, check, text, tool_calls, refused)
         except (KeyError, TypeError, ValueError, OutOfTimeError, RecursionError) as error:
-            ok, detail = False, f"could not be judged: {error}"
-        verdicts.append({"type": kind, "ok": ok, "detail": detail[:_DETAIL_CHARS]})
-    return verdicts
+            ok, detail = False, f"could not be checked: {error}"
+        results.append({"type": kind, "ok": ok, "detail": detail[:_DETAIL_CHARS]})
+    return results
 
 
-def _judge(
+def _run_one(
     kind: str, check: Mapping[str, Any], text: str, tool_calls: Sequence[ToolCall], refused: bool
 ) -> CheckResult:
     if kind == "tool_call":
@@ -51,12 +51,12 @@ def _judge(
     if kind == "not_refusal":
         return (False, "a refusal") if refused or looks_like_refusal(text) else (True, "")
     if kind not in _ON_TEXT:
-        return False, f"no such check: {kind}"
+        return False, f"there is no check called {kind}"
     return _ON_TEXT[kind](check, text)
 
 
 def _equals(check: Mapping[str, Any], text: str) -> CheckResult:
-    """But for white space around: models end lines as they like."""
+    """Apart from surrounding white space, which models add freely."""
     given, wanted = _cased(check, text.strip(), str(check["value"]).strip())
     return (True, "") if given == wanted else (False, f"is not “{check['value']}”")
 
@@ -91,7 +91,7 @@ _FENCE = re.compile(r"\A```[\w+-]*[ \t]*\n(.*)\n[ \t]*```\Z", re.DOTALL)
 
 
 def _unfenced(text: str) -> str:
-    """What is inside, if the whole answer is one fenced block: the one decoration that every reader of JSON strips."""
+    """The inside, if the whole answer is one fenced block, which is the one decoration that readers of JSON strip."""
     text = text.strip()
     fenced = _FENCE.match(text)
     return fenced[1] if fenced and "```" not in fenced[1] else text
@@ -99,7 +99,7 @@ def _unfenced(text: str) -> str:
 
 def _max_chars(check: Mapping[str, Any], text: str) -> CheckResult:
     limit = int(check["value"])
-    return (True, "") if len(text) <= limit else (False, f"has {len(text):,} characters, at most {limit:,} wanted")
+    return (True, "") if len(text) <= limit else (False, f"has {len(text):,} characters; at most {limit:,} are allowed")
 
 
 _NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d{1,40})(?:\.\d{1,40})?(?:[eE][-+]?\d{1,3})?")
@@ -115,11 +115,11 @@ def _number(check: Mapping[str, Any], text: str) -> CheckResult:
     value = float(found[0].replace(",", "").replace("−", "-"))
     if math.isclose(value, wanted, rel_tol=1e-12, abs_tol=tolerance):
         return True, ""
-    return False, f"ends with {found[0]}, wanted {wanted:g}" + (f" ± {tolerance:g}" if tolerance else "")
+    return False, f"ends with {found[0]}, expected {wanted:g}" + (f" ± {tolerance:g}" if tolerance else "")
 
 
 def _tool_call(check: Mapping[str, Any], tool_calls: Sequence[ToolCall]) -> CheckResult:
-    """Some call of that name whose arguments include the wanted ones; further arguments are the model's own."""
+    """Passes if a call of that name includes the wanted arguments; the model may add others."""
     named = [call for call in tool_calls if call.name == check["name"]]
     if not named:
         called = ", ".join(call.name for call in tool_calls) or "nothing"

@@ -1,4 +1,4 @@
-"""Hostile patterns and schemas, run where they can be killed.
+"""Runs hostile patterns and schemas in a process that can be killed.
 
 A regular expression or JSON schema comes from an uploaded task set, the text from a model: together they can take
 forever. Python cannot interrupt its own `re`, so a child process does the work, one for each worker process, and
@@ -25,14 +25,14 @@ _CHILD = Path(__file__).with_name("bounded_child.py")
 
 
 class OutOfTimeError(Exception):
-    """The child did not answer in time, or died of what it was asked."""
+    """The child did not answer in time, or died."""
 
 
 class _Child:
-    """One interpreter, one question at a time. It ends by itself when our end of its input closes."""
+    """One interpreter, one question at a time. It exits when its input is closed."""
 
     def __init__(self) -> None:
-        # No environment: it needs no secrets. Its own session: a Ctrl-C is ours to handle.
+        # No environment: it needs no secrets. Its own session: the parent handles Ctrl-C.
         self._process = subprocess.Popen(  # noqa: S603 (our own file, our own interpreter)
             [sys.executable, "-I", str(_CHILD)],
             stdin=subprocess.PIPE,
@@ -57,7 +57,7 @@ class _Child:
         return json.loads(self._line(TIME_LIMIT_S))
 
     def _line(self, limit_s: float) -> bytes:
-        # Answers are one short line, written at once: readable means whole.
+        # An answer is one short line, written at once: once readable, it is complete.
         if not self._answers.select(limit_s):
             raise OutOfTimeError(f"took longer than {TIME_LIMIT_S:g} s")
         line = self._stdout.readline()

@@ -1,6 +1,6 @@
-"""The other side of `evals.collection.checks.sandbox`: answers questions on standard input until it closes.
+"""The child process of `evals.collection.checks.sandbox`: answers questions on standard input until it closes.
 
-Run by path in an isolated interpreter: imports nothing of ours, and reaches nothing but its own pipes.
+Run by path in an isolated interpreter: imports nothing of Arena's, and reaches nothing but its own pipes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def matches(pattern: str, text: str, *, ignore_case: bool) -> list[Any]:
 
 
 def conforms(schema: Any, document: Any) -> list[Any]:
-    # An empty registry: a `$ref` to somewhere else is an error, never a request.
+    # An empty registry: a `$ref` to another document is an error, never a request.
     registry: Registry[Any] = Registry()
     try:
         kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)

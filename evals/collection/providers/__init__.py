@@ -1,4 +1,5 @@
-"""Asking models: one client a wire format, one Protocol, one error taxonomy. Nothing here touches the database."""
+"""Clients of model providers: one per wire format, one Protocol, one error taxonomy. Nothing here touches the
+database."""
 
 from __future__ import annotations
 
@@ -53,4 +54,4 @@ def wire_format(kind: str, http: httpx.Client) -> WireFormat:
     try:
         return _FORMATS[kind](http)
     except KeyError:
-        raise NotAllowed(f"providers of kind “{kind}” are not asked: their outputs come by import") from None
+        raise NotAllowed(f"providers of kind “{kind}” cannot be asked: their outputs are imported") from None

@@ -1,4 +1,4 @@
-"""How long a model may take: to its first token, and to its end."""
+"""How long a model may take: to its first token, and in total."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["AnswerDeadline"]
 
 
 class AnswerDeadline(Deadline):
-    """Two limits from now on. The first gives way to the second once there is a token."""
+    """Two limits from now on: the first applies until there is a token, the second after it."""
 
     def __init__(self, *, first_token_s: float, total_s: float) -> None:
         super().__init__(total_s=total_s)

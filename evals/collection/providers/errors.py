@@ -42,11 +42,11 @@ __all__ = [
 
 
 class ProviderError(Exception):
-    """A call that gave no answer, with what was measured of it.
+    """A call without an answer, with its measurements.
 
-    `detail` says what happened and, where we know, what to do; redacted, but otherwise the provider's own words:
-    hostile. `billed` False: the provider certainly charged nothing, so the call cost 0 rather than an unknown sum.
-    The client fills in what it measured before the call failed.
+    `detail` says what happened and, if known, what to do; redacted, but otherwise the provider's own words: hostile.
+    `billed` False: the provider certainly charged nothing, so the call cost 0 rather than an unknown sum. The client
+    fills in what it measured before the call failed.
     """
 
     category: ClassVar[ErrorCategory]
@@ -71,7 +71,7 @@ class ProviderError(Exception):
 
 
 class TransientError(ProviderError):
-    """Worth asking again, a little later."""
+    """Worth retrying a little later."""
 
 
 class LastingError(ProviderError):
@@ -106,14 +106,14 @@ class ServerError(TransientError):
 
 
 class EmptyAnswer(TransientError):  # noqa: N818
-    """Finished, with neither text nor a tool call. Worth one more try, no more."""
+    """Finished with neither text nor a tool call. Worth one more try."""
 
     category = ErrorCategory.EMPTY
     billed = True
 
 
 class Lost(TransientError):  # noqa: N818
-    """Nobody knows what became of the call: its worker died, or broke it off."""
+    """The outcome of the call is unknown: its worker died or was interrupted."""
 
     category = ErrorCategory.LOST
     billed = True
@@ -149,7 +149,7 @@ class NotAllowed(LastingError):  # noqa: N818
     category = ErrorCategory.NOT_ALLOWED
 
 
-# How often a generation is asked before it has failed for good. What is not named here is asked once.
+# Attempts before a generation has failed for good. Errors not listed here are not retried.
 _ATTEMPTS: dict[ErrorCategory, int] = {
     ErrorCategory.CONNECTION: 4,
     ErrorCategory.TIMEOUT: 4,
@@ -157,13 +157,13 @@ _ATTEMPTS: dict[ErrorCategory, int] = {
     ErrorCategory.MALFORMED: 4,
     ErrorCategory.SERVER_ERROR: 4,
     ErrorCategory.LOST: 4,
-    # Being told to wait says nothing against the request; the provider is paused meanwhile.
+    # A rate limit says nothing about the request; the provider is paused meanwhile.
     ErrorCategory.RATE_LIMIT: 8,
     ErrorCategory.EMPTY: 2,
 }
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 60.0
-# However long a provider asks us to stay away, we look again after this.
+# Even if a provider asks for a longer pause, it is asked again after this.
 LONGEST_PAUSE_S = 900.0
 
 

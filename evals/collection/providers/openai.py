@@ -36,15 +36,15 @@ __all__ = ["OpenAIFormat", "request_body"]
 log = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT_S = 10.0
-# After the answer is complete we only wait for the end of the stream, so that the connection can be used again.
+# Once the answer is complete, the stream is read to its end only so that the connection can be reused.
 _DRAIN_S = 0.25
-# Base URLs of servers that refuse `stream_options`: each is asked wrongly only once.
+# Base URLs of servers that refuse `stream_options`: each gets it only once.
 _refuse_usage: set[str] = set()
 _ANSWER_TYPES = ("text/event-stream", "application/json", "text/plain", "application/x-ndjson", "")
 
 
 class OpenAIFormat:
-    """Asks `POST {base_url}/chat/completions`, streamed. One for each thread, so that connections are used again.
+    """Asks `POST {base_url}/chat/completions`, streamed. One per thread, so that connections are reused.
 
     `http` decides where a call may go (`arena.net`); it must follow no redirects.
     """
@@ -84,7 +84,7 @@ class OpenAIFormat:
                 timeout=httpx.Timeout(endpoint.total_timeout_s, connect=_CONNECT_TIMEOUT_S),
             )
         except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
-            # A key with a line break, settings that are no JSON: nothing was sent.
+            # A key with a line break, or settings that are not JSON: nothing was sent.
             raise RequestRefused(f"the request could not be written: {error}") from error
         try:
             response = self._http.send(prepared, stream=True)
@@ -98,14 +98,16 @@ class OpenAIFormat:
             if call.complete:
                 return call.reply()
             if again and call.status_code is None and _is_dropped(error):
-                # A connection we kept, which the server closed just as we wrote. A new one tells whether it is there.
+                # The server closed a kept connection just as it was used. A new one tells whether the server is up.
                 return self._send(endpoint, request, call, usage=usage, again=False)
             raise _as_ours(error, call) from error
 
     def _read(self, response: httpx.Response, call: _Call) -> Reply:
         call.status_code = response.status_code
         if response.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
-            raise Malformed("the reply is compressed, which we did not ask for", status_code=response.status_code)
+            raise Malformed(
+                "the reply is compressed, although that was not requested", status_code=response.status_code
+            )
         if response.status_code != 200:
             raise self._refused(response)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -133,14 +135,14 @@ class OpenAIFormat:
             if call.body_bytes > self._limits.body_bytes:
                 raise TooLarge(f"the reply is longer than {self._limits.body_bytes:,} bytes", status_code=200)
             yield chunk
-            # The transport checks before it reads; this is for one that does not.
+            # The transport checks before it reads; this covers one that does not.
             if call.deadline.remaining() <= 0:
                 if call.complete:
                     return
                 raise TimedOut(call.deadline.words(), status_code=200)
 
     def _take(self, event: Event, call: _Call) -> bool:
-        """True at the end of the answer."""
+        """True once the answer is complete."""
         call.events += 1
         if event.data.strip() == "[DONE]":
             return True
@@ -155,7 +157,7 @@ class OpenAIFormat:
         return False
 
     def _take_last(self, event: Event, call: _Call) -> None:
-        """What the end of the stream closed: half an event is a cut, not a misunderstanding."""
+        """The event that the end of the stream closed: half an event is a cut stream, not a malformed one."""
         try:
             self._take(event, call)
         except Malformed as error:
@@ -165,7 +167,7 @@ class OpenAIFormat:
                 raise
 
     def _read_whole(self, response: httpx.Response, call: _Call) -> Reply:
-        """A server that does not stream: accepted, without a time to the first token."""
+        """Reads the reply of a server that does not stream, which gives no time to the first token."""
         body = b"".join(self._chunks(response, call))
         try:
             whole: Any = json.loads(body)
@@ -185,7 +187,7 @@ class OpenAIFormat:
             for _ in chunks:
                 pass
         except (httpx.HTTPError, ProviderError):
-            log.debug("A stream did not end after [DONE]; its connection is not used again.")
+            log.debug("A stream did not end after [DONE]; its connection is not reused.")
 
     def _refused(self, response: httpx.Response) -> ProviderError:
         kind, words = refusal(response.status_code, self._first_bytes(response))
@@ -196,7 +198,7 @@ class OpenAIFormat:
         )
 
     def _first_bytes(self, response: httpx.Response) -> str:
-        """The beginning of a body we only quote from; however it ends, the status has said enough."""
+        """The beginning of a body that is only quoted from; the status is enough, however the body ends."""
         body = bytearray()
         try:
             for chunk in response.iter_raw():
@@ -209,7 +211,7 @@ class OpenAIFormat:
 
 
 class _Call:
-    """What is known so far of one call."""
+    """The state of one call."""
 
     def __init__(self, deadline: AnswerDeadline, answer: Answer) -> None:
         self.deadline = deadline
@@ -222,7 +224,7 @@ class _Call:
 
     @property
     def complete(self) -> bool:
-        """The answer is there; what may still come is the count of tokens."""
+        """The answer is complete; only the count of tokens may still follow."""
         return bool(self.answer.finish_reason)
 
     def take(self, chunk: Any, *, streamed: bool = True) -> None:
@@ -252,7 +254,7 @@ def request_body(request: Request, *, usage: bool) -> dict[str, Any]:
 
 
 def _messages(request: Request) -> list[dict[str, Any]]:
-    """With the contender's own instructions first, in one message with the task's: many chat templates take only one
+    """The contender's own instructions come first, in one message with the task's: many chat templates accept only one
     system message, at the beginning."""
     messages = [dict(message) for message in request.messages]
     system = request.settings.get("system")

@@ -1,4 +1,4 @@
-"""An OpenAI chat completion put together from its pieces, believing none of them."""
+"""Builds an OpenAI chat completion from its chunks, trusting none of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evals.collection.providers.wire import Limits, Reply, ToolCall
 
 __all__ = ["Answer"]
 
-# More than any model reads or writes: a larger count is not believed.
+# More than any model reads or writes: a larger count is ignored.
 _MOST_TOKENS = 100_000_000
 
 
@@ -36,7 +36,7 @@ class Answer:
         self.tokens_in: int | None = None
         self.tokens_out: int | None = None
         self.tokens_in_cached: int | None = None
-        # What the deadline and the clock want to know after each chunk.
+        # Read by the deadline and the clock after each chunk.
         self.says_something = False  # any token, thinking included
         self.has_begun = False  # the first piece of the answer itself
 
@@ -53,7 +53,7 @@ class Answer:
             if not isinstance(choice, dict):
                 raise Malformed("a choice is not an object")
             if choice.get("index", 0) not in (0, None):
-                continue  # settings asked for several; we keep the first
+                continue  # the settings asked for several choices; the first is kept
             message = choice.get("delta", choice.get("message"))
             if isinstance(message, dict):
                 self._take_message(message)
@@ -62,7 +62,7 @@ class Answer:
                 self.finish_reason = clean(reason)[:40]
 
     def reply(self, *, latency_ms: float, ttft_ms: float | None, status_code: int) -> Reply:
-        """Raises Filtered or EmptyAnswer where there is nothing to vote on."""
+        """Raises Filtered or EmptyAnswer if there is nothing to vote on."""
         text = clean("".join(self._text))
         refusal = clean("".join(self._refusal))
         calls = tuple(
@@ -89,7 +89,7 @@ class Answer:
         )
 
     def _take_message(self, message: dict[str, Any]) -> None:
-        # Thinking is a sign of life, but no answer. Servers disagree on its name.
+        # Thinking shows that the model is at work, but is not an answer. Servers use several names for it.
         if any(_text_of(message.get(name)) for name in ("reasoning_content", "reasoning", "thinking")):
             self.says_something = True
         content = message.get("content")
@@ -106,7 +106,7 @@ class Answer:
     def _take_call(self, piece: dict[str, Any], position: int) -> None:
         index = piece.get("index")
         if not isinstance(index, int) or isinstance(index, bool):
-            # Servers that send each call whole leave the index out.
+            # Servers that send each call in one piece leave out the index.
             known = [at for at, call in self._calls.items() if call.id and call.id == piece.get("id")]
             index = known[0] if known else (len(self._calls) if piece.get("id") else position)
         if index not in self._calls and len(self._calls) >= self._limits.tool_calls:
@@ -131,7 +131,7 @@ class Answer:
         self.says_something = self.has_begun = True
 
     def _take_usage(self, usage: Any) -> None:
-        """Each chunk may carry running counts; the last ones stand."""
+        """Each chunk may carry running counts; the last ones are kept."""
         if not isinstance(usage, dict):
             return
         self.tokens_in = _count(usage.get("prompt_tokens"), self.tokens_in)
@@ -142,7 +142,7 @@ class Answer:
 
 
 def _text_of(content: Any) -> str:
-    """Text is a string, or a list of parts of which those of type `text` are the answer."""
+    """Text is a string, or a list of parts, of which those of type `text` are the answer."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):

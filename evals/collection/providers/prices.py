@@ -1,4 +1,4 @@
-"""What a call cost. An unknown price is None, never 0."""
+"""The cost of a call. An unknown price is None, never 0."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def cost_usd(
     base_url: str,
     model_name: str,
 ) -> Decimal | None:
-    """From the contender's own prices if both are known, else from the price list, which knows hosted models by
-    their provider's address; else None. Also None where the provider did not count the tokens.
+    """By the contender's own prices if both are known, else by the price list, which knows hosted models by their
+    provider's address; else None. Also None if the provider did not count the tokens.
 
-    Cached tokens cost less only by the list: a contender has one price for what it reads.
+    Only the list has a lower price for cached tokens: a contender has one price for input.
     """
     if tokens_in is None or tokens_out is None:
         return None
@@ -54,7 +54,7 @@ def _listed(base_url: str, model_name: str, tokens_in: int, tokens_out: int, cac
 def _is_listed(base_url: str, model_name: str) -> bool:
     listed = _calculate(base_url, model_name, 1, 1, None) is not None
     if not listed:
-        log.info("The price list does not know %s at %s.", model_name, base_url)
+        log.info("The price list has no entry for %s at %s.", model_name, base_url)
     return listed
 
 
@@ -70,5 +70,6 @@ def _calculate(base_url: str, model_name: str, tokens_in: int, tokens_out: int, 
 
 @lru_cache(maxsize=1)
 def _price_list() -> Any:
-    """Loaded when the first unpriced call ends: half a second that no start of the web server should pay."""
+    """Loaded when the first call without its own price ends: half a second that the start of the web server is
+    spared."""
     return import_module("genai_prices")

@@ -1,7 +1,7 @@
-"""What an OpenAI-compatible server means when it refuses: its status and words as one of our errors.
+"""Turns the refusal of an OpenAI-compatible server, its status and its words, into one of Arena's errors.
 
 Servers agree on status codes, roughly, and on nothing else: the error is an object, a string, a list of objects,
-or under another name, and a prompt that is too long is a 400, a 413, a 422 or a 500.
+or under another name, and a prompt that is too long gives a 400, a 413, a 422 or a 500.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NO_CREDIT = re.compile(
 _RATE = re.compile(r"rate[ _-]?limit|too many requests|quota exceeded|resource_?exhausted", re.IGNORECASE)
 _OVERLOADED = re.compile(r"overloaded|server_error|internal|unavailable|try again", re.IGNORECASE)
 
-# Words first where servers put several meanings under one status.
+# The words decide first where one status has several meanings.
 _BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[ProviderError]], ...]] = {
     400: ((_TOO_LONG, ContextTooLong), (_FILTERED, Filtered), (_BAD_KEY, KeyRefused), (_NO_MODEL, NotFound)),
     403: ((_FILTERED, Filtered),),
@@ -76,7 +76,7 @@ _IN_STREAM: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = (
 
 
 def refusal(status: int | None, body: str) -> tuple[type[ProviderError], str]:
-    """The kind of error and what the server said, not yet redacted. `status` None: an error inside a stream."""
+    """The kind of error and the server's words, not yet redacted. `status` None: an error inside a stream."""
     words = words_of(body)
     code = _code_of(body)
     if status is None or status == 200:
@@ -92,12 +92,12 @@ def refusal(status: int | None, body: str) -> tuple[type[ProviderError], str]:
     if status in _BY_STATUS:
         return _BY_STATUS[status], words
     if 300 <= status < 400:
-        return NotAllowed, "it redirects, which we do not follow: set the base URL to the final address"
+        return NotAllowed, "it redirects, and redirects are not followed: set the base URL to the final address"
     return (ServerError if status >= 500 else RequestRefused), words
 
 
 def words_of(body: str) -> str:
-    """Message, type and code of an error body, whichever way they are packed; of anything else, its beginning."""
+    """Message, type and code of an error body in any of its forms; the beginning of any other body."""
     try:
         found: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -122,7 +122,7 @@ def _unpack(found: Any) -> Any:
 
 
 def _code_of(body: str) -> int | None:
-    """llama.cpp and others put an HTTP status into the error object."""
+    """The HTTP status that llama.cpp and others put into the error object."""
     try:
         error = _unpack(json.loads(body))
     except (ValueError, RecursionError):

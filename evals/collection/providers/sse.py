@@ -1,4 +1,4 @@
-"""Server-sent events from bytes, as the WHATWG standard reads them, with limits."""
+"""Decodes server-sent events as the WHATWG standard does, with limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Event:
 
 
 class Decoder:
-    """Feed it chunks as they come; it gives events as they are complete.
+    """Takes chunks as they arrive and returns events as they are complete.
 
     Lines end with LF, CRLF or CR. Bytes are decoded a whole line at a time, so a chunk may end inside a character.
     More lenient than the standard in two points: an event still open at the end counts (`close`), and a field
@@ -40,7 +40,7 @@ class Decoder:
                 yield event
 
     def close(self) -> Iterator[Event]:
-        """The end of the stream: what was not yet closed by an empty line."""
+        """The end of the stream: an event that was not yet closed by an empty line."""
         if self._buffer:
             line, self._buffer = bytes(self._buffer), bytearray()
             event = self._take(line)
@@ -56,7 +56,7 @@ class Decoder:
             self._skip_lf = False
         self._buffer += chunk
         if b"\n" not in chunk and b"\r" not in chunk:
-            # Nothing to split: a line over many chunks is copied once, when it ends.
+            # Nothing to split: a line that spans many chunks is copied once, when it ends.
             self._check(len(self._buffer))
             return
         parts = bytes(self._buffer).splitlines(keepends=True)

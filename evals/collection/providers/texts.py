@@ -1,4 +1,5 @@
-"""Hostile strings made fit to store: what a database cannot hold, what nobody must read, what is too long."""
+"""Makes hostile strings fit to store: removes what a database cannot hold, redacts secrets, and cuts what is too
+long."""
 
 from __future__ import annotations
 
@@ -9,15 +10,15 @@ __all__ = ["clean", "detail", "redact"]
 DETAIL_CHARS = 500
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-# What looks like a key or token, whoever it belongs to: providers repeat keys in their error messages.
+# Anything that looks like a key or token: providers repeat keys in their error messages.
 _KEY_LIKE = re.compile(
     r"\b(?:sk|pk|rk|key|gsk|xai|hf|ghp|tok)[-_][\w*.-]{8,}|\bAIza[\w-]{8,}|\bBearer\s+\S+", re.IGNORECASE
 )
 
 
 def clean(text: str) -> str:
-    """Without NUL, which PostgreSQL refuses, and without lone surrogates, which have no UTF-8. Surrogates that a
-    stream split into two pieces are put together again."""
+    """Without NUL, which PostgreSQL refuses, and without lone surrogates, which UTF-8 cannot encode. Surrogate pairs
+    that a stream split are joined again."""
     if "\x00" in text:
         text = text.replace("\x00", "\ufffd")
     try:
@@ -28,7 +29,7 @@ def clean(text: str) -> str:
 
 
 def redact(text: str, key: str | None) -> str:
-    """Without the key, nor anything that looks like one."""
+    """Without the key and without anything that looks like one."""
     if key:
         text = text.replace(key, "[key]")
     return _KEY_LIKE.sub("[key]", text)

@@ -1,4 +1,4 @@
-"""What every wire format takes and gives."""
+"""Types shared by all wire formats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Request:
-    """`settings` go into the request as they are, but for `system`, a text put before the task's own instructions.
+    """`settings` go into the request unchanged, except `system`, a text put before the task's own instructions.
 
     `messages` are `{"role", "content"}`.
     """
@@ -33,7 +33,7 @@ class Request:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """`arguments` is the text the model wrote: JSON if it behaved."""
+    """`arguments` is the text that the model wrote, which should be JSON."""
 
     id: str
     name: str
@@ -47,8 +47,8 @@ class ToolCall:
 class Reply:
     """A finished answer: `text` or `tool_calls`, or both. Everything in it is hostile.
 
-    `ttft_ms`: to the first piece of the answer itself, thinking not counted; None where the server did not stream.
-    Tokens are the provider's count, None where it gave none. `refused`: the provider marked it as a refusal.
+    `ttft_ms`: time to the first piece of the answer itself, not of thinking; None if the server did not stream. Tokens
+    are the provider's count, None if it gave none. `refused`: the provider marked it as a refusal.
     """
 
     text: str
@@ -65,7 +65,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Limits:
-    """What we take from a server at most. Beyond it: `too_large`."""
+    """The most that is accepted from a server; anything larger fails as `too_large`."""
 
     line_bytes: int = 1 << 20
     body_bytes: int = 64 << 20

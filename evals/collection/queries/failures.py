@@ -1,4 +1,4 @@
-"""Why calls of a run failed, in words: what each kind of error means and what helps."""
+"""Why calls of a run failed: what each kind of error means and what to do about it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ADVICE: dict[str, str] = {
     "then retry.",
     ErrorCategory.TIMEOUT: "The answer took longer than the provider's limits allow. Raise them on the provider, then "
     "retry.",
-    ErrorCategory.CUT_STREAM: "The provider closed the connection in the middle of the answer. Retry; if it goes on, "
-    "a proxy between us may cut long answers.",
-    ErrorCategory.MALFORMED: "What came back is not what this kind of provider sends. Check the base URL (most end in "
+    ErrorCategory.CUT_STREAM: "The provider closed the connection in the middle of the answer. Retry; if it happens "
+    "again, a proxy in between may be cutting long answers.",
+    ErrorCategory.MALFORMED: "The reply is not what this kind of provider sends. Check the base URL (most end in "
     "/v1), then retry.",
     ErrorCategory.RATE_LIMIT: "Too many requests for this key. Lower the provider's concurrency, then retry.",
-    ErrorCategory.SERVER_ERROR: "The provider failed by itself. Retry later.",
+    ErrorCategory.SERVER_ERROR: "The provider had an error of its own. Retry later.",
     ErrorCategory.AUTH: "The provider refused the key, or the account has no credit left. Type the key again on the "
     "provider, then retry.",
     ErrorCategory.NOT_FOUND: "The provider does not know this model name. Make a new revision of the contender with "
@@ -36,9 +36,9 @@ _ADVICE: dict[str, str] = {
     "accept the gaps.",
     ErrorCategory.FILTERED: "Counts as a failure of the contender. Nothing to do.",
     ErrorCategory.EMPTY: "Finished without any text. If the reason is “length”, raise max_tokens in a new revision.",
-    ErrorCategory.TOO_LARGE: "The reply was longer than we accept. Set max_tokens in a new revision of the contender.",
-    ErrorCategory.NOT_ALLOWED: "Collection may not call this address. The detail names it, and the setting that "
-    "allows it.",
+    ErrorCategory.TOO_LARGE: "The reply was longer than Arena accepts. Set max_tokens in a new revision of the "
+    "contender.",
+    ErrorCategory.NOT_ALLOWED: "Runs may not call this address. The detail names it and the setting that allows it.",
     ErrorCategory.LOST: "Workers died during these calls. Look at the worker's log and memory, then retry.",
     ErrorCategory.IMPORTED: "Recorded as failed where it was collected. Nothing to do.",
 }
@@ -48,7 +48,7 @@ _ADVICE: dict[str, str] = {
 class Cause:
     """One row of "what goes wrong": generations of a run that share an error and a state.
 
-    `state` is "retrying" (heals by itself) or "failed" (for good). `detail` is one example, redacted; hostile text.
+    `state` is "retrying" (Arena tries again) or "failed" (for good). `detail` is one example, redacted; hostile text.
     """
 
     error: str
@@ -66,18 +66,18 @@ class Cause:
 
 
 def advice(error: str, *, retrying: bool, next_try_at: datetime | None, paused_until: datetime | None) -> str:
-    """What to do about it. Times are for a template to localise: the words name none."""
+    """What to do about it. Names no times: templates localise them."""
     if not retrying:
         return _ADVICE[error]
     if error == ErrorCategory.RATE_LIMIT and paused_until is not None:
-        return "The provider asked for a pause. We go on by ourselves after it."
+        return "The provider asked for a pause. Arena continues after it."
     if next_try_at is None:
-        return "We try again by ourselves."
-    return "We try again by ourselves, a little later each time."
+        return "Arena tries again by itself."
+    return "Arena tries again by itself, a little later each time."
 
 
 def paused_providers(contenders: Iterable[Contender], now: datetime) -> dict[int, datetime]:
-    """Ids of these contenders' providers that are left alone, and until when. `provider` should be selected."""
+    """Ids of these contenders' paused providers, and until when. `provider` should be selected."""
     paused = {}
     for contender in contenders:
         until = contender.provider.paused_until
@@ -87,7 +87,7 @@ def paused_providers(contenders: Iterable[Contender], now: datetime) -> dict[int
 
 
 def causes_of(run: Run, *, paused: dict[int, datetime]) -> tuple[Cause, ...]:
-    """Errors of the run grouped by state and kind: what heals by itself first, then the most frequent."""
+    """Errors of the run grouped by state and kind: those being retried first, then the most frequent."""
     troubled = Q(generation__state=Generation.State.FAILED) | Q(
         generation__state=Generation.State.WAITING, generation__attempts_made__gt=0
     )

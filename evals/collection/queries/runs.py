@@ -1,5 +1,4 @@
-"""Reads for the run pages: how far a run is, what it costs, what goes wrong. A handful of grouped queries each,
-whatever the run's size."""
+"""Reads for the run pages: a run's progress, cost and errors. A few grouped queries each, whatever the run's size."""
 
 from __future__ import annotations
 
@@ -19,9 +18,9 @@ from evals.models import Attempt, Contender, Generation, Run, RunItem
 
 __all__ = ["ContenderRow", "Progress", "RunLine", "RunView", "run_list", "run_progress", "run_view"]
 
-# Pace is what the last minutes saw; a run younger than that is measured over its age.
+# The pace is that of the last minutes; of a younger run, that of its whole age.
 PACE_WINDOW = timedelta(minutes=5)
-# What a contender's latency is measured over: enough for a 95th percentile, and no more to read as a run grows.
+# Answers that a contender's latency is measured over: enough for a 95th percentile, and bounded as a run grows.
 LATENCIES = 1000
 
 _STATE = Generation.State
@@ -29,8 +28,8 @@ _STATE = Generation.State
 
 @dataclass(frozen=True)
 class Progress:
-    """Generations by where they stand. `done` includes `linked` (collected before the run); the other five are
-    apart and, with `done`, add up to `total`."""
+    """Generations by state. `done` includes `linked` (collected before the run); the other counts, with `done`, add up
+    to `total`."""
 
     total: int = 0
     done: int = 0
@@ -50,7 +49,7 @@ class Progress:
 
     @property
     def share_failed(self) -> float | None:
-        """Of those that came to an end; None while nothing has."""
+        """Of the finished ones; None while there are none."""
         ended = self.done + self.failed
         return self.failed / ended if ended else None
 
@@ -61,8 +60,8 @@ class Progress:
 @dataclass(frozen=True)
 class ContenderRow:
     """`spent_usd` None: some call has no known price. `pace_per_minute` and `latency_p95_ms` None: nothing measured.
-    The latency is over its newest 1,000 answers at most. `slowed` is the error its provider is being left alone for,
-    in words; empty: it is not."""
+    The latency is over its newest 1,000 answers at most. `slowed` is the error its provider is paused for, in words;
+    empty if it is not paused."""
 
     slug: str
     provider: str
@@ -80,7 +79,7 @@ class ContenderRow:
 @dataclass(frozen=True)
 class RunView:
     """Everything on a run's page. `unpriced` names contenders whose calls have no known price: `spent_usd`,
-    `expected_usd` and the budget do not cover them. `expected_usd` and `done_in` are None while nothing can be said.
+    `expected_usd` and the budget do not cover them. `expected_usd` and `done_in` are None while they are unknown.
     """
 
     id: int
@@ -251,12 +250,12 @@ def _progress(run: Run) -> dict[int, Progress]:
 
 
 def _attempts(run: Run) -> Any:
-    """Calls made while the run was there; the ones that fed it are all among them."""
+    """Calls made since the run started, which include all those made for it."""
     return Attempt.objects.filter(generation__run_items__run=run, started_at__gte=run.created_at)
 
 
 def _spent(run: Run) -> tuple[dict[int, Decimal], set[int]]:
-    """Known costs by contender, and the contenders that answered at least once without a known price."""
+    """Known costs by contender, and the contenders with at least one answer without a known price."""
     rows = (
         _attempts(run)
         .values("generation__contender_id")
@@ -282,7 +281,7 @@ def _pace(run: Run, now: datetime) -> dict[int, float]:
 
 
 def _latency_p95(run: Run) -> dict[int, float]:
-    """Of each contender's newest LATENCIES answers in the run at most: the page asks again every few seconds."""
+    """Over each contender's newest LATENCIES answers in the run: the page polls every few seconds."""
     latencies: dict[int, list[float]] = defaultdict(list)
     age = Window(RowNumber(), partition_by="generation__contender_id", order_by="-pk")
     answered = _attempts(run).filter(error="", latency_ms__isnull=False).annotate(age=age).filter(age__lte=LATENCIES)
@@ -292,26 +291,26 @@ def _latency_p95(run: Run) -> dict[int, float]:
 
 
 def _slowed(contender: Contender, causes: tuple[Cause, ...]) -> str:
-    """Why its provider is left alone just now: what its own calls wait for, if any do."""
+    """Why its provider is paused: the error that its waiting calls had, if any."""
     own = (cause.label for cause in causes if cause.state == "retrying" and contender.slug in cause.contenders)
     return next(own, "paused")
 
 
 def _expected(rows: tuple[ContenderRow, ...], spent: Decimal) -> Decimal | None:
-    """Spent so far plus, for each priced contender, what is left at its mean so far."""
+    """Spent so far plus, for each priced contender, the remaining answers at its mean cost so far."""
     expected = spent
     for row in rows:
         if row.spent_usd is None or row.progress.left == 0:
             continue
-        asked = row.progress.done - row.progress.linked + row.progress.failed
-        if asked == 0:
+        finished = row.progress.done - row.progress.linked + row.progress.failed
+        if finished == 0:
             return None
-        expected += row.spent_usd / asked * row.progress.left
+        expected += row.spent_usd / finished * row.progress.left
     return expected
 
 
 def _done_in(rows: tuple[ContenderRow, ...]) -> tuple[timedelta | None, str]:
-    """When the slowest contender will be through at its present pace, and which that is."""
+    """When the slowest contender will finish at its present pace, and which one it is."""
     longest, last = timedelta(0), ""
     for row in rows:
         if row.progress.left == 0:

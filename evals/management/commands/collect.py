@@ -24,11 +24,11 @@ from evals.models import Contender, Run, TaskSet, TaskSetVersion
 
 _EXAMPLES = """\
 examples:
-  manage.py collect --task-set support                       every contender that can be asked; workers do it
+  manage.py collect --task-set support                       every contender that can be asked, by the workers
   manage.py collect --task-set support --contender gpt-x llama --samples 2 --budget 5 --wait
-  manage.py collect --task-set support --here                no worker needed: this process asks
+  manage.py collect --task-set support --here                in this process, without a worker
 
-A plain run asks only for what is missing or has failed; --fresh asks for everything once more.
+A plain run asks only for answers that are missing or failed; --fresh asks for everything again.
 """
 
 _LOOK_EVERY_S = 0.5
@@ -41,7 +41,7 @@ class Command(ExampleCommand):
     example = _EXAMPLES
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--task-set", metavar="SLUG", required=True, help="its newest version is asked")
+        parser.add_argument("--task-set", metavar="SLUG", required=True, help="its newest version is used")
         parser.add_argument(
             "--contender",
             metavar="SLUG",
@@ -54,7 +54,7 @@ class Command(ExampleCommand):
             "--samples", metavar="N", type=int, default=1, help="answers of each contender to each task"
         )
         parser.add_argument("--budget", metavar="USD", type=_usd, help="pause when this much is spent")
-        parser.add_argument("--fresh", action="store_true", help="ask again for what was collected before")
+        parser.add_argument("--fresh", action="store_true", help="ask again for answers that exist")
         parser.add_argument(
             "--wait", action="store_true", help="show progress; exit non-zero if anything failed for good"
         )
@@ -108,14 +108,14 @@ class Command(ExampleCommand):
         default = asked_by_default(version)
         if default.kept_out:
             hosted = ", ".join(one.slug for one in default.kept_out)
-            self.stderr.write(f"{version.task_set.slug} is local_only; left out, as hosted: {hosted}.")
-        if default.nobody:
-            raise CommandError(default.nobody)
+            self.stderr.write(f"{version.task_set.slug} is local_only; hosted contenders left out: {hosted}.")
+        if default.problem:
+            raise CommandError(default.problem)
         return list(default.contenders)
 
     def _wait(self, run: Run, *, here: bool) -> None:
         bar = _Bar(self.stderr, run)
-        last_sign, said, seen = time.monotonic(), False, None
+        last_sign, warned, seen = time.monotonic(), False, None
         while True:
             progress = run_progress(run)
             bar.show(progress)
@@ -128,11 +128,13 @@ class Command(ExampleCommand):
             if progress.in_flight or progress != seen or not work_is_due():
                 last_sign, seen = now, progress
             silent = now - last_sign
-            if not here and silent > _WORKER_MISSED_S and not said:
-                said = True
-                bar.say("No worker has taken this up. Start one with “manage.py up”, or collect with --here.")
+            if not here and silent > _WORKER_MISSED_S and not warned:
+                warned = True
+                bar.say("No worker has started on this run. Start one with “manage.py up”, or use --here.")
             if not here and silent > _GIVEN_UP_S:
-                raise CommandError(f"No worker in {_GIVEN_UP_S:g} s. Run {run.pk} stays, and goes on when one starts.")
+                raise CommandError(
+                    f"No worker in {_GIVEN_UP_S:g} s. Run {run.pk} is kept and continues when one starts."
+                )
             time.sleep(_LOOK_EVERY_S)
         bar.end()
         self._report(run)
@@ -152,7 +154,7 @@ class Command(ExampleCommand):
 
 
 class _Bar:
-    """Redrawn in place on a terminal; elsewhere a line each time another tenth is done."""
+    """Redrawn in place on a terminal; elsewhere prints a line for every tenth."""
 
     def __init__(self, out: Any, run: Run) -> None:
         self._out = out
@@ -184,7 +186,7 @@ class _Bar:
 
 
 def _pump_here(run_id: int) -> None:
-    """What a worker's bell and threads do, as long as the run lasts."""
+    """Polls and pumps as a worker does, until the run ends."""
     try:
         while Run.objects.filter(pk=run_id, state=Run.State.COLLECTING).exists():
             pump_until_idle()
@@ -199,5 +201,5 @@ def _usd(text: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        raise ArgumentTypeError(f"{text} is no amount of dollars")
+        raise ArgumentTypeError(f"{text} is not an amount in dollars")
     return amount

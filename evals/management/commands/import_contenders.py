@@ -37,12 +37,12 @@ example:
         except RefusedError as error:
             raise CommandError(f"Nothing was written.\n{error}") from error
         for line in done.lines:
-            self.stdout.write(_told(line))
+            self.stdout.write(_describe(line))
         counts = [(how, done.count(how)) for how in ("created", "revised", "changed", "unchanged")]
         self.stdout.write(", ".join(f"{n} {how}" for how, n in counts if n))
 
 
-def _told(line: ImportedLine) -> str:
+def _describe(line: ImportedLine) -> str:
     if line.how == "revised":
-        return f"contender {line.slug}: made, because {line.was} is in use with other settings and stays as it is"
+        return f"contender {line.slug}: created, because {line.was} is in use with other settings and stays unchanged"
     return f"{line.what} {line.slug}: {line.how}"

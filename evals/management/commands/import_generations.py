@@ -27,7 +27,7 @@ examples:
 
     def add_arguments(self, parser: CommandParser) -> None:
         self.add_file_arguments(parser)
-        parser.add_argument("--task-set", default="", metavar="SLUG", help="whose task ids the file means")
+        parser.add_argument("--task-set", default="", metavar="SLUG", help="the task set whose task ids the file uses")
         self.add_contender_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,12 +45,12 @@ examples:
         if done.contenders_new:
             lines.append(f"New contenders: {', '.join(done.contenders_new)}")
         if done.moved:
-            lines.append(f"{count(done.moved, 'answer')} got the next free sample number: theirs was taken.")
+            lines.append(f"{count(done.moved, 'answer')} got the next free sample number because theirs was taken.")
         if done.quarantined:
             lines.append(f"{count(done.quarantined, 'answer')} kept from reviewers: they name their own model.")
         lines.append(
             f"{count(done.rows, 'row')}: {count(done.new, 'new answer')} of "
             f"{count(len(done.contenders), 'contender')}, {done.failed:,} of them failed calls; "
-            f"{done.present:,} there already."
+            f"{done.present:,} already stored."
         )
         self.tell(lines, dry_run=options["dry_run"])

@@ -13,7 +13,7 @@ from evals.transfer.tasks import import_tasks
 class Command(ImportCommand):
     help = (
         "Import a task set from a CSV or JSONL file. Fields: id (else the row's number), category, prompt or "
-        "messages, system, reference, checks, attachments; anything else is kept as metadata. MT-bench questions and "
+        "messages, system, reference, checks, attachments; other fields are kept as metadata. MT-bench questions and "
         "OpenAI evals are read as they are. Any bad row, and nothing is written; an unchanged file adds nothing; a "
         "changed one becomes the task set's next version, in which unchanged tasks keep their answers and votes."
     )
@@ -26,13 +26,13 @@ examples:
 
     def add_arguments(self, parser: CommandParser) -> None:
         self.add_file_arguments(parser)
-        parser.add_argument("--task-set", required=True, metavar="SLUG", help="made if it is new")
+        parser.add_argument("--task-set", required=True, metavar="SLUG", help="created if it is new")
         parser.add_argument("--name", default="", help="of a new task set; by default its slug")
-        parser.add_argument("--category", default="", metavar="NAME", help="for rows that name none")
+        parser.add_argument("--category", default="", metavar="NAME", help="for rows without a category")
         parser.add_argument(
             "--local-only",
             action="store_true",
-            help="never send these tasks to a hosted provider; cannot be taken back",
+            help="never send these tasks to a hosted provider; cannot be undone",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

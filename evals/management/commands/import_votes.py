@@ -30,8 +30,8 @@ Labels of ours that a value may name: a, b, tie, both_bad (or model_a, model_b, 
 
     def add_arguments(self, parser: CommandParser) -> None:
         self.add_file_arguments(parser)
-        parser.add_argument("--task-set", default="", metavar="SLUG", help="by default called as the file is")
-        parser.add_argument("--category", default="", metavar="NAME", help="of new tasks whose rows name none")
+        parser.add_argument("--task-set", default="", metavar="SLUG", help="by default the name of the file")
+        parser.add_argument("--category", default="", metavar="NAME", help="of new tasks whose rows have none")
         parser.add_argument(
             "--value",
             action="append",
@@ -55,7 +55,7 @@ Labels of ours that a value may name: a, b, tie, both_bad (or model_a, model_b, 
                 dry_run=options["dry_run"],
             )
         if done.already:
-            self.tell(["This file was imported before, read in the same way: 0 votes added."], dry_run=False)
+            self.tell(["This file was already imported with the same options: 0 votes added."], dry_run=False)
             return
         lines = [*done.notices]
         if done.contenders_new:

@@ -19,13 +19,13 @@ class Command(ExampleCommand):
 examples:
   manage.py rank                            every category
   manage.py rank --category code --json     one, as one JSON document on stdout
-  manage.py rank --rebuild                  count the tallies anew from the votes first
+  manage.py rank --rebuild                  recount the tallies from the votes first
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--category", metavar="NAME", help="slug or name; default: every category with votes")
         parser.add_argument("--json", action="store_true", help="print the leaderboards as one JSON document")
-        parser.add_argument("--rebuild", action="store_true", help="first count the tallies anew from the votes")
+        parser.add_argument("--rebuild", action="store_true", help="first recount the tallies from the votes")
 
     def handle(self, *args: Any, **options: Any) -> None:
         categories = Category.objects.order_by("name")

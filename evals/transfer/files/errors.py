@@ -1,7 +1,7 @@
 """Why a file was not imported. Nothing is written when one of these is raised.
 
 RefusedError
-├── UnreadableError   the file as a whole: empty, too large, no such column, an option that fits nothing
+├── UnreadableError   the file as a whole: empty, too large, no such column, an option that does not apply
 └── BadRowsError      some rows: each with its line and the reason
 """
 
@@ -13,11 +13,11 @@ __all__ = ["BadRowsError", "Problems", "RefusedError", "RowError", "UnreadableEr
 
 
 class RefusedError(ValueError):
-    """The file was refused; the message is for the person who gave it."""
+    """The file was refused; the message is for the person who uploaded it."""
 
 
 class UnreadableError(RefusedError):
-    """The file, or how it was to be read, makes no sense as a whole."""
+    """The file, or the options it was read with, cannot be used at all."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RowError:
 
 
 class BadRowsError(RefusedError):
-    """`errors` are the first ones by line, `total` counts all that were found."""
+    """`errors` are the first ones by line, `total` counts all of them."""
 
     def __init__(self, errors: list[RowError], total: int) -> None:
         self.errors = errors
@@ -43,9 +43,9 @@ class BadRowsError(RefusedError):
 
 @dataclass
 class Problems:
-    """Collects the errors of one file, so that all of them can be mended at once.
+    """Collects the errors of one file, so that all of them can be fixed at once.
 
-    Only the first `shown` are kept: a file read with the wrong mapping has one a row.
+    Only the first `shown` are kept: a file read with the wrong mapping has one in every row.
     """
 
     shown: int = 100

@@ -25,18 +25,18 @@ from evals.transfer.files.text import (
 __all__ = ["FORMATS", "NEUTRALISED", "Layout", "Row", "open_source", "parse_pairs", "read_rows"]
 
 FORMATS = ("auto", "csv", "jsonl")
-# A column of our CSV exports: which cells of the row carry an apostrophe that keeps spreadsheets from
-# reading them as formulas. Reading takes it off again, in these cells and in no others.
+# A column of CSV exports that names the cells with an apostrophe, which keeps spreadsheets from running them as
+# formulas. Reading removes it, in these cells only.
 NEUTRALISED = "arena_neutralised"
 
 
-# The csv module has one limit for the whole process, and it is lower than ours.
+# The csv module has one limit for the whole process, and its default is lower.
 csv.field_size_limit(Limits.field_chars)
 
 
 @dataclass(frozen=True)
 class Row:
-    """`fields` are those the import knows, under our names; `extra` is the rest, under the file's own."""
+    """`fields` are those the import knows, under Arena's names; `extra` is the rest, under the file's own names."""
 
     line: int
     fields: dict[str, Any]
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is to be read. `columns` maps a field of ours to the file's column; an empty column: to none."""
+    """How to read a file. `columns` maps a field to the file's column; an empty column means that it is not read."""
 
     fields: tuple[str, ...]
     format: str = "auto"
@@ -65,7 +65,7 @@ class Layout:
 
     @property
     def wanted(self) -> set[str]:
-        """Columns that --map names: a file without one of them is not the file that was meant."""
+        """Columns named by --map: a file without one of them must be the wrong file."""
         return {column for column in self.columns.values() if column}
 
 
@@ -81,9 +81,9 @@ def open_source(path: str | Path) -> Iterator[Source]:
 
 
 def read_rows(source: Source, layout: Layout, problems: Problems) -> Iterator[Row]:
-    """Rows in the file's order. What is wrong with one goes to `problems`, and reading goes on while it can.
+    """Rows in the file's order. Errors in a row go to `problems`, and reading continues if it can.
 
-    Reads from the start of the file, however often it is called. Raises UnreadableError for the file as a whole.
+    Reads from the start of the file each time it is called. Raises UnreadableError for the file as a whole.
     """
     check_size(source, layout.limits)
     try:
@@ -121,7 +121,7 @@ def _mapped(line: int, values: dict[str, Any], layout: Layout) -> Row:
 
 
 def _format(source: Source, layout: Layout) -> str:
-    """By content: the first thing in a JSONL file is a brace, whatever the file is called."""
+    """By content: a JSONL file begins with a brace, whatever its name is."""
     if layout.format != "auto":
         return layout.format
     for line, text in text_lines(source, layout.limits):
@@ -145,7 +145,7 @@ def _jsonl(source: Source, layout: Layout, problems: Problems) -> Iterator[tuple
             problems.add(line, str(error))
             continue
         if not isinstance(values, dict):
-            problems.add(line, 'is no JSON object. Write {"field": value, …} on each line.')
+            problems.add(line, 'is not a JSON object. Write {"field": value, …} on each line.')
             continue
         names.update(values)
         yield line, values
@@ -154,7 +154,7 @@ def _jsonl(source: Source, layout: Layout, problems: Problems) -> Iterator[tuple
 
 
 def _csv(source: Source, layout: Layout, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:
-    # Lines handed to the reader so far: where the row it returns next begins.
+    # Lines given to the reader so far, which tells where its next row begins.
     taken = 0
 
     def pieces() -> Iterator[str]:
@@ -182,7 +182,7 @@ def _csv(source: Source, layout: Layout, problems: Problems) -> Iterator[tuple[i
 
 
 def _delimiter(header: str) -> str:
-    """What parts the header's names: a comma, or where there is none, a tab or a semicolon."""
+    """The character between the header's names: a comma, or if there is none, a tab or a semicolon."""
     unquoted = re.sub(r'"[^"]*"', "", header)
     return next((char for char in ",\t;" if char in unquoted), ",")
 
@@ -194,7 +194,7 @@ def _header(cells: list[str], line: int, layout: Layout) -> list[str]:
     named = [name for name in names if name]
     for name in named:
         if named.count(name) > 1:
-            raise UnreadableError(f"line {line}: the column “{name[:80]}” stands twice in the header. Rename one.")
+            raise UnreadableError(f"line {line}: the column “{name[:80]}” is in the header twice. Rename one.")
     _check_wanted(layout.wanted, set(named), "the header has")
     return names
 
@@ -208,7 +208,7 @@ def _check_wanted(wanted: set[str], names: set[str], where: str) -> None:
 
 
 def _cells(header: list[str], cells: list[str]) -> dict[str, Any]:
-    """By name. Columns without a name (an index, or trailing commas) hold nothing anybody could refer to."""
+    """By name. Columns without a name (an index, or trailing commas) are dropped."""
     values = {name: cell for name, cell in zip(header, cells, strict=True) if name}
     quoted = values.pop(NEUTRALISED, "").split()
     for name in quoted:
@@ -228,7 +228,7 @@ def _csv_reason(message: str, begins: int, taken: int, limits: Limits) -> str:
 
 
 def parse_pairs(option: str, given: Iterable[str]) -> dict[str, str]:
-    """`["task=prompt"]` to `{"task": "prompt"}`. The first `=` parts, unless a backslash stands before it."""
+    """`["task=prompt"]` to `{"task": "prompt"}`. Split at the first `=` that has no backslash before it."""
     pairs: dict[str, str] = {}
     for pair in given:
         name, equals, value = _split_pair(pair)

@@ -1,5 +1,5 @@
-"""From a stranger's bytes to numbered lines of text and to JSON: where sizes, encodings, nesting and characters that no
-database stores are refused. Each limit is an error that names it; none cuts anything off.
+"""From the bytes of an uploaded file to numbered lines of text: sizes, encodings and characters that no database stores
+are refused here. Each limit is an error that names it; nothing is cut off silently.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _ENDS = re.compile(r"(?<=\r)(?!\n)")
 
 
 class BadLineError(BadValueError):
-    """A line after which the file cannot be read on."""
+    """A line after which the rest of the file cannot be read."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -64,7 +64,7 @@ class BadLineError(BadValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """A file to read: a seekable binary stream, and the name by which people know it."""
+    """A file to read: a seekable binary stream, and its name."""
 
     stream: BinaryIO
     name: str
@@ -90,7 +90,7 @@ def check_size(source: Source, limits: Limits) -> None:
 def text_lines(source: Source, limits: Limits, *, lone_cr: bool = False) -> Iterator[tuple[int, str]]:
     """Each physical line, with its ending, from the start of the file. `lone_cr`: a lone CR ends a line too.
 
-    Raises BadLineError where a line is no UTF-8, too long, or holds a NUL.
+    Raises BadLineError if a line is not UTF-8, is too long, or contains a NUL.
     """
     source.stream.seek(0)
     number, offset = 0, 0
@@ -106,7 +106,7 @@ def text_lines(source: Source, limits: Limits, *, lone_cr: bool = False) -> Iter
             if piece:
                 number += 1
                 if "\x00" in piece:
-                    raise BadLineError(number, f"holds a NUL character (at position {piece.index(chr(0)) + 1}).")
+                    raise BadLineError(number, f"contains a NUL character (at position {piece.index(chr(0)) + 1}).")
                 yield number, piece
 
 

@@ -1,4 +1,4 @@
-"""From what stands in a cell to what stands in our tables; BadValueError says what to write instead."""
+"""Converts cells of a file to stored values; BadValueError says what to write instead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_INT = 2_147_483_647
 
 
 def is_missing(value: Any) -> bool:
-    """CSV knows no null: an empty cell is none."""
+    """CSV has no null: an empty cell counts as one."""
     return value is None or value == ""
 
 
@@ -30,30 +30,30 @@ def required(fields: Fields, name: str) -> Any:
 
 
 def prose(value: Any, name: str) -> str:
-    """Text kept to the last blank; numbers are taken as they are written."""
+    """Text with all its white space; numbers as they are written."""
     if is_missing(value):
         return ""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadValueError(f"{name} is to be text, not {_kind(value)}.")
+        raise BadValueError(f"{name} must be text, not {_kind(value)}.")
     return _digits(value)
 
 
 def name_text(value: Any, name: str, *, longest: int) -> str:
-    """A name or id: one line, no blanks around it. 8, 8.0 and "8" are the same id."""
+    """A name or id: one line, without surrounding spaces. 8, 8.0 and "8" are the same id."""
     text = prose(value, name).strip()
     if not text:
         raise BadValueError(f"has no {name}.")
     if len(text) > longest:
         raise BadValueError(f"{name} “{text[:40]}…” has {len(text)} characters; the limit is {longest}.")
     if not text.isprintable():
-        raise BadValueError(f"{name} {text[:40]!r} holds a line break or a control character.")
+        raise BadValueError(f"{name} {text[:40]!r} contains a line break or a control character.")
     return text
 
 
 def number(fields: Fields, name: str) -> float | None:
-    """0 or more; None where the file says nothing."""
+    """0 or more; None if the file leaves it out."""
     value = fields.get(name)
     if is_missing(value):
         return None
@@ -62,9 +62,9 @@ def number(fields: Fields, name: str) -> float | None:
             raise ValueError
         parsed = float(value)
     except (ValueError, OverflowError):
-        raise BadValueError(f"{name} is to be a number, not “{_shown(value)}”.") from None
+        raise BadValueError(f"{name} must be a number, not “{_shown(value)}”.") from None
     if not math.isfinite(parsed) or parsed < 0:
-        raise BadValueError(f"{name} is to be 0 or more, not “{_shown(value)}”.")
+        raise BadValueError(f"{name} must be 0 or more, not “{_shown(value)}”.")
     return parsed
 
 
@@ -73,12 +73,12 @@ def whole_number(fields: Fields, name: str, *, least: int = 0, most: int = _MAX_
     if parsed is None:
         return None
     if parsed != int(parsed) or not least <= parsed <= most:
-        raise BadValueError(f"{name} is to be a whole number from {least} to {most:,}, not “{_shown(fields[name])}”.")
+        raise BadValueError(f"{name} must be a whole number from {least} to {most:,}, not “{_shown(fields[name])}”.")
     return int(parsed)
 
 
 def money(fields: Fields, name: str) -> Decimal | None:
-    """US dollars to 8 decimals, as stored; None is unknown, and never 0."""
+    """US dollars to 8 decimals, as stored; None is unknown, never 0."""
     if number(fields, name) is None:
         return None
     try:
@@ -91,7 +91,7 @@ def money(fields: Fields, name: str) -> Decimal | None:
 
 
 def json_value(value: Any, name: str, limits: Limits) -> Any:
-    """JSON as it is, or written in a cell."""
+    """JSON, as a value or written in a cell."""
     if not isinstance(value, str):
         return value
     try:
@@ -104,14 +104,14 @@ def json_value(value: Any, name: str, limits: Limits) -> Any:
 
 
 def moment(value: Any, name: str) -> datetime | None:
-    """Seconds since 1970, or ISO 8601 (UTC where it names no zone); None where the file says nothing."""
+    """Seconds since 1970, or ISO 8601 (UTC if it names no zone); None if the file leaves it out."""
     if is_missing(value):
         return None
     try:
         return _instant(value)
     except (ValueError, OverflowError, OSError):
         raise BadValueError(
-            f"{name} “{_shown(value)}” is no time. Write seconds since 1970, or 2026-05-04T12:30:00Z."
+            f"{name} “{_shown(value)}” is not a time. Write seconds since 1970, or 2026-05-04T12:30:00Z."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Rows into a CSV or JSONL file, which appears when it is whole."""
+"""Writes rows to a CSV or JSONL file, which appears once it is complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evals.transfer.files.rows import NEUTRALISED
 
 __all__ = ["ExportError", "write_rows"]
 
-# What makes a spreadsheet take a cell for a formula, and run it. The second four are their full-width twins.
+# Characters that make a spreadsheet run a cell as a formula. The second four are their full-width forms.
 _FORMULA = tuple("=+-@＝＋－＠")
 _BLANKS = ("\t", "\r", "\n")
 
@@ -25,16 +25,16 @@ class ExportError(ValueError):
 
 
 def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
-    """How many rows were written. The suffix decides the format; values of None are left empty.
+    """Returns how many rows were written. The suffix decides the format; values of None are left empty.
 
-    In CSV a cell that a spreadsheet would run as a formula gets an apostrophe in front, and the column
-    `arena_neutralised` names the row's cells that did, so that importing takes it off again.
+    In CSV a cell that a spreadsheet would run as a formula gets a leading apostrophe, and the column
+    `arena_neutralised` names these cells, so that importing removes it again.
     """
     path = Path(path)
     writers = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
     write = writers.get(path.suffix.lower())
     if write is None:
-        raise ExportError(f"{path.name}: end the file's name in .csv or .jsonl, to say which it is to be.")
+        raise ExportError(f"{path.name}: end the file's name in .csv or .jsonl, which decides the format.")
     try:
         handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
@@ -90,4 +90,4 @@ def _is_formula(cell: str) -> bool:
 def _number(value: Any) -> float:
     if isinstance(value, Decimal):
         return float(value)
-    raise TypeError(f"{value!r} has no place in an export.")
+    raise TypeError(f"{value!r} cannot be exported.")

@@ -1,4 +1,4 @@
-"""How reviewers vote: whether they agree, prefer a side, or hurry. Read here, judged in `evals.ratings`."""
+"""How reviewers vote: whether they agree, prefer a side, or vote too fast. Read here, computed in `evals.ratings`."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from evals.voting.standings import newest_standings_of
 
 __all__ = ["LAST", "leaders_without", "panel_agreement", "reviewer_agreements", "sides_in", "speeds"]
 
-# Speed is told of the newest votes: enough to be sure, however many there are.
+# Speed is measured over the newest votes: enough to be sure, however many there are.
 LAST = 200
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _CHUNK = 10_000
-# As long as nobody votes there, a category's votes are read once an hour.
+# While a category gets no votes, its votes are read once an hour.
 _KEPT_S = 3600
 
 
 def panel_agreement(category: Category) -> Alpha:
-    """Of those whose votes count in the category, as of now. One query while nothing moved, else three."""
+    """Of the reviewers whose votes count in the category now. One query if no vote was cast since, else three."""
     return _shared(Ledger.objects.filter(category=category).select_related("category"))[category.pk].panel
 
 
 def reviewer_agreements() -> dict[int, Agreement]:
-    """By reviewer, over all categories; those without a vote are not in it. Queries as `panel_agreement`."""
+    """By reviewer, over all categories; reviewers without a vote are missing. Queries as in `panel_agreement`."""
     return agreements(_shared(Ledger.objects.select_related("category")).values())
 
 
 def _shared(ledgers: Iterable[Ledger]) -> defaultdict[int, Shared]:
-    """By category. What was read stays true until the category's ledger moves; its time of creation tells two
-    databases' categories apart."""
+    """By category, cached until the category's ledger moves; its time of creation distinguishes the categories of two
+    databases."""
     keys = {
         ledger.category_id: f"shared:{ledger.category_id}:{made.timestamp()}:{ledger.seq}:{ledger.revision}"
         for ledger, made in ((ledger, ledger.category.created_at) for ledger in ledgers)
@@ -56,12 +56,11 @@ def _shared(ledgers: Iterable[Ledger]) -> defaultdict[int, Shared]:
 
 
 def _read(categories: Collection[int]) -> dict[int, Shared]:
-    """Votes on one battle are told apart from imported ones, which have none: there the task and the pair say what was
-    judged."""
+    """Imported votes have no battle: there the task and the pair say what was judged."""
     excluded = np.array(list(Reviewer.objects.filter(excluded_at__isnull=False).values_list("pk", flat=True)), np.int64)
     votes = (
         Vote.objects.filter(category__in=categories, superseded_by__isnull=True, outcome__isnull=False)
-        .order_by("pk")  # within a category as `seq`: both are taken under its ledger's lock
+        .order_by("pk")  # within a category the same order as `seq`: both are assigned under its ledger's lock
         .values_list("category_id", "reviewer_id", "outcome", "ballot__battle_id", "task_id", "lo_id", "hi_id")
     )
     rows = [
@@ -78,7 +77,7 @@ def _read(categories: Collection[int]) -> dict[int, Shared]:
 
 
 def sides_in(category: Category) -> Finding:
-    """Of all whose votes count there. One query."""
+    """Of all reviewers whose votes count there. One query."""
     known = ReviewerTally.objects.filter(category=category).exclude(left=LeftSide.UNKNOWN)
     won = {side: wins for side, *wins in known.values_list("left").annotate(Sum("lo_wins"), Sum("hi_wins")).order_by()}
     (lo, not_lo), (not_hi, hi) = won.get(LeftSide.LO, (0, 0)), won.get(LeftSide.HI, (0, 0))
@@ -86,7 +85,7 @@ def sides_in(category: Category) -> Finding:
 
 
 def speeds(reviewers: Iterable[Reviewer]) -> dict[int, Finding]:
-    """By reviewer, of the `LAST` ballots they voted on; those who voted on none are not in it. One query."""
+    """By reviewer, over the `LAST` ballots they voted on; reviewers without one are missing. One query."""
     place = Window(RowNumber(), partition_by=F("reviewer"), order_by=F("closed_at").desc())
     voted = Ballot.objects.filter(reviewer__in=list(reviewers), state=Ballot.State.VOTED)
     newest = voted.annotate(place=place).filter(place__lte=LAST).order_by().values("pk")
@@ -101,10 +100,10 @@ def speeds(reviewers: Iterable[Reviewer]) -> dict[int, Finding]:
 
 
 def leaders_without(reviewers: Iterable[Reviewer]) -> dict[int, dict[str, str | None]]:
-    """By reviewer and category's name: who would lead without their votes, None where it is who leads anyhow.
+    """By reviewer and category's name: the contender that would lead without their votes, None if it leads anyway.
 
-    Only where they and somebody else count and all were compared, as of each category's newest leaderboard. Three
-    queries, four where one was not seen before.
+    Only in categories where other reviewers count too and all contenders were compared, by the newest leaderboard.
+    Three queries, four if one is not cached.
     """
     counted = ReviewerTally.objects.filter(reviewer__in=list(reviewers), category__retired_at__isnull=True)
     pairs = set(counted.values_list("reviewer", "category", "category__name").order_by())
@@ -113,7 +112,7 @@ def leaders_without(reviewers: Iterable[Reviewer]) -> dict[int, dict[str, str | 
     found: dict[int, dict[str, str | None]] = defaultdict(dict)
     for reviewer, category, name in pairs:
         if category in newest and newest[category].reviewers > 1 and newest[category].connected:
-            # Who is not among those left out has cast too few votes to make a difference.
+            # A reviewer who was not left out of a refit has cast too few votes to make a difference.
             leader = without[category].get(reviewer, newest[category].leader)
             found[reviewer][name] = None if leader == newest[category].leader else str(leader)
     return found

@@ -1,4 +1,4 @@
-"""What a reviewer is shown: a battle without any trace of who wrote it, and how far they and the category are."""
+"""What a reviewer is shown: a battle without any trace of its contenders, and the progress of votes."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ __all__ = [
     "progress",
 ]
 
-# One row of ticks. Past it the next row begins: nobody is told to stop.
+# One row of ticks. After it the next row begins: reviewers are not asked to stop.
 TICKS = 40
-# What a category needs before anything can be said of it, as the default policy has it.
+# Votes that a category needs before a route can follow from it, as in the default policy.
 FIRST_VOTES = 30
-# Two that look equal ask for a number that tells nobody anything.
+# Two contenders that look equal would need an absurd number of votes.
 MOST_TO_GO = 5000
 
 _WHO = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -68,7 +68,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Answer:
-    """`letter` is what the reviewer calls it, `side` what the page posts. No more is known of it here."""
+    """`letter` is what the reviewer calls it, `side` what the page posts. Nothing else about it is known here."""
 
     letter: str
     side: str
@@ -77,7 +77,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Progress:
-    """The reviewer's votes of today in this category, and the category's against what it needs."""
+    """The reviewer's votes today in this category, and the category's votes against the number it needs."""
 
     today: int
     goal: int
@@ -101,7 +101,7 @@ class BattlePage:
 
 @dataclass(frozen=True)
 class NothingToVoteOn:
-    """Why there is nothing to vote on, in words, and what an editor would do about it."""
+    """Why there is nothing to vote on, and what an editor can do about it."""
 
     title: str
     words: str
@@ -109,7 +109,7 @@ class NothingToVoteOn:
 
 
 def battle_page(ballot: Ballot) -> BattlePage:
-    """Everything the page shows of the battle. Whatever differs between the two answers comes from their texts."""
+    """Everything the page shows of the battle. Any difference between the two answers comes from their texts."""
     battle = ballot.battle
     left, right = (battle.lo, battle.hi) if ballot.left == "lo" else (battle.hi, battle.lo)
     outcome = ballot.votes.order_by("-n").values_list("outcome", flat=True).first()
@@ -128,15 +128,15 @@ def _answer(letter: str, side: str, generation: Generation) -> Answer:
 
 
 def answer_text(text: str, tool_calls: Sequence[Mapping[str, Any]]) -> str:
-    """The whole answer as Markdown: its text, then the tools it calls. Ids of calls are left out: their form tells
-    the provider."""
+    """The whole answer as Markdown: its text, then its tool calls. Ids of calls are left out: their form reveals the
+    provider."""
     calls = (f"{call.get('name', '')}({_arguments(call.get('arguments', ''))})" for call in tool_calls)
     fenced = ("```\n" + call.replace("```", "'''") + "\n```" for call in calls)
     return "\n\n".join(part for part in (text.strip(), *fenced) if part)
 
 
 def _arguments(written: Any) -> str:
-    """JSON in one form, whatever spaces and order its writer uses; anything else as it is."""
+    """JSON in one form, whatever its spaces and order; anything else unchanged."""
     try:
         parsed = json.loads(written) if isinstance(written, str) else written
     except ValueError:
@@ -145,12 +145,12 @@ def _arguments(written: Any) -> str:
 
 
 def _prompt(messages: Sequence[Mapping[str, Any]]) -> Prompt:
-    """The gist is the beginning of what the user said last."""
+    """The gist is the beginning of the last user message."""
     spoken = [(str(message.get("role", "")), _content(message.get("content"))) for message in messages]
-    asked = [text for role, text in spoken if role == "user"] or [text for _, text in spoken]
+    prompts = [text for role, text in spoken if role == "user"] or [text for _, text in spoken]
     alone = len(spoken) == 1
     turns = tuple(Turn("" if alone else _WHO.get(role, role.title()), render(text)) for role, text in spoken)
-    return Prompt(first_line(asked[-1]) if asked else "The prompt's text is not known here.", turns)
+    return Prompt(first_line(prompts[-1]) if prompts else "The prompt's text is not known here.", turns)
 
 
 def _content(content: Any) -> str:
@@ -172,9 +172,9 @@ def choice_label(choice: str) -> str:
 
 
 def last_closed(reviewer: Reviewer, category: Category) -> Ballot | None:
-    """What undo would take back; None if that can no longer be."""
+    """The ballot that undo would reopen; None if there is none or it is too late."""
     closed = Ballot.objects.filter(reviewer=reviewer, battle__task__category=category).order_by("-closed_at", "-pk")
-    # Asked for each state by itself, so that the index ends the search: a reviewer may have closed thousands.
+    # One query per state, so that the index ends the search: a reviewer may have closed thousands.
     newest = [closed.filter(state=state).first() for state in (Ballot.State.VOTED, Ballot.State.SKIPPED)]
     last = max(filter(None, newest), key=attrgetter("closed_at", "pk"), default=None)
     return last if last is not None and last.can_be_undone else None
@@ -188,8 +188,8 @@ def battles_closed(reviewer: Reviewer, category: Category | None = None) -> int:
 
 
 def neediest_first(reviewer: Reviewer) -> list[Category]:
-    """Categories to offer a reviewer: first those with a ballot they left open, then the furthest from its goal.
-    Four queries, and one more where a leaderboard was not seen before."""
+    """Categories to offer a reviewer: first those with a ballot they left open, then those furthest from their goal.
+    Four queries, and one more if a leaderboard is not cached."""
     left_open = set(
         Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN).values_list(
             "battle__task__category_id", flat=True
@@ -242,7 +242,7 @@ def _midnight() -> datetime:
 
 
 def _more(standings: Standings | None, votes: int) -> int:
-    """Further votes until the first is surely ahead of the second, as the gate would ask; 0 if it is."""
+    """Further votes until the first is surely ahead of the second by the gate's bound; 0 if it is."""
     if standings is None or votes < FIRST_VOTES or len(standings.active) < 2:
         return max(FIRST_VOTES - votes, 0) or FIRST_VOTES
     first, second = (rating.contender for rating in [r for r in standings.ratings if not r.retired][:2])
@@ -254,7 +254,7 @@ def _more(standings: Standings | None, votes: int) -> int:
 
 
 def nothing_to_vote_on(state: CategoryProgress, *, closed: int) -> NothingToVoteOn:
-    """For a category in which the reviewer can be shown nothing; `closed` is how many battles they closed there."""
+    """For a category without a battle for the reviewer; `closed` is how many battles they closed there."""
     if state.ready and closed:
         return NothingToVoteOn(
             f"You have seen every battle in {state.name}",
@@ -266,16 +266,16 @@ def nothing_to_vote_on(state: CategoryProgress, *, closed: int) -> NothingToVote
         return NothingToVoteOn(f"No tasks in {state.name} yet", words, "upload")
     title = f"Nothing to compare in {state.name} yet"
     if state.contenders < 2:
-        words = f"{count(state.tasks, 'task')}, and answers by {state.contenders} of the 2 contenders it takes."
+        words = f"{count(state.tasks, 'task')}, and answers by {state.contenders} of the 2 contenders needed."
         return NothingToVoteOn(title, f"{words} A run collects them.", "collect")
     words = f"{count(state.tasks, 'task')}, of which {state.ready:,} have answers by two contenders."
     return NothingToVoteOn(
-        title, f"{words} Equal answers, and answers that name their model, make no battle.", "collect"
+        title, f"{words} Equal answers, and answers that name their model, are not shown.", "collect"
     )
 
 
 def nothing_anywhere(states: Sequence[CategoryProgress], *, closed: int) -> NothingToVoteOn:
-    """As `missing`, when no category has anything for the reviewer."""
+    """As `nothing_to_vote_on`, when no category has a battle for the reviewer."""
     if len(states) == 1:
         return nothing_to_vote_on(states[0], closed=closed)
     ready, tasks = sum(state.ready for state in states), sum(state.tasks for state in states)

@@ -1,4 +1,4 @@
-"""How far each category is: what is there to vote on, and what was voted."""
+"""Progress of categories: what there is to vote on, and the votes so far."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["CategoryProgress", "category_progress", "progress_in"]
 
 @dataclass(frozen=True, eq=False)
 class CategoryProgress:
-    """`ready` tasks have finished answers by at least two contenders: something to vote on. `votes` are those that
-    count, ranked or not yet."""
+    """`ready` tasks have finished answers by at least two contenders, so they can be voted on. `votes` are those that
+    count, ranked or not."""
 
     slug: str
     name: str
@@ -41,7 +41,7 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
     ready = _ready(ids)
     tallies = ReviewerTally.objects.filter(category__in=ids)
     votes = dict(tallies.values_list("category").annotate(n=VOTES).order_by())
-    asked = dict(
+    contenders = dict(
         Generation.objects.filter(task__category__in=ids, state=Generation.State.DONE)
         .values_list("task__category")
         .annotate(n=Count("contender", distinct=True))
@@ -53,7 +53,7 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
             name=category.name,
             tasks=tasks.get(category.pk, 0),
             ready=ready.get(category.pk, 0),
-            contenders=asked.get(category.pk, 0),
+            contenders=contenders.get(category.pk, 0),
             votes=votes.get(category.pk, 0),
         )
         for category in categories
@@ -61,7 +61,7 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
 
 
 def _ready(categories: Iterable[int]) -> dict[int, int]:
-    """Tasks to vote on, by category; categories without any are not in it."""
+    """Tasks to vote on, by category; categories without any are missing."""
     finished = Generation.objects.filter(state=Generation.State.DONE, contender__retired_at=None)
     compared = (
         finished.filter(task__category__in=list(categories))

@@ -1,4 +1,4 @@
-"""Who votes, how much, how, and whose votes do not count."""
+"""Reviewers, their votes, how they vote, and who is excluded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from evals.voting.queries.agreement import leaders_without, reviewer_agreements,
 __all__ = ["ExclusionEntry", "Health", "ReviewerRow", "Voter", "reviewer_count", "reviewer_rows", "voters_in"]
 
 PAGE_SIZE = 50
-# How the handle begins of whoever stands for all judges of a file that names none.
+# The handle of the one reviewer who stands for all judges of a file without names begins with this.
 _UNNAMED = "import "
 
 
@@ -36,10 +36,11 @@ class ExclusionEntry:
 
 @dataclass(frozen=True)
 class Health:
-    """How somebody votes, over all categories, of votes that count and votes that do not.
+    """How a reviewer votes, over all categories and all votes, counted or not.
 
-    `agreement` with others on battles they shared; `side`, how often the left answer won; `speed`, the share of votes
-    faster than reading; `leaders`, by category's name, who would lead without them, None where nothing changes.
+    `agreement` with others on shared battles; `side`, how often the left answer won; `speed`, the share of votes cast
+    faster than reading; `leaders`, by category's name, the contender that would lead without them, None if the leader
+    stays.
     """
 
     agreement: Agreement
@@ -68,7 +69,7 @@ class ReviewerRow:
 
 @dataclass(frozen=True)
 class Voter:
-    """`unnamed`: stands for all judges of an imported file that names none."""
+    """`unnamed`: stands for all judges of an imported file that does not name them."""
 
     id: int
     name: str
@@ -77,7 +78,7 @@ class Voter:
 
 
 def voters_in(category: Category) -> list[Voter]:
-    """Whose votes count in the category as of now, those with most first. One query."""
+    """Reviewers whose votes count in the category now, most votes first. One query."""
     tallies = ReviewerTally.objects.filter(category=category).order_by()
     rows = tallies.values_list("reviewer", "reviewer__name", "reviewer__handle").annotate(votes=VOTES)
     voters = [Voter(pk, name, votes, handle.startswith(_UNNAMED)) for pk, name, handle, votes in rows]
@@ -89,8 +90,8 @@ def reviewer_count() -> int:
 
 
 def reviewer_rows(*, limit: int, before: int | None = None) -> list[ReviewerRow]:
-    """Our own people first, then by votes that count; those that follow the place `before`. Ten queries, and four more
-    after votes came in."""
+    """Arena's own users first, then by votes that count; those after the place `before`. Ten queries, and four more
+    after new votes."""
     start = before or 0
     return _rows(list(_ordered()[start : start + limit]), start)
 
@@ -142,7 +143,7 @@ def _source(reviewer: Reviewer) -> str:
 
 
 class _Cast(NamedTuple):
-    """Effective votes, and how often the answer at either side won."""
+    """Effective votes, and how often the answer on either side won."""
 
     votes: int = 0
     categories: int = 0
@@ -152,7 +153,7 @@ class _Cast(NamedTuple):
 
 
 def _cast(reviewers: Sequence[Reviewer]) -> dict[int, _Cast]:
-    """By reviewer. From the votes, since nobody's tallies hold what does not count."""
+    """By reviewer. From the votes, since tallies hold only votes that count."""
     effective = Vote.objects.filter(reviewer__in=reviewers, superseded_by__isnull=True, outcome__isnull=False)
     known = ~Q(left=LeftSide.UNKNOWN)
     decisive = Q(outcome__in=(Outcome.LO, Outcome.HI))

@@ -1,8 +1,8 @@
-"""The voting pages. Each act is a form that works without JavaScript: it posts, and is sent on with a 303. To htmx
-the same act answers with the next battle, to be put in place of the last.
+"""The voting pages. Each action is a form that works without JavaScript: it posts and is redirected with a 303. For
+htmx the same action returns the next battle, which replaces the last.
 
-Nothing here may tell a reviewer's browser who wrote what: a ballot's token is all an address holds, answers go
-through one template, nothing is cached, and to anybody but its owner a ballot does not exist.
+Nothing here may tell a reviewer's browser which model wrote which answer: addresses contain only a ballot's token,
+answers go through one template, nothing is cached, and a ballot is a 404 for anyone but its owner.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CHOICES = ("left", "right", "tie", "both_bad", "skip")
 @never_cache
 @role_required(Role.REVIEWER)
 def vote(request: HttpRequest) -> HttpResponseBase:
-    """To the category most in need that this reviewer can vote in."""
+    """Redirects to the category that needs votes most and in which this reviewer can vote."""
     reviewer = reviewer_of(person(request))
     for category in neediest_first(reviewer):
         if draw(category=category, reviewer=reviewer) is not None:
@@ -61,7 +61,7 @@ def vote(request: HttpRequest) -> HttpResponseBase:
 @never_cache
 @role_required(Role.REVIEWER)
 def category_vote(request: HttpRequest, category: str) -> HttpResponseBase:
-    """To the reviewer's open ballot in the category, or a new one."""
+    """Redirects to the reviewer's open ballot in the category, or to a new one."""
     found = get_object_or_404(Category, slug=category)
     reviewer = reviewer_of(person(request))
     ballot = draw(category=found, reviewer=reviewer)
@@ -96,7 +96,7 @@ def battle(request: HttpRequest, token: str) -> HttpResponseBase:
 def _cast(request: HttpRequest, reviewer: Reviewer, ballot: Ballot) -> HttpResponseBase:
     choice = request.POST.get("choice", "")
     if choice not in CHOICES:
-        words = f"Not saved: {choice[:20]!r} is no verdict. Go back and choose one of the five buttons."
+        words = f"Not saved: {choice[:20]!r} is not a choice. Go back and use one of the five buttons."
         return HttpResponse(words, status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
     try:
         if choice == "skip":
@@ -126,7 +126,7 @@ def undo_vote(request: HttpRequest, token: str) -> HttpResponseBase:
 @never_cache
 @role_required(Role.REVIEWER)
 def report_answer(request: HttpRequest, token: str) -> HttpResponseBase:
-    """An answer gives its writer away: nobody is shown it any more."""
+    """Takes an answer that reveals its model out of use."""
     reviewer = reviewer_of(person(request))
     ballot = _own(reviewer, token)
     side = request.POST.get("side", "")
@@ -138,11 +138,11 @@ def report_answer(request: HttpRequest, token: str) -> HttpResponseBase:
     except VotingError as error:
         return _refused(request, ballot, error)
     letter = "A" if side == "left" else "B"
-    return _next(request, reviewer, ballot, f"Reported: answer {letter} is out of use.", undoable=False)
+    return _next(request, reviewer, ballot, f"Reported: answer {letter} is no longer shown.", undoable=False)
 
 
 def _own(reviewer: Reviewer, token: str) -> Ballot:
-    """Somebody else's ballot does not exist: 404, as for a token that never was."""
+    """The reviewer's own ballot; a 404 for another reviewer's, as for an unknown token."""
     ballots = Ballot.objects.select_related("battle__lo", "battle__hi", "battle__task__category")
     return get_object_or_404(ballots, token=token, reviewer=reviewer)
 
@@ -186,12 +186,12 @@ def _refused(request: HttpRequest, ballot: Ballot, error: VotingError) -> HttpRe
 
 
 def _in_place(request: HttpRequest) -> bool:
-    """Whether htmx asks, and swaps what it gets."""
+    """Whether the request is from htmx, which swaps in the response."""
     return bool(getattr(request, "htmx", False))
 
 
 def _see(name: str, *args: str) -> HttpResponseBase:
-    """303: whatever was sent, the next page is fetched."""
+    """Redirects with a 303, so that the next page is fetched."""
     return HttpResponseRedirect(reverse(name, args=args), status=HTTPStatus.SEE_OTHER)
 
 

@@ -1,4 +1,4 @@
-"""People whose votes are counted, how they vote, and the acts that stop or resume counting them."""
+"""Reviewers: how they vote, and excluding or including them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def reviewer_exclude(request: HttpRequest, pk: int) -> HttpResponse:
     reviewer = get_object_or_404(Reviewer, pk=pk)
     try:
         exclude(reviewer=reviewer, reason=request.POST.get("reason", ""), actor=person(request))
-        messages.success(request, f"{reviewer.name}'s votes do not count any more. The ranking follows.")
+        messages.success(request, f"{reviewer.name}'s votes no longer count. Leaderboards are being updated.")
     except ExclusionError as error:
         messages.error(request, str(error))
     return redirect("evals:reviewer-list")
@@ -46,7 +46,7 @@ def reviewer_include(request: HttpRequest, pk: int) -> HttpResponse:
     reviewer = get_object_or_404(Reviewer, pk=pk)
     try:
         include(reviewer=reviewer, reason=request.POST.get("reason", ""), actor=person(request))
-        messages.success(request, f"{reviewer.name}'s votes count again. The ranking follows.")
+        messages.success(request, f"{reviewer.name}'s votes count again. Leaderboards are being updated.")
     except ExclusionError as error:
         messages.error(request, str(error))
     return redirect("evals:reviewer-list")

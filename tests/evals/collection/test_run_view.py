@@ -69,7 +69,7 @@ def test_a_retry_says_that_it_heals_by_itself(suite):
 
     (cause,) = view.causes
     assert (cause.error, cause.state, cause.label, cause.can_retry) == ("rate_limit", "retrying", "rate limit", False)
-    assert cause.advice == "The provider asked for a pause. We go on by ourselves after it."
+    assert cause.advice == "The provider asked for a pause. Arena continues after it."
     assert cause.next_try_at > timezone.now() + timedelta(seconds=30)
     assert view.rows[0].slowed == "rate limit"
     assert (view.done_in, view.last_contender) == (None, "")

@@ -86,7 +86,7 @@ def test_an_interval_that_is_none_of_ours(admin: Client, task_set: TaskSet, chan
 def test_what_keeps_the_house_running_is_shown_and_stays(admin: Client):
     schedules.ensure()
     row = Schedule.objects.get()
-    assert "each minute" in admin.get(PAGE).content.decode()
+    assert "every minute" in admin.get(PAGE).content.decode()
     admin.post(f"{PAGE}{row.pk}/", {"every": "W"})
     admin.post(f"{PAGE}{row.pk}/", {"remove": "1"})
     assert Schedule.objects.get().schedule_type == Schedule.MINUTES

@@ -86,7 +86,7 @@ def test_a_run_with_nothing_left_to_ask_is_done_at_once(suite):
 
     again = suite.run(one)
 
-    assert (again.state, again.reason) == (Run.State.DONE, "Everything had been collected before.")
+    assert (again.state, again.reason) == (Run.State.DONE, "Everything had already been collected.")
     assert again.finished_at is not None
 
 

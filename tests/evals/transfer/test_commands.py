@@ -53,7 +53,7 @@ def test_bad_rows_are_told_line_by_line_and_end_in_an_error(run):
         run("import_tasks", TASKS + "2,sql,Again.\n3,sql,\n", task_set="support")
     assert str(caught.value).splitlines() == [
         "line 4: has the id “2”, which stands on line 3.",
-        "line 5: has no prompt and no messages. Is the text in another column? Map it: prompt=…",
+        "line 5: has no prompt and no messages. If the text is in another column, map it: prompt=…",
         "2 rows are wrong, so nothing was written.",
     ]
 
@@ -121,7 +121,7 @@ def test_the_same_files_again_add_nothing(run):
         told = import_small(run)
     assert "no new version" in told
     assert "0 new answers of 3 contenders" in told
-    assert "This file was imported before, read in the same way: 0 votes added." in told
+    assert "This file was already imported with the same options: 0 votes added." in told
 
 
 def test_what_is_exported_is_imported_again(run, tmp_path):

@@ -139,7 +139,7 @@ def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
     assert str(error.value) == "Nothing was written.\nline 16: has no model_name."
     with pytest.raises(CommandError) as error:
         run(text.replace("  provider: ollama\n- slug: new", "  provider: ollama\n  model_name: y\n- slug: new"))
-    assert "line 19: slug: new is a word of our addresses" in str(error.value)
+    assert "line 19: slug: new is reserved for Arena's own addresses" in str(error.value)
     assert state() == []
 
 
@@ -160,7 +160,7 @@ def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
         ({"locality": "moon"}, "Use local or hosted"),
         ({"base_url": "ftp://x"}, "http or https"),
         ({"base_url": "http://10.0.0.1/v1"}, "ARENA_OUTBOUND_ALLOW"),
-        ({"colour": "red"}, "“colour” that is not known"),
+        ({"colour": "red"}, "unknown field “colour”"),
         ({"model_name": 7}, "Put it in quotes"),
         ({"slug": "llama@2"}, "numbers the revisions"),
         ({"provider": "new"}, "word of our addresses"),
@@ -180,7 +180,7 @@ def test_two_rows_that_contradict_each_other(run):
 
 
 def test_two_rows_of_one_family(run):
-    with pytest.raises(CommandError, match="a family that line 1 names already"):
+    with pytest.raises(CommandError, match="a family already named on line 1"):
         run(rows({}, {"slug": "llama@2"}), "c.json")
 
 
@@ -194,7 +194,7 @@ def test_two_rows_of_one_family(run):
         ("c.yaml", "- slug: a\n  slug: b\n", "names “slug” twice"),
         ("c.yaml", "- &a {slug: x}\n- *a\n", "uses an alias (line 2, column 3)"),
         ("c.yaml", "- !!python/object/apply:os.system [ls]\n", "uses the tag"),
-        ("c.yaml", "- just words\n", "line 1: is no contender"),
+        ("c.yaml", "- just words\n", "line 1: is not a contender"),
         ("c.json", "{", "is not JSON"),
         ("c.json", '{"a": 1}', "no list"),
         ("c.csv", "slug,provider,model_name\n", "no rows"),

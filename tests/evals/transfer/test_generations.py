@@ -1,4 +1,4 @@
-"""Answers collected elsewhere."""
+"""Imports answers that were collected elsewhere."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_a_battle_withdrawn_meanwhile_is_refused(ballot, reviewer):
 
 
 def test_an_unknown_verdict_is_an_error_and_no_tie(ballot, reviewer):
-    with pytest.raises(ValueError, match="no verdict"):
+    with pytest.raises(ValueError, match="not an outcome"):
         cast_vote(ballot=ballot, side="lo", reviewer=reviewer)
     assert not Vote.objects.exists()
 

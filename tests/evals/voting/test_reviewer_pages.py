@@ -34,7 +34,7 @@ def test_an_editor_excludes_and_includes_with_a_reason(client_of, editor_user, v
     client = client_of(editor_user)
     assert "Exclude…" in client.get("/reviewers/").text
     page = act(client, "exclude", voter)
-    assert "votes do not count any more" in page
+    assert "votes no longer count" in page
     assert "votes by length" in page
     assert "a-editor" in page
     voter.refresh_from_db()

@@ -21,7 +21,7 @@ def test_without_evidence_nothing_is_claimed():
         "agreement": ("unknown", "no shared battles", ""),
         "side": ("unknown", "sides not known", ""),
         "speed": ("unknown", "times not known", ""),
-        "leaders": ("unknown", "nobody else voted", ""),
+        "leaders": ("unknown", "no other votes", ""),
     }
     assert told(counts=False)["leaders"] == ("unknown", "not counted", "")
 
