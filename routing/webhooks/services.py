@@ -15,7 +15,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from arena.net import OutboundRefused, check
+from arena.net.rules import OutboundRefused, check
 from arena.sealing import seal
 from routing.models import Delivery, RoutingTable, Webhook, WebhookSecret
 from routing.webhooks import messages
