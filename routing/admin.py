@@ -1,11 +1,23 @@
-"""The rows of routing, to look at. Nothing published is ever changed; publishing is done on the routing page."""
+"""The rows of routing, read-only. Publishing is done on the routing page, and what was published never changes."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from arena.ui.admin import ReadOnlyAdmin
-from routing.models import AuditEntry, Decision, PolicyVersion, Publication, ReportedOutcome, RoutingTable
+from routing.models import (
+    AuditEntry,
+    Decision,
+    Delivery,
+    DeliveryAttempt,
+    OutcomeTally,
+    PolicyVersion,
+    Publication,
+    ReportedOutcome,
+    RoutingTable,
+    Webhook,
+    WebhookSecret,
+)
 
 
 @admin.register(RoutingTable)
@@ -34,7 +46,7 @@ class PublicationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AuditEntry)
-class ActAdmin(ReadOnlyAdmin):
+class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("kind", "actor", "reason", "table", "policy", "at")
     list_filter = ("kind",)
     list_select_related = ("table", "policy")
@@ -44,3 +56,37 @@ class ActAdmin(ReadOnlyAdmin):
 class ReportedOutcomeAdmin(ReadOnlyAdmin):
     list_display = ("at", "route_id", "model", "ok", "error", "latency_ms", "reported_by")
     list_filter = ("ok",)
+
+
+@admin.register(OutcomeTally)
+class OutcomeTallyAdmin(ReadOnlyAdmin):
+    list_display = ("day", "route_id", "model", "requests", "succeeded", "cost_usd")
+    date_hierarchy = "day"
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnlyAdmin):
+    list_display = ("url", "created_by", "created_at", "disabled_at", "paused_until")
+
+
+@admin.register(WebhookSecret)
+class WebhookSecretAdmin(ReadOnlyAdmin):
+    """When secrets were made and until when the older ones sign; the secret itself is on no page."""
+
+    list_display = ("webhook", "created_by", "created_at", "until")
+    list_select_related = ("webhook",)
+    exclude = ("sealed",)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("webhook", "event", "state", "attempts", "reason", "created_at", "finished_at")
+    list_filter = ("state", "event")
+    list_select_related = ("webhook",)
+    exclude = ("lease_token",)
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(ReadOnlyAdmin):
+    list_display = ("delivery", "n", "at", "status", "duration_ms", "error")
+    list_select_related = ("delivery", "delivery__webhook")

@@ -1,5 +1,5 @@
 """Whether the broker answers, and a worker behind it. Apart from `arena.machine.health`, which is loaded with every
-page: Celery and the clients of Redis are needed by a probe alone."""
+page: only a probe needs Celery and the client of Redis."""
 
 from __future__ import annotations
 

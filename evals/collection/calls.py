@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import Error
 
-from arena.net import http_client
+from arena.net.client import http_client
 from evals.catalog.services import providers
 from evals.catalog.services.providers import origin
 from evals.collection.checks.refusals import looks_like_refusal

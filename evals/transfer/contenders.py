@@ -32,6 +32,9 @@ FIELDS = (
     "model_name",
     "settings",
     "locality",
+    "max_concurrency",
+    "first_token_timeout_s",
+    "total_timeout_s",
     "tier",
     "capabilities",
     "context_tokens",
@@ -42,7 +45,10 @@ REQUIRED = ("slug", "provider", "model_name")
 LIMITS = replace(Limits(), file_bytes=4 * 1024 * 1024, rows=10_000, field_chars=100_000)
 
 _KEY_FIELDS = re.compile(r"(?i)(?!api_key_env$).*(api[_-]?key|^key$|secret|token$|password|authorization)")
-_INTEGERS = {"tier": (0, 99), "context_tokens": (1, 2**31 - 1)}
+_INTEGERS = {"tier": (0, 99), "context_tokens": (1, 2**31 - 1), "max_concurrency": (1, 32_767)}
+_SECONDS = ("first_token_timeout_s", "total_timeout_s")
+# As on the provider's page.
+_LONGEST_S = 7200
 _PRICES = ("usd_per_mtok_input", "usd_per_mtok_output")
 
 
@@ -121,6 +127,8 @@ def _typed(name: str, value: Any) -> Any:
         return _integer(name, value)
     if name in _PRICES:
         return _price(name, value)
+    if name in _SECONDS:
+        return _seconds(name, value)
     if not isinstance(value, str):
         raise BadValueError(f"has a {name} that is not text: {value!r}. Put it in quotes.")
     check_texts(value, name, LIMITS)
@@ -153,6 +161,17 @@ def _integer(name: str, value: Any) -> int:
     return int(text)
 
 
+def _seconds(name: str, value: Any) -> float:
+    text = str(value).strip()
+    if (
+        isinstance(value, bool)
+        or not re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text, re.ASCII)
+        or not 0 < float(text) <= _LONGEST_S
+    ):
+        raise BadValueError(f"has {name} {value!r}. Write seconds, as 60 or 2.5, up to {_LONGEST_S}.")
+    return float(text)
+
+
 def _price(name: str, value: Any) -> Decimal:
     try:
         price = Decimal(str(value).strip().removeprefix("$"))
@@ -168,7 +187,7 @@ def _price(name: str, value: Any) -> Decimal:
 
 
 # Fields of a row that describe its provider.
-_OF_PROVIDER = ("kind", "base_url", "api_key_env", "locality")
+_OF_PROVIDER = ("kind", "base_url", "api_key_env", "locality", "max_concurrency", *_SECONDS)
 
 
 @dataclass(frozen=True)

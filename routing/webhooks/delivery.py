@@ -15,7 +15,10 @@ import structlog
 from django.db import connection
 from django.utils import timezone
 
-from arena.net import Deadline, OutboundRefused, open_client, retry_after
+from arena.net.client import open_client
+from arena.net.deadlines import Deadline
+from arena.net.headers import retry_after
+from arena.net.rules import OutboundRefused
 from arena.sealing import SealError, unseal
 from routing.webhooks.messages import headers
 from routing.webhooks.queue import LONGEST_S, Claim, Posted, claim_next, due, finish

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from arena.leases import free
-from arena.net import OutboundRefused, check
+from arena.net.rules import OutboundRefused, check
 from arena.sealing import seal
 from routing.models import Delivery, RoutingTable, Webhook, WebhookSecret
 from routing.webhooks import messages

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
+from django.utils.timezone import now
 from django_q.models import Failure, OrmQ, Schedule, Success
 
+import arena.urls  # noqa: F401  (finds the admin pages)
 from arena.models import ApiToken, Role, User
+from arena.sealing import seal
 from evals.models import Category, Ledger, Provider
+from routing.models import Delivery, Webhook, WebhookSecret
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +56,29 @@ def test_a_providers_row_shows_no_key(as_admin):
     )
     page = as_admin.get(reverse("admin:evals_provider_change", args=[provider.pk])).content.decode()
     assert "gAAAA-cipher" not in page
+
+
+def test_every_table_of_routing_has_a_page():
+    assert [model for model in apps.get_app_config("routing").get_models() if model not in REGISTERED] == []
+
+
+def test_the_pages_pass_djangos_checks():
+    """`manage.py check` may look at the site before the addresses are loaded, and with them the pages."""
+    assert admin.site.check(None) == []
+
+
+def test_a_webhooks_rows_show_no_secret_and_no_lease(as_admin):
+    webhook = Webhook.objects.create(url="https://receiver.example/hook", created_by="ada")
+    secret = WebhookSecret.objects.create(webhook=webhook, sealed=seal("whsec_top"), created_by="ada")
+    lease = uuid4()
+    delivery = Delivery.objects.create(
+        webhook=webhook, message_id="m-1", event="table.published", body="{}", lease_token=lease, leased_until=now()
+    )
+    for row in (webhook, secret, delivery):
+        url = reverse(f"admin:routing_{row._meta.model_name}_change", args=[row.pk])
+        page = as_admin.get(url)
+        assert page.status_code == 200
+        assert not any(text in page.content.decode() for text in (secret.sealed, "whsec_top", str(lease)))
 
 
 def test_a_token_is_ended_by_an_action(as_admin):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.db import transaction
 
 from arena.errors import FieldError
-from arena.net import OutboundRefused, allowed_addresses
+from arena.net.rules import OutboundRefused, allowed_addresses
 from arena.sealing import SealError, seal, unseal
 from evals.catalog.names import is_clean, is_reserved
 from evals.models import Provider

@@ -25,7 +25,6 @@ from evals.catalog.queries.contenders import (
     votes_by_contender,
 )
 from evals.catalog.services.contenders import SavedContender, retire, unretire
-from evals.collection.calls import probe
 from evals.models import Contender, Provider
 
 
@@ -87,6 +86,9 @@ def contender_test(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     form = ProbeForm(request.POST or None)
     context: dict[str, Any] = {"form": form, "contender": contender_card(contender)}
     if request.method == "POST" and form.is_valid():
+        # With the first call: it brings httpx along, which no other page needs.
+        from evals.collection.calls import probe  # noqa: PLC0415
+
         context["result"] = probe(contender=contender, prompt=form.cleaned_data["prompt"])
     part = "evals/catalog/_contender_test.html" if request.htmx else "evals/catalog/contender_test.html"
     return render(request, part, context)

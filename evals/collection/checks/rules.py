@@ -20,8 +20,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import validator_for
 
 from evals.catalog.names import BadValueError
 
@@ -153,6 +151,10 @@ def _schema_problems(schema: dict[str, Any]) -> Iterator[str]:
         # Resolving one would make this machine fetch an address that a stranger's file names.
         yield "a $ref may only point into the schema itself (#/…)."
         return
+    # Imported at the first schema: every page that takes files loads this module, and few tasks have such a check.
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+    from jsonschema.validators import validator_for  # noqa: PLC0415
+
     try:
         validator_for(schema).check_schema(schema)
     except SchemaError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arena.net import Deadline
+from arena.net.deadlines import Deadline
 
 __all__ = ["AnswerDeadline"]
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from arena.net import OutboundRefused, retry_after
+from arena.net.headers import retry_after
+from arena.net.rules import OutboundRefused
 from evals.collection.providers.deadlines import AnswerDeadline
 from evals.collection.providers.errors import (
     LONGEST_PAUSE_S,

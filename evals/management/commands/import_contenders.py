@@ -20,8 +20,10 @@ class Command(ExampleCommand):
         "out stays as it is. Keys are never in the file: name a variable in api_key_env, or type them on the page."
     )
     example = """
-fields: slug, provider, model_name; optional: kind, base_url, api_key_env, settings, locality, tier, capabilities,
-context_tokens, usd_per_mtok_input, usd_per_mtok_output. The providers openai, ollama and lm-studio need no base_url.
+fields: slug, provider, model_name; optional: kind, base_url, api_key_env, locality, max_concurrency,
+first_token_timeout_s, total_timeout_s, settings, tier, capabilities, context_tokens, usd_per_mtok_input,
+usd_per_mtok_output. Those from kind to total_timeout_s speak of the provider: give each once, or the same in every row.
+The providers openai, ollama and lm-studio need no base_url.
 
 example:
   manage.py import_contenders examples/contenders.yaml

@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from arena.net import Deadline, OutboundRefused, allowed_addresses, check, open_client
+from arena.net.client import open_client
+from arena.net.deadlines import Deadline
+from arena.net.rules import OutboundRefused, allowed_addresses, check
 from tests.servers import ANSWER, Misbehaving, misbehaving, says
 
 

@@ -215,3 +215,46 @@ def test_another_encoding_is_named(run):
 def test_no_such_file():
     with pytest.raises(CommandError, match="No such file"):
         call_command("import_contenders", "/nowhere/c.yaml")
+
+
+LIMITS = {"max_concurrency": 1, "first_token_timeout_s": 12.5, "total_timeout_s": 90}
+
+
+@pytest.mark.parametrize("name", ["c.json", "c.csv"])
+def test_a_file_sets_its_providers_limits(run, name: str):
+    text = rows(LIMITS)
+    if name == "c.csv":
+        row = ROW | LIMITS
+        text = f"{','.join(row)}\n{','.join(map(str, row.values()))}\n"
+    run(text, name)
+    provider = Provider.objects.get(slug="ollama")
+    assert {field: getattr(provider, field) for field in LIMITS} == LIMITS
+    before = state()
+    assert "2 unchanged" in run(text, name)
+    # What a file leaves out stays as it is.
+    run(rows({}), "c.json")
+    assert state() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"max_concurrency": 0}, "max_concurrency 0"),
+        ({"max_concurrency": "many"}, "max_concurrency 'many'"),
+        ({"total_timeout_s": True}, "total_timeout_s True"),
+        ({"total_timeout_s": "1e3"}, "total_timeout_s '1e3'"),
+        ({"total_timeout_s": 0}, "total_timeout_s 0"),
+        ({"total_timeout_s": 7201}, "total_timeout_s 7201"),
+        ({"first_token_timeout_s": 91, "total_timeout_s": 90}, "at most the total time"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(run, change: dict[str, Any], says: str):
+    with pytest.raises(CommandError) as refused:
+        run(rows(change), "c.json")
+    assert says in str(refused.value)
+    assert not Provider.objects.exists()
+
+
+def test_rows_that_disagree_on_a_providers_limits_are_refused(run):
+    with pytest.raises(CommandError, match="line 1 says 1"):
+        run(rows({"max_concurrency": 1}, {"slug": "other", "max_concurrency": 2}), "c.json")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from arena.net import open_client
+from arena.net.client import open_client
 from evals.collection.providers import Endpoint, Limits, OpenAIFormat, Reply, Request
 from tests.servers import Misbehaving, misbehaving
 
