@@ -1,4 +1,4 @@
-"""What routing does on news from evals."""
+"""What routing does when evals sends a signal."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from routing.publishing.queries import table
 
 
 @receiver(leaderboard_computed, dispatch_uid="routing.look")
-def look_again(sender: Any, **_: Any) -> None:
-    """In the transaction that stores the leaderboard: the look commits with it."""
+def publish_after_ranking(sender: Any, **_: Any) -> None:
+    """In the transaction that stores the leaderboard: the queued publication commits with it."""
     enqueue_publish()
 
 
 @receiver(category_retired, dispatch_uid="routing.category")
-def look_at_category(sender: Any, **_: Any) -> None:
+def publish_after_retirement(sender: Any, **_: Any) -> None:
     """In the transaction that retires it: its routes go with the next version."""
     enqueue_publish()
 
 
 @receiver(retirement_asked, dispatch_uid="routing.named")
-def where_routed(sender: Any, *, contender: Any, **_: Any) -> list[str]:
+def routes_naming(sender: Any, *, contender: Any, **_: Any) -> list[str]:
     """The live table's routes that name a contender, and the policy's fields, in words for the confirmation of its
     retirement."""
     named = []
@@ -47,7 +47,7 @@ def where_routed(sender: Any, *, contender: Any, **_: Any) -> list[str]:
 
 
 @receiver(category_retirement_asked, dispatch_uid="routing.category_named")
-def what_is_routed(sender: Any, *, category: Any, **_: Any) -> list[str]:
+def routes_of_category(sender: Any, *, category: Any, **_: Any) -> list[str]:
     """The live table's routes of a category, in words for the confirmation of its retirement."""
     return [f"route {route.id}, to {route.primary}" for route in _live_routes(category.slug)]
 
