@@ -16,8 +16,8 @@ class RoutingConfig(AppConfig):
     )
 
     def ready(self) -> None:
-        connect(leaderboard_computed, "routing.publishing.receivers.look_again")
-        connect(category_retired, "routing.publishing.receivers.look_at_category")
-        connect(retirement_asked, "routing.publishing.receivers.where_routed")
-        connect(category_retirement_asked, "routing.publishing.receivers.what_is_routed")
+        connect(leaderboard_computed, "routing.publishing.receivers.publish_after_ranking")
+        connect(category_retired, "routing.publishing.receivers.publish_after_retirement")
+        connect(retirement_asked, "routing.publishing.receivers.routes_naming")
+        connect(category_retirement_asked, "routing.publishing.receivers.routes_of_category")
         connect(table_published, "routing.webhooks.receivers.announce_table")

@@ -15,6 +15,8 @@ ROOMS = ("arena", "evals", "routing", "sdk", "tests", "benchmarks", "templates",
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 PURE = (
     "evals.ratings",
+    "evals.catalog.cards",
+    "evals.leaderboards.measurements",
     "routing.policy.parse",
     "routing.policy.describe",
     "routing.decisions.planner",

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from routing.publishing.signing import verify
+from tests.routing.signatures import is_signed
 
 __all__ = ["Read", "Torn", "read"]
 
@@ -72,7 +72,7 @@ def _checked(answer: http.client.HTTPResponse, body: bytes, keys: dict[str, Any]
     """The version of a body seen for the first time."""
     if answer.status != 200 or answer.headers["ETag"] != f'"sha256:{hashlib.sha256(body).hexdigest()}"':
         raise Torn(f"{answer.status}: {len(body)} bytes are not those of {answer.headers['ETag']}")
-    if not verify(body, answer.headers["Arena-Table-Signature"], keys):
+    if not is_signed(body, answer.headers["Arena-Table-Signature"], keys):
         raise Torn(f"{answer.headers['ETag']} is not signed by a key of Arena's")
     return int(json.loads(body)["version"])
 

@@ -1,4 +1,4 @@
-"""django-q2's entry points. Each may run twice, late or not at all; what is due, the rows say."""
+"""django-q2's entry points. Each may run twice, late or not at all; the rows say what is due."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def publish() -> int | None:
 
 
 def refresh() -> int | None:
-    """By the clock: publishes again what grew old, and looks at what only time was missing for (dwell)."""
+    """On a schedule: refreshes a table that grew old, and switches routes that only waited for their dwell time."""
     return publish()

@@ -91,7 +91,7 @@ class Draft:
 
 
 def draft(plan: Plan, evidence: DecisionEvidence) -> Draft:
-    """As fresh as `evidence`. A model that it no longer rates or measures has no figures, which never count as zero."""
+    """With the figures of `evidence`. A contender that is not rated or measured there has None, never zero."""
     return Draft(
         plan=plan,
         digest=decision_digest(plan),

@@ -21,9 +21,9 @@ log = structlog.get_logger(__name__)
 
 
 def write_newest() -> None:
-    """Writes the newest table's files. Called after commit; a disk that is full unpublishes nothing, so it is logged.
+    """Writes the newest table's files. Called after commit, so a full disk is only logged: the table is published.
 
-    The lock keeps a slow writer of an older version from replacing a newer `latest.json`: who holds it reads anew.
+    The lock keeps a slow writer of an older version from replacing a newer `latest.json`: its holder reads anew.
     """
     if not settings.ARENA_PUBLISH_DIR:
         return
@@ -43,7 +43,7 @@ def _write(folder: Path) -> None:
     newest = None
     for place, (version, body, signature) in enumerate(tables.iterator()):
         if place and f"{version}.json" in written:
-            break  # whoever wrote it wrote those before it
+            break  # older ones were written before it
         _replace(folder / f"{version}.json.sig", f"{signature}\n".encode())
         _replace(folder / f"{version}.json", bytes(body))
         if not place:

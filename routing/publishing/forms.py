@@ -1,4 +1,4 @@
-"""What a person types about routing."""
+"""Forms of publishing, freezing and rolling back."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["FreezeForm", "PublishForm", "RollbackForm"]
 
 
 class PublishForm(ReasonForm):
-    """`approve` names what a person approves of, each as `routing.decisions.plan.read_approvals` has it. Whether
-    that is what waits, publishing says."""
+    """`approve` is what a person approves of, each as `routing.decisions.plan.read_approvals` reads it. `publish`
+    checks whether it still waits for that."""
 
     def __init__(self, data: Any = None, *, approve: Sequence[str] = ()) -> None:
         super().__init__(data)
@@ -23,7 +23,7 @@ class PublishForm(ReasonForm):
 
 
 class FreezeForm(ReasonForm):
-    """Freezes, or lifts what `seen` was shown of."""
+    """Freezes, or lifts the freeze. `seen` is the state that the page showed."""
 
     seen = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
 

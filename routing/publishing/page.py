@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _OUT, _IN = "out", "in"
-# The groups of a diff that are no category.
+# The groups of a diff that are not categories.
 _GROUPS = {DEFAULT: "Everything else", "models": "Contenders", "policy": "Policy", "on_expired": "When it expires"}
 _ON_EXPIRED = {
     "use_last_good": "clients keep the last good table",

@@ -29,7 +29,7 @@ __all__ = [
 
 
 def freeze_state() -> dict[str, Any]:
-    """As the API and the commands tell it. One query."""
+    """As the API and the commands have it. One query."""
     now = frozen()
     return {
         "frozen": now is not None,
@@ -65,8 +65,8 @@ class TableView:
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        made: dict[str, Any] = json.loads(self.body)
-        return made
+        document: dict[str, Any] = json.loads(self.body)
+        return document
 
     @property
     def key_ids(self) -> list[str]:
@@ -120,19 +120,19 @@ def table(version: int | None = None) -> TableView | None:
 
 
 def tables_between(older: int, newer: int) -> list[Change] | None:
-    """What `newer` decides otherwise than `older`; None if either does not exist."""
+    """What `newer` decides differently from `older`; None if either does not exist."""
     first, second = table(older), table(newer)
     return diff(first.document, second.document) if first and second else None
 
 
 def served(version: int | None = None, *, public: bool) -> Served | None:
-    """A table ready to be answered with; a numbered one never changes."""
+    """A table as HTTP answers; a numbered one never changes."""
     found = table(version)
     return None if found is None else _served(found, public=public, cache=LATEST if version is None else FOREVER)
 
 
 def served_if_newer(current: Served | None, *, public: bool) -> Served | None:
-    """`current` itself while it is what the database holds as newest. One small query then."""
+    """`current` itself while it is the newest in the database. One small query then."""
     row = RoutingTable.objects.order_by("-version").values_list("version", "sha256").first()
     if row is None:
         return None
@@ -161,6 +161,6 @@ def frozen() -> Frozen | None:
 
 
 def tables_under(policy: int) -> list[TableLine]:
-    """The tables made under a policy, newest first, refreshes left out: they decide what one before them did."""
-    made = RoutingTable.objects.filter(policy=policy).exclude(cause=RoutingTable.Cause.REFRESH)
-    return [TableLine(*row) for row in made.order_by("-version").values_list(*_LINE)[:20]]
+    """The tables made under a policy, newest first, without refreshes, which decide what an earlier table did."""
+    found = RoutingTable.objects.filter(policy=policy).exclude(cause=RoutingTable.Cause.REFRESH)
+    return [TableLine(*row) for row in found.order_by("-version").values_list(*_LINE)[:20]]

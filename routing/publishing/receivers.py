@@ -1,4 +1,4 @@
-"""What routing does on news from evals. Connected in `routing.apps`."""
+"""What routing does when evals sends a signal. Connected in `routing.apps`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from routing.publication import enqueue_publish
 from routing.publishing.queries import table
 
 
-def look_again(sender: Any, **_: Any) -> None:
-    """In the transaction that stores the leaderboard: the look commits with it."""
+def publish_after_ranking(sender: Any, **_: Any) -> None:
+    """In the transaction that stores the leaderboard: the queued publication commits with it."""
     enqueue_publish()
 
 
-def look_at_category(sender: Any, **_: Any) -> None:
+def publish_after_retirement(sender: Any, **_: Any) -> None:
     """In the transaction that retires it: its routes go with the next version."""
     enqueue_publish()
 
 
-def where_routed(sender: Any, *, contender: Any, **_: Any) -> list[str]:
+def routes_naming(sender: Any, *, contender: Any, **_: Any) -> list[str]:
     """The live table's routes that name a contender, and the policy's fields, in words for the confirmation of its
     retirement."""
     named = []
@@ -40,7 +40,7 @@ def where_routed(sender: Any, *, contender: Any, **_: Any) -> list[str]:
     return named
 
 
-def what_is_routed(sender: Any, *, category: Any, **_: Any) -> list[str]:
+def routes_of_category(sender: Any, *, category: Any, **_: Any) -> list[str]:
     """The live table's routes of a category, in words for the confirmation of its retirement."""
     return [f"route {route.id}, to {route.primary}" for route in _live_routes(category.slug)]
 

@@ -1,5 +1,5 @@
-"""A published table as HTTP: every answer worked out beforehand, and one function that picks. Pure; knows neither
-Django nor WSGI.
+"""A published table as HTTP: every answer is prepared, and one function picks among them. Pure; knows neither Django
+nor WSGI.
 
 The fast lane and the Django view both answer through `respond`, so they cannot differ. The body is the stored bytes;
 its SHA-256 is the ETag. The gzip form is made once and carries the weak form of the same tag, and either form of the
@@ -44,13 +44,13 @@ NOT_PUBLISHED = (
 
 _VARY = ("Vary", "Accept-Encoding, Authorization")
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
-# A browser's Accept-Encoding has about 30 characters. Nobody's is parsed or remembered beyond this.
+# A browser's Accept-Encoding has about 30 characters. A longer one than this is neither parsed nor remembered.
 _LONGEST_ACCEPTED = 200
 
 
 class Answer(NamedTuple):
-    """`line` is the status as WSGI wants it. Answers are shared: whoever sends one gives the server a list of its
-    own, which it may add to."""
+    """`line` is the status as WSGI wants it. Answers are shared: the sender gives the server a list of
+    its own, which it may add to."""
 
     status: int
     line: str
@@ -72,7 +72,7 @@ class Form:
 
     @classmethod
     def of(cls, body: bytes, tag: str, common: Headers, *encoding: tuple[str, str]) -> Form:
-        # 304 repeats what a 200 would have said of itself, its own form of the tag included (RFC 9110, 15.4.5).
+        # A 304 repeats the headers of the 200, its own form of the tag included (RFC 9110, 15.4.5).
         kept: Headers = (("ETag", tag), *common)
         content = (("Content-Type", "application/json"), _NOSNIFF, *encoding, ("Content-Length", str(len(body))))
         return cls(Answer.of(200, kept + content, body), Answer.of(200, kept + content), Answer.of(304, kept))
@@ -80,7 +80,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Everything an answer needs, worked out beforehand. Replaced whole, never changed."""
+    """Everything an answer needs, prepared. Replaced whole, never changed."""
 
     version: int
     sha256: str
@@ -110,7 +110,7 @@ class Served:
 
 def respond(served: Served, *, head: bool, if_none_match: str | None, accept_encoding: str | None) -> Answer:
     """200 with the stored bytes (plain or gzip), or 304."""
-    form = served.gzip if accept_encoding and _takes_gzip(accept_encoding) else served.plain
+    form = served.gzip if accept_encoding and _accepts_gzip(accept_encoding) else served.plain
     if if_none_match and _knows(if_none_match, served.tag):
         return form.unchanged
     return form.head if head else form.whole
@@ -118,17 +118,17 @@ def respond(served: Served, *, head: bool, if_none_match: str | None, accept_enc
 
 def _knows(if_none_match: str, tag: str) -> bool:
     """RFC 9110, 13.1.2: the weak comparison, over a list or `*`. A tag holds no quotes besides its own two, so it
-    stands in a list, weak or not, exactly if its characters do; that look costs no more for a hostile list."""
+    is in a list, weak or not, exactly if its characters are; that search costs no more for a hostile list."""
     return tag in if_none_match or if_none_match.strip() == "*"
 
 
-def _takes_gzip(accept_encoding: str) -> bool:
+def _accepts_gzip(accept_encoding: str) -> bool:
     return len(accept_encoding) <= _LONGEST_ACCEPTED and _prefers_gzip(accept_encoding)
 
 
 @lru_cache(maxsize=256)  # a handful of clients send the same few forms
 def _prefers_gzip(accept_encoding: str) -> bool:
-    """RFC 9110, 12.5.3: whether `gzip`, `x-gzip` or else `*` is taken, and no less gladly than a named `identity`."""
+    """RFC 9110, 12.5.3: whether `gzip`, `x-gzip` or else `*` is accepted, weighing no less than a named `identity`."""
     weights = {}
     for one in accept_encoding.lower().split(","):
         name, _, parameters = one.partition(";")
@@ -138,7 +138,7 @@ def _prefers_gzip(accept_encoding: str) -> bool:
 
 
 def _weight(parameters: str) -> float:
-    """Of `q=0.5`, 1 without a `q`, 0 for what is no weight."""
+    """Of `q=0.5`; 1 without a `q`, 0 for what is not a weight."""
     for one in parameters.split(";"):
         name, _, value = one.partition("=")
         if name.strip() == "q":
@@ -154,7 +154,7 @@ def problem(status: int, detail: str, *, headers: Headers = (), head: bool = Fal
     """An RFC 9457 document. Never cached: the next moment may have a table."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **extra}
     body = json.dumps(document).encode()
-    made: Headers = (
+    all_headers: Headers = (
         ("Content-Type", "application/problem+json"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
@@ -162,4 +162,4 @@ def problem(status: int, detail: str, *, headers: Headers = (), head: bool = Fal
         _NOSNIFF,
         *headers,
     )
-    return Answer.of(status, made, b"" if head else body)
+    return Answer.of(status, all_headers, b"" if head else body)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
 from arena import env
 
-__all__ = ["Key", "current_key", "jwk_set", "sign", "verify"]
+__all__ = ["Key", "current_key", "jwk_set", "sign"]
 
 
 class Key(NamedTuple):
@@ -47,23 +46,6 @@ def sign(body: bytes) -> str:
     """The Arena-Table-Signature header for these bytes."""
     key = current_key()
     return f"ed25519:{key.id}:{base64.b64encode(key.private.sign(body)).decode()}"
-
-
-def verify(body: bytes, header: str, keys: dict[str, Any]) -> bool:
-    """Whether any signature of `header` is by a key of the JWK set `keys` and over exactly these bytes."""
-    public = {jwk["kid"]: jwk["x"] for jwk in keys["keys"] if jwk.get("crv") == "Ed25519"}
-    for one in header.split(","):
-        scheme, _, rest = one.strip().partition(":")
-        kid, _, encoded = rest.partition(":")
-        if scheme != "ed25519" or kid not in public:
-            continue
-        try:
-            raw = base64.urlsafe_b64decode(public[kid] + "=" * (-len(public[kid]) % 4))
-            Ed25519PublicKey.from_public_bytes(raw).verify(base64.b64decode(encoded, validate=True), body)
-        except (InvalidSignature, ValueError):
-            continue
-        return True
-    return False
 
 
 def jwk_set() -> dict[str, list[dict[str, str]]]:

@@ -269,7 +269,7 @@ def test_a_freeze_that_somebody_else_made_meanwhile_is_neither_lifted_nor_overwr
     assert "Ana froze publishing meanwhile: “Another incident.”" in page
     publishing_services.unfreeze(reason="Over.", actor="Ana")
     page = text(editor.post("/routing/freeze/", {"lift": "1", "reason": "Over.", "seen": seen}, follow=True))
-    assert "Somebody lifted the freeze meanwhile." in page
+    assert "Another person lifted the freeze meanwhile." in page
 
 
 def test_the_history_of_acts_is_read_page_by_page_by_everybody(

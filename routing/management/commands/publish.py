@@ -66,12 +66,11 @@ class Command(BaseCommand):
                 else decision.to or "–"
             )
             self.stdout.write(f"{one.category}: {decision.outcome} ({to}). {decision.reason}")
-            for route_id, waits in one.routes.items():
-                if waits.proposes:
-                    self.stdout.write(f"  Approve by: publish --approve {route_id}={waits.proposes} --reason …")
-        self.stdout.write(self._told(result, dry_run=options["dry_run"]))
+            for pending in one.waiting:
+                self.stdout.write(f"  Approve by: publish --approve {pending.value} --reason …")
+        self.stdout.write(self._outcome(result, dry_run=options["dry_run"]))
 
-    def _told(self, result: publisher.PublishResult, *, dry_run: bool) -> str:
+    def _outcome(self, result: publisher.PublishResult, *, dry_run: bool) -> str:
         if result.published:
             return f"Version {result.version} published: {result.cause}."
         if result.frozen:

@@ -25,7 +25,7 @@ class PublishIn(ReasonIn):
             "not_a_dict": 'Write {{"route": "contender"}}, or null for the contender that is proposed; {{}} for none.'
         },
         help_text="Routes that the policy holds for a person, by id, each with the contender it may go to, "
-        "or null for whoever is proposed. One that would not go there is a 409, and nothing is published.",
+        "or null for the proposed one. One that would not go there is a 409, and nothing is published.",
     )
 
 

@@ -34,7 +34,7 @@ class TableView(APIView):
     permission_classes = [MayReadTables]
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        """Where reading is public, a token that is wrong or old keeps nobody from it."""
+        """Where reading is public, a wrong or expired token does not matter."""
         return [] if reads_are_public() else super().get_authenticators()
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:

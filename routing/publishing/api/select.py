@@ -84,8 +84,8 @@ class Select(TableView):
         try:
             chosen = select(newest.document, Ask(**(asked | {"needs": frozenset(asked["needs"])})), now=timezone.now())
         except NoEligibleModel as error:
-            told = f"{error}{_guess(asked['category'], newest.document['categories'])}"
-            return problem_response(422, told, error="NoEligibleModel")
+            detail = f"{error}{_guess(asked['category'], newest.document['categories'])}"
+            return problem_response(422, detail, error="NoEligibleModel")
         return Response(asdict(chosen))
 
 
