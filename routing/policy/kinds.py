@@ -14,7 +14,6 @@ them, and loading it with these records takes half a second of processor time in
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -24,7 +23,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, Final, TypeVar
 
-from arena.ui.wording import listed
+from arena.ui.wording import did_you_mean, listed
 
 __all__ = [
     "UNSET",
@@ -385,16 +384,15 @@ def _unknown(name: str, rules: Mapping[str, Rule]) -> str:
     holder = next((at for at, one in rules.items() if name in _names(one.kind)), None)
     if holder is not None:
         return f"No field is called {quoted(name)} here. It belongs in {holder}."
-    near = difflib.get_close_matches(name, [*rules, *_all_names(rules.values())], n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are {listed([*rules])}."
-    return f"No field is called {quoted(name)} here. {hint}"
+    near = did_you_mean(name, [*rules, *_names_below(rules.values())], otherwise=f"There are {listed([*rules])}.")
+    return f"No field is called {quoted(name)} here. {near}"
 
 
 def _names(kind: Kind) -> Iterable[str]:
     return rules_of(kind.type) if isinstance(kind, Record | Records) else ()
 
 
-def _all_names(rules: Iterable[Rule]) -> Iterable[str]:
+def _names_below(rules: Iterable[Rule]) -> Iterable[str]:
     return [name for one in rules for name in _names(one.kind)]
 
 

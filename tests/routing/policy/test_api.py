@@ -138,8 +138,8 @@ def test_checking_a_file_stores_nothing(voted: Category, tmp_path: Path):
     ("name", "written", "message"),
     [
         ("p.yaml", "every_category:\n  gate: {alpha: 7}\n", "every_category.gate.alpha: “7” is more than 0.5"),
-        ("p.yaml", "a: [1\nb: 2", "Line 2"),
-        ("p.json", "{", "Line 1, column 2"),
+        ("p.yaml", "a: [1\nb: 2", "line 2, column 2"),
+        ("p.json", "{\n ", "column 2"),
     ],
 )
 def test_a_wrong_file_is_told_by_field_or_line(code: Category, tmp_path: Path, name: str, written: str, message: str):

@@ -262,8 +262,8 @@ def test_checking_shows_every_contender_and_its_rule_and_saves_nothing(editor: C
     assert "Locality: local." in told
     assert "Waits for approval" in told
     assert "What would change from 1" in told
-    (contest,) = answer.context["outcomes"][0].contests
-    rules = {one.slug: (one.place, one.rule) for one in contest.standings}
+    (route,) = answer.context["outcomes"][0].routes
+    rules = {one.slug: (one.place, one.rule) for one in route.candidates}
     assert rules["a"] == ("first", "Routed here, and stays until another is surely better.")
     assert rules["b"][0] == "fallback"
     assert rules["b"][1].endswith("at the same provider. Takes over as soon as a person approves.")
@@ -290,9 +290,9 @@ def test_the_document_is_exported_and_imported_again(editor: Client, code: Categ
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("{", "Line 1, column 2"),
+        ("{", "column 2"),
         (" ", "Nothing is written here. Paste a policy"),
-        ("[" * 100_000, "nested too deeply"),
+        ("[" * 100_000, "is nested deeper than"),
         ("every_category:\n  gate: {alpha: 7}\n", "every_category.gate.alpha: “7” is more than 0.5."),
         ('{"every_category": {"default": "nobody"}}', "every_category.default: “nobody” is not a contender."),
     ],

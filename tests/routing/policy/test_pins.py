@@ -43,7 +43,7 @@ def editor(editor_user: User, client_of: Any) -> Client:
 
 
 def text(response: Any) -> str:
-    return html.unescape(response.content.decode())
+    return " ".join(html.unescape(response.content.decode()).split())
 
 
 def newest() -> dict[str, Any]:
