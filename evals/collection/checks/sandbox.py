@@ -21,7 +21,7 @@ __all__ = ["OutOfTimeError", "ask_child"]
 TIME_LIMIT_S = 2.0
 # Starting an interpreter and jsonschema on a busy machine; not counted against the check.
 _START_LIMIT_S = 30.0
-_CHILD = Path(__file__).with_name("bounded_child.py")
+_CHILD = Path(__file__).with_name("sandbox_child.py")
 
 
 class OutOfTimeError(Exception):

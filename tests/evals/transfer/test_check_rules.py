@@ -62,7 +62,7 @@ def test_a_check_without_a_value_means_the_reference():
         ({"type": "tool_call", "name": ""}, "name the tool"),
         ({"type": "max_chars", "value": 0}, "1 or more"),
         ({"type": "max_chars", "value": "many"}, "value"),
-        ({"type": "number", "value": "about 5"}, "is no number"),
+        ({"type": "number", "value": "about 5"}, "is not a number"),
         ({"type": "number", "value": 5, "tolerance": -1}, "0 or more"),
     ],
 )

@@ -91,7 +91,7 @@ def test_mapping_an_unknown_field_says_which_there_are():
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"PK\x03\x04rest", "Excel"),
         (b'[{"a": 1}]', "one JSON list"),
-        (b"a,b,a\n1,2,3\n", "line 1: the column “a” stands twice"),
+        (b"a,b,a\n1,2,3\n", "line 1: the column “a” is in the header twice"),
         (b",\n1,2\n", "line 1: the header is empty"),
     ],
 )
@@ -109,7 +109,7 @@ def test_a_file_that_makes_no_sense_as_a_whole_is_refused(content, reason):
         (b'a,b\n1,x\n2,"never closed\n3,y\n', 3, "opens a quote that never closes"),
         (b'a,b\n1,"x"y\n', 2, "text after a closing quote"),
         (b'{"a": 1}\n{"a": }\n', 2, "is not JSON"),
-        (b'{"a": 1}\n[1]\n', 2, "is no JSON object"),
+        (b'{"a": 1}\n[1]\n', 2, "is not a JSON object"),
         (b'{"a": 1}\n{"a": NaN}\n', 2, "NaN"),
         (b'{"a": 1e999}\n', 1, "too large to store"),
         (b'{"a": 1, "a": 2}\n', 1, "names “a” twice"),

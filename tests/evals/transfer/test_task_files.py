@@ -149,15 +149,15 @@ def test_attached_texts_are_asked_along_with_the_last_user_message():
         ({"category": "c"}, "has no prompt and no messages"),
         ({"category": "c", "prompt": " \n"}, "prompt is blank"),
         ({"category": "c", "prompt": "a", "messages": [{"role": "user", "content": "b"}]}, "both prompt and messages"),
-        ({"category": "c", "prompt": ["a"]}, "prompt is to be text, not a list"),
+        ({"category": "c", "prompt": ["a"]}, "prompt must be text, not a list"),
         ({"category": "c", "messages": "Hello"}, "messages is not JSON"),
-        ({"category": "c", "messages": {}}, "are to be a JSON list"),
+        ({"category": "c", "messages": {}}, "must be a JSON list"),
         ({"category": "c", "messages": [{"role": "tool", "content": "x"}]}, "message 1 needs a role"),
         ({"category": "c", "messages": [{"role": "user", "content": 5}]}, "message 1 needs content, as text"),
         ({"category": "c", "messages": [{"role": "user", "content": "x", "at": 1}]}, "message 1 has “at”"),
         (
             {"category": "c", "messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]},
-            "nothing is asked",
+            "there is nothing to ask",
         ),
         (
             {
@@ -167,12 +167,12 @@ def test_attached_texts_are_asked_along_with_the_last_user_message():
             },
             "a system text and a system message",
         ),
-        ({"category": "c", "prompt": "a", "id": True}, "id is to be text, not true or false"),
+        ({"category": "c", "prompt": "a", "id": True}, "id must be text, not true or false"),
         ({"category": "c", "prompt": "a", "id": "x" * 201}, "the limit is 200"),
         ({"category": "c", "prompt": "a", "id": "a\nb"}, "line break"),
-        ({"category": "c", "prompt": "a", "checks": {}}, "checks are to be a JSON list"),
+        ({"category": "c", "prompt": "a", "checks": {}}, "checks must be a JSON list"),
         ({"category": "c", "prompt": "a", "attachments": [{"url": "https://x.example"}]}, "only texts can be attached"),
-        ({"category": "c", "turns": []}, "turns are to be a list of texts"),
+        ({"category": "c", "turns": []}, "turns must be a list of texts"),
     ],
 )
 def test_a_row_that_is_no_task_says_why(row, reason):
