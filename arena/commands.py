@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
 
 __all__ = ["ExampleCommand"]
@@ -21,6 +22,8 @@ class _Formatter(DjangoHelpFormatter):
 class ExampleCommand(BaseCommand):
     """`example` is shown under the help, line by line."""
 
+    # All checks together load every page, which takes longer than most commands; `check` and `migrate` run them.
+    requires_system_checks = (Tags.security,)
     example = ""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:

@@ -18,6 +18,7 @@ __all__ = [
     "change_person",
     "create_sign_in_link",
     "link_owner",
+    "link_path",
     "save_person",
     "use_sign_in_link",
 ]
@@ -38,6 +39,11 @@ def create_sign_in_link(*, user: User, lifetime: timedelta = LIFETIME) -> str:
     SignInLink.objects.filter(user=user, expires_at__lt=now - timedelta(days=30)).delete()
     SignInLink.objects.create(user=user, token_sha256=_digest(token), expires_at=now + lifetime)
     return token
+
+
+def link_path(token: str) -> str:
+    """The address of `accounts:link`, for commands: looking it up would load every page, which takes a second."""
+    return f"/accounts/link/{token}/"
 
 
 def link_owner(token: str) -> User | None:

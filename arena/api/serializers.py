@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
@@ -12,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from arena.models import ApiToken, User
+from arena.ui.wording import did_you_mean
 
 __all__ = ["Body", "Query", "ReasonIn", "actor"]
 
@@ -75,8 +75,7 @@ def _unknown(data: Mapping[Any, Any], fields: list[str]) -> dict[str, list[str]]
 
 def _refused(name: str, fields: list[str]) -> tuple[str, list[str]]:
     shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
-    near = difflib.get_close_matches(shown, fields, n=1)
-    guess = f"Is it {near[0]}?" if near else f"Known here: {', '.join(fields)}."
+    guess = did_you_mean(shown, fields, otherwise=f"Known here: {', '.join(fields)}.")
     # Half a surrogate pair is a name in JSON, and cannot be written in the answer.
     return shown.encode(errors="backslashreplace").decode(), [f"Not known. {guess}"]
 

@@ -11,7 +11,6 @@ import ipaddress
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
@@ -20,12 +19,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonRe
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_q.models import OrmQ, Schedule
-from kombu.exceptions import OperationalError
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from arena.celery import app
 from evals.models import Generation, Ledger
 from routing.models import RoutingTable
 
@@ -33,7 +30,6 @@ __all__ = ["ProbeMiddleware", "healthz", "metrics", "readyz"]
 
 # A probe is cheap to send and dear to answer: an answer serves whoever asks within this time.
 READY_KEPT_S = 2
-PING_S = 1.0
 # The sweep is due each minute; nobody taking it up for this long means that no cluster runs.
 OVERDUE = timedelta(minutes=2)
 OK = "ok"
@@ -68,13 +64,22 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def _parts() -> dict[str, str]:
-    database, broker = _database(), _broker()
-    return {
-        "database": database,
-        "broker": broker,
-        "workers": _workers() if broker == OK else "unknown while the broker is away",
-        "chores": _chores() if database == OK else "unknown while the database is away",
-    }
+    # With the first probe: Celery and Redis's client take half a second to load, which each command that loads a
+    # page would pay.
+    from arena.machine import broker  # noqa: PLC0415
+
+    database = _database()
+    parts = {"database": database, "broker": OK, "workers": OK, "chores": OK}
+    if not broker.answers():
+        parts |= {"broker": "no answer: see REDIS_URL", "workers": "unknown while the broker is away"}
+    else:
+        try:
+            if not broker.has_worker():
+                parts["workers"] = "none answers: start one with celery -A arena worker"
+        except OSError:
+            parts["workers"] = "not reached: the broker went away"
+    parts["chores"] = _chores() if database == OK else "unknown while the database is away"
+    return parts
 
 
 def _database() -> str:
@@ -84,26 +89,6 @@ def _database() -> str:
     except DatabaseError:
         return "no answer: see DATABASE_URL"
     return OK
-
-
-def _broker() -> str:
-    try:
-        with redis.Redis.from_url(
-            settings.CELERY_BROKER_URL, socket_connect_timeout=PING_S, socket_timeout=PING_S
-        ) as client:
-            client.ping()
-    except redis.RedisError:
-        return "no answer: see REDIS_URL"
-    return OK
-
-
-def _workers() -> str:
-    """One worker's answer is enough, and is not waited for longer than it takes."""
-    try:
-        replies = app.control.broadcast("ping", reply=True, timeout=PING_S, limit=1)
-    except (OperationalError, OSError):
-        return "not reached: the broker went away"
-    return OK if replies else "none answers: start one with celery -A arena worker"
 
 
 def _chores() -> str:

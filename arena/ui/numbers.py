@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from decimal import Decimal
 
-__all__ = ["NONE", "NO_PRICE", "chance", "count", "duration", "money", "money_digits", "pace", "points", "rate", "span"]
+__all__ = ["NONE", "NO_PRICE", "chance", "duration", "money", "money_digits", "pace", "points", "rate", "span", "whole"]
 
 NONE = "–"
 NO_PRICE = "no price"
@@ -23,7 +23,7 @@ def _signed(text: str) -> str:
     return MINUS + text[1:] if text.startswith("-") else text
 
 
-def count(value: Number | None) -> str:
+def whole(value: Number | None) -> str:
     """5760 → 5,760."""
     return NONE if value is None else _signed(f"{round(value):,}")
 
@@ -50,7 +50,7 @@ def pace(value: Number | None) -> str:
     """So many a minute: whole from 10 on, else to the tenth, for what is slow is not standing still."""
     if value is None:
         return NONE
-    return count(value) if value >= 9.95 else f"{value:.1f}"
+    return whole(value) if value >= 9.95 else f"{value:.1f}"
 
 
 def chance(value: Number | None) -> str:

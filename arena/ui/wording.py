@@ -1,14 +1,27 @@
-"""Words for reasons that are stored and read years later. Pure; figures are written as everywhere."""
+"""Words around figures and names: plurals, lists, suggestions. Pure. Reasons written with them are stored and read
+years later; figures are written as `arena.ui.numbers` writes them everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from arena.ui.numbers import money, points, span
 from arena.ui.numbers import rate as share
 
-__all__ = ["ahead", "count", "duration", "listed", "milliseconds", "money", "points", "share"]
+__all__ = [
+    "ahead",
+    "count",
+    "did_you_mean",
+    "duration",
+    "listed",
+    "milliseconds",
+    "money",
+    "plural",
+    "points",
+    "share",
+]
 
 
 def milliseconds(value: float) -> str:
@@ -17,13 +30,18 @@ def milliseconds(value: float) -> str:
 
 def count(n: int, one: str, many: str | None = None) -> str:
     """`1 vote`, `1,204 votes`."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    return f"{n:,} {plural(n, one, many)}"
+
+
+def plural(n: int, one: str, many: str | None = None) -> str:
+    """`vote` or `votes`; `category` or `categories` where `many` is given."""
+    return one if n == 1 else many or f"{one}s"
 
 
 def ahead(value: float) -> str:
     """`1 point`, `28 points`."""
     written = points(value)
-    return f"{written} point{'' if written in ('1', '−1') else 's'}"
+    return f"{written} {plural(1 if written in ('1', '−1') else 2, 'point')}"
 
 
 def listed(words: Sequence[str]) -> str:
@@ -41,3 +59,14 @@ def duration(time: timedelta) -> str:
     if hours < 48:
         return count(round(hours), "hour")
     return count(round(hours / 24), "day")
+
+
+# Comparing takes time that grows with the name's length, and a name so much longer than all others resembles none.
+_TIMES_LONGER = 3
+
+
+def did_you_mean(name: str, known: Collection[str], *, otherwise: str = "") -> str:
+    """`Did you mean latency_ms?`; `otherwise` where nothing that is known resembles the name."""
+    longest = max(map(len, known), default=0)
+    near = difflib.get_close_matches(name, known, n=1) if len(name) <= _TIMES_LONGER * longest else []
+    return f"Did you mean {near[0]}?" if near else otherwise

@@ -1,9 +1,9 @@
-"""Logs of votes between contenders of known strengths: as arrays, as tallies, as files."""
+"""Votes between contenders of known strengths: as arrays, as tallies, as a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -61,17 +61,28 @@ def draw_tallies(n: int, K: int, reviewers: int) -> Tallies:
     return Tallies(tuple(names(K)), table, CountTable((), none, none, none, counts[:0]))
 
 
-def write_arrays(columns: Columns, K: int, file: Path) -> None:
-    np.savez(file, **columns._asdict(), contenders=K)
+class Shape(Protocol):
+    """What a file of votes needs to know beside the votes themselves."""
+
+    @property
+    def contenders(self) -> int: ...
+    @property
+    def reviewers(self) -> int: ...
+    @property
+    def tasks(self) -> int: ...
 
 
-def read_arrays(file: Path) -> tuple[Columns, int]:
-    with np.load(file) as stored:
-        return Columns(stored["first"], stored["second"], stored["outcome"]), int(stored["contenders"])
-
-
-def write_strings(columns: Columns, K: int, file: Path) -> None:
-    """A CSV file whose columns have the names that each peer's own examples read."""
-    known, labels = np.array(names(K), object), np.array(LABELS, object)
-    log = {"model_a": known[columns.first], "model_b": known[columns.second], "winner": labels[columns.outcome]}
+def write_csv(columns: Columns, shape: Shape, file: Path) -> None:
+    """LMArena's columns, which `import_votes` and the peers read; each vote by one of the reviewers on one of the
+    tasks, drawn uniformly."""
+    n = len(columns.outcome)
+    rng = np.random.default_rng((n, shape.reviewers))
+    known, labels = np.array(names(shape.contenders), object), np.array(LABELS, object)
+    log = {
+        "question_id": rng.integers(shape.tasks, size=n),
+        "model_a": known[columns.first],
+        "model_b": known[columns.second],
+        "winner": labels[columns.outcome],
+        "judge": [f"reviewer {number}" for number in rng.integers(shape.reviewers, size=n)],
+    }
     pd.DataFrame(log).to_csv(file, index=False)

@@ -1,14 +1,12 @@
-"""Arena's side of each comparison: from tallies, arrays or strings to ratings and the base intervals of all pairs."""
+"""From tallies in which one row has changed to ratings and the base intervals of all pairs."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from benchmarks.speed.logs import LABELS, Columns
-from evals.ratings import Prior, Tallies, count_columns, count_pairs, fit_davidson
+from evals.ratings import Prior, Tallies, fit_davidson
 from evals.ratings.davidson import DavidsonFit
 from evals.ratings.graph import components_of
 from evals.ratings.tallies import CountTable
@@ -25,15 +23,6 @@ class Ratings(NamedTuple):
 def _rated(fit: DavidsonFit) -> Ratings:
     K = len(fit.theta)
     return Ratings(fit.theta, pairwise_variance(fit.covariance[:K, :K]))
-
-
-def from_arrays(columns: Columns, K: int) -> Ratings:
-    return _rated(fit_davidson(*count_pairs(*columns, K)))
-
-
-def from_strings(log: pd.DataFrame) -> Ratings:
-    counted = count_columns(log["model_a"], log["model_b"], log["winner"], LABELS)
-    return _rated(fit_davidson(counted.wins, counted.ties))
 
 
 class OneVoteMore:

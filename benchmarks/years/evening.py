@@ -7,8 +7,7 @@ import json
 from typing import Any, NamedTuple
 
 from evals.ratings import Standings
-from routing.decisions.gate import numbers
-from routing.decisions.planner import CategoryDecision, entry
+from routing.decisions.planner import CategoryDecision
 
 __all__ = ["CATEGORY", "Evening"]
 
@@ -37,8 +36,8 @@ class Evening(NamedTuple):
             "votes": self.standings.votes if self.standings else 0,
             "leaderboard": self.standings.digest if self.standings else "",
             "figures": _figures(self.standings) if self.standings else "",
-            "decision": entry(self.decision),
-            "numbers": numbers(self.decision.decision),
+            "decision": self.decision.as_dict(),
+            "numbers": self.decision.decision.numbers,
             "version": self.version,
             "cause": self.cause,
             "digest": self.digest,

@@ -12,19 +12,25 @@ import numpy as np
 
 from benchmarks.years.evening import CATEGORY, Evening
 from benchmarks.years.votes import CONTENDERS, Scene, Vote, Year, evening
+from evals.catalog.cards import ContenderCard
 from evals.ratings import OUTCOMES, Params, Standings, Tallies, compute, replay
-from routing.decisions.evidence import Board, CategoryEvidence, DecisionEvidence, Model
+from routing.decisions.evidence import Board, CategoryEvidence, DecisionEvidence
 from routing.decisions.plan import Plan
 from routing.decisions.planner import CategoryDecision, make_plan
 from routing.policy.parse import Policy
-from routing.publishing.document import build, decision_digest, serialise
+from routing.publishing.document import decision_digest, draft, serialise
 
-__all__ = ["MODELS", "Arena", "evenings"]
+__all__ = ["CARDS", "Arena", "evenings"]
 
-MODELS = {
-    slug: Model(
+CARDS = {
+    slug: ContenderCard(
+        id=n,
         slug=slug,
+        family=slug,
+        revision=1,
         provider="house",
+        provider_name="house",
+        kind="openai",
         model_name=slug,
         base_url="https://house.example/v1",
         settings={},
@@ -32,10 +38,12 @@ MODELS = {
         tier=1,
         capabilities=(),
         context_tokens=None,
-        usd_input=None,
-        usd_output=None,
+        usd_per_mtok_input=None,
+        usd_per_mtok_output=None,
+        used_at=None,
+        retired_at=None,
     )
-    for slug in CONTENDERS
+    for n, slug in enumerate(CONTENDERS)
 }
 _POLICY_VERSION = 1
 
@@ -78,7 +86,7 @@ class Arena:
             self._rank(evening(day))
         board, tables = self._board, self._tables
         category = CategoryEvidence(CATEGORY, CATEGORY, speaks_for=self._params.speaks_for, board=board)
-        decision, cause = tables.look(DecisionEvidence(MODELS, (category,)), evening(day))
+        decision, cause = tables.look(DecisionEvidence(CARDS, (category,)), evening(day))
         return Evening(day, board.standings if board else None, decision, tables.version, cause, tables.digest)
 
     def _rank(self, now: datetime) -> None:
@@ -114,16 +122,16 @@ class _Tables:
     """The newest table, and when each was published."""
 
     policy: Policy
-    make_plan: Plan | None = None
+    plan: Plan | None = None
     digest: str = ""
     version: int | None = None
     published: dict[int, datetime] = field(default_factory=dict)
 
-    def look(self, facts: DecisionEvidence, now: datetime) -> tuple[CategoryDecision, str | None]:
+    def look(self, evidence: DecisionEvidence, now: datetime) -> tuple[CategoryDecision, str | None]:
         """The decision, and why a version was made of it, if one was."""
         planned = make_plan(
             self.policy,
-            facts,
+            evidence,
             policy_version=_POLICY_VERSION,
             previous=self.plan,
             published=self.published,
@@ -132,7 +140,7 @@ class _Tables:
         (decision,) = planned.decisions
         cause = self._cause(planned.plan, now)
         if cause is not None:
-            self._publish(planned.plan, facts, now, cause)
+            self._publish(planned.plan, evidence, now, cause)
         return decision, cause
 
     def _cause(self, planned: Plan, now: datetime) -> str | None:
@@ -150,13 +158,11 @@ class _Tables:
     def _fresh_for(self) -> timedelta:
         return min(timedelta(hours=self.policy.refresh_every_hours), self._life / 2)
 
-    def _publish(self, planned: Plan, facts: DecisionEvidence, now: datetime, cause: str) -> None:
+    def _publish(self, planned: Plan, evidence: DecisionEvidence, now: datetime, cause: str) -> None:
         """Reads the plan back from the bytes, as the next publisher does."""
         previous = self.version
         self.version = (previous or 0) + 1
-        document = build(
-            planned,
-            facts,
+        document = draft(planned, evidence).stamped(
             version=self.version,
             previous=previous,
             published_at=now,

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from arena.accounts.tokens import BROWSE
 from arena.api.serializers import Query
-from evals.catalog.names import FieldError
+from arena.errors import FieldError
 from evals.catalog.queries.contenders import contender_card, provider_card
 from evals.catalog.services.contenders import ContenderFields, save_contender
 from evals.models import Contender, Provider

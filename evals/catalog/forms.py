@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 
-from evals.catalog.names import FieldError
+from arena.errors import FieldError
 from evals.catalog.presets import Preset
 from evals.catalog.services.contenders import ContenderFields, SavedContender, save_contender
 from evals.catalog.services.providers import ProviderFields, save_provider

@@ -1,5 +1,5 @@
-"""Names that people and files give: which can stand in an address, slugs derived from those that cannot, and how a
-service says that a value cannot be saved."""
+"""Names given by people and files: which of them can be part of an address, and slugs derived from those that
+cannot."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ import hashlib
 import re
 import unicodedata
 
-__all__ = ["RESERVED", "BadValueError", "FieldError", "derived_slug", "is_clean", "is_reserved"]
+__all__ = ["RESERVED", "BadValueError", "derived_slug", "is_clean", "is_reserved"]
 
 
 class BadValueError(ValueError):
     """A value that cannot stand in its field. In a file it becomes the reason of a row's error."""
-
-
-class FieldError(ValueError):
-    """What was given cannot be saved. `field` names the value; the text says what to write instead."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 # Words our own addresses use where a slug would stand: /contenders/new/, /routing/versions/.

@@ -17,7 +17,7 @@ from arena.accounts.tokens import BROWSE
 from arena.api.serializers import Query
 from arena.models import User
 from evals.catalog.queries.contenders import asked_by_default
-from evals.collection import jobs
+from evals.collection import wake
 from evals.collection.queries.runs import run_view
 from evals.collection.services import MOST_SAMPLES, RunError, start_run
 from evals.models import Attempt, Contender, Generation, Run, TaskSet, TaskSetItem, TaskSetVersion
@@ -126,7 +126,7 @@ class RunList(GenericAPIView[Run]):
             run = start_run(version=version, contenders=contenders, started_by=user, **asked)
         except RunError as error:
             raise serializers.ValidationError({error.field: [str(error)]}) from error
-        jobs.wake_workers()
+        wake.wake_workers()
         return Response(run_body(run), status=201)
 
 

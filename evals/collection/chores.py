@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.collection import jobs, schedules
+from evals.collection import schedules, wake
 from evals.models import TaskSet
 
 __all__ = ["bake_off"]
@@ -12,5 +12,5 @@ def bake_off(task_set_id: int) -> str:
     """By the clock, as an admin set it. Returns what came of it in words, which the schedules page shows."""
     done = schedules.bake_off(task_set=TaskSet.objects.get(pk=task_set_id))
     if done.run is not None:
-        jobs.wake_workers()
+        wake.wake_workers()
     return done.reason

@@ -6,35 +6,28 @@ work: any number of them may be lost or doubled.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
 from celery.signals import worker_shutting_down
 from django.db import connections
-from kombu.exceptions import KombuError, OperationalError
 
 from arena.celery import app
 from evals.collection.calls import collect
 from evals.collection.queue import claim_next
 from evals.collection.services import settle
+from evals.collection.wake import PUMP, wake_workers
 
-__all__ = ["pump", "pump_until_idle", "wake_workers"]
+__all__ = ["pump", "pump_until_idle"]
 
-log = logging.getLogger(__name__)
-
-# As many calls at once as one ring may set going, over all workers; more comes from the workers' own bells.
-PUMPS = 8
-# A message is acknowledged when its pump ends. Ending early and ringing anew keeps it far below the broker's patience.
+# A message is acknowledged when its pump ends. Ending early and sending another keeps it
+# far below the time after which the broker delivers it again.
 _TURN_S = 60.0
-_EXPIRES_S = 60
-# A web request rings: a broker that is away costs it milliseconds, one that accepts and says nothing 4 s at most.
-_QUICK = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 1, "interval_start": 0, "interval_max": 0}
 
 _shutting_down = threading.Event()
 
 
-@app.task(name="evals.jobs.pump", acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
+@app.task(name=PUMP, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
 def pump() -> None:
     if pump_until_idle(seconds=_TURN_S):
         wake_workers(pumps=1)
@@ -55,20 +48,6 @@ def pump_until_idle(*, seconds: float | None = None) -> bool:
         return False
     finally:
         connections.close_all()
-
-
-def wake_workers(*, pumps: int = PUMPS) -> bool:
-    """Ask the workers to look for work. To be called on commit. False, logged, if the broker is away: the workers
-    find the work by themselves within seconds. Returns within seconds, whatever the broker does."""
-    options = app.conf.broker_transport_options | _QUICK
-    try:
-        with app.connection_for_write(transport_options=options) as connection:
-            for _ in range(pumps):
-                pump.apply_async(connection=connection, retry=False, expires=_EXPIRES_S)
-    except (OperationalError, KombuError, OSError) as error:
-        log.warning("The broker is away (%s); workers look for the work by themselves.", error)
-        return False
-    return True
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

@@ -60,7 +60,7 @@ def run_parts(view: RunView) -> RunParts:
 
 
 def listed(line: RunLine) -> ListedRun:
-    label = f"{numbers.count(line.done)} done, {numbers.count(line.failed)} failed, of {numbers.count(line.total)}"
+    label = f"{numbers.whole(line.done)} done, {numbers.whole(line.failed)} failed, of {numbers.whole(line.total)}"
     return ListedRun(line, charts.bar([("done", line.done), ("fail", line.failed)], line.total, label))
 
 
@@ -82,27 +82,27 @@ def _collected(view: RunView) -> Figure:
     progress = view.progress
     note = f"{100 * progress.share_done:.0f}%"
     if progress.linked:
-        note += f", {numbers.count(progress.linked)} linked from earlier runs"
+        note += f", {numbers.whole(progress.linked)} linked from earlier runs"
     return Figure(
-        "Collected", numbers.count(progress.done), f"of {numbers.count(progress.total)}", note, _bar(progress)
+        "Collected", numbers.whole(progress.done), f"of {numbers.whole(progress.total)}", note, _bar(progress)
     )
 
 
 def _in_flight(view: RunView) -> Figure:
     progress = view.progress
     if progress.retrying:
-        note = f"{numbers.count(progress.retrying)} {'waits' if progress.retrying == 1 else 'wait'} to retry"
+        note = f"{numbers.whole(progress.retrying)} {'waits' if progress.retrying == 1 else 'wait'} to retry"
     elif progress.waiting:
-        note = f"{numbers.count(progress.waiting)} not asked yet"
+        note = f"{numbers.whole(progress.waiting)} not asked yet"
     else:
         note = "nothing waits"
-    return Figure("In flight", numbers.count(progress.in_flight), note=note)
+    return Figure("In flight", numbers.whole(progress.in_flight), note=note)
 
 
 def _failed(view: RunView) -> Figure:
     share = view.progress.share_failed
     note = f"{numbers.rate(share)} of finished" if share is not None else "none finished yet"
-    return Figure("Failed for good", numbers.count(view.progress.failed), note=note)
+    return Figure("Failed for good", numbers.whole(view.progress.failed), note=note)
 
 
 def _nothing_priced(view: RunView) -> bool:

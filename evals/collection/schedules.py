@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule, Task
 
-from evals.catalog.names import FieldError
+from arena.errors import FieldError
 from evals.catalog.queries.contenders import asked_by_default
 from evals.collection.services import RunError, rerun, start_run
 from evals.models import Run, TaskSet

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from arena.errors import FieldError
 from arena.models import User
 from evals.catalog.services.contenders import freeze
 from evals.models import Contender, Generation, Provider, Run, RunItem, Task, TaskSet, TaskSetVersion
@@ -43,16 +44,12 @@ _STATE = Generation.State
 _UNFINISHED = (Run.State.COLLECTING, Run.State.PAUSED)
 
 
-class RunError(ValueError):
-    """This run cannot be started or steered that way. `field` names what to change; the text says how."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
+class RunError(FieldError):
+    """This run cannot be started or changed that way."""
 
 
 class LocalOnlyError(RunError):
-    """A hosted provider would have received what must stay in the house."""
+    """A hosted provider would have received tasks that must stay on our own machines."""
 
 
 def start_run(
@@ -64,7 +61,7 @@ def start_run(
     budget_usd: Decimal | None = None,
     started_by: User | None = None,
 ) -> Run:
-    """A run over every task of `version`. The caller rings `evals.collection.jobs.wake_workers()` on commit.
+    """A run over every task of `version`. The caller rings `evals.collection.wake.wake_workers()` on commit.
 
     Raises RunError, LocalOnlyError among them, before anything is written. Each contender is frozen by it. A large run
     writes its generations in several transactions before its own, so that reviewers can vote meanwhile; should it be
@@ -131,7 +128,7 @@ def pause(*, run: Run, reason: str = "") -> bool:
 
 @transaction.atomic
 def resume(*, run: Run) -> bool:
-    """The caller rings `evals.collection.jobs.wake_workers()` on commit. RunError if the budget is still used up."""
+    """The caller rings `evals.collection.wake.wake_workers()` on commit. RunError if the budget is still used up."""
     run.refresh_from_db()
     if run.state == Run.State.PAUSED and run.budget_usd is not None and run.spent_usd >= run.budget_usd:
         raise RunError("budget_usd", f"${run.spent_usd:,.2f} of ${run.budget_usd:,.2f} is spent. Raise the budget.")

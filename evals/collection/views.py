@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh
 
 from arena.accounts.roles import person, role_required
+from arena.errors import FieldError
 from arena.models import Role
-from evals.catalog.names import FieldError
 from evals.catalog.queries.contenders import askable_contenders
-from evals.collection import jobs
 from evals.collection import services as service
+from evals.collection import wake
 from evals.collection.forms import BakeOffForm, BudgetForm, RunForm, newest_versions
 from evals.collection.queries.runs import run_list as newest_runs
 from evals.collection.queries.runs import run_view
@@ -81,7 +81,7 @@ def run_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         started = form.start(started_by=person(request))
         if started is not None:
-            transaction.on_commit(jobs.wake_workers)
+            transaction.on_commit(wake.wake_workers)
             return redirect("evals:run", started.pk)
     return render(request, "evals/collection/run_new.html", {"form": form, "offered": offered})
 
@@ -95,7 +95,7 @@ def run_again(request: HttpRequest, run_id: int) -> HttpResponse:
         started = service.rerun(run=found, started_by=person(request))
     except RunError as error:
         return _refused(request, found, error)
-    transaction.on_commit(jobs.wake_workers)
+    transaction.on_commit(wake.wake_workers)
     messages.success(request, f"Run {started.pk} started: the suite of run {found.pk} on its latest contenders.")
     return redirect("evals:run", started.pk)
 
@@ -130,7 +130,7 @@ def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
         reopened = service.retry_failed(run=found, errors=errors)
     except RunError as error:
         return _refused(request, found, error)
-    transaction.on_commit(jobs.wake_workers)
+    transaction.on_commit(wake.wake_workers)
     words = f"Asking again for {reopened}." if reopened else "Nothing was left to ask again."
     messages.success(request, words)
     return redirect("evals:run", found.pk)
@@ -142,7 +142,7 @@ def run_budget(request: HttpRequest, run_id: int) -> HttpResponse:
     found = _found(run_id)
     form = BudgetForm(request.POST)
     if form.is_valid() and form.save(run=found):
-        transaction.on_commit(jobs.wake_workers)
+        transaction.on_commit(wake.wake_workers)
         messages.success(request, f"Budget of run {found.pk} changed.")
     else:
         messages.error(request, f"Budget not changed. {' '.join(map(str, form.errors.get('budget_usd', [])))}")
@@ -170,7 +170,7 @@ def _steer(request: HttpRequest, run_id: int, act: Callable[[Run], bool], done: 
     except RunError as error:
         return _refused(request, found, error)
     if moved:
-        transaction.on_commit(jobs.wake_workers)
+        transaction.on_commit(wake.wake_workers)
         messages.success(request, f"Run {found.pk} {done}.")
     else:
         messages.error(request, f"Run {found.pk} was not {done}: it is {found.state} already.")

@@ -14,9 +14,10 @@ from celery import bootsteps
 from celery.concurrency.thread import TaskPool
 from django.db import connections
 
-from evals.collection.jobs import pump_until_idle, wake_workers
+from evals.collection.jobs import pump_until_idle
 from evals.collection.queue import work_is_due
 from evals.collection.services import settle
+from evals.collection.wake import wake_workers
 
 __all__ = ["POLL_EVERY_S", "WorkerPoll"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from evals.collection import jobs
+from evals.collection import wake
 from evals.collection.queue import work_is_due
 from evals.leaderboards import ranking
 from evals.leaderboards.queries import lagging
@@ -27,5 +27,5 @@ def sweep() -> int:
         with transaction.atomic():
             ledgers.enqueue_rank(ledgers.lock(category))
     if work_is_due():
-        jobs.wake_workers()
+        wake.wake_workers()
     return len(behind)

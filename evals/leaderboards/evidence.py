@@ -27,6 +27,7 @@ from django.db.models import (
 )
 
 from evals.collection.quantiles import Quantiles
+from evals.leaderboards.measurements import Evidence
 from evals.models import Attempt, Generation
 
 __all__ = ["Evidence", "evidence", "recent_evidence"]
@@ -35,28 +36,6 @@ _STATE = Generation.State
 _ENDED = (_STATE.DONE, _STATE.FAILED)
 _CHUNK = 5000
 _RECENT_S = 10
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Of one contender. `n` generations came to an end, done or failed for good; the rates are shares of them, except
-    `refusal_rate`, of the done, and `schema_ok_rate`, of the schema checks that applied.
-
-    Success: done, and all checks of the task pass. `success_basis` is `checks` where every task had some, else
-    `completion`: then part of the rate says only that an answer came. `usd_per_success` counts every call,
-    retries included; None without a success, or with a price nobody knows. `tokens_per_second` is over whole answers.
-    """
-
-    n: int
-    success_rate: float | None
-    success_basis: str
-    schema_ok_rate: float | None
-    error_rate: float | None
-    refusal_rate: float | None
-    ttft_ms: Quantiles
-    latency_ms: Quantiles
-    usd_per_success: float | None
-    tokens_per_second: float | None
 
 
 def evidence(category_slug: str | None) -> dict[str, Evidence]:

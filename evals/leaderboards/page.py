@@ -1,28 +1,20 @@
-"""What a leaderboard's page is put together from: the ratings table, the plot, the heat map.
-
-Everything here is computed from what the selectors gave; nothing asks the database.
-"""
+"""The parts of a leaderboard's page: the ratings table, the plot, the heat map. Nothing here queries the database or
+computes statistics: queries hand in the figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
 
 from arena.ui import charts, numbers, plots, scales
 from evals.catalog.queries.contenders import ContenderCard
 from evals.leaderboards.evidence import Evidence
 from evals.leaderboards.queries import HeadToHead, LeaderboardView, head_to_head
-from evals.ratings import Rating, Standings
-from evals.ratings.ranks import rank_draws
+from evals.ratings import Audience, Rating, Standings
 
-__all__ = ["Audience", "Figures", "RatingsTable", "Row", "cost_plot", "heat_map", "ratings_table"]
+__all__ = ["RatingsTable", "Row", "cost_plot", "heat_map", "ratings_table"]
 
-Audience = Literal["panel", "people"]
-
-# A matrix wider than this is no longer read; the table above it has everybody.
+# A wider matrix cannot be read; the table above it lists every contender.
 HEAT_LIMIT = 20
 
 
@@ -59,14 +51,6 @@ class RatingsTable:
         return tuple(row.slug for row in self.rows)
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Rank interval and P(best) of one contender, for one audience."""
-
-    rank: tuple[int, int] | None
-    p_best: float | None
-
-
 def ratings_table(
     board: LeaderboardView,
     *,
@@ -74,13 +58,14 @@ def ratings_table(
     evidence: Mapping[str, Evidence],
     cards: Iterable[ContenderCard],
 ) -> RatingsTable:
-    """Best first within each group of compared ones, the largest group on top: a handful of votes apart from the rest
-    can rate somebody highest. All on one axis. `audience` says whose ± and ranks are written; the whisker shows both.
+    """Best first within each group of contenders that were compared, the largest group on top: a handful of votes apart
+    from the rest can rate a contender highest. All share one axis. `audience` says for whom ± and ranks are written;
+    the whisker shows both.
     """
     ratings = sorted(board.ratings, key=lambda rating: rating.component)
     intervals = [_interval(rating) for rating in ratings]
     axis = scales.fit_axis(intervals)
-    figures = _figures(board.standings, audience)
+    figures = board.rank_figures(audience)
     local = {card.slug for card in cards if card.locality == "local"}
     costs = {slug: measured.usd_per_success for slug, measured in evidence.items()}
     digits = numbers.money_digits(costs.get(str(rating.contender)) for rating in ratings)
@@ -89,7 +74,7 @@ def ratings_table(
         slug = str(rating.contender)
         low, high = rating.people if audience == "people" else rating.panel
         measured = evidence.get(slug)
-        own = figures[slug]
+        own = figures[rating.contender]
         rows.append(
             Row(
                 slug=slug,
@@ -114,13 +99,13 @@ def ratings_table(
 
 
 def _groups(standings: Standings) -> tuple[tuple[str, ...], ...]:
-    """Who was compared with whom, largest first, of those in the table."""
+    """Contenders that were compared with each other, largest group first, of those in the table."""
     groups = [[str(slug) for slug in group if slug not in standings.retired] for group in standings.groups]
     return tuple(tuple(group) for group in sorted(groups, key=len, reverse=True) if group)
 
 
 def cost_plot(board: LeaderboardView, evidence: Mapping[str, Evidence]) -> tuple[plots.Plot | None, tuple[str, ...]]:
-    """Quality against cost per success, and who is left out of it: no price, or nothing measured."""
+    """Quality against cost per success, and the contenders left out of it: no price, or nothing measured."""
     entries, left_out = [], []
     for rating in board.ratings:
         measured = evidence.get(str(rating.contender))
@@ -133,7 +118,7 @@ def cost_plot(board: LeaderboardView, evidence: Mapping[str, Evidence]) -> tuple
 
 
 def heat_map(standings: Standings) -> charts.Heat:
-    """Who beats whom, of the first `HEAT_LIMIT`."""
+    """How often each of the first `HEAT_LIMIT` contenders beats the others."""
     matrix: HeadToHead = head_to_head(standings)
     names = matrix.contenders[:HEAT_LIMIT]
     wins = {
@@ -160,25 +145,3 @@ def _rank(rank: Sequence[int] | None) -> str:
         return numbers.NONE
     best, worst = rank
     return str(best) if best == worst else f"{best}–{worst}"
-
-
-def _figures(standings: Standings, audience: Audience) -> dict[str, Figures]:
-    """As stored for the audience the category speaks for; for the other, drawn again with the same seed."""
-    if audience == standings.params.speaks_for:
-        return {str(r.contender): Figures(r.rank, r.p_best) for r in standings.ratings}
-    tastes = np.diag(standings.tastes) if audience == "people" else 0.0
-    retired = standings.retired
-    ranks = rank_draws(
-        standings.theta,
-        standings.covariance + tastes,
-        components=standings.components,
-        ranked=np.array([key not in retired for key in standings.contenders], bool),
-        seed=standings.digest,
-        draws=standings.params.draws,
-        level=standings.params.level,
-    )
-    found = {}
-    for place, key in enumerate(standings.contenders):
-        best, worst = int(ranks.best[place]), int(ranks.worst[place])
-        found[str(key)] = Figures((best, worst), float(ranks.p_best[place])) if best else Figures(None, None)
-    return found

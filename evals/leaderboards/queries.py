@@ -11,7 +11,16 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from evals.models import Leaderboard, Ledger
-from evals.ratings import Rating, Standings
+from evals.ratings import (
+    Audience,
+    Contest,
+    RankFigures,
+    Rating,
+    Standings,
+    closest_contest,
+    rank_figures,
+)
+from evals.ratings.types import Key
 from evals.voting.queries.categories import CategoryProgress, category_progress
 
 __all__ = [
@@ -32,7 +41,7 @@ __all__ = [
 # Fewer direct votes than this are shown, hatched: too few to read anything from.
 FEW = 10
 _NEWEST = ("-seq", "-revision", "-pk")
-# Numbers in documents: far below what matters, so that a rebuild prints the same text.
+# Decimals of numbers in documents: far below what matters, so that a rebuild prints the same text.
 _DIGITS = 6
 
 
@@ -63,8 +72,17 @@ class LeaderboardView:
         return tuple(rating for rating in self.standings.ratings if rating.retired)
 
     @property
-    def speaks_for(self) -> str:
-        return self.standings.params.speaks_for
+    def speaks_for(self) -> Audience:
+        return "people" if self.standings.params.speaks_for == "people" else "panel"
+
+    @cached_property
+    def contest(self) -> Contest | None:
+        """The first contender against the next one it was compared with."""
+        return closest_contest(self.standings)
+
+    def rank_figures(self, audience: Audience) -> dict[Key, RankFigures]:
+        """Draws ranks anew unless the category speaks for this audience."""
+        return rank_figures(self.standings, audience)
 
     @property
     def tasks(self) -> int:
@@ -128,7 +146,7 @@ def all_latest() -> list[LeaderboardView]:
 
 
 def newest_ids() -> dict[str, int]:
-    """Category slug to the id of what `all_latest` has of it: whether anything is new, for one small query."""
+    """Category slug to the id of its leaderboard in `all_latest`: one small query tells whether anything is new."""
     return dict(_newest(Leaderboard.objects.all()).values_list("category__slug", "pk"))
 
 
@@ -160,7 +178,7 @@ def view(leaderboard: Leaderboard) -> LeaderboardView:
 
 
 def head_to_head(standings: Standings) -> HeadToHead:
-    """Who beats whom, as of the leaderboard; both bad compares nobody and is left out."""
+    """How often each contender beats each other one; "both bad" compares nothing and is left out."""
     names = standings.active
 
     def cell(row: Any, column: Any) -> Cell | None:
@@ -208,7 +226,7 @@ def _numbers(values: tuple[float, float] | None) -> list[float | None] | None:
 
 
 def leaderboard_at(category_slug: str, *, seq: int, revision: int | None = None) -> LeaderboardView | None:
-    """Of the votes up to `seq`, as they counted at `revision`, else as they counted last. One query."""
+    """The leaderboard of the votes up to `seq`, as they counted at `revision`, or most recently. One query."""
     found = Leaderboard.objects.select_related("category__ledger").filter(category__slug=category_slug, seq=seq)
     if revision is not None:
         found = found.filter(revision=revision)

@@ -1,5 +1,5 @@
-"""How far a leaderboard can be trusted, in words: who voted, whether they agree, and what is missing until the first
-is surely the first. Pure: computed from what the selectors gave."""
+"""How far a leaderboard can be trusted, in words: who voted, whether they agree, and how many votes are missing until
+the first contender is surely the first. Pure: queries hand in the figures."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from arena.ui.numbers import MINUS, count, points, rate
+from arena.ui.numbers import MINUS, points, rate, whole
+from arena.ui.wording import count
 from evals.leaderboards.queries import LeaderboardView
-from evals.ratings import Lead, Rating, Standings, VotesToGo, sequence_bound, to_points, votes_to_go
+from evals.ratings import Certainty, Standings, VotesToGo, to_points
 from evals.ratings.agreement import SLIGHT, Alpha
 from evals.ratings.health import Finding
 from evals.voting.queries.reviewers import Voter
 
-__all__ = ["Check", "Contest", "Panel", "contest", "panel"]
+__all__ = ["Check", "ContestLines", "Panel", "contest", "panel"]
 
 # Alpha from which agreement is called moderate and substantial (Landis & Koch 1977, as `SLIGHT` is).
 MODERATE, SUBSTANTIAL = 0.4, 0.6
-# People named who could change the leader; of more, so many.
+# Reviewers named, at most, whose votes decide who leads.
 _NAMED = 2
-# Further votes are told in figures up to here.
+# More further votes than this are not given as a figure.
 _BEYOND = 100_000
+_PEOPLE = "For people like them"
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Check:
 
 @dataclass(frozen=True)
 class Panel:
-    """Who voted: `most`, in words, who cast how much of it; `unnamed` votes of judges nobody named; `slight`: they
-    surely agree little."""
+    """Who voted. `most` says in words who cast most votes; `unnamed` counts votes of judges without a name; `slight`:
+    agreement is surely little."""
 
     most: str
     unnamed: int
@@ -45,8 +47,9 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Contest:
-    """The first against the next it was compared with: what is known for these reviewers, and for people like them."""
+class ContestLines:
+    """The first against the next contender it was compared with: what is known for these reviewers, and for people like
+    them."""
 
     first: str
     second: str
@@ -59,7 +62,7 @@ def panel(board: LeaderboardView, voters: Sequence[Voter], agreement: Alpha, sid
     return Panel(
         most=_most(voters),
         unnamed=sum(voter.votes for voter in voters if voter.unnamed),
-        checks=(_agreement(agreement), _nobody_decides(board.standings, voters), _sides(sides)),
+        checks=(_agreement(agreement), _single_reviewers(board.standings, voters), _sides(sides)),
         slight=agreement.state == "bad",
     )
 
@@ -74,7 +77,7 @@ def _most(voters: Sequence[Voter]) -> str:
     cast, few = 0, 0
     while 2 * cast < votes:
         cast, few = cast + voters[few].votes, few + 1
-    return f"{count(few)} of {count(len(voters))} cast {rate(cast / votes)} of the votes."
+    return f"{whole(few)} of {whole(len(voters))} cast {rate(cast / votes)} of the votes."
 
 
 def _agreement(found: Alpha) -> Check:
@@ -82,7 +85,7 @@ def _agreement(found: Alpha) -> Check:
         return Check("unknown", "Whether they agree is not known", found.why)
     alpha, low, high = map(_hundredths, (found.alpha, *found.ci95))
     value = (
-        f"{rate(found.agree)} of verdicts alike on {count(found.battles)} shared battles, {rate(found.chance)} by "
+        f"{rate(found.agree)} of verdicts alike on {whole(found.battles)} shared battles, {rate(found.chance)} by "
         f"chance; alpha {alpha} ({low} to {high})"
     )
     if found.state == "unknown":
@@ -105,9 +108,9 @@ def _above(alpha: float) -> str:
     return "more than" if alpha >= SLIGHT else "a little more than"
 
 
-def _nobody_decides(standings: Standings, voters: Iterable[Voter]) -> Check:
+def _single_reviewers(standings: Standings, voters: Iterable[Voter]) -> Check:
     if standings.reviewers < 2:
-        return Check("unknown", "One person decides who leads", "nobody else has voted")
+        return Check("unknown", "One person decides who leads", "no other person has voted")
     if not standings.connected:
         return Check("unknown", "Whether one person decides who leads is not known", "not all were compared")
     names = {voter.id: voter.name for voter in voters}
@@ -117,16 +120,16 @@ def _nobody_decides(standings: Standings, voters: Iterable[Voter]) -> Check:
         if leader != standings.leader
     ]
     if not changed:
-        return Check("ok", "No single person decides who leads", f"{standings.leader} leads without any one")
-    more = f"; {count(len(changed) - _NAMED)} more such people" if len(changed) > _NAMED else ""
-    return Check("fail", "Who leads hangs on single persons", "; ".join(changed[:_NAMED]) + more)
+        return Check("ok", "No single person decides who leads", f"{standings.leader} leads without any one of them")
+    more = f"; {whole(len(changed) - _NAMED)} more such people" if len(changed) > _NAMED else ""
+    return Check("fail", "Single reviewers decide who leads", "; ".join(changed[:_NAMED]) + more)
 
 
 def _sides(found: Finding) -> Check:
     if found.share is None or found.ci95 is None:
         return Check("unknown", "Whether a side is preferred is not known", "imported votes do not say what was left")
     low, high = (rate(end) for end in found.ci95)
-    value = f"left won {rate(found.share)} of {count(found.n)} decisive votes ({low} to {high})"
+    value = f"left won {rate(found.share)} of {whole(found.n)} decisive votes ({low} to {high})"
     match found.state:
         case "good":
             return Check("ok", "Neither side is preferred", value)
@@ -136,42 +139,36 @@ def _sides(found: Finding) -> Check:
             return Check("unknown", "Whether a side is preferred is not sure yet", value)
 
 
-def contest(board: LeaderboardView) -> Contest | None:
-    """Of the largest group of two or more that were compared; None without one."""
-    groups: dict[int, list[Rating]] = {}
-    for rating in board.ratings:
-        groups.setdefault(rating.component, []).append(rating)
-    pairs = [groups[label][:2] for label in sorted(groups) if len(groups[label]) > 1]
-    if not pairs:
+def contest(board: LeaderboardView) -> ContestLines | None:
+    """None where no two contenders were compared."""
+    found = board.contest
+    if found is None:
         return None
-    first, second = pairs[0]
-    lead = board.standings.lead(first.contender, second.contender)
-    these = f"these {count(board.reviewers)} reviewers" if board.reviewers > 1 else "the one reviewer"
-    panel, go = _sure(f"For {these}", lead, lead.se_panel, q=1.0)
-    if board.reviewers > 1:
-        people, go = _sure("For people like them", lead, lead.se_people, q=lead.q_people)
+    these = f"these {whole(board.reviewers)} reviewers" if board.reviewers > 1 else "the one reviewer"
+    panel = _certainty(f"For {these}", found.panel)
+    if found.people is None:
+        people = Check("unknown", _PEOPLE, "one person says nothing about others")
     else:
-        people = Check("unknown", "For people like them", "one person says nothing of others")
+        people = _certainty(_PEOPLE, found.people)
     spoken, other = (people, panel) if board.speaks_for == "people" else (panel, people)
     checks = (replace(spoken, label=f"{spoken.label}, for whom the category speaks"), other)
-    return Contest(str(first.contender), str(second.contender), lead.points, checks, bool(go and go.more_reviewers))
+    to_go = (found.people or found.panel).to_go
+    more_reviewers = to_go is not None and to_go.more_reviewers
+    return ContestLines(str(found.first), str(found.second), found.lead.points, checks, more_reviewers)
 
 
-def _sure(label: str, lead: Lead, se: float, *, q: float) -> tuple[Check, VotesToGo | None]:
-    bound = sequence_bound(lead.lead, se, rivals=lead.rivals, q=q)
-    needed = f"needs {points(to_points(bound.half_width))} points"
-    if bound.exceeds(0):
-        return Check("ok", label, f"{needed}: surely ahead, however often we look"), None
-    tastes = se**2 - lead.se_panel**2
-    go = votes_to_go(gap=lead.lead, se=se, votes=lead.votes, rivals=lead.rivals, q=q, b=tastes)
-    return Check("wait", label, f"{needed}: {_to_go(go)}"), go
+def _certainty(label: str, found: Certainty) -> Check:
+    needed = f"needs {points(to_points(found.bound.half_width))} points"
+    if found.sure:
+        return Check("ok", label, f"{needed}: surely ahead, however often we look")
+    return Check("wait", label, f"{needed}: {_to_go(found.to_go)}")
 
 
 def _to_go(go: VotesToGo | None) -> str:
     if go is None:
-        return "level so far, so nobody can say how many votes that takes"
+        return "level so far, so the votes it takes cannot be estimated"
     if go.more > _BEYOND:
-        return f"more than {count(_BEYOND)} more votes at this lead"
+        return f"more than {whole(_BEYOND)} more votes at this lead"
     if go.low == go.high:
-        return f"{count(go.more)} more vote{'' if go.more == 1 else 's'}"
-    return f"about {count(go.more)} more votes, likely {count(go.low)} to {count(go.high)}"
+        return count(go.more, "more vote")
+    return f"about {whole(go.more)} more votes, likely {whole(go.low)} to {whole(go.high)}"

@@ -1,4 +1,4 @@
-"""Leaderboards: all of them, one category's in full, and one as it was with what was decided on it."""
+"""Leaderboards: all of them, one category's in full, and an earlier one with the decisions that rest on it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from arena.accounts.roles import role_required
 from arena.models import Role
 from evals.catalog.queries.contenders import contender_cards
 from evals.leaderboards.evidence import recent_evidence
-from evals.leaderboards.page import HEAT_LIMIT, Audience, cost_plot, heat_map, ratings_table
+from evals.leaderboards.page import HEAT_LIMIT, cost_plot, heat_map, ratings_table
 from evals.leaderboards.queries import LeaderboardView, category_states, latest, leaderboard_at, newest_ids
 from evals.leaderboards.trust import contest, panel
 from evals.models import Category
+from evals.ratings import Audience
 from evals.voting.queries.agreement import panel_agreement, sides_in
 from evals.voting.queries.categories import progress_in
 from evals.voting.queries.reviewers import voters_in
@@ -30,8 +31,8 @@ def leaderboard_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @role_required(Role.VIEWER)
 def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
-    """`?for=people` shows the figures for people like these reviewers, `?for=panel` for these; without it,
-    whom the category speaks for."""
+    """`?for=people` shows the figures for people like these reviewers, `?for=panel` for these reviewers; by default for
+    the audience the category speaks for."""
     found = get_object_or_404(Category, slug=category)
     board = latest(found.slug)
     if board is None or not board.ratings:
@@ -77,18 +78,17 @@ def _audience(request: HttpRequest, board: LeaderboardView) -> Audience:
 @require_safe
 @role_required(Role.VIEWER)
 def leaderboard_then(request: HttpRequest, category: str, seq: int, revision: int | None = None) -> HttpResponse:
-    """Retired contenders stand in it as they did then. What runs measured is in the table that rests on it."""
+    """Retired contenders appear as they did then. Measurements of runs are in the routing table that rests on it."""
     found = get_object_or_404(Category, slug=category)
     board = leaderboard_at(found.slug, seq=seq, revision=revision)
     if board is None:
         raise Http404(f"{found.name} has no leaderboard at vote {seq}.")
-    audience: Audience = "people" if board.speaks_for == "people" else "panel"
     slugs = tuple(str(rating.contender) for rating in board.ratings)
     context = {
         "category": found,
         "board": board,
-        "audience": audience,
-        "table": ratings_table(board, audience=audience, evidence={}, cards=contender_cards(slugs=slugs)),
+        "audience": board.speaks_for,
+        "table": ratings_table(board, audience=board.speaks_for, evidence={}, cards=contender_cards(slugs=slugs)),
         "is_newest": newest_ids().get(found.slug) == board.id,
     }
     return render(request, "evals/leaderboards/leaderboard_at.html", context)

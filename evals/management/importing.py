@@ -9,15 +9,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from arena.commands import ExampleCommand
+from arena.ui.wording import count
 from evals.transfer.files.errors import BadRowsError, RefusedError
 from evals.transfer.files.rows import FORMATS, parse_pairs
 
-__all__ = ["ImportCommand", "counted"]
-
-
-def counted(n: int, one: str, many: str = "") -> str:
-    """ "1 vote", "8,931 votes"."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+__all__ = ["ImportCommand"]
 
 
 class ImportCommand(ExampleCommand):
@@ -58,8 +54,8 @@ class ImportCommand(ExampleCommand):
         try:
             yield
         except BadRowsError as error:
-            told = counted(error.total, "row is", "rows are") + " wrong, so nothing was written."
-            raise CommandError(f"{error}\n{told}") from None
+            summary = count(error.total, "row is", "rows are") + " wrong, so nothing was written."
+            raise CommandError(f"{error}\n{summary}") from None
         except RefusedError as error:
             raise CommandError(f"{error}\nNothing was written.") from None
 

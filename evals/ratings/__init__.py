@@ -12,8 +12,7 @@ processes, which only read stored results, never do.
 reviewer. Contenders, reviewers and tasks are whatever keys the caller uses; the application uses slugs for contenders.
 """
 
-from evals.ratings.bradley_terry import BradleyTerryFit, fit_bradley_terry
-from evals.ratings.columns import ColumnCounts, count_columns
+from evals.ratings.audience import Audience, Certainty, Contest, RankFigures, closest_contest, rank_figures
 from evals.ratings.compute import compute
 from evals.ratings.davidson import DavidsonFit, Prior, fit_davidson
 from evals.ratings.drawing import draw_pair
@@ -35,7 +34,7 @@ from evals.ratings.sequence import (
     votes_to_go,
 )
 from evals.ratings.standings import Lead, PairRecord, Rating, Standings
-from evals.ratings.tallies import OUTCOMES, PairCounts, Tallies, TallyMismatchError, count_pairs
+from evals.ratings.tallies import OUTCOMES, PairCounts, Tallies, TallyMismatchError
 from evals.ratings.types import Key
 
 __all__ = [
@@ -44,8 +43,9 @@ __all__ = [
     "METHOD",
     "OUTCOMES",
     "POINTS",
-    "BradleyTerryFit",
-    "ColumnCounts",
+    "Audience",
+    "Certainty",
+    "Contest",
     "DavidsonFit",
     "HeadToHead",
     "Key",
@@ -55,6 +55,7 @@ __all__ = [
     "PairRecord",
     "Params",
     "Prior",
+    "RankFigures",
     "Rating",
     "SequenceBound",
     "Standings",
@@ -62,16 +63,15 @@ __all__ = [
     "TallyMismatchError",
     "VotesToGo",
     "boundary",
+    "closest_contest",
     "components_of",
     "compute",
-    "count_columns",
-    "count_pairs",
     "draw_pair",
-    "fit_bradley_terry",
     "fit_davidson",
     "from_points",
     "head_to_head",
     "non_inferiority",
+    "rank_figures",
     "replay",
     "sequence_bound",
     "to_points",

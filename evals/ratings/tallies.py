@@ -14,7 +14,7 @@ import numpy as np
 
 from evals.ratings.types import Ints, Key
 
-__all__ = ["OUTCOMES", "CountTable", "PairCounts", "Tallies", "TallyMismatchError", "count_pairs"]
+__all__ = ["OUTCOMES", "CountTable", "PairCounts", "Tallies", "TallyMismatchError"]
 
 # The order of the columns of `CountTable.counts`.
 OUTCOMES = ("lo", "hi", "tie", "both_bad")
@@ -232,29 +232,3 @@ def _merged(groups: tuple[Key, ...], group: Ints, first: Ints, second: Ints, cou
     for total, column in zip(merged.T, counts.T, strict=True):  # columns one by one: add.at is many times as fast so
         np.add.at(total, which, column)
     return CountTable(groups, cells // (K * K), cells // K % K, cells % K, merged)
-
-
-def count_pairs(first: Ints, second: Ints, outcome: Ints, contenders: int) -> tuple[Ints, Ints]:
-    """(K, K) wins and symmetric ties from one vote an element: contenders by place, outcomes by place in `OUTCOMES`.
-
-    For logs that are arrays of integers already, of any width, and one reviewer; ten million votes take tenths of a
-    second, and no memory that grows with the log. Raises ValueError for a place that does not exist.
-    """
-    K = contenders
-    cells = np.zeros(len(OUTCOMES) * K * K, np.int64)
-    buffer = np.empty(min(_BLOCK, len(outcome)), np.int64)
-    for start in range(0, len(outcome), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        for places, end in ((first[block], K), (second[block], K), (outcome[block], len(OUTCOMES))):
-            if places.view(f"u{places.itemsize}").max() >= end:  # unsigned, a negative number is a large one
-                raise ValueError(f"places run from 0 to {end - 1}; a vote names {places.min()} or {places.max()}")
-        cell = buffer[: len(outcome[block])]
-        np.multiply(outcome[block], K, out=cell, dtype=np.int64)
-        cell += first[block]
-        cell *= K
-        cell += second[block]
-        np.add.at(cells, cell, 1)
-    lo, hi, tie, both_bad = cells.reshape(len(OUTCOMES), K, K)
-    if any(np.diagonal(counts).any() for counts in (lo, hi, tie, both_bad)):
-        raise ValueError("a contender cannot be compared with itself")
-    return lo + hi.T, tie + tie.T

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from django.db import transaction
 
+from arena.errors import FieldError
 from arena.strict_text import StrictTextError, read_items
-from evals.catalog.names import BadValueError, FieldError
+from evals.catalog.names import BadValueError
 from evals.catalog.presets import preset
 from evals.catalog.services.contenders import ContenderFields, newest_revision, save_contender
 from evals.catalog.services.providers import ProviderFields, check_provider, store_provider

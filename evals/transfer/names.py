@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from evals.catalog.names import BadValueError, FieldError, derived_slug, is_clean
+from arena.errors import FieldError
+from evals.catalog.names import BadValueError, derived_slug, is_clean
 from evals.catalog.queries.task_sets import KnownTask, known_tasks
 from evals.catalog.services import contenders
 from evals.catalog.services.task_sets import TaskSetError, check_task_set_slug

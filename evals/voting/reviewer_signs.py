@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from arena.ui.numbers import count, rate
+from arena.ui.numbers import rate, whole
+from arena.ui.wording import count
 from evals.ratings.agreement import Agreement
 from evals.ratings.health import Finding, State
 from evals.voting.queries.reviewers import Health
@@ -49,7 +50,7 @@ def _agreement(found: Agreement) -> Sign:
         "unknown": _NOT_ENOUGH,
     }
     others = "" if found.others is None else f"others {rate(found.others)}, "
-    facts = f"{rate(found.share)} on {_battles(found.n)}, {others}chance {rate(found.chance)}"
+    facts = f"{rate(found.share)} on {count(found.n, 'battle')}, {others}chance {rate(found.chance)}"
     return Sign("agreement", TICKS[found.state], words[found.state], facts)
 
 
@@ -58,14 +59,14 @@ def _side(found: Finding) -> Sign:
         return Sign("side", "unknown", "sides not known", "")
     prefers = "prefers the left" if found.share > 0.5 else "prefers the right"
     words = {"good": "no preference", "bad": prefers, "unknown": _NOT_ENOUGH}
-    return Sign("side", TICKS[found.state], words[found.state], f"left won {rate(found.share)} of {count(found.n)}")
+    return Sign("side", TICKS[found.state], words[found.state], f"left won {rate(found.share)} of {whole(found.n)}")
 
 
 def _speed(found: Finding) -> Sign:
     if found.share is None:
         return Sign("speed", "unknown", "times not known", "")
     words = {"good": "takes time to read", "bad": "too fast to have read", "unknown": _NOT_ENOUGH}
-    return Sign("speed", TICKS[found.state], words[found.state], f"{rate(found.share)} of {count(found.n)} too fast")
+    return Sign("speed", TICKS[found.state], words[found.state], f"{rate(found.share)} of {whole(found.n)} too fast")
 
 
 def _leader(leaders: Mapping[str, str | None], *, counts: bool) -> Sign:
@@ -78,7 +79,3 @@ def _leader(leaders: Mapping[str, str | None], *, counts: bool) -> Sign:
     if len(changed) > _NAMED:
         facts.append(f"{len(changed) - _NAMED} more")
     return Sign("leaders", "fail", "depend on them", "; ".join(facts))
-
-
-def _battles(n: int) -> str:
-    return f"{count(n)} battle{'' if n == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Where every contender stands before a route: what it does there, and the rule that let it in or kept it out. Pure."""
+"""Where each contender stands before a route: its place, and the rule that let it in or kept it out. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal
 
 from arena.ui.wording import ahead, points
 from evals.ratings import to_points
-from routing.decisions.eligibility import EXCLUSION, IN_USE, Check, Entrant
-from routing.decisions.planner import AskedRoute
-from routing.decisions.route import Field, field_of, named, written
+from routing.decisions.eligibility import EXCLUSION, IN_USE, Candidate, Check
+from routing.decisions.gate import Question, RouteDecision
+from routing.decisions.route import ObjectiveTest, evaluate_objective, format_value, objective_name
 
 __all__ = ["CandidateStatus", "Place", "candidate_statuses"]
 
@@ -18,8 +18,7 @@ Place = Literal["first", "fallback", "escalation", "free", "out"]
 
 @dataclass(frozen=True)
 class CandidateStatus:
-    """`free`: may be routed, and is not. `rule` is a sentence; `checks` is what was checked, in the order of the
-    limits."""
+    """`free`: may be routed, and is not. `rule` is a sentence; `checks` are in the order of the limits."""
 
     slug: str
     place: Place
@@ -28,15 +27,18 @@ class CandidateStatus:
     checks: tuple[Check, ...]
 
     @property
-    def told(self) -> str:
-        """The limits it keeps, where it keeps all."""
-        kept = [check for check in self.checks if check.label not in (IN_USE, EXCLUSION)]
-        return "" if self.place == "out" else "; ".join(f"{check.label}: {check.value}" for check in kept)
+    def limits_met(self) -> str:
+        """Each limit with the contender's figure; empty for one that is kept out."""
+        limits = [check for check in self.checks if check.label not in (IN_USE, EXCLUSION)]
+        return "" if self.place == "out" else "; ".join(f"{check.label}: {check.value}" for check in limits)
 
 
-def candidate_statuses(asked: AskedRoute) -> list[CandidateStatus]:
-    """As the route has them, then who may be routed by rating, then who may not by slug."""
-    question, route = asked.question, asked.route
+def candidate_statuses(decision: RouteDecision) -> list[CandidateStatus]:
+    """First those on the route, in its order, then those that may be routed by rating, then the others by slug. Empty
+    for a rollback, which asked no question."""
+    question, route = decision.question, decision.route
+    if question is None:
+        return []
     places: dict[str, Place] = {}
     if route is not None:
         places[route.primary] = "first"
@@ -44,62 +46,62 @@ def candidate_statuses(asked: AskedRoute) -> list[CandidateStatus]:
             places[slug] = "fallback"
         if route.escalate_to:
             places.setdefault(route.escalate_to, "escalation")
-    field = field_of(question) if question.terms.objective != "best" else None
-    rest = [slug for slug in (*question.ranking, *sorted(question.entrants)) if slug in question.entrants]
-    rest.sort(key=lambda slug: not question.entrants[slug].eligible)
-    made = []
+    test = evaluate_objective(question) if question.terms.objective != "best" else None
+    rest = [slug for slug in (*question.ranking, *sorted(question.candidates)) if slug in question.candidates]
+    rest.sort(key=lambda slug: not question.candidates[slug].eligible)
+    statuses = []
     for slug in dict.fromkeys([*places, *rest]):
-        one = question.entrants[slug]
-        place: Place = places.get(slug) or ("free" if one.eligible else "out")
-        rating = None if one.rating is None else one.rating.rating
-        made.append(CandidateStatus(slug, place, _rule(asked, one, place, field), rating, one.checks))
-    return made
+        candidate = question.candidates[slug]
+        place: Place = places.get(slug) or ("free" if candidate.eligible else "out")
+        rating = None if candidate.rating is None else candidate.rating.rating
+        rule = _rule(decision, question, candidate, place, test)
+        statuses.append(CandidateStatus(slug, place, rule, rating, candidate.checks))
+    return statuses
 
 
-def _rule(asked: AskedRoute, one: Entrant, place: Place, field: Field | None) -> str:
+def _rule(
+    decision: RouteDecision, question: Question, candidate: Candidate, place: Place, test: ObjectiveTest | None
+) -> str:
     match place:
         case "first":
-            return _why_first(asked)
+            return _why_first(decision, question)
         case "fallback":
-            return _why_fallback(asked, one)
+            return _why_fallback(decision, question, candidate)
         case "escalation":
             return "Named by escalate_to."
         case "out":
-            return f"{'; '.join(f'{breach.label}: {breach.value}' for breach in one.breaches)}."
+            return f"{'; '.join(f'{breach.label}: {breach.value}' for breach in candidate.breaches)}."
         case "free":
-            return _why_not(asked, one, field)
+            return _why_not_routed(decision, question, candidate, test)
 
 
-def _why_first(asked: AskedRoute) -> str:
-    said = {
-        "pinned": f"Pinned by {asked.question.policy}.",
-        "default": f"The default of {asked.question.policy}, while votes do not decide.",
-        "first": "Leads, and nobody was routed here.",
+def _why_first(decision: RouteDecision, question: Question) -> str:
+    objective = question.terms.objective
+    if decision.outcome == "first" and objective != "best":
+        return f"First by the objective {objective_name(objective)}, else by votes."
+    return {
+        "pinned": f"Pinned by {question.policy}.",
+        "default": f"The default of {question.policy}, while votes do not decide.",
+        "first": "Leads, and nothing was routed here before.",
         "switched": "Takes over.",
         "kept": "Routed here, and stays.",
         "held": "Routed here, and stays until another is surely better.",
-    }
-    chosen = asked.question.terms.objective
-    if asked.decision.outcome == "first" and chosen != "best":
-        return f"First by the objective {named(chosen)}, else by votes."
-    return said[asked.decision.outcome]
+    }[decision.outcome]
 
 
-def _why_fallback(asked: AskedRoute, one: Entrant) -> str:
-    route, question = asked.route, asked.question
-    assert route is not None
-    elsewhere = one.model.provider != question.entrants[route.primary].model.provider
-    where = ", at another provider." if elsewhere else ", at the same provider."
-    challenge = f" {_challenge(asked, one.slug)}".rstrip()
-    if one.slug == asked.fallback_to:
-        return f"Everybody falls back to it{where}{challenge}"
-    rated = "The default" if one.rating is None else f"Rated {points(one.rating.rating)}"
-    return f"{rated}{where}{challenge}"
+def _why_fallback(decision: RouteDecision, question: Question, candidate: Candidate) -> str:
+    assert decision.route is not None
+    primary = question.candidates[decision.route.primary]
+    provider = "another" if candidate.contender.provider != primary.contender.provider else "the same"
+    challenge = f" {_challenge(decision, candidate.slug)}".rstrip()
+    if candidate.slug == question.fallback_to:
+        return f"Named by fallback_to, at {provider} provider.{challenge}"
+    rated = "The default" if candidate.rating is None else f"Rated {points(candidate.rating.rating)}"
+    return f"{rated}, at {provider} provider.{challenge}"
 
 
-def _challenge(asked: AskedRoute, slug: str) -> str:
+def _challenge(decision: RouteDecision, slug: str) -> str:
     """How near it is to taking over; empty if another is nearer."""
-    decision = asked.decision
     if decision.proposes == slug:
         return "Takes over as soon as a person approves."
     if decision.gap is not None and decision.gap.challenger == slug and decision.to != slug:
@@ -107,30 +109,31 @@ def _challenge(asked: AskedRoute, slug: str) -> str:
     return ""
 
 
-def _why_not(asked: AskedRoute, one: Entrant, field: Field | None) -> str:
-    question, to = asked.question, asked.decision.to
-    if one.rating is None:
+def _why_not_routed(
+    decision: RouteDecision, question: Question, candidate: Candidate, test: ObjectiveTest | None
+) -> str:
+    if candidate.rating is None:
         return "No votes here."
-    challenge = _challenge(asked, one.slug)
+    challenge = _challenge(decision, candidate.slug)
     if challenge:
         return challenge
-    if field is not None:
-        return _by_objective(one.slug, to, field)
-    if to is None:
+    if test is not None:
+        return _by_objective(candidate.slug, decision.to, test)
+    if decision.to is None:
         return "May be routed once the votes decide."
-    now = question.entrants[to].rating
-    against = "" if now is None else f" against {points(now.rating)} of {to}"
-    return f"Rated {points(one.rating.rating)}{against}."
+    routed = question.candidates[decision.to].rating
+    against = "" if routed is None else f" against {points(routed.rating)} of {decision.to}"
+    return f"Rated {points(candidate.rating.rating)}{against}."
 
 
-def _by_objective(slug: str, to: str | None, field: Field) -> str:
-    if slug not in field.tried:
-        return f"Not measured well enough to be the {named(field.objective)}."
-    test = field.tests[slug]
-    if not test.passed:
-        behind = points(to_points(test.bound.high))
-        return f"May be up to {behind} points behind the best; {points(field.margin)} are allowed."
-    figure = written(field.objective, field.tried[slug])
-    if to is not None and to in field.tried:
-        return f"Good enough: {figure} against {written(field.objective, field.tried[to])}."
-    return f"Good enough: {figure}."
+def _by_objective(slug: str, routed: str | None, test: ObjectiveTest) -> str:
+    if slug not in test.values:
+        return f"Not measured well enough to be the {objective_name(test.objective)}."
+    result = test.results[slug]
+    if not result.passed:
+        behind = points(to_points(result.bound.high))
+        return f"May be up to {behind} points behind the best; {points(test.margin)} are allowed."
+    value = format_value(test.objective, test.values[slug])
+    if routed is not None and routed in test.values:
+        return f"Good enough: {value} against {format_value(test.objective, test.values[routed])}."
+    return f"Good enough: {value}."

@@ -1,71 +1,43 @@
-"""Decisions as they are kept: stored whenever they say something new or a table rests on them, and read by pages and
-the API, newest first."""
+"""Stored decisions: one is kept whenever it says something new or a table rests on it. Pages and the API read them,
+newest first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import F, Max, Q, TextField, Value, Window
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, Concat, Lag, Lead
 
+from routing.decisions.eligibility import Check
 from routing.decisions.evidence import DecisionEvidence
-from routing.decisions.gate import RouteDecision, numbers
+from routing.decisions.plan import PendingApproval
 from routing.decisions.planner import CategoryDecision
 from routing.models import Decision, RoutingTable
 
 __all__ = [
     "PastDecision",
-    "PendingApproval",
-    "Repeated",
     "decisions_between",
     "decisions_in",
     "decisions_of",
     "decisions_on",
     "last_decision",
     "last_decisions",
-    "remember",
+    "store_decisions",
 ]
-
-
-class PendingApproval(NamedTuple):
-    """A route whose change waits for a person's approval; `value` is what approving of it names."""
-
-    category: str
-    route_id: str
-    before: str | None
-    to: str
-    reason: str
-
-    @property
-    def value(self) -> str:
-        return f"{self.route_id}={self.to}"
-
-
-class RouteDecided(NamedTuple):
-    id: str
-    outcome: str
-    to: str | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """Looks before a decision that said what it says: `first` is the oldest of them. `ids` are all of them, that one
-    included; `versions` those that they and the decision led to, the oldest first."""
-
-    first: PastDecision
-    ids: tuple[int, ...]
-    versions: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class PastDecision:
-    """A stored decision; `numbers` as `routing.decisions.gate.numbers` made them. `repeated`: it stands for others that
-    say the same, and is the newest of them."""
+    """A stored decision on a category; `numbers` as `RouteDecision.numbers` made them, with the policy's version and
+    each route's own outcome.
+
+    One that stands for a run of neighbours that say the same is the newest of them: `first` is the oldest, `older_ids`
+    are all the others, and `versions` those that the run led to, the oldest first.
+    """
 
     id: int
     category: str
@@ -80,16 +52,22 @@ class PastDecision:
     leaderboard_revision: int | None
     version: int | None
     created_at: datetime
-    repeated: Repeated | None = None
+    first: PastDecision | None = None
+    older_ids: tuple[int, ...] = ()
+    versions: tuple[int, ...] = ()
+
+    @property
+    def to(self) -> str | None:
+        return self.model_to or None
 
     @property
     def oldest(self) -> int:
-        """The id of the oldest that it stands for: its own, if it stands for itself."""
-        return self.repeated.first.id if self.repeated else self.id
+        """The id of the oldest decision that it stands for, which may be itself."""
+        return self.first.id if self.first else self.id
 
     @property
     def evidence(self) -> str:
-        """The address of the leaderboard it rests on; empty for none. As tables have it, which is public."""
+        """The address of the leaderboard it rests on, which is public and stands in tables too; empty for none."""
         if self.leaderboard_seq is None:
             return ""
         revision = "" if self.leaderboard_revision is None else f"{self.leaderboard_revision}/"
@@ -100,25 +78,110 @@ class PastDecision:
         return self.numbers.get("policy")
 
     @property
-    def routes(self) -> list[RouteDecided]:
-        """Each route's own outcome, where there are several."""
-        stored: Mapping[str, Mapping[str, Any]] = self.numbers.get("routes", {})
-        if len(stored) < 2:
-            return []
-        return [RouteDecided(key, one["outcome"], one["to"], one["reason"]) for key, one in stored.items()]
+    def checks(self) -> tuple[Check, ...]:
+        return tuple(Check(*one) for one in self.numbers.get("checks", ()))
+
+    @property
+    def gap(self) -> Mapping[str, Any]:
+        """The fields of `routing.decisions.gate.Gap`, as far as its Arena stored them; empty for none."""
+        return self.numbers.get("gap") or {}
+
+    @property
+    def votes_to_go_words(self) -> str:
+        return str((self.numbers.get("to_go") or {}).get("words", ""))
+
+    @property
+    def more_reviewers_help(self) -> bool:
+        return bool((self.numbers.get("to_go") or {}).get("more_reviewers"))
+
+    @property
+    def routes(self) -> list[dict[str, Any]]:
+        """Each route's own outcome with its `id`, where there are several."""
+        stored = self.numbers.get("routes", {})
+        return [{"id": route_id, **one} for route_id, one in stored.items()] if len(stored) > 1 else []
 
     @property
     def waiting(self) -> list[PendingApproval]:
         """Routes that would change if a person approved."""
-        routes: Mapping[str, Mapping[str, Any]] = self.numbers.get("routes", {})
         return [
             PendingApproval(self.category, route_id, one["from"], one["proposes"], one["reason"])
-            for route_id, one in routes.items()
+            for route_id, one in self.numbers.get("routes", {}).items()
             if one.get("proposes")
         ]
 
 
-def _view(stored: Decision) -> PastDecision:
+def last_decision(category: str) -> PastDecision | None:
+    stored = Decision.objects.filter(category=category).first()
+    return _read(stored) if stored else None
+
+
+def last_decisions(categories: Iterable[str]) -> dict[str, PastDecision]:
+    """The newest of each of these categories that has any. One query."""
+    newest = Decision.objects.filter(category__in=list(categories)).order_by().values("category")
+    found = Decision.objects.filter(pk__in=newest.annotate(newest=Max("pk")).values("newest"))
+    return {one.category: _read(one) for one in found}
+
+
+def decisions_of(category: str, *, limit: int, before: int | None = None) -> list[PastDecision]:
+    """A category's, newest first; neighbours that say the same are one. `before` is an id, that of the oldest where
+    several are one. Two queries, however many are folded."""
+    found = Decision.objects.filter(category=category)
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    # Every publication stores a decision of every category, so a run has as many rows as versions: only its two ends
+    # are read whole. Routes count too: where one of several moves, the category's own sentence may stay.
+    separator = Value("\x1f")
+    content = Concat(
+        "outcome",
+        separator,
+        "model_from",
+        separator,
+        "model_to",
+        separator,
+        "reason",
+        separator,
+        Coalesce(KT("numbers__routes"), Value(""), output_field=TextField()),
+        output_field=TextField(),
+    )
+    rows = found.annotate(content=content).annotate(
+        older=Window(Lag("content", default=Value("")), order_by="pk"),
+        newer=Window(Lead("content", default=Value("")), order_by="pk"),
+    )
+    ends = list(rows.filter(~Q(older=F("content")) | ~Q(newer=F("content"))).order_by("-pk")[: 2 * limit])
+    newest = [one for one in ends if one.newer != one.content]
+    oldest = [one for one in ends if one.older != one.content]
+    return _fold(category, list(zip(newest, oldest, strict=False))[:limit])
+
+
+def _fold(category: str, runs: Sequence[tuple[Decision, Decision]]) -> list[PastDecision]:
+    """Each run as one decision, from its newest and its oldest row."""
+    if not runs:
+        return []
+    between = Decision.objects.filter(category=category, pk__gte=runs[-1][1].pk, pk__lte=runs[0][0].pk)
+    tables = dict(between.order_by("pk").values_list("pk", "table_id"))
+    folded = []
+    for newest, oldest in runs:
+        decision = _read(newest)
+        if newest.pk != oldest.pk:
+            run = [pk for pk in tables if oldest.pk <= pk <= newest.pk]
+            versions = tuple(version for pk in run if (version := tables[pk]) is not None)
+            decision = replace(decision, first=_read(oldest), older_ids=tuple(run[:-1]), versions=versions)
+        folded.append(decision)
+    return folded
+
+
+def decisions_in(version: int) -> list[PastDecision]:
+    """Those a table was published with, by category. One query."""
+    return [_read(one) for one in Decision.objects.filter(table=version).order_by("category", "pk")]
+
+
+def decisions_on(category: str, *, seq: int, revision: int) -> list[PastDecision]:
+    """Those that rest on one leaderboard, newest first. One query."""
+    found = Decision.objects.filter(category=category, leaderboard_seq=seq, leaderboard_revision=revision)
+    return [_read(one) for one in found[:50]]
+
+
+def _read(stored: Decision) -> PastDecision:
     return PastDecision(
         id=stored.pk,
         category=stored.category,
@@ -136,71 +199,9 @@ def _view(stored: Decision) -> PastDecision:
     )
 
 
-def last_decision(category: str) -> PastDecision | None:
-    stored = Decision.objects.filter(category=category).first()
-    return _view(stored) if stored else None
-
-
-def last_decisions(categories: Iterable[str]) -> dict[str, PastDecision]:
-    """The newest of each of these categories that has any. One query."""
-    newest = Decision.objects.filter(category__in=list(categories)).order_by().values("category")
-    found = Decision.objects.filter(pk__in=newest.annotate(newest=Max("pk")).values("newest"))
-    return {one.category: _view(one) for one in found}
-
-
-def decisions_of(category: str, *, limit: int, before: int | None = None) -> list[PastDecision]:
-    """A category's, newest first; neighbours that say the same are one. `before` one's id, of those folded into one the
-    oldest's. Two queries, however many are folded."""
-    found = Decision.objects.filter(category=category)
-    if before is not None:
-        found = found.filter(pk__lt=before)
-    # Every publication stores a decision of every category, so a run has as many rows as versions: only its two ends
-    # are read whole. Routes count too: where one of several moves, the category's own sentence may stay.
-    apart = Value("\x1f")
-    routes = Coalesce(KT("numbers__routes"), Value(""), output_field=TextField())
-    said = Concat(
-        "outcome", apart, "model_from", apart, "model_to", apart, "reason", apart, routes, output_field=TextField()
-    )
-    rows = found.annotate(said=said).annotate(
-        older=Window(Lag("said", default=Value("")), order_by="pk"),
-        newer=Window(Lead("said", default=Value("")), order_by="pk"),
-    )
-    ends = list(rows.filter(~Q(older=F("said")) | ~Q(newer=F("said"))).order_by("-pk")[: 2 * limit])
-    newest = [one for one in ends if one.newer != one.said]
-    oldest = [one for one in ends if one.older != one.said]
-    return _fold(category, list(zip(newest, oldest, strict=False))[:limit])
-
-
-def _fold(category: str, runs: Sequence[tuple[Decision, Decision]]) -> list[PastDecision]:
-    """Each run by its newest and its oldest."""
-    if not runs:
-        return []
-    between = Decision.objects.filter(category=category, pk__gte=runs[-1][1].pk, pk__lte=runs[0][0].pk)
-    tables = dict(between.order_by("pk").values_list("pk", "table_id"))
-    return [
-        _view(newest) if newest.pk == oldest.pk else _standing_for(newest, oldest, tables) for newest, oldest in runs
-    ]
-
-
-def _standing_for(newest: Decision, oldest: Decision, tables: Mapping[int, int | None]) -> PastDecision:
-    run = [pk for pk in tables if oldest.pk <= pk <= newest.pk]
-    versions = tuple(version for pk in run if (version := tables[pk]) is not None)
-    return replace(_view(newest), repeated=Repeated(_view(oldest), tuple(run[:-1]), versions))
-
-
-def decisions_in(version: int) -> list[PastDecision]:
-    """Those a table was published with, by category. One query."""
-    return [_view(one) for one in Decision.objects.filter(table=version).order_by("category", "pk")]
-
-
-def decisions_on(category: str, *, seq: int, revision: int) -> list[PastDecision]:
-    """Those that rest on one leaderboard, newest first. One query."""
-    found = Decision.objects.filter(category=category, leaderboard_seq=seq, leaderboard_revision=revision)
-    return [_view(one) for one in found[:50]]
-
-
 def decisions_between(older: int, newer: int) -> dict[str, dict[str, Any]]:
-    """The last decision of each category that a table after `older`, up to `newer`, rests on and that changed it."""
+    """As the API's diff has them: the last decision of each category that a table after `older`, up to `newer`, rests
+    on and that changed it. One query."""
     rows = Decision.objects.filter(table_id__gt=older, table_id__lte=newer).order_by("id")
     return {
         one.category: {
@@ -217,32 +218,39 @@ def decisions_between(older: int, newer: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def remember(
+def store_decisions(
     decisions: Iterable[CategoryDecision], evidence: DecisionEvidence, *, policy: int, table: RoutingTable | None = None
 ) -> list[Decision]:
-    """Stores them; without a table only those that differ from their category's last one. In the publisher's
-    transaction."""
-    made = [_row(decision, evidence, policy=policy, table=table) for decision in decisions]
+    """Without a table only those that differ from their category's last one. In the publisher's transaction."""
+    rows = [_row(decision, evidence, policy=policy, table=table) for decision in decisions]
     if table is None:
-        made = [one for one in made if _says_something_new(one)]
-    return Decision.objects.bulk_create(made)
+        rows = [one for one in rows if _differs_from_last(one)]
+    return Decision.objects.bulk_create(rows)
 
 
 def _row(
-    decision: CategoryDecision, evidence: DecisionEvidence, *, policy: int, table: RoutingTable | None
+    category: CategoryDecision, evidence: DecisionEvidence, *, policy: int, table: RoutingTable | None
 ) -> Decision:
-    one = decision.decision
-    category = evidence.category(decision.category)
-    board = category.board if category else None
+    decision, known = category.decision, evidence.category(category.category)
+    board = known.board if known else None
+    routes = {
+        route_id: {
+            "outcome": one.outcome,
+            "from": one.before,
+            "to": one.to,
+            "reason": one.reason,
+            "proposes": one.proposes,
+        }
+        for route_id, one in category.routes.items()
+    }
     return Decision(
-        category=decision.category,
-        outcome=one.outcome,
-        model_from=one.before or "",
-        model_to=one.to or "",
-        reason=one.reason[:1000],
-        numbers=numbers(one)
-        | {"policy": policy, "routes": {key: _route(value) for key, value in decision.routes.items()}},
-        votes_to_go=one.votes_to_go,
+        category=category.category,
+        outcome=decision.outcome,
+        model_from=decision.before or "",
+        model_to=decision.to or "",
+        reason=decision.reason[:1000],
+        numbers=decision.numbers | {"policy": policy, "routes": routes},
+        votes_to_go=decision.votes_to_go,
         leaderboard_digest=board.digest if board else "",
         leaderboard_seq=board.seq if board else None,
         leaderboard_revision=board.revision if board else None,
@@ -250,27 +258,16 @@ def _row(
     )
 
 
-def _route(decision: RouteDecision) -> dict[str, Any]:
-    return {
-        "outcome": decision.outcome,
-        "from": decision.before,
-        "to": decision.to,
-        "reason": decision.reason,
-        "proposes": decision.proposes,
-    }
+def _differs_from_last(decision: Decision) -> bool:
+    last = Decision.objects.filter(category=decision.category).first()
+    return last is None or _content(last) != _content(decision)
 
 
-def _says_something_new(made: Decision) -> bool:
-    last = Decision.objects.filter(category=made.category).first()
-    return last is None or _said(last) != _said(made)
-
-
-def _said(decision: Decision) -> tuple[Any, ...]:
-    """Without the reasons, whose figures of time move with every look."""
-    numbers = decision.numbers
+def _content(decision: Decision) -> tuple[Any, ...]:
+    """Without the reasons, whose figures of time move from one look to the next."""
     routes = {
         route_id: (one.get("outcome"), one.get("to"), one.get("proposes"))
-        for route_id, one in numbers.get("routes", {}).items()
+        for route_id, one in decision.numbers.get("routes", {}).items()
     }
     return (
         decision.outcome,
@@ -278,6 +275,6 @@ def _said(decision: Decision) -> tuple[Any, ...]:
         decision.model_to,
         decision.leaderboard_digest,
         decision.leaderboard_revision,
-        numbers.get("policy"),
+        decision.numbers.get("policy"),
         routes,
     )

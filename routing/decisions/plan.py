@@ -7,14 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["DEFAULT", "NO_APPROVALS", "Approvals", "Plan", "PlannedCategory", "Route", "read_approvals"]
+__all__ = [
+    "DEFAULT",
+    "NO_APPROVALS",
+    "Approvals",
+    "PendingApproval",
+    "Plan",
+    "PlannedCategory",
+    "Route",
+    "read_approvals",
+]
 
 
 @dataclass(frozen=True)
 class Approvals:
-    """Routes by id, each with the contender that was approved of; None: whoever is proposed."""
+    """Routes by id, each with the contender that was approved of; None for the proposed one."""
 
     routes: Mapping[str, str | None] = field(default_factory=dict)
     by: str = ""
@@ -24,24 +33,40 @@ class Approvals:
         return route_id in self.routes
 
     def cover(self, route_id: str, to: str | None) -> bool:
-        """Whether sending this route to `to` is no more than was approved of."""
+        """Whether this route may go to `to` as far as approvals are concerned: it was approved of, or no approval names
+        the route."""
         return self.routes.get(route_id) in (None, to)
 
     @property
-    def words(self) -> str:
+    def reason_suffix(self) -> str:
         return f"Approved by {self.by}: “{self.reason}”"
 
 
 NO_APPROVALS = Approvals()
 
 
-def read_approvals(words: Iterable[str]) -> dict[str, str | None]:
-    """`code=gpt-x`, or `code` for whoever is proposed there."""
-    made: dict[str, str | None] = {}
-    for word in words:
-        route_id, _, to = word.partition("=")
-        made[route_id.strip()] = to.strip() or None
-    return made
+def read_approvals(typed: Iterable[str]) -> dict[str, str | None]:
+    """Each `code=gpt-x`, or `code` for the contender that is proposed there."""
+    approvals: dict[str, str | None] = {}
+    for one in typed:
+        route_id, _, to = one.partition("=")
+        approvals[route_id.strip()] = to.strip() or None
+    return approvals
+
+
+class PendingApproval(NamedTuple):
+    """A route whose change from `before` to `to` waits for a person's approval."""
+
+    category: str
+    route_id: str
+    before: str | None
+    to: str
+    reason: str
+
+    @property
+    def value(self) -> str:
+        """What approving of it is typed as."""
+        return f"{self.route_id}={self.to}"
 
 
 # The id of the default's unnamed route, and its key where routes are listed by category.
@@ -78,15 +103,15 @@ class Route:
 
     def decided(self) -> dict[str, Any]:
         """What the digest is taken over."""
-        made: dict[str, Any] = {
+        decided: dict[str, Any] = {
             "id": self.id,
             "when": dict(self.when),
             "primary": self.primary,
             "fallbacks": list(self.fallbacks),
         }
         if self.escalate_to:
-            made["escalate_to"] = self.escalate_to
-        return made
+            decided["escalate_to"] = self.escalate_to
+        return decided
 
     def as_dict(self, version: int) -> dict[str, Any]:
         return self.decided() | {"reason": self.reason, "since_version": self.since_version or version}
@@ -128,23 +153,23 @@ class Plan:
         )
 
     def routes(self) -> dict[str, tuple[Route, ...]]:
-        """By category, the default's under DEFAULT with a space no slug has."""
+        """By category; the default's under DEFAULT after a space, which no slug has."""
         return {one.slug: one.routes for one in self.categories} | {f" {DEFAULT}": self.default}
+
+    def routes_by_id(self) -> dict[str, Route]:
+        return {route.id: route for routes in self.routes().values() for route in routes}
 
     def since(self, previous: Plan | None) -> Plan:
         """With each route's `since_version` taken over from `previous` where the same id has the same primary."""
-        known = {route.id: route for routes in (previous.routes() if previous else {}).values() for route in routes}
+        known = previous.routes_by_id() if previous else {}
 
-        def kept(routes: Iterable[Route]) -> tuple[Route, ...]:
-            made = []
-            for route in routes:
-                before = known.get(route.id)
-                same = before is not None and before.primary == route.primary
-                made.append(replace(route, since_version=before.since_version if before and same else None))
-            return tuple(made)
+        def carried(route: Route) -> Route:
+            before = known.get(route.id)
+            same = before is not None and before.primary == route.primary
+            return replace(route, since_version=before.since_version if before and same else None)
 
         return replace(
             self,
-            categories=tuple(replace(one, routes=kept(one.routes)) for one in self.categories),
-            default=kept(self.default),
+            categories=tuple(replace(one, routes=tuple(map(carried, one.routes))) for one in self.categories),
+            default=tuple(map(carried, self.default)),
         )

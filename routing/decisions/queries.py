@@ -4,39 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 
+from evals.catalog.cards import ContenderCard
 from evals.catalog.queries.categories import CategoryCard, category_cards
-from evals.catalog.queries.contenders import ContenderCard, contender_cards
-from evals.leaderboards.evidence import Evidence, evidence
+from evals.catalog.queries.contenders import contender_cards
+from evals.leaderboards.evidence import evidence
+from evals.leaderboards.measurements import Evidence
 from evals.leaderboards.queries import LeaderboardView, all_latest, newest_ids
-from routing.decisions.evidence import Board, CategoryEvidence, DecisionEvidence, Measured, Model, Spread
+from routing.decisions.evidence import Board, CategoryEvidence, DecisionEvidence
 
-__all__ = ["EvidenceSnapshot", "Measurements", "Unread", "evidence_snapshot", "gather"]
+__all__ = ["EvidenceCache", "EvidenceSnapshot", "UnmeasuredEvidence", "decision_evidence", "evidence_snapshot"]
 
 
 @dataclass(frozen=True)
 class EvidenceSnapshot:
-    """What evals' share of a decision rests on, but for the evidence: two that are equal decide the same."""
+    """What evals' share of a decision rests on, except for what was measured: two that are equal decide the same."""
 
     boards: Mapping[str, int]
-    models: Mapping[str, Model]
+    contenders: Mapping[str, ContenderCard]
     categories: tuple[CategoryCard, ...]
 
 
 def evidence_snapshot() -> EvidenceSnapshot:
     """Three small queries, cheap enough for the publisher's lock: no rating is read, nothing is measured."""
-    return EvidenceSnapshot(newest_ids(), _models(), tuple(category_cards()))
+    return EvidenceSnapshot(newest_ids(), _contenders(), tuple(category_cards()))
 
 
-def gather(*, measurements: Measurements | None) -> DecisionEvidence:
-    """Everything publishing looks at. Three queries; evidence costs two more for each category whose figures are read
-    first, which happens where a limit or an objective asks for them, or once a table is made. Without `measurements`
-    none is read, and each category's `measured` is an `Unread`."""
+def decision_evidence(measured: EvidenceCache | None) -> DecisionEvidence:
+    """Everything publishing looks at. Three queries; measured evidence costs two more for each category whose figures
+    are read first, which happens where a limit or an objective asks for them, or once a table is made. With None
+    nothing is measured, and each category's `measured` is an `UnmeasuredEvidence`."""
     boards = {board.category: board for board in all_latest()}
     return DecisionEvidence(
-        models=_models(),
+        contenders=_contenders(),
         categories=tuple(
             CategoryEvidence(
                 slug=card.slug,
@@ -44,37 +45,16 @@ def gather(*, measurements: Measurements | None) -> DecisionEvidence:
                 speaks_for=card.speaks_for,
                 single_reviewer=card.single_reviewer,
                 board=_board(boards[card.slug]) if card.slug in boards else None,
-                measured=measurements.of(card.slug) if measurements else Unread(),
+                measured=measured.of(card.slug) if measured else UnmeasuredEvidence(),
             )
             for card in category_cards()
         ),
-        pooled=measurements.of(None) if measurements else Unread(),
+        pooled=measured.of(None) if measured else UnmeasuredEvidence(),
     )
 
 
-def _models() -> dict[str, Model]:
-    return {card.slug: _model(card) for card in contender_cards()}
-
-
-def _model(card: ContenderCard) -> Model:
-    return Model(
-        slug=card.slug,
-        provider=card.provider,
-        model_name=card.model_name,
-        base_url=card.base_url,
-        settings=card.settings,
-        locality=card.locality,
-        tier=card.tier,
-        capabilities=tuple(card.capabilities),
-        context_tokens=card.context_tokens,
-        usd_input=_float(card.usd_per_mtok_input),
-        usd_output=_float(card.usd_per_mtok_output),
-        retired=card.retired,
-    )
-
-
-def _float(price: Decimal | None) -> float | None:
-    return None if price is None else float(price)
+def _contenders() -> dict[str, ContenderCard]:
+    return {card.slug: card for card in contender_cards()}
 
 
 def _board(board: LeaderboardView) -> Board:
@@ -85,72 +65,58 @@ def _board(board: LeaderboardView) -> Board:
         votes=board.votes,
         reviewers=board.reviewers,
         computed_at=board.computed_at,
-        # Public, and stored for ever: as the contract has it. Reversing it would load every view into the chores.
+        # Public and stored in every table, so written as the contract has it. Reversing the URL would load every view
+        # into the chores.
         url=f"/leaderboards/{board.category}/{board.seq}/{board.revision}/",
         revision=board.revision,
     )
 
 
-class Measurements:
-    """The evidence of one publisher, measured once however often it has to look: what moves meanwhile is the table, the
-    policy, the leaderboards. That evidence may be older than its publication by these moments."""
+class EvidenceCache:
+    """What one publisher measures, measured once however many attempts it makes: only the table, the policy and the
+    leaderboards move in between. The figures may be older than the publication by that time."""
 
     def __init__(self) -> None:
-        self._kept: dict[str | None, _CategoryMeasurements] = {}
+        self._categories: dict[str | None, _LazyEvidence] = {}
 
-    def of(self, category: str | None) -> Mapping[str, Measured]:
+    def of(self, category: str | None) -> Mapping[str, Evidence]:
         """By contender; None: pooled over all categories."""
-        return self._kept.setdefault(category, _CategoryMeasurements(category))
+        return self._categories.setdefault(category, _LazyEvidence(category))
 
 
-class _CategoryMeasurements(Mapping[str, Measured]):
+class _LazyEvidence(Mapping[str, Evidence]):
     """A category's evidence by contender, or the pooled; measured when it is first read."""
 
     def __init__(self, category: str | None) -> None:
         self._category = category
 
     @cached_property
-    def _found(self) -> dict[str, Measured]:
-        return {slug: _measured(seen) for slug, seen in evidence(self._category).items()}
+    def _by_contender(self) -> dict[str, Evidence]:
+        return evidence(self._category)
 
-    def __getitem__(self, slug: str) -> Measured:
-        return self._found[slug]
+    def __getitem__(self, slug: str) -> Evidence:
+        return self._by_contender[slug]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
+        return iter(self._by_contender)
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._by_contender)
 
 
-class Unread(Mapping[str, Measured]):
-    """Evidence that is not measured now; `asked` tells whether anybody wanted to know, and so was answered nothing."""
+class UnmeasuredEvidence(Mapping[str, Evidence]):
+    """Empty, because nothing is measured now. `was_read` tells whether a decision asked for figures and got none."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.was_read = False
 
-    def __getitem__(self, slug: str) -> Measured:
-        self.asked = True
+    def __getitem__(self, slug: str) -> Evidence:
+        self.was_read = True
         raise KeyError(slug)
 
     def __iter__(self) -> Iterator[str]:
-        self.asked = True
+        self.was_read = True
         return iter(())
 
     def __len__(self) -> int:
         return 0
-
-
-def _measured(seen: Evidence) -> Measured:
-    return Measured(
-        n=seen.n,
-        success_rate=seen.success_rate,
-        success_basis=seen.success_basis,
-        schema_ok_rate=seen.schema_ok_rate,
-        error_rate=seen.error_rate,
-        refusal_rate=seen.refusal_rate,
-        ttft_ms=Spread(seen.ttft_ms.p50, seen.ttft_ms.p95, seen.ttft_ms.n),
-        latency_ms=Spread(seen.latency_ms.p50, seen.latency_ms.p95, seen.latency_ms.n),
-        usd_per_success=seen.usd_per_success,
-        tokens_per_second=seen.tokens_per_second,
-    )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import role_required
 from arena.models import Role
+from arena.ui.paging import page_of
 from evals.catalog.queries.categories import category_cards
 from routing.decisions import history
-from routing.decisions.explain import summarise
+from routing.decisions.explain import DecisionSummary
 from routing.outcomes.queries import reports
-from routing.paging import page_number
 from routing.policy import queries
 from routing.policy.parse import parse
 from routing.policy.pins import pins
@@ -25,12 +27,11 @@ PAGE = 50
 @require_safe
 @role_required(Role.VIEWER)
 def category(request: HttpRequest, slug: str) -> HttpResponse:
-    """`?before=` a decision: the page of those older than it. Neighbours that say the same are one. A retired category
-    keeps its history."""
-    before = page_number(request, "before")
+    """`?before=7`: the page of decisions older than decision 7. Consecutive ones that say the same are one. A retired
+    category keeps its history."""
+    page = page_of(request, partial(history.decisions_of, slug), size=PAGE, key=lambda one: one.oldest)
     card = next((one for one in category_cards() if one.slug == slug), None)
-    decisions = history.decisions_of(slug, limit=PAGE + 1, before=before)
-    if card is None and not decisions:
+    if card is None and not page.rows:
         raise Http404(f"There is no category {slug}.")
     newest = publishing_queries.table()
     document = newest.document if newest else {"models": {}, "categories": {}}
@@ -46,10 +47,8 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
         "rows": [row(route) for route in routes],
         "reported": reports(newest.document, category=slug) if newest else None,
         "names": names(document),
-        "decision": summarise(history.last_decision(slug), routes),
-        "waiting": [] if before or not decisions else decisions[0].waiting,
-        "decisions": decisions[:PAGE],
-        "older": decisions[PAGE - 1].oldest if len(decisions) > PAGE else None,
-        "paged": before is not None,
+        "decision": DecisionSummary(history.last_decision(slug), routes),
+        "waiting": page.rows[0].waiting if page.rows and page.is_first else [],
+        "page": page,
     }
     return render(request, "routing/decisions/category.html", context)

@@ -17,31 +17,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from routing.decisions.evidence import MIN_MEASUREMENTS
 from routing.gateways.reading import Model, Place, Table
+from routing.policy.schema import BUDGETS, CONDITIONS, Asks, How
+from routing.publishing.selection import WORKED_OUT, measured
 
-__all__ = ["AT_MOST", "METADATA", "Branch", "branches"]
+__all__ = ["AT_MOST", "GRAMMAR", "METADATA", "Branch", "branches"]
 
 Query = Mapping[str, Any]
 
-# What callers may say in the metadata of a request.
-METADATA = (
-    "category",
-    "label",
-    "local_only",
-    "needs",
-    "reasoning",
-    "complexity",
-    "prompt_chars",
-    "prompt_tokens",
-    "max_ttft_ms",
-    "max_latency_ms",
-    "max_usd",
-)
+_FACTS = {one.asks.fact for one in CONDITIONS.values()}
+# What callers may say in the metadata of a request: what only they know, what Arena's own client works out, budgets.
+METADATA = ("category", *sorted(_FACTS - WORKED_OUT.keys() - BUDGETS.keys()), *sorted(WORKED_OUT), *BUDGETS)
 # Branches of one route. Its last fallbacks go before it takes more.
 AT_MOST = 63
 
-_BUDGETS = ("max_ttft_ms", "max_latency_ms", "max_usd")
 # Only these two let a request out of the house; `True`, `1` or `yes` do not.
 _MAY_LEAVE: Query = {"metadata.local_only": {"$regex": "^(?:undefined|false)$"}}
 
@@ -95,7 +84,7 @@ def _candidates(
     kept = []
     for slug in dict.fromkeys((route.primary, *route.fallbacks)):
         model = table.models[slug]
-        one = _Candidate(model, {name: _figure(slug, name, evidence) for name in _BUDGETS} if budgets else {})
+        one = _Candidate(model, {name: _figure(slug, name, evidence) for name in BUDGETS} if budgets else {})
         if route.when.get("local_only") is True and not model.local:
             continue
         if not model.capabilities.issuperset(route.when.get("needs", ())):
@@ -107,15 +96,8 @@ def _candidates(
 
 def _figure(slug: str, budget: str, evidence: Sequence[Mapping[str, Mapping[str, Any]]]) -> float | None:
     """Rule 6: the category's evidence, else the pooled; too few measurements are none."""
-    for seen in (one.get(slug, {}) for one in evidence):
-        latency = seen.get("latency_ms") or {}
-        spread = latency if budget == "max_latency_ms" else seen.get("ttft_ms") or {}
-        value, n = spread.get("p95"), spread.get("n") or 0
-        if budget == "max_usd":
-            value, n = seen.get("usd_per_success"), seen.get("n") or latency.get("n") or 0
-        if value is not None and n >= MIN_MEASUREMENTS:
-            return float(value)
-    return None
+    known = (measured(seen.get(slug, {}), BUDGETS[budget].figure) for seen in evidence)
+    return next((float(value) for value in known if value is not None), None)
 
 
 def _keeps(one: _Candidate, name: str, budget: float) -> bool:
@@ -142,7 +124,7 @@ def _groups(candidates: Sequence[_Candidate], *, budgets: bool) -> list[_Group]:
         for need in sorted({need for one in candidates for need in one.model.capabilities})
     ]
     if budgets:
-        for name in _BUDGETS:
+        for name in BUDGETS:
             figures = sorted({figure for one in candidates if (figure := one.budgets[name]) is not None})
             leave_over += [[one for one in candidates if _keeps(one, name, figure)] for figure in figures]
     place = {one: at for at, one in enumerate(candidates)}
@@ -160,25 +142,36 @@ def _query(when: Mapping[str, Any], group: Sequence[_Candidate], *, budgets: boo
         clauses.append(_MAY_LEAVE)
     clauses.append(_needing_only(frozenset.intersection(*(one.model.capabilities for one in group))))
     if budgets:
-        clauses += [_affording(name, [one.budgets[name] for one in group], stated=name in when) for name in _BUDGETS]
+        clauses += [_affording(name, [one.budgets[name] for one in group], stated=name in when) for name in BUDGETS]
     return clauses[0] if len(clauses) == 1 else {"$and": clauses}
+
+
+# How the gateway compares a number, by how a condition does.
+_OPERATORS: Mapping[How, str] = {
+    "at_least": "$gte",
+    "at_most": "$lte",
+    "below": "$lt",
+    "above": "$gt",
+}
+# What can be said of a request in the gateway's grammar.
+GRAMMAR: frozenset[How] = frozenset({*_OPERATORS, "has_all", "equals"})
 
 
 def _holding(when: Mapping[str, Any]) -> Iterator[Query]:
     for name, value in when.items():
-        if name in _BUDGETS:
-            yield {f"metadata.{name}": {"$lte": value}}
-        elif name == "needs":
+        asks: Asks = CONDITIONS[name].asks
+        key = f"metadata.{asks.fact}"
+        if asks.how in _OPERATORS:
+            yield {key: {_OPERATORS[asks.how]: value}}
+        elif asks.how == "has_all":
             # Each of them, between commas.
-            yield from ({"metadata.needs": {"$regex": f"(?:^|,){re.escape(need)}(?:,|$)"}} for need in value)
-        elif name.endswith("_lt"):
-            yield {f"metadata.{name.removesuffix('_lt')}": {"$lt": value}}
+            yield from ({key: {"$regex": f"(?:^|,){re.escape(one)}(?:,|$)"}} for one in value)
         elif name == "local_only" and value is False:
             yield _MAY_LEAVE
         elif isinstance(value, bool):
-            yield {f"metadata.{name}": {"$in": [str(value).lower(), value]}}
+            yield {key: {"$in": [str(value).lower(), value]}}
         else:
-            yield {f"metadata.{name}": {"$eq": value}}
+            yield {key: {"$eq": value}}
 
 
 def _needing_only(capabilities: Iterable[str]) -> Query:

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from arena.ui.wording import listed
 from routing.gateways.branches import METADATA, Branch, branches
 from routing.gateways.reading import Export, Model, Notes, Place, Table
+from routing.policy.schema import CONDITIONS
+from routing.publishing.selection import WORKED_OUT
 
 __all__ = ["HANDED_ON", "export"]
 
@@ -64,8 +66,6 @@ _PRIVATE = (
 # All headers together, unless Node is told otherwise; some room is for the others.
 _NODE_TAKES, _ROOM = 16_384, 2_048
 _OTHERS = "any other category"
-# A caller says these itself; Arena's own client works them out.
-_STATED = {"complexity": "complexity", "prompt_chars_lt": "prompt_chars", "prompt_tokens_lt": "prompt_tokens"}
 
 
 def export(table: Table) -> Export:
@@ -191,7 +191,9 @@ def _say_what_is_lost(
         notes.say(f"Route {route.id} refuses the requests for which the table chooses {listed(refused)}.")
     if without or over:
         notes.say(f"Route {route.id} goes without its fallbacks {listed([*without, *over])}.")
-    stated = [said for name, said in _STATED.items() if name in route.when]
+    facts = {CONDITIONS[name].asks.fact for name in route.when if name in CONDITIONS}
+    # A caller says these itself; Arena's own client works them out.
+    stated = [fact for fact in WORKED_OUT if fact in facts]
     if stated:
         notes.say(f"Route {route.id} holds only where the caller says {listed(stated)}: the gateway reads no prompt.")
     for model in (model for branch in made for model in branch.models if model.system and not reasons[model.slug]):

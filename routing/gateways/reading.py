@@ -13,25 +13,11 @@ from typing import Any
 
 from routing.decisions.plan import Route
 from routing.policy.describe import chips
+from routing.policy.schema import BUDGETS, CONDITIONS
 from routing.publishing.selection import Ask, NoEligibleModel, Selection, select
 
-__all__ = ["CONDITIONS", "Export", "Model", "Notes", "Place", "Table"]
+__all__ = ["Export", "Model", "Notes", "Place", "Table"]
 
-# What these exports understand of a route's `when`; no request meets another key.
-CONDITIONS = frozenset(
-    {
-        "complexity",
-        "label",
-        "local_only",
-        "max_latency_ms",
-        "max_ttft_ms",
-        "max_usd",
-        "needs",
-        "prompt_chars_lt",
-        "prompt_tokens_lt",
-        "reasoning",
-    }
-)
 # Arena sets these itself in each request, whatever a contender's settings say.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "system"})
 
@@ -92,7 +78,8 @@ class Place:
 
     @property
     def unknown(self) -> list[str]:
-        return sorted(set(self.route.when) - CONDITIONS)
+        """Conditions that this version does not know; no request meets them."""
+        return sorted(set(self.route.when) - set(CONDITIONS))
 
 
 @dataclass(frozen=True)
@@ -138,7 +125,7 @@ class Table:
             category=place.category or "",
             needs=frozenset(when.get("needs", ())),
             local_only=bool(when.get("local_only")),
-            **{name: when.get(name) for name in ("max_ttft_ms", "max_latency_ms", "max_usd")},
+            **{CONDITIONS[name].asks.fact: when.get(name) for name in BUDGETS},
         )
         alone = [place.route.decided() | {"when": {}}]
         default = self.document["default"]

@@ -11,11 +11,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 from arena.commands import ExampleCommand
 from routing.audit import ReasonMissingError
 from routing.models import PolicyVersion
+from routing.policy.parse import PolicyError
 from routing.policy.pins import PinError
-from routing.policy.reading import PolicyError
 from routing.policy.services import PolicyConflictError
 from routing.publishing.publisher import RollbackError
-from routing.publishing.summaries import once_published
+from routing.publishing.summaries import publication_notice
 
 __all__ = ["ACTOR", "AuditedCommand", "Done", "saved"]
 
@@ -58,5 +58,5 @@ def saved(made: PolicyVersion, before: int | None, words: str) -> Done:
     if made.version == before:
         words = f"So it is already, by policy {made.version}."
     else:
-        words = f"{words} That is policy {made.version}. {once_published()}"
+        words = f"{words} That is policy {made.version}. {publication_notice()}"
     return Done({"saved": made.version != before, "version": made.version, "sha256": made.sha256}, words)

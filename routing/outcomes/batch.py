@@ -6,7 +6,6 @@ first complaint.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,6 +16,8 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta, structs
+
+from arena.ui.wording import did_you_mean
 
 __all__ = ["MOST_BYTES", "MOST_OUTCOMES", "BatchError", "Fault", "Outcome", "Window", "batch_schema", "read"]
 
@@ -176,9 +177,7 @@ def _stray(name: str) -> Fault:
 
 
 def _unknown(place: str, name: str) -> Fault:
-    # One that is longer shares too little with any field for difflib, which would take long to find that out.
-    near = difflib.get_close_matches(name, _FIELDS, n=1) if len(name) <= 3 * _LONGEST_FIELD else []
-    guess = f"Is it {near[0]}?" if near else f"An outcome has: {', '.join(_FIELDS)}."
+    guess = did_you_mean(name, _FIELDS, otherwise=f"An outcome has: {', '.join(_FIELDS)}.")
     return Fault(f"{place}.{_cut(name)}", f"Not known. {guess}")
 
 

@@ -19,9 +19,8 @@ from arena.api.serializers import Body, ReasonIn, actor
 from arena.models import User
 from routing.models import PolicyVersion
 from routing.policy import services
-from routing.policy.parse import parse
+from routing.policy.parse import PolicyError, parse
 from routing.policy.pins import PinError
-from routing.policy.reading import PolicyError
 from routing.policy.references import notices
 from routing.publishing import publisher
 from routing.publishing.api.acts import PublishOut

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from msgspec import UNSET, structs
-
-from arena.ui.wording import ahead, count, listed, milliseconds, money, points, share
+from arena.ui.wording import ahead, count, listed, points, share
 from routing.policy.diff import PolicyChange
+from routing.policy.kinds import rules_of, written
 from routing.policy.parse import Policy
-from routing.policy.schema import BEST, CategoryRules, FixedRoute, RouteRules
+from routing.policy.schema import (
+    BEST,
+    CONDITIONS,
+    LIMITS,
+    UNSET,
+    CategoryRules,
+    Compared,
+    Document,
+    FixedRoute,
+    RouteRules,
+)
 
 __all__ = [
     "Chip",
@@ -41,20 +50,8 @@ def chips(when: Mapping[str, Any]) -> list[Chip]:
     return [_chip(key, value) for key, value in when.items()]
 
 
-def _chip(key: str, value: Any) -> Chip:
-    written = {
-        "max_ttft_ms": lambda: Chip("first token", f"≤ {milliseconds(value)}"),
-        "max_latency_ms": lambda: Chip("latency", f"≤ {milliseconds(value)}"),
-        "max_usd": lambda: Chip("cost", f"≤ {money(value)}"),
-        "local_only": lambda: Chip("", "local only" if value else "not local only"),
-        "needs": lambda: Chip("needs", listed(list(value))),
-        "prompt_chars_lt": lambda: Chip("prompt", f"< {value:,} characters"),
-        "prompt_tokens_lt": lambda: Chip("prompt", f"< {value:,} tokens"),
-        "complexity": lambda: Chip("", str(value)),
-        "reasoning": lambda: Chip("", "reasoning" if value else "no reasoning"),
-        "label": lambda: Chip("label", str(value)),
-    }
-    return written[key]() if key in written else Chip(key, str(value))
+def _chip(name: str, value: Any, declared: Mapping[str, Compared] = CONDITIONS) -> Chip:
+    return Chip(declared[name].chip, declared[name].shown(value)) if name in declared else Chip(name, str(value))
 
 
 class ChangeRow(NamedTuple):
@@ -104,18 +101,17 @@ def place_card(policy: Policy, slug: str, name: str) -> PlaceCard:
         name=name,
         own=own,
         routes=tuple(_route_line(slug, rules, route) for route in rules.routes),
-        limits=tuple(_limits(structs.asdict(rules.limits))),
+        limits=_limits(written(rules.limits)),
         lines=tuple(line for line in (_behind(rules), _except(rules), _gate(rules)) if line),
     )
 
 
 def _route_line(slug: str, rules: CategoryRules, route: RouteRules) -> RouteLine:
-    own = {} if route.limits is UNSET else structs.asdict(route.limits)
     return RouteLine(
         id=f"{slug or '…'}-{route.name}" if route.name else slug,
         chips=tuple(chips(route.when.as_dict())),
         aim=_aim(rules, route),
-        limits=tuple(_limits({name: value for name, value in own.items() if value is not UNSET})),
+        limits=_limits({} if route.limits is UNSET else route.limits),
         more=" ".join(_more(rules, route)),
     )
 
@@ -169,7 +165,7 @@ def _gate(rules: CategoryRules) -> str:
         "panel": "these reviewers",
         "people": "people like the reviewers",
     }
-    mode = "Routes switch by themselves" if gate.mode == "automatic" else "Routes switch once a person approves"
+    mode = "Routes switch once a person approves" if gate.needs_approval else "Routes switch by themselves"
     lead = f"a lead of more than {ahead(gate.margin)}" if gate.margin else "a lead"
     reviewers = "1 reviewer" if gate.single_reviewer else count(gate.min_reviewers, "reviewer")
     made = f"{mode}: {lead} must be sure for {who[gate.speaks_for]}, at an error of {share(gate.alpha)}, "
@@ -177,37 +173,12 @@ def _gate(rules: CategoryRules) -> str:
     return f"{made} and {gate.dwell_hours:g} hours on the present route." if gate.dwell_hours else f"{made}."
 
 
-_WRITTEN: Mapping[str, tuple[str, Callable[[Any], str]]] = {
-    "locality": ("", lambda value: f"{value} only"),
-    "capabilities": ("has", listed),
-    "tiers": ("tier", lambda value: listed([str(one) for one in value])),
-    "min_context_tokens": ("context", lambda value: f"≥ {value:,} tokens"),
-    "max_ttft_ms": ("first token", lambda value: f"≤ {milliseconds(value)}"),
-    "max_latency_ms": ("latency", lambda value: f"≤ {milliseconds(value)}"),
-    "max_usd_per_success": ("per success", lambda value: f"≤ {money(value)}"),
-    "min_success_rate": ("success", lambda value: f"≥ {share(value)}"),
-    "min_schema_ok_rate": ("schema holds", lambda value: f"≥ {share(value)}"),
-    "max_error_rate": ("errors", lambda value: f"≤ {share(value)}"),
-    "max_refusal_rate": ("refusals", lambda value: f"≤ {share(value)}"),
-    "max_both_bad_rate": ("both bad", lambda value: f"≤ {share(value)}"),
-}
-
-
-def _limits(limits: Mapping[str, Any]) -> list[Chip]:
-    made = []
-    for name, value in limits.items():
-        label, write = _WRITTEN[name]
-        if value not in (None, []):
-            made.append(Chip(label, write(value)))
-    return made
+def _limits(limits: Mapping[str, Any]) -> tuple[Chip, ...]:
+    return tuple(_chip(name, value, LIMITS) for name, value in limits.items() if value not in (None, [], ()))
 
 
 def table_lines(policy: Policy) -> list[str]:
-    on_expired = {
-        "use_last_good": "clients keep the last good table",
-        "use_default": "clients use the default routes only",
-        "refuse": "clients refuse to route",
-    }
+    on_expired = dict(rules_of(Document)["on_expired"].kind.choices)
     return [
         f"Published again after {policy.refresh_every_hours:g} hours, expires after {policy.expires_after_hours:g}; "
         f"then {on_expired[policy.on_expired]}.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from routing.policy.parse import in_present_words
+
 __all__ = ["PolicyChange", "policy_diff"]
 
 
@@ -20,7 +22,7 @@ class PolicyChange(NamedTuple):
 def policy_diff(older: Mapping[str, Any], newer: Mapping[str, Any]) -> list[PolicyChange]:
     """Of two documents as they are stored. Routes are compared by their names, so that one put in front is one change;
     their order is a field of its own."""
-    before, after = dict(_leaves(older)), dict(_leaves(newer))
+    before, after = (dict(_leaves(in_present_words(one))) for one in (older, newer))
     # In the order in which the policies themselves have them.
     keys = dict.fromkeys([*before, *after])
     return [PolicyChange(*key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]

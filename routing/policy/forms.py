@@ -5,23 +5,38 @@
     editor.document()                                                # the whole policy with it
     editor.refuse(error)                                             # each error at its field
 
-Whatever is typed stays as it was typed, a number that is none included: `routing.policy.parse.parse` judges it, in the
-words that a document would get.
+The fields are those of `routing.policy.schema`; only their grouping is said here. Reading is lenient on purpose: what
+is typed becomes a number where it is one, stays text where it is not, and `routing.policy.parse.parse` alone says what
+is wrong with it, in the words that a document would get.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
 from django import forms
 from django.http import QueryDict
 
 from routing.audit_forms import ReasonForm
-from routing.policy.fields import FIXED, NOTHING, ROUTE, RULES, TABLE, Group, Spec, at, read, typed
-from routing.policy.parse import default_document
-from routing.policy.reading import PolicyError
+from routing.policy.kinds import Choice, Flag, Many, Number, Rule, Slug, rules_of
+from routing.policy.parse import PolicyError, default_document, in_present_words
+from routing.policy.schema import (
+    BUDGETS,
+    CONDITIONS,
+    CategoryRules,
+    Complexity,
+    Document,
+    FixedRoute,
+    Gate,
+    Limits,
+    RouteRules,
+    When,
+)
 from routing.policy.text import LONGEST, PolicyTextError, read_text
 
 __all__ = ["ACTS", "EVERY", "MOST_ROUTES", "WHOLE", "Editor", "FieldsForm", "PinForm", "PolicyDocumentForm"]
@@ -31,6 +46,136 @@ EVERY, WHOLE = "every_category", ""
 MOST_ROUTES = 25
 # What a button may do to the form alone.
 ACTS = frozenset({"add", "remove", "up", "down", "own", "share"})
+# Typed in a field to say that nothing holds, where an empty field would inherit.
+NOTHING = "none"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields by their paths, as a document has them from the form's own place on. `folded`: shown only once something
+    stands in it, or one opens it."""
+
+    title: str
+    why: str
+    rules: Mapping[str, Rule]
+    folded: bool = False
+
+
+def _rules(record: Any, *first: str, under: str = "", alone: bool = False) -> dict[str, Rule]:
+    """A record's fields: those named, in that order, then the others, unless the named stand `alone`."""
+    rules = dict(rules_of(record))
+    if record in (RouteRules, FixedRoute):
+        # A route inherits none of these, so an empty field says as much as none.
+        rules |= {one.name: replace(rules[one.name], nullable=False) for one in fields(record) if one.default is None}
+    names = dict.fromkeys([*first, *(() if alone else rules)])
+    return {f"{under}.{name}" if under else name: rules[name] for name in names}
+
+
+def _conditions() -> dict[str, Rule]:
+    """What a request is like, then budgets."""
+    budgets = [name for name in CONDITIONS if name in BUDGETS]
+    return _rules(When, *(name for name in CONDITIONS if name not in BUDGETS), *budgets, under="when")
+
+
+_LIMITS = _rules(Limits, under="limits")
+_LIMITS_WHY = "A contender that breaches one, or is not measured for it, is not routed, not even as a fallback."
+_WHEN_WHY = "All that is filled in must hold. Nothing filled in always holds."
+
+RULES: tuple[Group, ...] = (
+    Group(
+        "Goal",
+        "What routes look for, and what stands in.",
+        _rules(
+            CategoryRules,
+            *("objective", "quality_margin", "min_gain", "default"),
+            *("fallbacks", "fallback_to", "second_provider", "exclude"),
+            alone=True,
+        ),
+    ),
+    Group("Hard limits", _LIMITS_WHY, _LIMITS),
+    Group("Gate", "What a change on the votes needs.", _rules(Gate, "mode", under="gate")),
+)
+
+ROUTE: tuple[Group, ...] = (
+    Group("When", _WHEN_WHY, _rules(RouteRules, "name", alone=True) | _conditions()),
+    Group(
+        "Then",
+        "Empty: as the category says.",
+        _rules(
+            RouteRules,
+            *("objective", "quality_margin", "pin", "escalate_to", "fallback_to", "second_provider"),
+            alone=True,
+        ),
+    ),
+    Group("Limits of this route", "They add to the category's; none lifts one.", _LIMITS, folded=True),
+)
+
+FIXED: tuple[Group, ...] = (
+    Group("When", _WHEN_WHY, _rules(FixedRoute, "name", alone=True) | _conditions(), folded=True),
+    Group("Then", "", _rules(FixedRoute, "primary", "fallbacks", "escalate_to", alone=True)),
+)
+
+TABLE: tuple[Group, ...] = (
+    Group(
+        "Age",
+        "A table is published again when its evidence has grown old.",
+        _rules(Document, "refresh_every_hours", "expires_after_hours", "on_expired", alone=True),
+    ),
+    Group(
+        "Complexity",
+        "From 0 to 1, by length and markers of work; where a caller does not say it.",
+        _rules(Complexity, "medium_from", "complex_from", under="complexity", alone=True),
+    ),
+)
+
+
+def _typed(value: Any) -> str:
+    """As one would type it."""
+    if value is None or value == []:
+        return NOTHING
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value == int(value) and abs(value) < 10**15:
+        return str(int(value))
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _read(rule: Rule, text: str) -> Any:
+    """What `text` says, never refused. Only for text that is not empty."""
+    text, kind = text.strip(), rule.kind
+    many = isinstance(kind, Many)
+    if text == NOTHING and (many or rule.nullable):
+        return [] if many else None
+    if isinstance(kind, Many):
+        words = [word for word in re.split(r"\s*[,\n]\s*", text) if word]
+        return [_number(word) for word in words] if isinstance(kind.item, Number) else words
+    if isinstance(kind, Number):
+        return _number(text)
+    if isinstance(kind, Flag) and text in ("true", "false"):
+        return text == "true"
+    return text
+
+
+def _number(text: str) -> Any:
+    try:
+        made = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(made) or "_" in text:
+        return text
+    return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text) else made
+
+
+def _at(nested: Mapping[str, Any], path: str) -> tuple[bool, Any]:
+    """Whether `nested` says something at the path, and what."""
+    value: Any = nested
+    for step in path.split("."):
+        if not isinstance(value, Mapping) or step not in value:
+            return False, None
+        value = value[step]
+    return True, value
 
 
 class Shown(NamedTuple):
@@ -55,26 +200,26 @@ class FieldsForm(forms.Form):
         inherited: Mapping[str, Any] | None = None,
     ) -> None:
         self.groups = groups
-        self.specs = {spec.path: spec for group in groups for spec in group.specs}
+        self.declared = dict(_every(groups))
         # Bound, so that errors have a place; nothing is required and nothing refused here.
         super().__init__({f"{prefix}-{path}": text for path, text in texts.items()}, prefix=prefix)
-        for spec in self.specs.values():
-            self.fields[spec.path] = _field(spec, inherited)
+        for path, rule in self.declared.items():
+            self.fields[path] = _field(path, rule, inherited)
 
     @classmethod
     def texts_of(cls, groups: Sequence[Group], said: Mapping[str, Any], *, spelled: bool = False) -> dict[str, str]:
         """What stands in the fields for what a document says; where everything is `spelled` out, nothing is empty."""
         texts = {}
-        for spec in (spec for group in groups for spec in group.specs):
-            is_said, value = at(said, spec.path)
+        for path, rule in _every(groups):
+            is_said, value = _at(said, path)
             nothing = value is None or value == []
-            if is_said and not (nothing and (spelled or not (spec.nullable or value == []))):
-                texts[spec.path] = typed(value)
+            if is_said and not (nothing and (spelled or not (rule.nullable or value == []))):
+                texts[path] = _typed(value)
         return texts
 
     @property
     def texts(self) -> dict[str, str]:
-        typed_in = {path: str(self.data.get(self.add_prefix(path), "")) for path in self.specs}
+        typed_in = {path: str(self.data.get(self.add_prefix(path), "")) for path in self.declared}
         return {path: text for path, text in typed_in.items() if text.strip()}
 
     def said(self) -> dict[str, Any]:
@@ -85,44 +230,47 @@ class FieldsForm(forms.Form):
             inner = made
             for holder in holders:
                 inner = inner.setdefault(holder, {})
-            inner[name] = read(self.specs[path], text)
+            inner[name] = _read(self.declared[path], text)
         return made
 
     def shown(self) -> list[Shown]:
         texts, errors = self.texts, self.errors
         made = []
         for group in self.groups:
-            paths = [spec.path for spec in group.specs]
-            open_ = any(path in texts or path in errors for path in paths)
-            made.append(Shown(group.title, group.why, tuple(self[path] for path in paths), group.folded, open_))
+            open_ = any(path in texts or path in errors for path in group.rules)
+            made.append(Shown(group.title, group.why, tuple(self[path] for path in group.rules), group.folded, open_))
         return made
 
 
-def _field(spec: Spec, inherited: Mapping[str, Any] | None) -> forms.CharField:
-    is_said, value = at(inherited or {}, spec.path)
+def _every(groups: Iterable[Group]) -> Iterable[tuple[str, Rule]]:
+    return [one for group in groups for one in group.rules.items()]
+
+
+def _field(path: str, rule: Rule, inherited: Mapping[str, Any] | None) -> forms.CharField:
+    is_said, value = _at(inherited or {}, path)
     attrs = {"autocomplete": "off", "spellcheck": "false"}
     widget: forms.Widget
-    if spec.kind == "choice":
-        widget = forms.Select(choices=_choices(spec, is_said, value, inherits=inherited is not None))
+    if isinstance(rule.kind, Choice | Flag):
+        widget = forms.Select(choices=_choices(rule, is_said, value, inherits=inherited is not None))
     else:
-        if spec.kind == "slug":
+        if isinstance(rule.kind, Slug):
             attrs |= {"list": "contenders", "class": "mono"}
-        elif spec.kind == "number":
+        elif isinstance(rule.kind, Number):
             attrs |= {"inputmode": "decimal"}
-        attrs["placeholder"] = typed(value) if is_said else ""
+        attrs["placeholder"] = _typed(value) if is_said else ""
         widget = forms.TextInput(attrs=attrs)
     return forms.CharField(
-        required=False, strip=False, max_length=5_000, label=spec.label, help_text=spec.help, widget=widget
+        required=False, strip=False, max_length=5_000, label=rule.label, help_text=rule.help, widget=widget
     )
 
 
-def _choices(spec: Spec, is_said: bool, value: Any, *, inherits: bool) -> list[tuple[str, str]]:
-    words = dict(spec.choices)
+def _choices(rule: Rule, is_said: bool, value: Any, *, inherits: bool) -> list[tuple[str, str]]:
+    words = dict(rule.kind.choices)
     if not inherits:
-        return [("", "any"), *spec.choices] if spec.nullable else [*spec.choices]
-    now = words.get(typed(value), "any") if is_said else "any request"
+        return [("", "any"), *words.items()] if rule.nullable else [*words.items()]
+    now = words.get(_typed(value), "any") if is_said else "any request"
     unset = [("", f"{now} (inherited)" if is_said else now)]
-    return [*unset, *spec.choices, *([(NOTHING, "any")] if spec.nullable else [])]
+    return [*unset, *words.items(), *([(NOTHING, "any")] if rule.nullable else [])]
 
 
 class Editor:
@@ -154,7 +302,7 @@ class Editor:
 
     @classmethod
     def stored(cls, document: Mapping[str, Any] | None, place: str, *, base: int) -> Self:
-        document = document or default_document()
+        document = in_present_words(document or default_document())
         said = _said(document, place)
         routes = said.get("default" if place == WHOLE else "routes")
         groups = FIXED if place == WHOLE else ROUTE
@@ -175,7 +323,7 @@ class Editor:
             routes = [_texts(data, f"routes-{n}") for n in range(min(_whole(data.get("routes", "")), MOST_ROUTES))]
         made = cls(
             place,
-            document or default_document(),
+            in_present_words(document or default_document()),
             rules=_texts(data, "rules"),
             routes=routes,
             # Only saving needs one; until then what is typed just stays.
@@ -299,7 +447,7 @@ def _whole(text: str, otherwise: int = 0) -> int:
 class PinForm(ReasonForm):
     """Whom a category's route is pinned to. Routes are by name; the choice of them is there where there are several."""
 
-    contender = forms.ChoiceField(error_messages={"invalid_choice": "“%(value)s” is no contender in use."})
+    contender = forms.ChoiceField(error_messages={"invalid_choice": "“%(value)s” is not a contender in use."})
     route = forms.ChoiceField(required=False, help_text="The others stay as they are.")
     base = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
     field_order = ("contender", "route", "reason")
@@ -353,7 +501,7 @@ class PolicyDocumentForm(ReasonForm):
         try:
             data["document"] = file.read().decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            return f"{file.name} is no text in UTF-8: byte {error.start + 1:,} cannot be read."
+            return f"{file.name} is not text in UTF-8: byte {error.start + 1:,} cannot be read."
         return ""
 
     def clean_file(self) -> None:

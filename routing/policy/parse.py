@@ -3,7 +3,8 @@
     policy = parse({"every_category": {"objective": "best"}, "categories": {"code": {"quality_margin": 30}}})
     policy.rules("code").quality_margin     # 30; what a category does not say, every_category says
 
-`parse` raises PolicyError, whose errors name each field as one would type it: `categories.code.gate.alpha`.
+`parse` raises PolicyError, whose errors name each field as one would type it: `categories.code.gate.alpha`. What a
+single field may hold is declared in `routing.policy.schema`; what fields say of one another is checked here.
 Hard limits and conditions are never relaxed; what cannot be measured does not meet them.
 """
 
@@ -11,24 +12,46 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
+from routing.policy.kinds import Choice, quoted, read_record, rules_of, written
+from routing.policy.schema import CategoryRules, Complexity, Document, FixedRoute, Gate
 
-from routing.policy.reading import FieldError, PolicyError, convert
-from routing.policy.schema import (
-    CategoryRules,
-    Complexity,
-    Document,
-    FixedRoute,
-)
-from routing.policy.words import quoted, to_write
+__all__ = [
+    "FieldError",
+    "Policy",
+    "PolicyError",
+    "canonical",
+    "default_document",
+    "in_present_words",
+    "parse",
+    "same_rules",
+]
 
-__all__ = ["SCHEMA", "Policy", "canonical", "default_document", "parse"]
+# More complaints than anybody would read through; a document that has them is of another kind.
+MOST = 100
 
-SCHEMA = "routing-policy/v1"
+
+class FieldError(NamedTuple):
+    """`field` as one would type it, such as `categories.code.routes[1].when.max_usd`; "" is the whole document."""
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class PolicyError(ValueError):
+    """The document is not a policy. `errors` has one entry a field that must change; `rest` is the policy that it would
+    be with defaults in their place, None if it was given up on."""
+
+    def __init__(self, errors: Iterable[FieldError], rest: Any = None) -> None:
+        self.errors = tuple(errors)
+        self.rest = rest
+        super().__init__("; ".join(str(error) for error in self.errors))
 
 
 @dataclass(frozen=True)
@@ -61,34 +84,36 @@ def canonical(value: Any) -> bytes:
 
 def default_document() -> dict[str, Any]:
     """The policy of a new installation: the best contender of each category, two fallbacks, the gate's defaults."""
-    made: dict[str, Any] = msgspec.to_builtins(Document())
-    return made
+    return written(Document())
 
 
 def parse(document: Any) -> Policy:
     """Raises PolicyError with every field that must change."""
-    if not isinstance(document, dict):
-        raise PolicyError([FieldError("", f"{quoted(document)} is no policy. Write an object with every_category.")])
-    parsed, errors = convert(document, Document, "")
-    if parsed is None:
-        raise PolicyError(errors)
-    spelled: dict[str, Any] = msgspec.to_builtins(parsed)
+    if not isinstance(document, Mapping):
+        what = f"{quoted(document)} is not a policy. Write an object with every_category."
+        raise PolicyError([FieldError("", what)])
+    errors: list[FieldError] = []
+
+    def tell(field: str, message: str) -> None:
+        errors.append(FieldError(field, message))
+        if len(errors) == MOST:
+            raise PolicyError(errors)
+
+    parsed = read_record(Document, document, "", tell)
+    everywhere = written(parsed.every_category)
     categories: dict[str, CategoryRules] = {}
     for slug, given in parsed.categories.items():
         place = f"categories.{slug}"
-        if not isinstance(given, dict):
-            errors.append(FieldError(place, f"{quoted(given)} is no object. {to_write(place)}"))
-            continue
-        rules, wrong = convert(_merged(spelled["every_category"], given), CategoryRules, place)
-        errors += wrong
-        if rules is not None:
-            categories[slug] = rules
+        if isinstance(given, Mapping):
+            categories[slug] = read_record(CategoryRules, _merged(everywhere, given), place, tell)
+        else:
+            tell(place, f"{quoted(given)} is not an object. Write an object with the category's rules.")
     errors += _checked(parsed, categories, [error.field for error in errors])
     policy = Policy(
-        document=spelled,
+        document=written(parsed),
         every_category=parsed.every_category,
         categories=categories,
-        default=tuple(parsed.default),
+        default=parsed.default,
         refresh_every_hours=parsed.refresh_every_hours,
         expires_after_hours=parsed.expires_after_hours,
         on_expired=parsed.on_expired,
@@ -97,6 +122,30 @@ def parse(document: Any) -> Policy:
     if errors:
         raise PolicyError(errors, policy)
     return policy
+
+
+def in_present_words(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy's document with values as they are called today: a gate's mode `approval` was once `held`."""
+    made = dict(document)
+    made["every_category"] = _gate_in_present_words(made["every_category"])
+    made["categories"] = {slug: _gate_in_present_words(rules) for slug, rules in made["categories"].items()}
+    return made
+
+
+def _gate_in_present_words(rules: Mapping[str, Any]) -> dict[str, Any]:
+    made = dict(rules)
+    if "gate" in made:
+        gate = dict(made["gate"])
+        for name, one in rules_of(Gate).items():
+            if name in gate and isinstance(one.kind, Choice):
+                gate[name] = one.kind.renamed.get(gate[name], gate[name])
+        made["gate"] = gate
+    return made
+
+
+def same_rules(one: Policy, other: Policy) -> bool:
+    """Whether two policies differ in words at most, which their digests tell apart."""
+    return canonical(in_present_words(one.document)) == canonical(in_present_words(other.document))
 
 
 def _merged(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,4 +225,6 @@ def _named_once(place: str, names: list[str]) -> Iterator[FieldError]:
     for at, name in enumerate(names):
         if name in names[:at]:
             what = f"“{name}” is used twice" if name else "Only one route may go without a name"
-            yield FieldError(f"{place}[{at}].name", f"{what}; route ids are unique. {to_write('name')}")
+            yield FieldError(
+                f"{place}[{at}].name", f"{what}; route ids are unique. {rules_of(FixedRoute)['name'].expected}"
+            )

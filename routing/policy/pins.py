@@ -10,10 +10,11 @@ its own gets every_category's with the pin in them, and follows every_category a
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from arena.errors import FieldError
+from arena.ui.wording import did_you_mean
 from routing.policy.parse import Policy, parse
 from routing.policy.schema import CategoryRules
 
@@ -23,12 +24,8 @@ __all__ = ["PinError", "main_route", "pinned", "pins", "unpinned"]
 UNNAMED = "(unnamed)"
 
 
-class PinError(ValueError):
-    """It cannot be pinned, or lifted. `field` is what is wrong: category, contender or route; "" where nothing is."""
-
-    def __init__(self, field: str, message: str) -> None:
-        self.field = field
-        super().__init__(message)
+class PinError(FieldError):
+    """The pin cannot be set or lifted. `field` is what is wrong: category, contender or route; "" where nothing is."""
 
 
 def main_route(rules: CategoryRules) -> str:
@@ -78,9 +75,8 @@ def _known(rules: CategoryRules, category: str, route: str) -> str:
     names = [one.name for one in rules.routes]
     if route in names:
         return route
-    near = difflib.get_close_matches(route, names, n=1)
-    told = f"Is it {near[0]}?" if near else f"Its routes: {_listed(names)}."
-    raise PinError("route", f"{category} has no route called “{route}”. {told}")
+    guess = did_you_mean(route, names, otherwise=f"Its routes: {_listed(names)}.")
+    raise PinError("route", f"{category} has no route called “{route}”. {guess}")
 
 
 def _listed(names: Any) -> str:

@@ -1,31 +1,30 @@
-"""Whom and what a policy names, held against what there is: contenders and categories.
+"""The contenders and categories that a policy names, compared with those that exist.
 
 What cannot be is an error that keeps a policy from being saved. What can, but will hardly be meant, is a notice.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 
+from arena.ui.wording import did_you_mean
 from evals.catalog.queries.categories import category_cards
 from evals.catalog.queries.contenders import ContenderCard, contender_cards
-from routing.policy.parse import Policy
-from routing.policy.reading import FieldError
+from routing.policy.parse import FieldError, Policy
 from routing.policy.schema import BEST, CategoryRules
 
 __all__ = ["fields_naming", "notices", "unknown"]
 
 
 def unknown(policy: Policy) -> list[FieldError]:
-    """Slugs that name nobody, somebody retired, or somebody hosted where only local ones may serve; and a default
+    """Slugs of contenders that do not exist, are retired, or are hosted where only local ones may serve; and a default
     without the second provider that the policy requires. One query."""
     cards = {card.slug: card for card in contender_cards()}
     errors = []
     for field, slug, local_only in _named(policy):
         card = cards.get(slug)
         if card is None:
-            errors.append(FieldError(field, f"“{slug}” is no contender. {_near(slug, cards)}"))
+            errors.append(FieldError(field, f"“{slug}” is not a contender. {_near(slug, cards)}"))
         elif card.retired:
             errors.append(FieldError(field, f"{slug} is retired. Bring it back, or name another."))
         elif local_only and card.locality != "local":
@@ -53,13 +52,11 @@ def fields_naming(policy: Policy, slug: str) -> list[str]:
 
 
 def _near(slug: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(slug, known, n=1)
-    return f"Is it {near[0]}?" if near else "Write a short name as on the contenders page."
+    return did_you_mean(slug, known, otherwise="Write a short name as on the contenders page.")
 
 
 def _near_category(slug: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(slug, known, n=1)
-    return f"Is it {near[0]}?" if near else "A category comes into being with its first task or vote."
+    return did_you_mean(slug, known, otherwise="A category comes into being with its first task or vote.")
 
 
 def _leaks(policy: Policy) -> Iterator[FieldError]:
@@ -85,8 +82,8 @@ def _single_provider(policy: Policy, cards: Mapping[str, ContenderCard]) -> Iter
         if all(cards[slug].provider == first for slug in fixed.fallbacks):
             yield FieldError(
                 f"default[{at}].fallbacks",
-                f"Nobody here is at another provider than {fixed.primary}, which every_category.second_provider "
-                "requires. Name one who is.",
+                f"All of these are at the provider of {fixed.primary}, but every_category.second_provider requires "
+                "another. Name a contender at a second provider.",
             )
 
 

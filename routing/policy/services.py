@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import structlog
 from django.db import transaction
 
 from arena.models import User
+from arena.ui.wording import did_you_mean
 from evals.catalog.queries.categories import category_cards
 from routing.audit import checked_reason, record
 from routing.models import AuditEntry, PolicyVersion
-from routing.policy.parse import Policy, default_document, parse
+from routing.policy.parse import Policy, PolicyError, default_document, in_present_words, parse, same_rules
 from routing.policy.pins import PinError, main_route, pinned, pins, unpinned
-from routing.policy.reading import PolicyError
 from routing.policy.references import unknown
 from routing.publication import enqueue_publish, lock
 
@@ -103,7 +102,7 @@ def _store(
     lock()
     newest = PolicyVersion.objects.order_by("-version").first()
     # Asked first: a second click finds what the first one saved, and is no conflict.
-    if newest is not None and newest.sha256 == policy.sha256:
+    if newest is not None and (newest.sha256 == policy.sha256 or same_rules(parse(newest.document), policy)):
         return newest
     if base is not None and base != (newest.version if newest else 0):
         raise PolicyConflictError(base, newest.version if newest else 0)
@@ -140,14 +139,13 @@ def _known_category(category: str) -> None:
     """A pin in a category that there is not would do nothing, and say nothing."""
     known = [card.slug for card in category_cards()]
     if category not in known:
-        near = difflib.get_close_matches(category, known, n=1)
-        told = f"Is it {near[0]}?" if near else "Write a short name as on the routing page."
-        raise PinError("category", f"There is no category “{category}” in use. {told}")
+        guess = did_you_mean(category, known, otherwise="Write a short name as on the routing page.")
+        raise PinError("category", f"There is no category “{category}” in use. {guess}")
 
 
 def checked_policy(document: Any) -> Policy:
-    """The policy, if it may be saved. Raises PolicyError with every field that must change, be it that it cannot be
-    read or that it names nobody."""
+    """The policy in today's words, if it may be saved. Raises PolicyError with every field that must change, be it that
+    it cannot be read or that it names a contender that does not exist."""
     try:
         policy = parse(document)
     except PolicyError as error:
@@ -156,7 +154,7 @@ def checked_policy(document: Any) -> Policy:
         raise PolicyError([*error.errors, *(one for one in others if one.field not in told)]) from None
     if errors := unknown(policy):
         raise PolicyError(errors)
-    return policy
+    return parse(in_present_words(policy.document))
 
 
 @transaction.atomic

@@ -1,4 +1,6 @@
-"""The routing table's document, `routing-table/v1`: built from a plan, digested, serialised once. Pure.
+"""The routing table's document, `routing-table/v1`: drafted from a plan, digested, stamped, serialised once. Pure.
+
+    draft(plan, evidence).stamped(version=8, previous=7, published_at=…, expires_at=…, cause="switched")
 
 What is decided (`models`, routes, policy, `on_expired`) has a digest of its own, without the reasons and the evidence:
 a version is made if and only if that digest moves, or as a refresh.
@@ -13,11 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from routing.decisions.evidence import CategoryEvidence, DecisionEvidence, Measured
+from evals.leaderboards.measurements import Evidence, Quantiles
+from evals.ratings import Rating
+from routing.decisions.evidence import CategoryEvidence, DecisionEvidence
 from routing.decisions.plan import Plan, PlannedCategory
 from routing.policy.parse import canonical
 
-__all__ = ["SCHEMA", "Body", "Draft", "build", "decision_digest", "draft", "serialise", "timestamp"]
+__all__ = ["SCHEMA", "Body", "Draft", "decision_digest", "draft", "serialise", "timestamp"]
 
 SCHEMA = "routing-table/v1"
 
@@ -96,22 +100,6 @@ def draft(plan: Plan, evidence: DecisionEvidence) -> Draft:
     )
 
 
-def build(
-    plan: Plan,
-    evidence: DecisionEvidence,
-    *,
-    version: int,
-    previous: int | None,
-    published_at: datetime,
-    expires_at: datetime,
-    cause: str,
-) -> dict[str, Any]:
-    """The document of a version, drafted and stamped at once."""
-    return draft(plan, evidence).stamped(
-        version=version, previous=previous, published_at=published_at, expires_at=expires_at, cause=cause
-    )
-
-
 def _prices(models: Mapping[str, Mapping[str, Any]], as_of: datetime) -> dict[str, Any]:
     prices = {slug: entry["usd_per_mtok"] for slug, entry in models.items()}
     digest = hashlib.sha256(canonical(prices)).hexdigest()
@@ -137,30 +125,38 @@ def _category(planned: PlannedCategory, plan: Plan, evidence: DecisionEvidence) 
 
 def _candidates(planned: PlannedCategory, plan: Plan, known: CategoryEvidence | None) -> list[dict[str, Any]]:
     """The rated by rating, then those that are only routed; all of them stand in `models`."""
-    rated = _ratings(known)
-    routed = [slug for route in planned.routes for slug in route.models]
-    slugs = [slug for slug in rated if slug in plan.models]
-    slugs += [slug for slug in dict.fromkeys(routed) if slug not in rated]
+    ratings = {str(one.contender): one for one in known.board.standings.ratings} if known and known.board else {}
     measured = known.measured if known else {}
-    return [_candidate(slug, rated.get(slug), measured.get(slug)) for slug in slugs]
+    routed = [slug for route in planned.routes for slug in route.models]
+    slugs = [slug for slug in ratings if slug in plan.models]
+    slugs += [slug for slug in dict.fromkeys(routed) if slug not in ratings]
+    return [_candidate(slug, ratings.get(slug), measured.get(slug)) for slug in slugs]
 
 
-def _ratings(known: CategoryEvidence | None) -> dict[str, Mapping[str, Any]]:
-    if known is None or known.board is None:
-        return {}
+def _candidate(slug: str, rating: Rating | None, measured: Evidence | None) -> dict[str, Any]:
+    measured = measured or Evidence()
     return {
-        str(rating.contender): {
-            "rating": round(rating.rating, 1),
-            "ci95": [round(edge, 1) for edge in rating.ci95],
-            "p_best": None if rating.p_best is None else round(rating.p_best, 3),
-            "both_bad_rate": None if rating.both_bad_rate is None else round(rating.both_bad_rate, 4),
-        }
-        for rating in known.board.standings.ratings
+        "model": slug,
+        "rating": _rounded(rating.rating, 1) if rating else None,
+        "ci95": [_rounded(edge, 1) for edge in rating.ci95] if rating else None,
+        "p_best": _rounded(rating.p_best, 3) if rating else None,
+        "both_bad_rate": _rounded(rating.both_bad_rate, 4) if rating else None,
+        "n": measured.n,
+        "success_rate": _rounded(measured.success_rate, 4),
+        "success_basis": measured.success_basis,
+        "schema_ok_rate": _rounded(measured.schema_ok_rate, 4),
+        "error_rate": _rounded(measured.error_rate, 4),
+        "refusal_rate": _rounded(measured.refusal_rate, 4),
+        "ttft_ms": _quantiles(measured.ttft_ms),
+        "latency_ms": _quantiles(measured.latency_ms),
+        "usd_per_success": _rounded(measured.usd_per_success, 10),
+        "tokens_per_second": _rounded(measured.tokens_per_second, 2),
     }
 
 
-_UNRATED: Mapping[str, Any] = {"rating": None, "ci95": None, "p_best": None, "both_bad_rate": None}
+def _quantiles(measured: Quantiles) -> dict[str, Any]:
+    return {"p50": _rounded(measured.p50, 1), "p95": _rounded(measured.p95, 1), "n": measured.n}
 
 
-def _candidate(slug: str, rating: Mapping[str, Any] | None, measured: Measured | None) -> dict[str, Any]:
-    return {"model": slug, **(rating or _UNRATED), **(measured or Measured()).as_dict()}
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(float(value), digits)

@@ -1,4 +1,4 @@
-"""A table's document as its page shows it, and what publishing would do to it: cards, chips, changes, contests."""
+"""A table's document as its page shows it, and what publishing would do to it: cards, chips, changes, candidates."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from arena.ui.wording import count, listed, money
 from routing.decisions.candidates import CandidateStatus, Place, candidate_statuses
 from routing.decisions.gate import RouteDecision
-from routing.decisions.history import PendingApproval
 from routing.decisions.plan import DEFAULT
 from routing.decisions.planner import CategoryDecision
 from routing.policy.describe import ChangeGroup, ChangeRow, Chip, chips
@@ -21,15 +21,15 @@ from routing.publishing.publisher import PublishResult
 
 __all__ = [
     "Card",
-    "Contest",
-    "ForeseenCategory",
+    "CategoryPreview",
+    "RoutePreview",
     "Row",
     "cards",
     "change_groups",
-    "foreseen",
+    "expires",
     "names",
+    "preview_context",
     "row",
-    "waiting_in",
 ]
 
 _OUT, _IN = "out", "in"
@@ -69,7 +69,7 @@ class Card:
 
 
 def names(document: Mapping[str, Any]) -> list[str]:
-    """Every slug a reason may name: set in the mono face."""
+    """Every slug that a reason may name, which pages set in the mono face."""
     return list(document["models"])
 
 
@@ -81,14 +81,14 @@ def expires(document: Mapping[str, Any]) -> str:
 def cards(document: Mapping[str, Any], titles: Mapping[str, str]) -> list[Card]:
     """By the categories' names; the default's routes last, if there are any."""
     version = document["version"]
-    made = [_card(slug, entry, titles.get(slug, slug), version) for slug, entry in document["categories"].items()]
-    made.sort(key=lambda card: card.name.lower())
+    found = [_card(slug, entry, titles.get(slug, slug), version) for slug, entry in document["categories"].items()]
+    found.sort(key=lambda card: card.name.lower())
     default = document["default"]["routes"]
     if default:
         badge, kind = _since(default, version)
         everything = "Categories not named here, and requests no route above serves."
-        made.append(Card("", _GROUPS[DEFAULT], everything, badge, kind, tuple(map(row, default))))
-    return made
+        found.append(Card("", _GROUPS[DEFAULT], everything, badge, kind, tuple(map(row, default))))
+    return found
 
 
 def _card(slug: str, entry: Mapping[str, Any], name: str, version: int) -> Card:
@@ -165,23 +165,6 @@ def _value(change: Change, value: Any) -> str:
     return text if change.group != "models" else f"{change.field.replace('_', ' ')} {text}"
 
 
-class Contest(NamedTuple):
-    """One route with every contender before it; `row` is None where it is left out of the table."""
-
-    id: str
-    chips: list[Chip]
-    decision: RouteDecision
-    row: Row | None
-    standings: list[CandidateStatus]
-
-    @property
-    def told(self) -> str:
-        """`5 contenders: 1 first, 2 fallbacks, 2 kept out`."""
-        places = Counter(one.place for one in self.standings)
-        words = [f"{places[place]} {_PLACES[place]}" for place in _PLACES if places[place]]
-        return f"{count(len(self.standings), 'contender')}: {listed(words)}"
-
-
 _PLACES: Mapping[Place, str] = {
     "first": "first",
     "fallback": "behind it",
@@ -191,64 +174,70 @@ _PLACES: Mapping[Place, str] = {
 }
 
 
-class ForeseenCategory(NamedTuple):
-    """What would become of a category; `slug` is empty for the table's default. `rows` are its routes where they come
-    of no contest: a rollback's."""
+@dataclass(frozen=True)
+class RoutePreview:
+    """One route as it would be, with every contender before it."""
+
+    id: str
+    decision: RouteDecision
+
+    @property
+    def chips(self) -> list[Chip]:
+        question = self.decision.question
+        return chips(question.route_rules.when.as_dict()) if question else []
+
+    @property
+    def row(self) -> Row | None:
+        """None where the route is left out of the table."""
+        return row(self.decision.route.as_dict(0)) if self.decision.route else None
+
+    @cached_property
+    def candidates(self) -> list[CandidateStatus]:
+        return candidate_statuses(self.decision)
+
+    @property
+    def candidate_count(self) -> str:
+        """`5 contenders: 1 first, 2 behind it, 2 kept out`."""
+        places = Counter(one.place for one in self.candidates)
+        parts = [f"{places[place]} {words}" for place, words in _PLACES.items() if places[place]]
+        return f"{count(len(self.candidates), 'contender')}: {listed(parts)}"
+
+
+class CategoryPreview(NamedTuple):
+    """A category as it would be. `rows` are its routes in the table where none was decided on: a rollback's."""
 
     slug: str
     name: str
     decision: RouteDecision
-    contests: list[Contest]
+    routes: list[RoutePreview]
     rows: list[Row]
 
 
-def foreseen(result: PublishResult, titles: Mapping[str, str]) -> dict[str, Any]:
+def preview_context(result: PublishResult, titles: Mapping[str, str]) -> dict[str, Any]:
     """What publishing would do, for `_preview.html`: every route with every contender, and the difference."""
     now = queries.table()
     document = result.document or {"categories": {}, "default": {"routes": []}}
     changes = diff(now.document if now else None, result.document) if result.document and result.cause else []
+    questions = [route.question for one in result.decisions for route in one.routes.values()]
     return {
         "result": result,
         "next": (result.version or 0) + 1,
-        "outcomes": [
-            ForeseenCategory(
-                one.category,
-                titles.get(one.category, one.category),
-                one.decision,
-                _contests(one),
-                [] if one.asked else [row(route) for route in _routes_of(document, one.category)],
-            )
-            for one in result.decisions
-        ],
+        "outcomes": [_category_preview(one, document, titles) for one in result.decisions],
         "everything_else": [row(route) for route in document["default"]["routes"]],
         "groups": change_groups(changes, titles, {}) if now else [],
-        "names": sorted({slug for one in result.decisions for asked in one.asked for slug in asked.question.entrants}),
+        "names": sorted({slug for question in questions if question for slug in question.candidates}),
     }
 
 
-def _routes_of(document: Mapping[str, Any], category: str) -> list[Mapping[str, Any]]:
-    routes: list[Mapping[str, Any]] = document["categories"].get(category, {}).get("routes", [])
-    return routes
-
-
-def _contests(decided: CategoryDecision) -> list[Contest]:
-    return [
-        Contest(
-            asked.id,
-            chips(asked.question.route.when.as_dict()),
-            asked.decision,
-            row(asked.route.as_dict(0)) if asked.route else None,
-            candidate_statuses(asked),
-        )
-        for asked in decided.asked
-    ]
-
-
-def waiting_in(decisions: Iterable[CategoryDecision]) -> list[PendingApproval]:
-    """What a person may approve of, as of this look."""
-    return [
-        PendingApproval(one.category, route_id, decision.before, decision.proposes, decision.reason)
-        for one in decisions
-        for route_id, decision in one.routes.items()
-        if decision.proposes is not None
-    ]
+def _category_preview(
+    decision: CategoryDecision, document: Mapping[str, Any], titles: Mapping[str, str]
+) -> CategoryPreview:
+    slug = decision.category
+    planned = [] if decision.routes else document["categories"].get(slug, {}).get("routes", [])
+    return CategoryPreview(
+        slug,
+        titles.get(slug, slug),
+        decision.decision,
+        [RoutePreview(route_id, one) for route_id, one in decision.routes.items()],
+        [row(route) for route in planned],
+    )

@@ -23,10 +23,10 @@ from django.utils import timezone
 
 from routing.audit import checked_reason, record
 from routing.decisions.gate import RouteDecision
-from routing.decisions.history import remember
-from routing.decisions.plan import NO_APPROVALS, Approvals, Plan
-from routing.decisions.planner import CategoryDecision, entry, taken_back
-from routing.decisions.queries import Measurements, gather
+from routing.decisions.history import store_decisions
+from routing.decisions.plan import NO_APPROVALS, Approvals, PendingApproval, Plan
+from routing.decisions.planner import CategoryDecision, rollback_decisions
+from routing.decisions.queries import EvidenceCache, decision_evidence
 from routing.models import AuditEntry, PolicyVersion, Publication, RoutingTable
 from routing.policy.parse import parse
 from routing.policy.services import checked_policy, current_policy, ensure_policy
@@ -37,7 +37,7 @@ from routing.publishing.preview import (
     NewestTable,
     PublishPreview,
     PublishSnapshot,
-    frozen_words,
+    freeze_notice,
     make_preview,
     newest_table,
     snapshot,
@@ -56,18 +56,18 @@ __all__ = [
     "rollback",
 ]
 
-# Nobody acts, whatever a person is called.
+# No person acts. None, because a person may be called anything.
 AUTOMATIC = None
-_ITSELF = "automatic"
+_AUTOMATIC_ACTOR = "automatic"
 _NO_REASON = "No reason was given."
-# How often it is looked again without the lock because something moved while looking.
+# How often a preview is made without the lock before one is made under it, because something moved meanwhile.
 ROUNDS = 3
-_TURN = threading.Lock()
+_ONE_PUBLISHER = threading.Lock()
 log = structlog.get_logger(__name__)
 
 
 class ApprovalError(ValueError):
-    """What was approved of does not wait for approval, or something else is proposed by now."""
+    """What was approved of does not wait for approval, or another contender is proposed by now."""
 
 
 class RollbackError(ValueError):
@@ -86,31 +86,33 @@ class PublishResult:
     document: Mapping[str, Any] | None = None
     frozen: str = ""
 
+    @property
+    def waiting(self) -> list[PendingApproval]:
+        return [pending for decision in self.decisions for pending in decision.waiting]
+
     def as_dict(self) -> dict[str, Any]:
-        """As `publish --json` and the API tell it."""
+        """As `publish --json` and the API have it."""
         return {
             "published": self.published,
             "version": self.version,
             "cause": self.cause,
             "frozen": self.frozen,
-            "decisions": [entry(one) for one in self.decisions],
+            "decisions": [decision.as_dict() for decision in self.decisions],
             "waiting": [
-                {"category": one.category, "route": route_id, "from": decision.before, "to": decision.proposes}
-                for one in self.decisions
-                for route_id, decision in one.routes.items()
-                if decision.proposes
+                {"category": one.category, "route": one.route_id, "from": one.before, "to": one.to}
+                for one in self.waiting
             ],
         }
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A look with all that storing it needs, so that nothing is read or measured under the lock. `drafted` None:
-    there is nothing to publish."""
+    """A preview with all that storing it needs, so that nothing is read or measured under the lock. `draft` None: there
+    is nothing to publish."""
 
     preview: PublishPreview
     newest: NewestTable | None
-    drafted: Draft | None
+    draft: Draft | None
     reason: str
     rolled_back_to: int | None = None
 
@@ -118,64 +120,68 @@ class _Prepared:
 def publish(
     *, actor: str | None, reason: str = "", dry_run: bool = False, approve: Mapping[str, str | None] | None = None
 ) -> PublishResult:
-    """Looks at every category and publishes what changed. While frozen only a refresh of the same decisions is
-    published, whoever asks; AUTOMATIC is nobody. A dry run stores nothing.
+    """Decides on every category and publishes what changed. While frozen only a refresh of the same decisions is
+    published, for any actor; AUTOMATIC is no person. A dry run stores nothing.
 
-    `approve` names routes by id that the policy holds for a person, each with the contender it may go to, None for
-    whoever is proposed; what is approved of needs a reason. Raises ApprovalError, and publishes nothing, if one of them
-    would not go there now; raises ReasonMissingError.
+    `approve` names routes by id that the policy holds for a person, each with the contender it may go to, None for the
+    proposed one; an approval needs a reason. Raises ApprovalError, and publishes nothing, if one of them would not go
+    there now; raises ReasonMissingError.
     """
-    approvals = Approvals(approve, by=actor or _ITSELF, reason=checked_reason(reason)) if approve else NO_APPROVALS
-    measurements = Measurements()
+    approvals = NO_APPROVALS
+    if approve:
+        approvals = Approvals(approve, by=actor or _AUTOMATIC_ACTOR, reason=checked_reason(reason))
+    measured = EvidenceCache()
     if dry_run:
-        stored, terms = current_policy(dry_run=True)
+        policy_version, policy = current_policy(dry_run=True)
         newest = newest_table()
-        preview = make_preview(stored, terms, newest, _frozen_now(), measurements=measurements, approvals=approvals)
+        preview = make_preview(policy_version, policy, newest, _freeze_notice(), measured=measured, approvals=approvals)
         _check_approved(preview, approvals)
         return _dry_run(preview, newest)
     ensure_policy()
-    # Cleared before anything is read: news from now on enqueues another preview.
+    # Cleared before anything is read: news from now on enqueues another publication.
     Publication.objects.exclude(publish_enqueued_at=None).update(publish_enqueued_at=None)
 
-    def make(seen: PublishSnapshot) -> _Prepared:
-        stored, terms = current_policy()
+    def prepare(before: PublishSnapshot) -> _Prepared:
+        policy_version, policy = current_policy()
         newest = newest_table()
-        preview = make_preview(stored, terms, newest, seen.frozen, measurements=measurements, approvals=approvals)
+        preview = make_preview(policy_version, policy, newest, before.frozen, measured=measured, approvals=approvals)
         _check_approved(preview, approvals)
         if preview.cause is None:
             return _Prepared(preview, newest, None, "")
-        return _Prepared(preview, newest, preview.drafted(), reason.strip() or summary(preview, newest))
+        return _Prepared(preview, newest, preview.draft(), reason.strip() or summary(preview, newest))
 
-    def store(publication: Publication, made: _Prepared) -> PublishResult:
-        preview = made.preview
-        if made.drafted is None:
-            remember(preview.decisions, preview.evidence, policy=preview.policy.version)
-            version = made.newest.table.version if made.newest else None
+    def store(publication: Publication, prepared: _Prepared) -> PublishResult:
+        preview = prepared.preview
+        if prepared.draft is None:
+            store_decisions(preview.decisions, preview.evidence, policy=preview.policy_version.version)
+            version = prepared.newest.table.version if prepared.newest else None
             return PublishResult(False, version, preview.decisions, frozen=preview.frozen)
-        result = _store(publication, made, made.drafted, actor=actor)
+        result = _store_table(publication, prepared, prepared.draft, actor=actor)
         if actor is not AUTOMATIC:
-            went = {route_id: _route_decisions(preview)[route_id].to for route_id in approvals.routes}
-            kind = AuditEntry.Kind.APPROVE if went else AuditEntry.Kind.PUBLISH
-            record(kind, actor=actor, reason=reason.strip()[:500] or _NO_REASON, version=result.version, routes=went)
+            decisions = _route_decisions(preview)
+            approved = {route_id: decisions[route_id].to for route_id in approvals.routes}
+            kind = AuditEntry.Kind.APPROVE if approved else AuditEntry.Kind.PUBLISH
+            reason_given = reason.strip()[:500] or _NO_REASON
+            record(kind, actor=actor, reason=reason_given, version=result.version, routes=approved)
         return result
 
-    return _settled(make, store)
+    return _prepare_and_store(prepare, store)
 
 
 def preview_unmeasured() -> PublishPreview:
-    """What a look would decide, without measuring: a category whose policy asks for figures has an `Unread`
-    that was asked, and its decision misses them. Writes nothing."""
-    stored, terms = current_policy(dry_run=True)
-    return make_preview(stored, terms, newest_table(), _frozen_now(), measurements=None)
+    """What publishing would decide, without measuring: `PublishPreview.unmeasured` lists the categories whose decision
+    lacks figures for that. Writes nothing."""
+    policy_version, policy = current_policy(dry_run=True)
+    return make_preview(policy_version, policy, newest_table(), _freeze_notice(), measured=None)
 
 
 def preview_policy(*, document: Any) -> PublishResult:
     """What would be published now under another policy, if it were saved. Writes nothing; raises PolicyError."""
-    terms = checked_policy(document)
+    policy = checked_policy(document)
     newest = newest_table()
     latest = PolicyVersion.objects.order_by("-version").values_list("version", flat=True).first() or 0
-    proposed = PolicyVersion(version=latest + 1, document=terms.document, sha256=terms.sha256)
-    return _dry_run(make_preview(proposed, terms, newest, _frozen_now(), measurements=Measurements()), newest)
+    proposed = PolicyVersion(version=latest + 1, document=policy.document, sha256=policy.sha256)
+    return _dry_run(make_preview(proposed, policy, newest, _freeze_notice(), measured=EvidenceCache()), newest)
 
 
 def rollback(*, to: int, actor: str, reason: str = "", dry_run: bool = False) -> PublishResult:
@@ -184,62 +190,63 @@ def rollback(*, to: int, actor: str, reason: str = "", dry_run: bool = False) ->
 
     Raises RollbackError, or ReasonMissingError.
     """
-    measurements = Measurements()
+    measured = EvidenceCache()
     if dry_run:
-        return _dry_run(*_preview_rollback(to, reason.strip(), actor, measurements))
-    said = checked_reason(reason)
+        return _dry_run(*_preview_rollback(to, reason.strip(), actor, measured))
+    reason = checked_reason(reason)
 
-    def make(_: PublishSnapshot) -> _Prepared:
-        preview, newest = _preview_rollback(to, said, actor, measurements)
-        return _Prepared(preview, newest, preview.drafted(), said, rolled_back_to=to)
+    def prepare(_: PublishSnapshot) -> _Prepared:
+        preview, newest = _preview_rollback(to, reason, actor, measured)
+        return _Prepared(preview, newest, preview.draft(), reason, rolled_back_to=to)
 
-    def store(publication: Publication, made: _Prepared) -> PublishResult:
-        assert made.drafted is not None
-        result = _store(publication, made, made.drafted, actor=actor)
+    def store(publication: Publication, prepared: _Prepared) -> PublishResult:
+        assert prepared.draft is not None
+        result = _store_table(publication, prepared, prepared.draft, actor=actor)
         publication.frozen_at, publication.frozen_by = timezone.now(), actor
-        publication.frozen_reason = f"Rolled back to version {to}: {said}"[:500]
+        publication.frozen_reason = f"Rolled back to version {to}: {reason}"[:500]
         publication.save(update_fields=["frozen_at", "frozen_by", "frozen_reason"])
-        record(AuditEntry.Kind.ROLLBACK, actor=actor, reason=said, version=result.version, to=to)
+        record(AuditEntry.Kind.ROLLBACK, actor=actor, reason=reason, version=result.version, to=to)
         return result
 
-    return _settled(make, store)
+    return _prepare_and_store(prepare, store)
 
 
-def _settled(
-    make: Callable[[PublishSnapshot], _Prepared], store: Callable[[Publication, _Prepared], PublishResult]
+def _prepare_and_store(
+    prepare: Callable[[PublishSnapshot], _Prepared], store: Callable[[Publication, _Prepared], PublishResult]
 ) -> PublishResult:
-    """Makes without the lock, since measuring takes seconds and on SQLite whoever votes would wait for them; stores
-    under it, if everything still stands as it was looked at. What moves on and on is made under the lock in the end."""
+    """Prepares without the lock, since measuring takes seconds and on SQLite every vote would wait for it; stores under
+    the lock if nothing moved since. If something moves every time, the last round prepares under the lock too."""
     for _ in range(ROUNDS):
-        seen = snapshot(Publication.objects.first())
-        made = make(seen)
-        with _turn(), transaction.atomic():
+        before = snapshot(Publication.objects.first())
+        prepared = prepare(before)
+        with _one_publisher(), transaction.atomic():
             publication = lock()
-            if snapshot(publication) == seen:
-                return store(publication, made)
-    with _turn(), transaction.atomic():
+            if snapshot(publication) == before:
+                return store(publication, prepared)
+    with _one_publisher(), transaction.atomic():
         publication = lock()
-        return store(publication, make(snapshot(publication)))
+        return store(publication, prepare(snapshot(publication)))
 
 
-def _turn() -> AbstractContextManager[object]:
-    """This process's threads queue here, in the order they come: SQLite hands its lock to whoever happens to ask when
-    it is free. Not in a transaction, which may hold what the next in the queue waits for."""
-    return nullcontext() if transaction.get_connection().in_atomic_block else _TURN
+def _one_publisher() -> AbstractContextManager[object]:
+    """This process's threads queue here, in the order they come: SQLite gives its lock to any thread that happens to
+    ask when it is free. Not in a transaction, which may hold what the next in the queue waits for."""
+    return nullcontext() if transaction.get_connection().in_atomic_block else _ONE_PUBLISHER
 
 
 def _check_approved(preview: PublishPreview, approvals: Approvals) -> None:
     if approvals.routes and preview.frozen:
         raise ApprovalError(f"{preview.frozen} Lift the freeze first; nothing was published.")
+    decisions = _route_decisions(preview)
     for route_id, to in approvals.routes.items():
-        decision = _route_decisions(preview).get(route_id)
+        decision = decisions.get(route_id)
         if decision is None:
             raise ApprovalError(f"There is no route {route_id}. Nothing was published.")
         if decision.outcome not in ("first", "switched") or (to is not None and decision.to != to):
-            says = f"Now {decision.proposes} is proposed" if decision.proposes else "Nothing is proposed"
+            proposal = f"Now {decision.proposes} is proposed" if decision.proposes else "Nothing is proposed"
             wanted = f"go to {to}" if to else "change"
             raise ApprovalError(
-                f"Route {route_id} would not {wanted}. {says}: {decision.reason} Nothing was published."
+                f"Route {route_id} would not {wanted}. {proposal}: {decision.reason} Nothing was published."
             )
 
 
@@ -248,13 +255,11 @@ def _route_decisions(preview: PublishPreview) -> dict[str, RouteDecision]:
     return {route_id: one for category in preview.decisions for route_id, one in category.routes.items()}
 
 
-def _frozen_now() -> str:
-    return frozen_words(Publication.objects.first())
+def _freeze_notice() -> str:
+    return freeze_notice(Publication.objects.first())
 
 
-def _preview_rollback(
-    to: int, reason: str, actor: str, measurements: Measurements
-) -> tuple[PublishPreview, NewestTable]:
+def _preview_rollback(to: int, reason: str, actor: str, measured: EvidenceCache) -> tuple[PublishPreview, NewestTable]:
     newest = newest_table()
     target = RoutingTable.objects.filter(version=to).select_related("policy").first()
     if newest is None or target is None:
@@ -265,40 +270,39 @@ def _preview_rollback(
     why = f"Rolled back to version {to} by {actor}{f': {reason}' if reason else '.'}"
     preview = PublishPreview(
         plan=back.since(newest.plan),
-        evidence=gather(measurements=measurements),
-        decisions=tuple(taken_back(newest.plan, back, why)),
+        evidence=decision_evidence(measured),
+        decisions=tuple(rollback_decisions(newest.plan, back, why)),
         cause=RoutingTable.Cause.ROLLBACK,
-        policy=target.policy,
-        terms=parse(target.policy.document),
-        frozen="",
+        policy_version=target.policy,
+        policy=parse(target.policy.document),
     )
     return preview, newest
 
 
 def _dry_run(preview: PublishPreview, newest: NewestTable | None) -> PublishResult:
-    """A dry run: nothing is stored."""
+    """What would be published. Stores nothing."""
     now = timezone.now()
     version = newest.table.version if newest else None
-    document = preview.drafted().stamped(
+    document = preview.draft().stamped(
         version=(version or 0) + 1,
         previous=version,
         published_at=now,
-        expires_at=now + timedelta(hours=preview.terms.expires_after_hours),
+        expires_at=now + timedelta(hours=preview.policy.expires_after_hours),
         cause=preview.cause or "",
     )
     return PublishResult(False, version, preview.decisions, preview.cause, document, preview.frozen)
 
 
-def _store(publication: Publication, made: _Prepared, drafted: Draft, *, actor: str | None) -> PublishResult:
+def _store_table(publication: Publication, prepared: _Prepared, draft: Draft, *, actor: str | None) -> PublishResult:
     """Under the lock: numbers, stamps, signs and stores. The body is serialised here and nowhere else."""
-    preview = made.preview
+    preview = prepared.preview
     assert preview.cause is not None
     now = timezone.now().replace(microsecond=0)
-    expires_at = now + timedelta(hours=preview.terms.expires_after_hours)
+    expires_at = now + timedelta(hours=preview.policy.expires_after_hours)
     version = publication.newest + 1
-    document = drafted.stamped(
+    document = draft.stamped(
         version=version,
-        previous=made.newest.table.version if made.newest else None,
+        previous=prepared.newest.table.version if prepared.newest else None,
         published_at=now,
         expires_at=expires_at,
         cause=preview.cause,
@@ -308,20 +312,20 @@ def _store(publication: Publication, made: _Prepared, drafted: Draft, *, actor: 
         version=version,
         body=body.data,
         sha256=body.sha256,
-        decision_digest=drafted.digest,
+        decision_digest=draft.digest,
         signature=signing.sign(body.data),
         cause=preview.cause,
-        reason=made.reason[:500],
-        actor=actor or _ITSELF,
-        policy=preview.policy,
-        rolled_back_to=made.rolled_back_to,
+        reason=prepared.reason[:500],
+        actor=actor or _AUTOMATIC_ACTOR,
+        policy=preview.policy_version,
+        rolled_back_to=prepared.rolled_back_to,
         published_at=now,
         expires_at=expires_at,
     )
     publication.newest = version
     publication.save(update_fields=["newest"])
-    remember(preview.decisions, preview.evidence, policy=preview.policy.version, table=table)
-    before = made.newest.document if made.newest else None
+    store_decisions(preview.decisions, preview.evidence, policy=preview.policy_version.version, table=table)
+    before = prepared.newest.document if prepared.newest else None
     table_published.send(sender=RoutingTable, table=table, document=document, before=before)
     transaction.on_commit(files.write_newest, robust=True)
     log.info("table_published", version=version, cause=str(preview.cause), actor=actor, sha256=body.sha256)

@@ -7,50 +7,28 @@ to be complete: what was not said never makes a condition hold, and what was not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from routing.decisions.evidence import MIN_MEASUREMENTS
+from routing.policy.schema import BUDGETS, CONDITIONS, RELATIONS, Ask
 
-__all__ = ["Ask", "NoEligibleModel", "Selection", "complexity_of", "estimate_tokens", "select"]
+__all__ = [
+    "WORKED_OUT",
+    "Ask",
+    "NoEligibleModel",
+    "Selection",
+    "complexity_of",
+    "estimate_tokens",
+    "measured",
+    "select",
+]
 
 
 class NoEligibleModel(LookupError):  # noqa: N818 (the contract's own name)
     """Nothing in the table may serve this request; the message says which of its wishes ruled all out."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What the caller says of a request. None is "not said", which no condition ever matches."""
-
-    category: str
-    prompt: str | None = None
-    messages: Sequence[Mapping[str, Any]] | None = None
-    needs: frozenset[str] = field(default_factory=frozenset)
-    local_only: bool = False
-    max_ttft_ms: float | None = None
-    max_latency_ms: float | None = None
-    max_usd: float | None = None
-    prompt_tokens: int | None = None
-    complexity: str | None = None
-    reasoning: bool | None = None
-    label: str | None = None
-
-    @property
-    def texts(self) -> list[str] | None:
-        """The text of every message, or None if neither prompt nor messages were given."""
-        if self.prompt is None and self.messages is None:
-            return None
-        parts = [] if self.prompt is None else [self.prompt]
-        for message in self.messages or ():
-            content = message.get("content")
-            if isinstance(content, str):
-                parts.append(content)
-            elif isinstance(content, list):
-                parts += [str(part["text"]) for part in content if isinstance(part, Mapping) and "text" in part]
-        return parts
 
 
 @dataclass(frozen=True)
@@ -92,56 +70,37 @@ def complexity_of(texts: Sequence[str], thresholds: Mapping[str, Any]) -> str:
     return "medium" if score >= thresholds["medium_from"] else "simple"
 
 
-# Each condition: (its value in the route, what the caller says, the table) -> whether it holds.
-_Condition = Callable[[Any, Ask, Mapping[str, Any]], bool]
-
-
-def _at_most(given: Callable[[Ask], float | None]) -> _Condition:
-    def holds(value: Any, ask: Ask, table: Mapping[str, Any]) -> bool:
-        wish = given(ask)
-        return wish is not None and wish <= float(value)
-
-    return holds
-
-
-def _chars(value: Any, ask: Ask, table: Mapping[str, Any]) -> bool:
-    texts = ask.texts
-    return texts is not None and sum(map(len, texts)) < int(value)
-
-
-def _tokens(value: Any, ask: Ask, table: Mapping[str, Any]) -> bool:
-    if ask.prompt_tokens is not None:
-        return ask.prompt_tokens < int(value)
-    texts = ask.texts
-    return texts is not None and estimate_tokens(texts) < int(value)
-
-
-def _complexity(value: Any, ask: Ask, table: Mapping[str, Any]) -> bool:
-    if ask.complexity is not None:
-        return bool(ask.complexity == value)
-    texts = ask.texts
+def _complexity(texts: Sequence[str], table: Mapping[str, Any]) -> str | None:
     thresholds = table.get("complexity") or {}
-    if texts is None or thresholds.get("method") != "length-and-markers/1":
-        return False
-    return bool(complexity_of(texts, thresholds) == value)
+    return complexity_of(texts, thresholds) if thresholds.get("method") == "length-and-markers/1" else None
 
 
-_CONDITIONS: dict[str, _Condition] = {
-    "max_ttft_ms": _at_most(lambda ask: ask.max_ttft_ms),
-    "max_latency_ms": _at_most(lambda ask: ask.max_latency_ms),
-    "max_usd": _at_most(lambda ask: ask.max_usd),
-    "local_only": lambda value, ask, table: bool(value) == ask.local_only,
-    "needs": lambda value, ask, table: set(value) <= ask.needs,
-    "prompt_chars_lt": _chars,
-    "prompt_tokens_lt": _tokens,
+# What a request's texts say of it where the caller does not.
+WORKED_OUT: Mapping[str, Callable[[Sequence[str], Mapping[str, Any]], Any]] = {
     "complexity": _complexity,
-    "reasoning": lambda value, ask, table: ask.reasoning is not None and ask.reasoning == value,
-    "label": lambda value, ask, table: ask.label is not None and ask.label == value,
+    "prompt_chars": lambda texts, table: sum(map(len, texts)),
+    "prompt_tokens": lambda texts, table: estimate_tokens(texts),
 }
 
 
+def _fact(name: str, ask: Ask, table: Mapping[str, Any]) -> Any:
+    """None is not known."""
+    stated = getattr(ask, name, None)
+    texts = ask.texts if stated is None and name in WORKED_OUT else None
+    return stated if texts is None else WORKED_OUT[name](texts, table)
+
+
+def _holds(name: str, value: Any, ask: Ask, table: Mapping[str, Any]) -> bool:
+    """Whether one condition does; one that is not known never does."""
+    if name not in CONDITIONS:
+        return False
+    asks = CONDITIONS[name].asks
+    fact = _fact(asks.fact, ask, table)
+    return fact is not None and RELATIONS[asks.how](fact, value)
+
+
 def _matches(when: Mapping[str, Any], ask: Ask, table: Mapping[str, Any]) -> bool:
-    return all(key in _CONDITIONS and _CONDITIONS[key](value, ask, table) for key, value in when.items())
+    return all(_holds(name, value, ask, table) for name, value in when.items())
 
 
 def _allowed(slug: str, ask: Ask, table: Mapping[str, Any]) -> bool:
@@ -152,37 +111,26 @@ def _allowed(slug: str, ask: Ask, table: Mapping[str, Any]) -> bool:
     return ask.needs <= set(card.get("capabilities") or ())
 
 
-def _budgets(ask: Ask) -> Iterator[tuple[str, float, Callable[[Mapping[str, Any]], tuple[float | None, int]]]]:
-    """The caller's budgets, each with how a candidate's figure and its number of measurements are read."""
-    if ask.max_ttft_ms is not None:
-        yield "max_ttft_ms", ask.max_ttft_ms, lambda seen: _spread(seen, "ttft_ms")
-    if ask.max_latency_ms is not None:
-        yield "max_latency_ms", ask.max_latency_ms, lambda seen: _spread(seen, "latency_ms")
-    if ask.max_usd is not None:
-        yield (
-            "max_usd",
-            ask.max_usd,
-            lambda seen: (seen.get("usd_per_success"), seen.get("n") or _spread(seen, "latency_ms")[1]),
-        )
-
-
-def _spread(seen: Mapping[str, Any], name: str) -> tuple[float | None, int]:
-    figures = seen.get(name) or {}
-    return figures.get("p95"), figures.get("n") or 0
+def measured(seen: Mapping[str, Any], figure: str) -> float | None:
+    """A candidate's figure, such as `ttft_ms.p95`; None if it is measured too few times."""
+    spread, _, name = figure.rpartition(".")
+    source = (seen.get(spread) or {}) if spread else seen
+    n = source.get("n") or (0 if spread else (seen.get("latency_ms") or {}).get("n") or 0)
+    value: float | None = source.get(name)
+    return value if n >= MIN_MEASUREMENTS else None
 
 
 def _unmet(slug: str, ask: Ask, evidence: Sequence[Mapping[str, Mapping[str, Any]]]) -> tuple[str, ...]:
     """Rule 6: the budgets this model is not shown to keep, by the category's evidence, else the pooled."""
     missed = []
-    for name, budget, read in _budgets(ask):
-        for seen in evidence:
-            value, n = read(seen.get(slug, {}))
-            if value is not None and n >= MIN_MEASUREMENTS:
-                break
-        else:
-            value = None
-        # So put, a budget that is no number is kept by nobody.
-        if value is None or not value <= budget:
+    for name, binds in BUDGETS.items():
+        budget = getattr(ask, CONDITIONS[name].asks.fact)
+        if budget is None:
+            continue
+        known = (measured(seen.get(slug, {}), binds.figure) for seen in evidence)
+        value = next((value for value in known if value is not None), None)
+        # So put, a budget that is not a number is kept by nobody.
+        if value is None or not RELATIONS[binds.how](value, budget):
             missed.append(name)
     return tuple(missed)
 

@@ -1,22 +1,22 @@
-"""What a category's newest decision and the live table come to, in the words of a page."""
+"""What pages and commands say of a category's newest decision and of the live table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from arena.ui.wording import listed
-from routing.decisions.explain import DecisionSummary, summarise
+from routing.decisions.explain import DecisionSummary
 from routing.decisions.history import last_decision, last_decisions
 from routing.publishing.queries import frozen, table
 
-__all__ = ["decision_summaries", "decision_summary", "once_published", "stays_first"]
+__all__ = ["decision_summaries", "decision_summary", "publication_notice", "unpin_notice"]
 
 
 def decision_summary(slug: str) -> DecisionSummary:
-    """Never None: a category nobody has looked at yet is `undecided`. Two queries."""
+    """Also of a category without a decision yet. Two queries."""
     newest = table()
     routes = newest.document["categories"].get(slug, {}).get("routes", []) if newest else []
-    return summarise(last_decision(slug), routes)
+    return DecisionSummary(last_decision(slug), routes)
 
 
 def decision_summaries(slugs: Iterable[str]) -> dict[str, DecisionSummary]:
@@ -24,17 +24,17 @@ def decision_summaries(slugs: Iterable[str]) -> dict[str, DecisionSummary]:
     slugs = list(slugs)
     newest, decisions = table(), last_decisions(slugs)
     categories = newest.document["categories"] if newest else {}
-    return {slug: summarise(decisions.get(slug), categories.get(slug, {}).get("routes", [])) for slug in slugs}
+    return {slug: DecisionSummary(decisions.get(slug), categories.get(slug, {}).get("routes", [])) for slug in slugs}
 
 
-def once_published() -> str:
-    """What becomes of a policy that was saved just now. A query."""
+def publication_notice() -> str:
+    """When what a saved policy changes is published. A query."""
     return f"What it changes is published {'once the freeze is lifted' if frozen() else 'next'}."
 
 
-def stays_first(category: str, contenders: Iterable[str]) -> str:
-    """What lifting the pins to these leaves as it is: whoever is routed is only replaced by one who is surely better.
-    Empty if the live table has none of them first there. A query."""
+def unpin_notice(category: str, contenders: Iterable[str]) -> str:
+    """Which of these contenders stays first once its pin is lifted, because a routed one is only replaced by one that
+    is surely better. Empty if the live table has none of them first there. A query."""
     newest = table()
     routes = newest.document["categories"].get(category, {}).get("routes", []) if newest else []
     stay = sorted({route["primary"] for route in routes} & set(contenders))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
-from routing.paging import page_number
+from arena.ui.paging import page_of
 from routing.webhooks import queries, services
 from routing.webhooks.forms import DisableForm, ReplayFailedForm, ReplayForm, TestForm, WebhookForm
 from routing.webhooks.queries import WebhookLine
@@ -38,7 +40,7 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @role_required(Role.ADMIN)
 def webhook(request: HttpRequest, pk: int) -> HttpResponse:
-    """`?before=` a delivery: the page of those older than it."""
+    """`?before=7`: the page of deliveries older than delivery 7."""
     return _page(request, _found(pk))
 
 
@@ -168,15 +170,18 @@ def _found(pk: int) -> WebhookLine:
 def _page(
     request: HttpRequest, line: WebhookLine, *, secret: str = "", replay: ReplayFailedForm | None = None
 ) -> HttpResponse:
-    before = page_number(request, "before")
-    found = queries.deliveries(line.id, limit=PAGE + 1, before=before)
+    page = page_of(
+        request,
+        partial(queries.deliveries, line.id),
+        size=PAGE,
+        key=lambda one: one.id,
+        path=reverse("routing:webhook", args=[line.id]),
+    )
     context: dict[str, Any] = {
         "webhook": line,
         "secret": secret,
         "secrets": queries.secrets(line.id),
-        "deliveries": found[:PAGE],
-        "older": found[PAGE - 1].id if len(found) > PAGE else None,
-        "paged": before is not None,
+        "page": page,
         "attempts": ATTEMPTS,
         "disable": DisableForm(),
         "replay": replay or ReplayFailedForm(),

@@ -1,105 +1,88 @@
-"""The speed benchmark, small: it runs, and ours and the peers rate the same votes alike. No time is asserted."""
+"""The speed benchmarks, small: they run, and Arena and its peers rate the same votes alike. No time is asserted."""
 
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from benchmarks import ratings_speed
+from benchmarks import import_and_rank, ratings_speed
 from benchmarks.__main__ import main, scripts
-from benchmarks.ratings_speed import Row, Sizes, measure
-from benchmarks.speed import bootstrap, evalica_calls
-from benchmarks.speed.arena_rank import ArenaRank
+from benchmarks.import_and_rank import check_same_votes
+from benchmarks.ratings_speed import Row
 from benchmarks.speed.environment import LOCK, PLACE, peers_python
-from benchmarks.speed.logs import draw, draw_tallies, names, strengths, write_arrays, write_strings
-from benchmarks.speed.memory import peak_of
-from benchmarks.speed.ours import OneVoteMore, from_arrays, from_strings
-from benchmarks.speed.timing import beside
-from evals.ratings import POINTS, count_pairs, fit_bradley_terry, fit_davidson
+from benchmarks.speed.logs import draw, draw_tallies, names, strengths, write_csv
+from benchmarks.speed.ours import OneVoteMore
+from benchmarks.speed.timing import medians
+from evals.ratings import Tallies, fit_davidson
 
 K = 6
-VOTES = draw(20_000, K)
-SMALL = Sizes(
-    logs=(500, 2_000),
-    contenders=(5,),
-    reviewers=3,
-    repeats=1,
-    leaderboards=((200, 4, 3),),
-    strings=(2_000, 5),
-    integers=(1_000, 4),
-    many_integers=(2_000, 5),
-    turns=1,
-    bootstrap_rounds=2,
-)
+SMALL = import_and_rank.Sizes(votes=(1_500,), contenders=K, reviewers=4, tasks=20, turns=1)
 installed = pytest.mark.skipif(
     not (PLACE / "installed").exists(), reason="arena-rank is not installed: `make bench` does it"
 )
 
 
-@pytest.fixture(scope="module")
-def csv(tmp_path_factory):
-    file = tmp_path_factory.mktemp("log") / "votes.csv"
-    write_strings(VOTES, K, file)
-    return file
+def test_the_commands_and_a_peer_rate_the_same_file(tmp_path):
+    """`measure` itself compares the ratings, and the votes that `rank` counted with those of the file."""
+    rows = list(import_and_rank.measure(SMALL, tmp_path, None))
+    assert [row.work.partition(": ")[2] for row in rows] == ["import_votes", "rank", "evalica, no intervals"]
+    assert all(row.cpu > 0 for row in rows)
+    both, rank = rows[-1].times
+    assert both > rank > 0
 
 
-@pytest.fixture(scope="module")
-def log(csv):
-    return pd.read_csv(csv)
+@installed
+def test_arena_rank_rates_the_same_file(tmp_path):
+    rows = list(import_and_rank.measure(SMALL, tmp_path, peers_python()))
+    assert rows[-1].work.endswith("arena-rank")
 
 
-@pytest.fixture(scope="module")
-def likelihood():
-    """Plain Bradley-Terry, ties as half a win: what all peers fit."""
-    return fit_bradley_terry(*count_pairs(*VOTES, K)).theta
+def test_the_file_holds_the_votes_drawn(tmp_path):
+    votes, file = draw(3_000, K), tmp_path / "votes.csv"
+    write_csv(votes, SMALL, file)
+    lines = [line.split(",") for line in file.read_text().splitlines()]
+    assert lines[0] == ["question_id", "model_a", "model_b", "winner", "judge"]
+    assert [line[1] for line in lines[1:]] == [names(K)[place] for place in votes.first]
+    assert len({line[4] for line in lines[1:]}) == SMALL.reviewers
 
 
-def test_every_row_is_measured(tmp_path):
-    rows = list(measure(SMALL, tmp_path, None))
-    works = [row.work for row in rows]
-    for part in ("base intervals", "spread of 3", "whole leaderboard", "strings", "own", "integer", "memory above"):
+def test_a_command_that_fails_says_why(tmp_path):
+    with pytest.raises(RuntimeError, match="No such file"):
+        import_and_rank.run([sys.executable, tmp_path / "missing.py"])
+
+
+def test_other_votes_are_not_taken_for_the_same():
+    ratings = dict(zip(names(K), range(K), strict=True))
+    check_same_votes(ratings, ratings)
+    with pytest.raises(RuntimeError, match="not the same votes"):
+        check_same_votes(ratings, dict(zip(names(K), reversed(range(K)), strict=True)))
+
+
+def test_every_row_of_the_maths_is_measured():
+    sizes = ratings_speed.Sizes(logs=(500, 2_000), contenders=(5,), reviewers=3, repeats=1, leaderboards=((200, 4, 3),))
+    works = [row.work for row in ratings_speed.measure(sizes)]
+    for part in ("base intervals", "spread of 3", "whole leaderboard"):
         assert any(part in work for work in works), part
-    assert all(row.ours > 0 for row in rows)
-    assert {row.peer for row in rows} == {
-        "",
-        "FastChat's bootstrap",
-        "the same with lean sums",
-        "evalica, no intervals",
-    }
 
 
 @pytest.mark.parametrize(
-    ("row", "verdict"),
+    ("row", "result"),
     [
-        (Row("w", 1.0), ""),
-        (Row("w", 1.0, limit=2.0), "holds"),
-        (Row("w", 3.0, limit=2.0), "MISSED"),
-        (Row("w", 3.0, cpu=2.5, limit=2.0), "MISSED"),
-        (Row("w", 3.0, cpu=1.5, limit=2.0), "holds by cpu"),
-        (Row("w", 1.0, peer="p", theirs=40.0, ratio=40.0), ""),
-        (Row("w", 1.0, peer="p", theirs=40.0, ratio=40.0, least=30), "holds"),
-        (Row("w", 1.0, limit=2.0, peer="p", theirs=20.0, ratio=20.0, least=30), "MISSED"),
-        (Row("w", 3.0, cpu=1.5, limit=2.0, peer="p", theirs=20.0, ratio=20.0, least=30), "MISSED"),
+        (Row("w", 1.0, 1.0), ""),
+        (Row("w", 1.0, 1.0, limit=2.0), "holds"),
+        (Row("w", 3.0, 2.5, limit=2.0), "MISSED"),
+        (Row("w", 3.0, 1.5, limit=2.0), "holds by cpu"),
     ],
 )
-def test_a_row_holds_when_its_limit_and_its_ratio_do(row, verdict):
-    assert row.verdict == verdict
-    assert str(row).endswith(verdict)
+def test_a_row_holds_when_its_limit_does(row, result):
+    assert row.result == result
+    assert str(row).endswith(result)
 
 
-def test_a_ratio_is_that_of_the_peers_own_turn():
-    peer = iter([3.0, 1.0, 2.0])
-    measured = beside(lambda: None, {"peer": lambda: next(peer)}, turns=3)
-    ms, ratio = measured.peers["peer"]
-    assert ms == 2_000
-    assert ratio > ms  # doing nothing takes less than a ms
-
-
-def test_strings_and_arrays_give_the_same_ratings(log):
-    told, counted = from_strings(log), from_arrays(VOTES, K)
-    assert told.theta == pytest.approx(counted.theta, abs=1e-9)
-    assert told.variance == pytest.approx(counted.variance, abs=1e-9)
+def test_the_first_run_is_not_counted():
+    runs = []
+    medians(lambda: runs.append(1), times=3)
+    assert len(runs) == 4
 
 
 def test_the_tallies_are_those_of_such_a_log():
@@ -107,8 +90,14 @@ def test_the_tallies_are_those_of_such_a_log():
     assert tallies.votes == 20_000
     assert tallies.contenders == tuple(names(K))
     assert (tallies.by_reviewer.votes_by_group > 4_500).all()
-    for wins, ties in ((tallies.wins, tallies.ties), count_pairs(*VOTES, K)):
-        theta = fit_davidson(wins, ties).theta
+    votes = draw(20_000, K)
+    known, outcomes = names(K), ("lo", "hi", "tie")
+    drawn = Tallies.from_votes(
+        ("r", "t", known[first], known[second], outcomes[outcome])
+        for first, second, outcome in zip(*(column.tolist() for column in votes), strict=True)
+    )
+    for counted in (tallies, drawn):
+        theta = fit_davidson(counted.wins, counted.ties).theta
         assert theta - theta.mean() == pytest.approx(strengths(K) - strengths(K).mean(), abs=0.1)
 
 
@@ -123,55 +112,7 @@ def test_one_vote_more_is_rated_as_if_from_nothing():
     ratings, spread = one_more.with_reviewers()
     assert ratings.theta == pytest.approx(cold.theta, abs=1e-9)
     assert spread.count == 3
-
-
-@pytest.mark.parametrize("lean", [True, False])
-def test_the_bootstrap_rates_as_the_likelihood_does(log, likelihood, lean):
-    ratings, limits = bootstrap.intervals(log, lean=lean)
-    assert ratings == pytest.approx(likelihood * POINTS, abs=0.1)
-    assert (limits[0] < ratings).all()
-    assert (ratings < limits[1]).all()
-    ours = from_strings(log)
-    half_widths = 1.96 * POINTS * np.sqrt(ours.variance.mean(axis=1) / 2)
-    assert (limits[1] - limits[0]) / 2 == pytest.approx(half_widths, rel=0.5)
-    assert bootstrap.seconds_of(log, measured=2, lean=lean) > 0
-
-
-def test_evalica_rates_as_the_likelihood_does(log, likelihood):
-    public = np.log(evalica_calls.from_strings(log).loc[names(K)].to_numpy())
-    typed = np.log(evalica_calls.Typed(VOTES, K).scores())
-    for scores in (public, typed):
-        assert scores - scores.mean() == pytest.approx(likelihood, abs=1e-3)
-
-
-def test_all_rank_alike(log, likelihood):
-    ours = from_arrays(VOTES, K).theta
-    rankings = [likelihood, evalica_calls.Typed(VOTES, K).scores(), bootstrap.intervals(log, lean=True)[0]]
-    assert all((np.argsort(other) == np.argsort(ours)).all() for other in rankings)
-
-
-@installed
-def test_arena_rank_rates_as_the_likelihood_does(csv, likelihood, tmp_path):
-    arrays = tmp_path / "votes.npz"
-    write_arrays(VOTES, K, arrays)
-    for kind, file, order in (("strings", csv, names(K)), ("integers", arrays, [str(place) for place in range(K)])):
-        with ArenaRank(peers_python(), kind, file) as arena_rank:
-            assert arena_rank.turn() > 0
-        ratings = np.array([arena_rank.ratings[name] for name in order])
-        assert ratings - ratings.mean() == pytest.approx(likelihood * POINTS, abs=0.1)
-
-
-def test_a_peer_that_cannot_start_says_why(csv):
-    """Arena's own environment has no arena-rank."""
-    with pytest.raises(RuntimeError, match="No module named 'arena_rank'"), ArenaRank(sys.executable, "strings", csv):
-        pass
-
-
-def test_another_log_is_not_taken_for_the_same():
-    ratings = dict(zip(names(K), range(K), strict=True))
-    ratings_speed.check_same_log(np.arange(K), ratings, names(K))
-    with pytest.raises(RuntimeError, match="not the same log"):
-        ratings_speed.check_same_log(np.arange(K)[::-1], ratings, names(K))
+    assert np.isfinite(ratings.variance).all()
 
 
 def test_an_environment_that_has_what_the_lock_names_is_used_as_it_is(tmp_path):
@@ -179,17 +120,10 @@ def test_an_environment_that_has_what_the_lock_names_is_used_as_it_is(tmp_path):
     assert peers_python(tmp_path).is_relative_to(tmp_path)
 
 
-def test_memory_is_told_above_the_log(csv, tmp_path):
-    arrays = tmp_path / "votes.npz"
-    write_arrays(VOTES, K, arrays)
-    for kind, file in (("strings", csv), ("integers", arrays)):
-        assert 10_000 < peak_of(kind, file) < 10_000_000
-
-
 def test_a_benchmark_that_does_not_exist_is_refused_with_those_that_do(capsys):
     with pytest.raises(SystemExit):
         main(["rating_sped"])
-    said = capsys.readouterr().err
-    assert "no benchmark is called rating_sped" in said
-    assert "ratings_speed" in said
+    printed = capsys.readouterr().err
+    assert "no benchmark is called rating_sped" in printed
+    assert "ratings_speed" in printed
     assert "ratings_speed" in scripts()

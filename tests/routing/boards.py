@@ -1,4 +1,4 @@
-"""Facts for the pure tests: leaderboards computed from votes written as counts."""
+"""Evidence for the pure tests: leaderboards computed from votes written as counts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from evals.catalog.cards import ContenderCard
+from evals.leaderboards.measurements import Evidence, Quantiles
 from evals.ratings import Params, Tallies, compute
-from routing.decisions.evidence import Board, CategoryEvidence, DecisionEvidence, Measured, Model, Spread
+from routing.decisions.evidence import Board, CategoryEvidence, DecisionEvidence
 
 NOW = datetime(2026, 11, 22, 9, 12, tzinfo=UTC)
 
@@ -40,31 +42,40 @@ def board(wins: Wins, *, reviewers: int = 4, speaks_for: Any = "panel", retired:
     )
 
 
-def model(slug: str, *, provider: str = "one", locality: str = "hosted", retired: bool = False, **more: Any) -> Model:
+def model(
+    slug: str, *, provider: str = "one", locality: str = "hosted", retired: bool = False, **more: Any
+) -> ContenderCard:
     fields: dict[str, Any] = {
+        "id": 1,
+        "family": slug,
+        "revision": 1,
+        "provider_name": provider.title(),
+        "kind": "openai",
         "model_name": slug,
         "base_url": "https://models.example/v1",
         "settings": {},
         "tier": 1,
         "capabilities": (),
         "context_tokens": None,
-        "usd_input": None,
-        "usd_output": None,
+        "usd_per_mtok_input": None,
+        "usd_per_mtok_output": None,
+        "used_at": None,
+        "retired_at": NOW if retired else None,
     }
-    return Model(slug=slug, provider=provider, locality=locality, retired=retired, **(fields | more))
+    return ContenderCard(slug=slug, provider=provider, locality=locality, **(fields | more))
 
 
-def measured(*, usd: float | None = None, p95: float | None = None, n: int = 100, **more: Any) -> Measured:
-    latency = Spread(None if p95 is None else p95 / 2, p95, n)
-    return Measured(n=n, usd_per_success=usd, latency_ms=latency, ttft_ms=latency, **more)
+def measured(*, usd: float | None = None, p95: float | None = None, n: int = 100, **more: Any) -> Evidence:
+    latency = Quantiles(None if p95 is None else p95 / 2, p95, n)
+    return Evidence(n=n, usd_per_success=usd, latency_ms=latency, ttft_ms=latency, **more)
 
 
 def evidence_of(
     wins: Wins | None,
     *,
     slug: str = "code",
-    models: list[Model] | None = None,
-    seen: Mapping[str, Measured] | None = None,
+    models: list[ContenderCard] | None = None,
+    seen: Mapping[str, Evidence] | None = None,
     single_reviewer: bool = False,
     **of_board: Any,
 ) -> DecisionEvidence:
@@ -73,4 +84,4 @@ def evidence_of(
     category = CategoryEvidence(
         slug=slug, name=slug.title(), board=made, measured=seen or {}, single_reviewer=single_reviewer
     )
-    return DecisionEvidence(models={one.slug: one for one in known}, categories=(category,))
+    return DecisionEvidence(contenders={one.slug: one for one in known}, categories=(category,))

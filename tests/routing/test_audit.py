@@ -191,8 +191,8 @@ def test_commands_print_one_document(two_tables: Category):
     [
         (("rollback", "9"), "There is no version 9"),
         (("rollback", "2"), "decides the same"),
-        (("pin", "cod", "a"), "no category “cod” in use. Is it code?"),
-        (("pin", "code", "d"), "“d” is no contender"),
+        (("pin", "cod", "a"), "no category “cod” in use. Did you mean code?"),
+        (("pin", "code", "d"), "“d” is not a contender"),
         (("pin", "code", "old"), "old is retired"),
         (("pin", "code", "a", "--route", "fats"), "no route called “fats”"),
         (("unpin", "code"), "Nothing is pinned in code."),
@@ -228,9 +228,9 @@ def test_by_api(two_tables: Category, post: Any):
 def test_the_api_refuses_with_a_problem_that_names_it(two_tables: Category, post: Any):
     unknown = post("pin", category="cod", contender="c", reason="x")
     assert (unknown.status_code, unknown["Content-Type"]) == (400, "application/problem+json")
-    assert "Is it code?" in unknown.json()["errors"]["category"][0]
+    assert "Did you mean code?" in unknown.json()["errors"]["category"][0]
     nobody = post("pin", category="code", contender="d", reason="x").json()
-    assert "“d” is no contender" in nobody["errors"]["categories.code.routes[0].pin"][0]
+    assert "“d” is not a contender" in nobody["errors"]["categories.code.routes[0].pin"][0]
     assert post("unpin", category="code", reason="x").status_code == 409
     late = post("pin", category="code", contender="c", reason="x", base=7)
     assert (late.status_code, late.json()["newest"]) == (409, 1)

@@ -123,7 +123,7 @@ def history(voted: Category, editor_user: User) -> Category:
     publish(actor=AUTOMATIC)
     rollback(to=2, reason="c is too slow.", actor="Mara")
     publishing_services.unfreeze(reason="c is fast again.", actor="Jonas")
-    gate = EAGER["every_category"]["gate"] | {"mode": "held"}
+    gate = EAGER["every_category"]["gate"] | {"mode": "approval"}
     services.save_policy(document={"every_category": {"gate": gate}}, reason="A person approves.", actor=editor_user)
     publish(actor=AUTOMATIC)
     cast(voted, {("a", "b"): (2000, 0, 0), ("a", "c"): (500, 0, 0)})

@@ -8,8 +8,8 @@ import pytest
 from django.test import RequestFactory
 
 from arena.models import User
+from arena.ui.paging import page_number
 from evals.models import Category
-from routing.paging import page_number
 from routing.publishing.publisher import publish
 from routing.webhooks import services
 

@@ -8,10 +8,9 @@ from typing import Any
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
-from django.urls import reverse
 
 from arena import env
-from arena.accounts.services import LIFETIME, create_sign_in_link, save_person
+from arena.accounts.services import LIFETIME, create_sign_in_link, link_path, save_person
 from arena.commands import ExampleCommand
 from arena.machine.parts import writable_url
 from arena.models import Role
@@ -41,7 +40,7 @@ example:
         person, created = save_person(username=user, role=Role(role) if role else None)
         if not person.is_active:
             raise CommandError(f"{user} is deactivated. An admin activates them on the People page.")
-        path = reverse("accounts:link", args=[create_sign_in_link(user=person)])
+        path = link_path(create_sign_in_link(user=person))
         what = "Added" if created else "Known"
         hours = int(LIFETIME.total_seconds() // 3600)
         self.stdout.write(f"{what}: {person.username}, role {person.role}. The link works once, within {hours} hours:")

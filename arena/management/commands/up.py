@@ -17,10 +17,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
-from django.urls import reverse
 
 from arena import triggers
-from arena.accounts.services import create_sign_in_link, save_person
+from arena.accounts.services import create_sign_in_link, link_path, save_person
 from arena.apps import ensure_schedules
 from arena.machine import parts
 from arena.machine.parts import MachineError
@@ -136,7 +135,7 @@ class Command(BaseCommand):
             tokens = {who: create_sign_in_link(user=known[who]) for who in PEOPLE if who in known}
         finally:
             connections.close_all()  # this thread's own, which would outlive it
-        return [f"  {who[0]:<9} {self.url}{reverse('accounts:link', args=[token])}" for who, token in tokens.items()]
+        return [f"  {who[0]:<9} {self.url}{link_path(token)}" for who, token in tokens.items()]
 
     def _line(self, name: str, line: str) -> None:
         self.stdout.write(f"{name:<7} | {line}")

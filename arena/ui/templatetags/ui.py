@@ -22,7 +22,7 @@ from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from arena.models import Role, User
-from arena.ui import charts, numbers, scales
+from arena.ui import charts, numbers, scales, wording
 
 register = template.Library()
 
@@ -44,7 +44,7 @@ def within(name: str) -> str:
     return name if name[1:2].isupper() else name[:1].lower() + name[1:]
 
 
-register.filter("count", numbers.count)
+register.filter("count", numbers.whole)
 register.filter("pace", numbers.pace)
 register.filter("points", numbers.points)
 register.filter("rating", numbers.points)
@@ -54,6 +54,19 @@ register.filter("seconds", numbers.span)
 register.filter("duration", numbers.duration)
 register.filter("usd", numbers.money)
 register.filter("svg_percent", scales.percent)
+
+
+@register.filter
+def counted(n: int, noun: str) -> str:
+    """`{{ n|counted:"vote" }}`: 1 vote, 1,204 votes; `"category,categories"` where no s makes the plural."""
+    return f"{n:,} {plural(n, noun)}"
+
+
+@register.filter
+def plural(n: int, noun: str) -> str:
+    """The noun alone, or a verb that goes with it: `{{ n|plural:"is,are" }}`."""
+    one, _, many = noun.partition(",")
+    return wording.plural(n, one, many or None)
 
 
 @register.filter
@@ -107,8 +120,7 @@ def _ago(seconds: float, moment: dt.datetime) -> str:
         return "just now"
     for below, unit, name in steps:
         if seconds < below:
-            n = round(seconds / unit)
-            return f"{n} {name}{'' if n == 1 else 's'} ago"
+            return f"{wording.count(round(seconds / unit), name)} ago"
     local = timezone.localtime(moment)
     return f"on {local.day} {local:%b %Y}"
 

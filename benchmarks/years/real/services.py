@@ -14,7 +14,7 @@ from django_q.models import OrmQ
 from arena.accounts.services import save_person
 from arena.models import Role
 from benchmarks.years.evening import CATEGORY, Evening
-from benchmarks.years.pure import MODELS
+from benchmarks.years.pure import CARDS
 from benchmarks.years.votes import VERDICTS, Scene, Vote, Year, evening, noon
 from evals.leaderboards import chores
 from evals.leaderboards.queries import latest
@@ -85,12 +85,12 @@ class _House:
     def built(cls, scene: Scene) -> _House:
         """What an owner would have typed and uploaded."""
         category = Category.objects.create(slug=CATEGORY, name=CATEGORY, speaks_for=scene.speaks_for)
-        model = next(iter(MODELS.values()))
+        model = next(iter(CARDS.values()))
         provider = Provider.objects.create(
             slug=model.provider, name=model.provider, base_url=model.base_url, locality=model.locality
         )
         contenders = [
-            Contender.objects.create(slug=slug, family=slug, provider=provider, model_name=slug) for slug in MODELS
+            Contender.objects.create(slug=slug, family=slug, provider=provider, model_name=slug) for slug in CARDS
         ]
         names = [f"reviewer-{n}" for n in range(scene.world.reviewers)]
         reviewers = [reviewer_of(save_person(username=name, role=Role.REVIEWER)[0]) for name in names]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Lower
 
+from evals.catalog.cards import ContenderCard
 from evals.models import Contender, Provider, ReviewerTally, TaskSetVersion
 from evals.models.votes import VOTES
 
@@ -25,42 +25,6 @@ __all__ = [
     "provider_cards",
     "votes_by_contender",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContenderCard:
-    """A contender as the outside sees it: `base_url` and `kind` are the frozen ones where it is in use."""
-
-    id: int
-    slug: str
-    family: str
-    revision: int
-    provider: str
-    provider_name: str
-    kind: str
-    base_url: str
-    locality: str
-    model_name: str
-    settings: dict[str, Any]
-    tier: int
-    capabilities: tuple[str, ...]
-    context_tokens: int | None
-    usd_per_mtok_input: Decimal | None
-    usd_per_mtok_output: Decimal | None
-    used_at: datetime | None
-    retired_at: datetime | None
-
-    @property
-    def used(self) -> bool:
-        return self.used_at is not None
-
-    @property
-    def retired(self) -> bool:
-        return self.retired_at is not None
-
-    @property
-    def askable(self) -> bool:
-        return self.kind != Provider.Kind.IMPORTED
 
 
 @dataclass(frozen=True, kw_only=True)

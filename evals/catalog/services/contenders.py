@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import Max, Q, Subquery
 from django.utils import timezone
 
-from evals.catalog.names import FieldError, is_clean, is_reserved
+from arena.errors import FieldError
+from evals.catalog.names import is_clean, is_reserved
 from evals.models import Contender, Provider
 from evals.signals import contender_retired
 

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 
+from arena.errors import FieldError
 from arena.net import OutboundRefused, allowed_addresses
 from arena.sealing import SealError, seal, unseal
-from evals.catalog.names import FieldError, is_clean, is_reserved
+from evals.catalog.names import is_clean, is_reserved
 from evals.models import Provider
 
 __all__ = [

@@ -15,10 +15,11 @@ from django.db import connections
 
 from arena.commands import ExampleCommand
 from evals.catalog.queries.contenders import asked_by_default
-from evals.collection.jobs import pump_until_idle, wake_workers
+from evals.collection.jobs import pump_until_idle
 from evals.collection.queries.runs import Progress, run_progress, run_view
 from evals.collection.queue import work_is_due
 from evals.collection.services import RunError, settle, start_run
+from evals.collection.wake import wake_workers
 from evals.models import Contender, Run, TaskSet, TaskSetVersion
 
 _EXAMPLES = """\

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from arena.commands import ExampleCommand
-from evals.management.importing import counted
+from arena.ui.wording import count
 from evals.transfer.exports import export_generations
 from evals.transfer.files.writing import ExportError
 
@@ -32,6 +32,6 @@ examples:
             raise CommandError(str(error)) from None
         if done.left_out:
             self.stdout.write(
-                f"{counted(done.left_out, 'answer')} left out: a later version gave their task's id another content."
+                f"{count(done.left_out, 'answer')} left out: a later version gave their task's id another content."
             )
-        self.stdout.write(f"{counted(done.generations, 'answer')} written to {options['file']}.")
+        self.stdout.write(f"{count(done.generations, 'answer')} written to {options['file']}.")

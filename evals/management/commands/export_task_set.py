@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from arena.commands import ExampleCommand
-from evals.management.importing import counted
+from arena.ui.wording import count
 from evals.transfer.exports import export_task_set
 from evals.transfer.files.writing import ExportError
 
@@ -32,7 +32,7 @@ examples:
         except ExportError as error:
             raise CommandError(str(error)) from None
         if done.left_out:
-            self.stdout.write(f"{counted(done.left_out, 'task')} known only by id left out.")
+            self.stdout.write(f"{count(done.left_out, 'task')} known only by id left out.")
         self.stdout.write(
-            f"{counted(done.tasks, 'task')} of {options['slug']}, version {done.version}, written to {options['file']}."
+            f"{count(done.tasks, 'task')} of {options['slug']}, version {done.version}, written to {options['file']}."
         )

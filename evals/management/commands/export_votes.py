@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from arena.commands import ExampleCommand
-from evals.management.importing import counted
+from arena.ui.wording import count
 from evals.transfer.exports import export_votes
 from evals.transfer.files.writing import ExportError
 
@@ -32,5 +32,5 @@ examples:
         except ExportError as error:
             raise CommandError(str(error)) from None
         if done.excluded:
-            self.stdout.write(f"{counted(done.excluded, 'vote')} of excluded reviewers left out.")
-        self.stdout.write(f"{counted(done.votes, 'vote')} written to {options['file']}.")
+            self.stdout.write(f"{count(done.excluded, 'vote')} of excluded reviewers left out.")
+        self.stdout.write(f"{count(done.votes, 'vote')} written to {options['file']}.")

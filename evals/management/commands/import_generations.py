@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from evals.management.importing import ImportCommand, counted
+from arena.ui.wording import count
+from evals.management.importing import ImportCommand
 from evals.transfer.files.rows import open_source
 from evals.transfer.generations import import_generations
 
@@ -44,12 +45,12 @@ examples:
         if done.contenders_new:
             lines.append(f"New contenders: {', '.join(done.contenders_new)}")
         if done.moved:
-            lines.append(f"{counted(done.moved, 'answer')} got the next free sample number: theirs was taken.")
+            lines.append(f"{count(done.moved, 'answer')} got the next free sample number: theirs was taken.")
         if done.quarantined:
-            lines.append(f"{counted(done.quarantined, 'answer')} kept from reviewers: they name their own model.")
+            lines.append(f"{count(done.quarantined, 'answer')} kept from reviewers: they name their own model.")
         lines.append(
-            f"{counted(done.rows, 'row')}: {counted(done.new, 'new answer')} of "
-            f"{counted(len(done.contenders), 'contender')}, {done.failed:,} of them failed calls; "
+            f"{count(done.rows, 'row')}: {count(done.new, 'new answer')} of "
+            f"{count(len(done.contenders), 'contender')}, {done.failed:,} of them failed calls; "
             f"{done.present:,} there already."
         )
         self.tell(lines, dry_run=options["dry_run"])

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from evals.management.importing import ImportCommand, counted
+from arena.ui.wording import count
+from evals.management.importing import ImportCommand
 from evals.transfer.files.rows import open_source
 from evals.transfer.tasks import import_tasks
 
@@ -48,12 +49,12 @@ examples:
                 dry_run=options["dry_run"],
             )
         lines = [*done.notices]
-        lines += [f"{category}: {counted(n, 'task')}" for category, n in done.by_category.items()]
+        lines += [f"{category}: {count(n, 'task')}" for category, n in done.by_category.items()]
         if done.ids > done.tasks_new + done.tasks_kept:
-            lines.append(f"{counted(done.ids, 'id')}, of which some have equal content and are one task.")
+            lines.append(f"{count(done.ids, 'id')}, of which some have equal content and are one task.")
         state = "unchanged, no new version" if done.unchanged else f"version {done.version}"
         lines.append(
-            f"Task set {done.task_set}: {state}. {counted(done.ids, 'row')}, {counted(done.tasks_new, 'new task')}, "
+            f"Task set {done.task_set}: {state}. {count(done.ids, 'row')}, {count(done.tasks_new, 'new task')}, "
             f"{done.tasks_kept:,} known before, {done.with_checks:,} with checks."
         )
         self.tell(lines, dry_run=options["dry_run"])

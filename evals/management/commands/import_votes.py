@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from evals.management.importing import ImportCommand, counted
+from arena.ui.wording import count
+from evals.management.importing import ImportCommand
 from evals.transfer.files.rows import open_source, parse_pairs
 from evals.transfer.votes import import_votes
 
@@ -59,11 +60,11 @@ Labels of ours that a value may name: a, b, tie, both_bad (or model_a, model_b, 
         lines = [*done.notices]
         if done.contenders_new:
             lines.append(f"New contenders: {', '.join(done.contenders_new)}")
-        lines += [f"{category}: {counted(n, 'vote')}" for category, n in done.by_category.items()]
+        lines += [f"{category}: {count(n, 'vote')}" for category, n in done.by_category.items()]
         winners = ", ".join(f"{name} {n:,}" for name, n in sorted(done.by_winner.items()))
         lines.append(
-            f"{counted(done.votes, 'vote')} ({winners}) by {counted(done.reviewers, 'reviewer')} on "
-            f"{counted(done.tasks, 'task')}, {done.tasks_new:,} of them new, between "
-            f"{counted(len(done.contenders), 'contender')}."
+            f"{count(done.votes, 'vote')} ({winners}) by {count(done.reviewers, 'reviewer')} on "
+            f"{count(done.tasks, 'task')}, {done.tasks_new:,} of them new, between "
+            f"{count(len(done.contenders), 'contender')}."
         )
         self.tell(lines, dry_run=options["dry_run"])

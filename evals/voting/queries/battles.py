@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from arena.ui.charts import Bar, Segment, bar, tick_row
 from arena.ui.markup import first_line, render
+from arena.ui.wording import count
 from evals.models import Ballot, Category, Generation, Reviewer, ReviewerTally
 from evals.models.votes import VOTES, Outcome
 from evals.ratings import Standings, votes_to_go
@@ -257,7 +258,7 @@ def nothing_to_vote_on(state: CategoryProgress, *, closed: int) -> NothingToVote
     if state.ready and closed:
         return NothingToVoteOn(
             f"You have seen every battle in {state.name}",
-            f"{_many(closed, 'battle')} so far. New ones come with new tasks, new answers or new contenders.",
+            f"{count(closed, 'battle')} so far. New ones come with new tasks, new answers or new contenders.",
             "read",
         )
     if not state.tasks:
@@ -265,9 +266,9 @@ def nothing_to_vote_on(state: CategoryProgress, *, closed: int) -> NothingToVote
         return NothingToVoteOn(f"No tasks in {state.name} yet", words, "upload")
     title = f"Nothing to compare in {state.name} yet"
     if state.contenders < 2:
-        words = f"{_many(state.tasks, 'task')}, and answers by {state.contenders} of the 2 contenders it takes."
+        words = f"{count(state.tasks, 'task')}, and answers by {state.contenders} of the 2 contenders it takes."
         return NothingToVoteOn(title, f"{words} A run collects them.", "collect")
-    words = f"{_many(state.tasks, 'task')}, of which {state.ready:,} have answers by two contenders."
+    words = f"{count(state.tasks, 'task')}, of which {state.ready:,} have answers by two contenders."
     return NothingToVoteOn(
         title, f"{words} Equal answers, and answers that name their model, make no battle.", "collect"
     )
@@ -279,14 +280,10 @@ def nothing_anywhere(states: Sequence[CategoryProgress], *, closed: int) -> Noth
         return nothing_to_vote_on(states[0], closed=closed)
     ready, tasks = sum(state.ready for state in states), sum(state.tasks for state in states)
     if ready and closed:
-        words = f"{_many(closed, 'battle')} so far. New ones come with new tasks, new answers or new contenders."
+        words = f"{count(closed, 'battle')} so far. New ones come with new tasks, new answers or new contenders."
         return NothingToVoteOn("You have seen every battle", words, "read")
     if not tasks:
         words = "Battles come from the answers of two contenders to one task. Upload tasks, then collect answers."
         return NothingToVoteOn("No tasks yet", words, "upload")
-    words = f"{_many(tasks, 'task')} in {len(states)} categories, of which {ready:,} have answers by two contenders."
+    words = f"{count(tasks, 'task')} in {len(states)} categories, of which {ready:,} have answers by two contenders."
     return NothingToVoteOn("Nothing to compare yet", words, "collect")
-
-
-def _many(n: int, thing: str) -> str:
-    return f"{n:,} {thing}{'' if n == 1 else 's'}"

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
@@ -19,7 +18,7 @@ from evals.ratings.agreement import Agreement
 from evals.ratings.health import Finding, side_preference
 from evals.voting.queries.agreement import leaders_without, reviewer_agreements, speeds
 
-__all__ = ["ExclusionEntry", "Health", "ReviewerRow", "Voter", "reviewer_page", "voters_in"]
+__all__ = ["ExclusionEntry", "Health", "ReviewerRow", "Voter", "reviewer_count", "reviewer_rows", "voters_in"]
 
 PAGE_SIZE = 50
 # How the handle begins of whoever stands for all judges of a file that names none.
@@ -51,10 +50,11 @@ class Health:
 
 @dataclass(frozen=True)
 class ReviewerRow:
-    """`votes` are the effective ones, counted or not; `last_vote` is when the newest of them was cast. `source` says
-    where somebody who is no user of ours comes from."""
+    """`place` counts from 1 in the order of the page. `votes` are the effective ones, counted or not; `last_vote` is
+    when the newest of them was cast. `source` says where somebody who is not a user here comes from."""
 
     id: int
+    place: int
     name: str
     source: str
     votes: int
@@ -84,11 +84,15 @@ def voters_in(category: Category) -> list[Voter]:
     return sorted(voters, key=lambda voter: (-voter.votes, voter.name, voter.id))
 
 
-def reviewer_page(number: str | None) -> tuple[Page[Reviewer], list[ReviewerRow]]:
-    """One page, our own people first, then by votes that count. Eleven queries, and four more after votes came in."""
-    page = Paginator(_ordered(), PAGE_SIZE).get_page(number)
-    found = list(page.object_list)
-    return page, _rows(found)
+def reviewer_count() -> int:
+    return Reviewer.objects.count()
+
+
+def reviewer_rows(*, limit: int, before: int | None = None) -> list[ReviewerRow]:
+    """Our own people first, then by votes that count; those that follow the place `before`. Ten queries, and four more
+    after votes came in."""
+    start = before or 0
+    return _rows(list(_ordered()[start : start + limit]), start)
 
 
 def _ordered() -> QuerySet[Reviewer]:
@@ -99,12 +103,12 @@ def _ordered() -> QuerySet[Reviewer]:
     ).order_by("outside", "-counted", "name", "pk")
 
 
-def _rows(reviewers: Sequence[Reviewer]) -> list[ReviewerRow]:
+def _rows(reviewers: Sequence[Reviewer], start: int) -> list[ReviewerRow]:
     cast = _cast(reviewers)
     acts = _exclusions(reviewers)
     agreed, fast, leaders = reviewer_agreements(), speeds(reviewers), leaders_without(reviewers)
     rows = []
-    for reviewer in reviewers:
+    for place, reviewer in enumerate(reviewers, start + 1):
         mine = cast.get(reviewer.pk, _Cast())
         health = Health(
             agreement=agreed.get(reviewer.pk, Agreement("unknown", 0)),
@@ -115,6 +119,7 @@ def _rows(reviewers: Sequence[Reviewer]) -> list[ReviewerRow]:
         rows.append(
             ReviewerRow(
                 id=reviewer.pk,
+                place=place,
                 name=reviewer.name,
                 source=_source(reviewer),
                 votes=mine.votes,

@@ -9,9 +9,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
+from arena.ui.paging import page_of
 from evals.models import Reviewer
 from evals.voting.queries.agreement import LAST
-from evals.voting.queries.reviewers import reviewer_page
+from evals.voting.queries.reviewers import PAGE_SIZE, reviewer_count, reviewer_rows
 from evals.voting.reviewer_signs import signs
 from evals.voting.reviewers import ExclusionError, exclude, include
 
@@ -21,9 +22,10 @@ __all__ = ["reviewer_exclude", "reviewer_include", "reviewer_list"]
 @require_safe
 @role_required(Role.VIEWER)
 def reviewer_list(request: HttpRequest) -> HttpResponse:
-    page, rows = reviewer_page(request.GET.get("page"))
-    lines = [(row, signs(row.health, counts=row.excluded_at is None) if row.votes else ()) for row in rows]
-    return render(request, "evals/voting/reviewer_list.html", {"page": page, "lines": lines, "last": LAST})
+    page = page_of(request, reviewer_rows, size=PAGE_SIZE, key=lambda row: row.place, parameter="after")
+    lines = [(row, signs(row.health, counts=row.excluded_at is None) if row.votes else ()) for row in page.rows]
+    context = {"page": page, "lines": lines, "people": reviewer_count(), "last": LAST}
+    return render(request, "evals/voting/reviewer_list.html", context)
 
 
 @require_POST

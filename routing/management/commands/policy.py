@@ -12,13 +12,12 @@ from arena.commands import ExampleCommand
 from routing.audit import ReasonMissingError
 from routing.management.audited import ACTOR
 from routing.policy import queries
-from routing.policy.parse import default_document, parse
-from routing.policy.reading import PolicyError
+from routing.policy.parse import PolicyError, default_document, parse
 from routing.policy.references import notices
 from routing.policy.services import PolicyConflictError, save_policy
 from routing.policy.text import Form, PolicyTextError, read_text, write_text
 from routing.publishing import publisher
-from routing.publishing.summaries import once_published
+from routing.publishing.summaries import publication_notice
 
 
 class Command(ExampleCommand):
@@ -52,7 +51,7 @@ examples:
                 self._export(options)
         except PolicyError as error:
             lines = "".join(f"\n  {one}" for one in error.errors)
-            raise CommandError(f"{options['source'] or options['check']} is no policy:{lines}") from error
+            raise CommandError(f"{options['source'] or options['check']} is not a policy:{lines}") from error
 
     def _export(self, options: dict[str, Any]) -> None:
         found = queries.policy(options["policy"])
@@ -80,7 +79,7 @@ examples:
         if options["json"]:
             self.stdout.write(json.dumps({"saved": saved, "version": made.version, "sha256": made.sha256}))
         elif saved:
-            self.stdout.write(f"Policy {made.version} saved. {once_published()}")
+            self.stdout.write(f"Policy {made.version} saved. {publication_notice()}")
         else:
             self.stdout.write(f"These are the rules of policy {made.version} already.")
 
@@ -113,7 +112,7 @@ def _read(path: Path) -> Any:
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is no text in UTF-8: byte {error.start + 1:,} cannot be read.") from error
+        raise CommandError(f"{path} is not text in UTF-8: byte {error.start + 1:,} cannot be read.") from error
     except PolicyTextError as error:
         raise CommandError(f"{path}: {error}") from error
 

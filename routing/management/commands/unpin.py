@@ -10,7 +10,7 @@ from routing.management.audited import ACTOR, AuditedCommand, Done, saved
 from routing.policy import queries, services
 from routing.policy.parse import parse
 from routing.policy.pins import pins
-from routing.publishing.summaries import stays_first
+from routing.publishing.summaries import unpin_notice
 
 
 class Command(AuditedCommand):
@@ -36,5 +36,5 @@ examples:
         made = services.unpin(category=category, route=options["route"], reason=options["reason"], by=ACTOR)
         done = saved(made, None, f"The pin of {category} is lifted.")
         lifted = there.items() - pins(parse(made.document), category).items()
-        stays = stays_first(category, (contender for _, contender in lifted))
+        stays = unpin_notice(category, (contender for _, contender in lifted))
         return done._replace(words=f"{done.words} {stays}".strip())

@@ -20,13 +20,12 @@ from routing.policy import queries, services
 from routing.policy.describe import place_name, policy_change_groups
 from routing.policy.diff import policy_diff
 from routing.policy.forms import ACTS, EVERY, MOST_ROUTES, WHOLE, Editor, PolicyDocumentForm
-from routing.policy.parse import default_document, parse
-from routing.policy.reading import PolicyError
+from routing.policy.parse import PolicyError, default_document, parse
 from routing.policy.references import notices
 from routing.policy.text import Form, write_text
 from routing.publishing import publisher
-from routing.publishing.page import foreseen
-from routing.publishing.summaries import once_published
+from routing.publishing.page import preview_context
+from routing.publishing.summaries import publication_notice
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -140,7 +139,7 @@ def _titles() -> dict[str, str]:
 
 def _checked(document: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
     """Raises PolicyError."""
-    return foreseen(publisher.preview_policy(document=document), titles) | {"notices": notices(parse(document))}
+    return preview_context(publisher.preview_policy(document=document), titles) | {"notices": notices(parse(document))}
 
 
 def _conflict(error: services.PolicyConflictError, document: Any, titles: Mapping[str, str]) -> dict[str, Any]:
@@ -160,5 +159,5 @@ def _saved(request: HttpRequest, made: PolicyVersion, now: queries.PolicyView | 
     if now is not None and made.version == now.version:
         messages.info(request, f"These are the rules of policy {now.version} already.")
     else:
-        messages.success(request, f"Policy {made.version} saved. {once_published()}")
+        messages.success(request, f"Policy {made.version} saved. {publication_notice()}")
     return redirect("routing:policy")

@@ -16,14 +16,13 @@ from evals.catalog.queries.categories import category_cards
 from evals.catalog.queries.contenders import contender_cards
 from routing.policy import queries, services
 from routing.policy.forms import PinForm
-from routing.policy.parse import default_document, parse
+from routing.policy.parse import PolicyError, default_document, parse
 from routing.policy.pins import PinError, main_route, pinned, pins, unpinned
-from routing.policy.reading import PolicyError
 from routing.policy.references import notices
 from routing.publishing import publisher
 from routing.publishing import queries as publishing_queries
-from routing.publishing.page import foreseen
-from routing.publishing.summaries import once_published, stays_first
+from routing.publishing.page import preview_context
+from routing.publishing.summaries import publication_notice, unpin_notice
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -67,7 +66,7 @@ def _page(request: HttpRequest, slug: str, *, lift: bool) -> HttpResponse:
         "pins": [(f"{slug}-{name}" if name else slug, contender) for name, contender in there.items()],
         "base": now.version if now else 0,
         "frozen": publishing_queries.frozen(),
-        "stays": stays_first(slug, _lifted(form, there)) if lift else "",
+        "stays": unpin_notice(slug, _lifted(form, there)) if lift else "",
     }
     if form.is_bound and (form.is_valid() or set(form.errors) <= {"reason"}):
         answer = _judged(request, form, slug, document, titles, context)
@@ -104,7 +103,7 @@ def _judged(
             made = act(**asked, reason=given["reason"], actor=person(request), base=given["base"])
             return _done(request, made.version, context)
         edited = (unpinned if context["lift"] else pinned)(document, **asked)
-        seen = foreseen(publisher.preview_policy(document=edited), titles)
+        seen = preview_context(publisher.preview_policy(document=edited), titles)
         outcomes = [one for one in seen["outcomes"] if one.slug == slug]
         context |= seen | {
             "outcomes": outcomes,
@@ -130,6 +129,6 @@ def _done(request: HttpRequest, version: int, context: dict[str, Any]) -> HttpRe
         messages.info(request, f"So it is already, by policy {version}.")
     else:
         did = "lifts the pin of" if context["lift"] else "pins"
-        said = f"Policy {version} {did} {context['name']}. {once_published()} {context['stays']}"
+        said = f"Policy {version} {did} {context['name']}. {publication_notice()} {context['stays']}"
         messages.success(request, said.strip())
     return redirect(reverse("routing:category", args=[context["slug"]]))

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
+from arena.ui.paging import page_number, page_of
 from evals.catalog.queries.categories import category_cards
-from routing.paging import page_number
 from routing.policy import queries
 from routing.policy.describe import fixed_lines, place_card, policy_change_groups, table_lines
 from routing.policy.diff import policy_diff
@@ -53,17 +53,9 @@ def policy(request: HttpRequest) -> HttpResponse:
 @require_safe
 @role_required(Role.VIEWER)
 def versions(request: HttpRequest) -> HttpResponse:
-    """`?before=` a version: the page of those older than it."""
-    before = page_number(request, "before")
-    lines = queries.policies(limit=PAGE, before=before)
-    oldest = lines[-1].version if lines else 1
-    context = {
-        "now": queries.policy(),
-        "history": lines,
-        "paged": before is not None,
-        "older": oldest if oldest > 1 else None,
-    }
-    return render(request, "routing/policy/version_list.html", context)
+    """`?before=7`: the page of versions older than 7."""
+    page = page_of(request, queries.policies, size=PAGE, key=lambda one: one.version)
+    return render(request, "routing/policy/version_list.html", {"now": queries.policy(), "page": page})
 
 
 @require_safe

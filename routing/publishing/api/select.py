@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -15,9 +14,12 @@ from rest_framework.response import Response
 
 from arena.api.problems import problem_response
 from arena.api.serializers import Body
+from arena.ui.wording import did_you_mean
+from routing.policy.kinds import Choice, Many, Number, Rule, Text
+from routing.policy.schema import FACTS, Ask
 from routing.publishing import queries
 from routing.publishing.api.base import TableView
-from routing.publishing.selection import Ask, NoEligibleModel, select
+from routing.publishing.selection import NoEligibleModel, select
 from routing.publishing.serving import NOT_PUBLISHED
 
 
@@ -29,17 +31,26 @@ class AskIn(Body):
     messages: serializers.Field[Any, Any, Any, Any] = serializers.ListField(
         child=serializers.DictField(), default=None, allow_null=True
     )
-    needs: serializers.Field[Any, Any, Any, Any] = serializers.ListField(
-        child=serializers.CharField(max_length=60), default=list
-    )
-    local_only = serializers.BooleanField(default=False)
-    max_ttft_ms = serializers.FloatField(default=None, allow_null=True, min_value=0)
-    max_latency_ms = serializers.FloatField(default=None, allow_null=True, min_value=0)
-    max_usd = serializers.FloatField(default=None, allow_null=True, min_value=0)
-    prompt_tokens = serializers.IntegerField(default=None, allow_null=True, min_value=0)
-    complexity = serializers.ChoiceField(["simple", "medium", "complex"], default=None, allow_null=True)
-    reasoning = serializers.BooleanField(default=None, allow_null=True)
-    label = serializers.CharField(default=None, allow_null=True, max_length=60)  # type: ignore[assignment]  # a field
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Whatever a condition may ask of a request, as the policy's schema declares it."""
+        return super().get_fields() | {name: _field(one, getattr(Ask, name)) for name, one in FACTS.items()}
+
+
+def _field(one: Rule, default: Any) -> serializers.Field[Any, Any, Any, Any]:
+    kind = one.kind
+    if isinstance(kind, Many):
+        return serializers.ListField(child=serializers.CharField(max_length=60), default=list)
+    unsaid: dict[str, Any] = {"default": default} | ({"allow_null": True} if default is None else {})
+    if isinstance(kind, Number):
+        if kind.whole:
+            return serializers.IntegerField(min_value=None if kind.ge is None else int(kind.ge), **unsaid)
+        return serializers.FloatField(min_value=kind.ge, **unsaid)
+    if isinstance(kind, Choice):
+        return serializers.ChoiceField([*kind.words], **unsaid)
+    if isinstance(kind, Text):
+        return serializers.CharField(max_length=kind.longest, **unsaid)
+    return serializers.BooleanField(**unsaid)
 
 
 class SelectionOut(serializers.Serializer[Any]):
@@ -81,5 +92,5 @@ class Select(TableView):
 def _guess(category: str, known: Iterable[str]) -> str:
     """What to add where the category may be spelt wrong: a sentence, or nothing."""
     names = list(known)
-    near = [] if category in names else difflib.get_close_matches(category, names, n=1)
-    return f" The table has no category “{category}”. Is it {near[0]}?" if near else ""
+    guess = "" if category in names else did_you_mean(category, names)
+    return guess and f" The table has no category “{category}”. {guess}"

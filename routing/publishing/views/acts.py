@@ -1,4 +1,4 @@
-"""Publishing, rolling back, freezing: each is asked for once more, with a reason. And what people did."""
+"""Publishing, rolling back, freezing: each is confirmed with a reason. And the audit log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
+from arena.ui.paging import page_of
 from arena.ui.wording import count
 from evals.catalog.queries.categories import category_cards
 from routing import audit
-from routing.paging import page_number
 from routing.publishing import publisher, queries, services
 from routing.publishing.forms import FreezeForm, PublishForm, RollbackForm
-from routing.publishing.page import foreseen, names, waiting_in
+from routing.publishing.page import names, preview_context
 
 PAGE = 50
 
@@ -25,37 +25,37 @@ PAGE = 50
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def publish(request: HttpRequest) -> HttpResponse:
-    """GET shows what would happen now, and what waits for approval; POST makes it happen, as far as it still would."""
+    """GET shows what would be published now, and what waits for approval; POST publishes what then is due."""
     ticked = request.POST.getlist("approve")
     form = PublishForm(request.POST if request.method == "POST" else None, approve=ticked)
     if request.method == "POST" and form.is_valid():
         try:
             reason, approve = form.cleaned_data["reason"], form.approve or None
-            made = publisher.publish(actor=person(request).name, reason=reason, approve=approve)
+            result = publisher.publish(actor=person(request).name, reason=reason, approve=approve)
         except publisher.ApprovalError as error:
             form.add_error(None, str(error))
         else:
-            if made.published:
-                messages.success(request, f"Version {made.version} published.")
+            if result.published:
+                messages.success(request, f"Version {result.version} published.")
             else:
-                messages.info(request, made.frozen or _nothing_new(len(waiting_in(made.decisions))))
+                messages.info(request, result.frozen or _nothing_published(len(result.waiting)))
             return redirect("routing:live")
     titles = {card.slug: card.name for card in category_cards()}
     result = publisher.publish(actor=person(request).name, dry_run=True)
-    context = foreseen(result, titles) | {
+    context = preview_context(result, titles) | {
         "form": form,
-        "waiting": [(titles.get(one.category, one.category), one) for one in waiting_in(result.decisions)],
+        "waiting": [(titles.get(one.category, one.category), one) for one in result.waiting],
         "ticked": ticked,
         "frozen": queries.frozen(),
     }
     return render(request, "routing/publishing/publish.html", context)
 
 
-def _nothing_new(waiting: int) -> str:
-    said = "Nothing published: every decision is as it was"
+def _nothing_published(waiting: int) -> str:
+    message = "Nothing published: every decision is as it was"
     if not waiting:
-        return f"{said}."
-    return f"{said}, and {count(waiting, 'change')} still {'waits' if waiting == 1 else 'wait'} for approval."
+        return f"{message}."
+    return f"{message}, and {count(waiting, 'change')} still {'waits' if waiting == 1 else 'wait'} for approval."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -73,16 +73,17 @@ def rollback(request: HttpRequest) -> HttpResponse:
         to, actor = form.cleaned_data["to"], person(request).name
         try:
             if posted and form.is_valid():
-                made = publisher.rollback(to=to, reason=form.cleaned_data["reason"], actor=actor)
-                said = f"Version {made.version} published with the decisions of {to}. Publishing froze."
-                messages.success(request, said)
+                result = publisher.rollback(to=to, reason=form.cleaned_data["reason"], actor=actor)
+                notice = f"Version {result.version} published with the decisions of {to}. Publishing is frozen."
+                messages.success(request, notice)
                 return redirect("routing:live")
-            seen = publisher.rollback(to=to, actor=actor, dry_run=True)
+            result = publisher.rollback(to=to, actor=actor, dry_run=True)
         except publisher.RollbackError as error:
             form.add_error("to", str(error))
         else:
             titles = {card.slug: card.name for card in category_cards()}
-            context |= foreseen(seen, titles) | {"names": names(seen.document or {"models": {}}), "asked": to}
+            document = result.document or {"models": {}}
+            context |= preview_context(result, titles) | {"names": names(document), "asked": to}
     form.fields["reason"].required = True  # to roll back; not to look
     return render(request, "routing/publishing/rollback.html", context)
 
@@ -90,7 +91,7 @@ def rollback(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def freeze(request: HttpRequest) -> HttpResponse:
-    """Freezes, or with `lift` takes the freeze back: what the person was shown, and nothing newer."""
+    """Freezes, or with `lift` lifts the freeze that the person was shown, and no newer one."""
     frozen = queries.frozen()
     form = FreezeForm(
         request.POST if request.method == "POST" else None, initial={"seen": frozen.at.isoformat() if frozen else ""}
@@ -104,7 +105,7 @@ def freeze(request: HttpRequest) -> HttpResponse:
             messages.warning(request, str(error))
             return redirect("routing:freeze")
         if lift:
-            messages.success(request, "Publishing goes on. What was kept back is looked at again.")
+            messages.success(request, "The freeze is lifted. What was kept back is looked at again.")
         else:
             messages.success(request, "Publishing is frozen. The live table stays as it is.")
         return redirect("routing:live")
@@ -114,12 +115,6 @@ def freeze(request: HttpRequest) -> HttpResponse:
 @require_safe
 @role_required(Role.VIEWER)
 def history(request: HttpRequest) -> HttpResponse:
-    """What people did, with who and why. `?before=` an act: the page of those older than it."""
-    before = page_number(request, "before")
-    acts = audit.audit_entries(limit=PAGE + 1, before=before)
-    context = {
-        "acts": acts[:PAGE],
-        "older": acts[PAGE - 1].id if len(acts) > PAGE else None,
-        "paged": before is not None,
-    }
-    return render(request, "routing/publishing/audit_log.html", context)
+    """What was done by hand, by whom and why. `?before=7`: the page of entries older than entry 7."""
+    page = page_of(request, audit.audit_entries, size=PAGE, key=lambda one: one.id)
+    return render(request, "routing/publishing/audit_log.html", {"page": page})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,30 +11,19 @@ from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import role_required
 from arena.models import Role
+from arena.ui.paging import page_number, page_of
 from evals.catalog.queries.categories import category_cards
 from routing import audit
 from routing.decisions import history
-from routing.decisions.gate import RouteDecision
-from routing.decisions.history import PastDecision
 from routing.gateways import FORMATS, export
 from routing.outcomes.queries import reports
-from routing.paging import page_number
 from routing.publishing import publisher, queries
 from routing.publishing.diff import diff
-from routing.publishing.page import cards, change_groups, expires, names, waiting_in
+from routing.publishing.page import cards, change_groups, expires, names
 from routing.publishing.queries import TableLine, TableView
 
 RECENT = 6
-
 PAGE = 50
-
-
-class _Missing(NamedTuple):
-    """What one category sends to, or still lacks for it."""
-
-    to: str | None
-    votes_to_go: int | None
-    reason: str
 
 
 @require_safe
@@ -61,16 +50,10 @@ def version(request: HttpRequest, n: int) -> HttpResponse:
 @require_safe
 @role_required(Role.VIEWER)
 def versions(request: HttpRequest) -> HttpResponse:
-    """`?before=` a version: the page of those older than it."""
-    before = page_number(request, "before")
-    lines = queries.tables(limit=PAGE, before=before)
-    oldest = lines[-1].version if lines else 1
+    """`?before=7`: the page of versions older than 7."""
     context = {
-        "lines": lines,
         "newest": queries.newest_version(),
-        "paged": before is not None,
-        # Numbers have no gaps: below any but the first there is another.
-        "older": oldest if oldest > 1 else None,
+        "page": page_of(request, queries.tables, size=PAGE, key=lambda one: one.version),
     }
     return render(request, "routing/publishing/version_list.html", context)
 
@@ -132,27 +115,19 @@ def _compared_with(request: HttpRequest, version: int) -> int | None:
 
 
 def _unpublished() -> dict[str, Any]:
-    """What publishing would say now: each category with what it still lacks. Measures nothing: where the policy asks
-    for figures, the last stored decision speaks."""
-    seen = publisher.preview_unmeasured()
-    titles = {one.slug: one.name for one in seen.evidence.categories}
-    stored = history.last_decisions(seen.unmeasured)
-    said = {slug: _stored(stored.get(slug)) for slug in seen.unmeasured}
+    """What publishing would decide now: each category with what it still needs. Measures nothing: where the policy asks
+    for figures, the last stored decision stands, None without one."""
+    preview = publisher.preview_unmeasured()
+    titles = {one.slug: one.name for one in preview.evidence.categories}
+    unmeasured = preview.unmeasured
+    stored = history.last_decisions(unmeasured)
+    rows = [
+        (one.category, titles[one.category], stored.get(one.category) if one.category in unmeasured else one.decision)
+        for one in preview.decisions
+    ]
     return {
-        "rows": [
-            (one.category, titles[one.category], said.get(one.category, _told(one.decision))) for one in seen.decisions
-        ],
-        "due": seen.cause is not None,
-        "waiting": waiting_in(seen.decisions),
+        "rows": rows,
+        "due": preview.cause is not None,
+        "waiting": [pending for one in preview.decisions for pending in one.waiting],
         "frozen": queries.frozen(),
     }
-
-
-def _told(decision: RouteDecision) -> _Missing:
-    return _Missing(decision.to, decision.votes_to_go, decision.reason)
-
-
-def _stored(decision: PastDecision | None) -> _Missing:
-    if decision is None:
-        return _Missing(None, None, "The policy asks for measurements; the next look at this category reads them.")
-    return _Missing(decision.model_to or None, decision.votes_to_go, decision.reason)

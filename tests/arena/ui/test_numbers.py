@@ -12,7 +12,7 @@ from arena.ui import numbers
     [(0, "0"), (7, "7"), (5760, "5,760"), (1_000_000, "1,000,000"), (-3, "−3"), (None, "–")],
 )
 def test_counts_have_thousands_separators(value, written):
-    assert numbers.count(value) == written
+    assert numbers.whole(value) == written
 
 
 @pytest.mark.parametrize(("value", "written"), [(1142.3, "1142"), (-18.6, "−19"), (0.2, "0"), (-0.2, "0"), (None, "–")])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from evals.catalog.names import FieldError
+from arena.errors import FieldError
 from evals.catalog.services.contenders import (
     ContenderFields,
     freeze,

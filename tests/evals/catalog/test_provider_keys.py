@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from arena.errors import FieldError
 from arena.models import User
-from evals.catalog.names import FieldError
 from evals.catalog.services import providers
 from evals.catalog.services.providers import ProviderFields, save_provider
 from evals.models import Provider

@@ -8,7 +8,8 @@ import pytest
 from celery import current_app
 
 from evals.collection import jobs
-from evals.collection.jobs import pump, wake_workers
+from evals.collection.jobs import pump
+from evals.collection.wake import wake_workers
 from tests.processes import free_port
 
 

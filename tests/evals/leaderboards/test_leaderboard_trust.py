@@ -79,7 +79,7 @@ def test_where_tastes_differ_more_reviewers_help_more():
 def test_one_person_says_nothing_of_others():
     these, people = contest(board(even(12, 8, reviewers=(1,)))).checks
     assert these.label == "For the one reviewer, for whom the category speaks"
-    assert (people.state, people.value) == ("unknown", "one person says nothing of others")
+    assert (people.state, people.value) == ("unknown", "one person says nothing about others")
 
 
 def test_level_contenders_get_no_number_that_means_nothing():
@@ -146,13 +146,13 @@ def test_agreement_that_cannot_be_told_says_why():
 def test_a_leader_that_hangs_on_one_person_is_told():
     split = even(2, 8, reviewers=(1, 2)) + even(30, 0, reviewers=(3,))
     state, label, value = checks(board(split), voters(10, 10, 30))[1]
-    assert (state, label) == ("fail", "Who leads hangs on single persons")
+    assert (state, label) == ("fail", "Single reviewers decide who leads")
     assert value == "without person 3 granite would lead"
 
 
 def test_a_leader_that_stands_without_anybody_is_told():
     assert checks(board(even(9, 3)))[1] == (
-        "ok", "No single person decides who leads", "basalt leads without any one",
+        "ok", "No single person decides who leads", "basalt leads without any one of them",
     )  # fmt: skip
 
 

@@ -74,3 +74,20 @@ def test_the_published_ratings_rank_real_votes_nearly_as_it_does(data, file_name
     expected = oracle.newman(votes, published.contenders).theta
     assert published.leader == published.contenders[int(expected.argmax())]
     assert kendalltau(published.theta, expected).statistic > 0.985
+
+
+@pytest.mark.parametrize("file_name", LLMFAO)
+def test_the_published_ratings_rank_real_votes_nearly_as_plain_bradley_terry_does(data, file_name):
+    """A tie is half a win there, and it has no prior: not the same to the digit."""
+    votes = llmfao(data, file_name)
+    published = compute(Tallies.from_votes(votes))
+    plain = oracle.bradley_terry(votes, published.contenders)
+    assert published.leader == published.contenders[int(plain.argmax())]
+    assert kendalltau(published.theta, plain).statistic > 0.985
+
+
+def test_the_published_ratings_rank_nearly_as_evalicas_golden_bradley_terry_does():
+    published = compute(from_counts(json.loads((GOLDEN / "llmfao-counts.json").read_text(encoding="utf-8"))))
+    golden = dict(json.loads((GOLDEN / "llmfao-evalica.json").read_text(encoding="utf-8"))["bradley_terry"])
+    scores = [golden[name] for name in published.contenders]
+    assert kendalltau(published.theta, scores).statistic > 0.985

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.ratings import OUTCOMES, PairCounts, Tallies, TallyMismatchError, count_pairs
+from evals.ratings import OUTCOMES, PairCounts, Tallies, TallyMismatchError
 from tests.evals.ratings.votes import mirrored, vote_lists
 
 
@@ -49,17 +49,6 @@ def test_counts_are_those_of_the_votes(votes):
             assert tallies.both_bad[i, j] == sum(outcome == "both_bad" for _, outcome in pair)
     assert tallies.votes == len(votes)
     assert tallies.fitted_votes == sum(vote[4] != "both_bad" for vote in votes)
-
-
-@given(vote_lists())
-def test_counting_from_arrays_counts_the_same(votes):
-    tallies = Tallies.from_votes(votes)
-    place = tallies.contenders.index
-    columns = [(place(lo), place(hi), OUTCOMES.index(outcome)) for _, _, lo, hi, outcome in votes]
-    first, second, outcome = np.array(columns).T
-    wins, ties = count_pairs(first, second, outcome, len(tallies.contenders))
-    assert (wins == tallies.wins).all()
-    assert (ties == tallies.ties).all()
 
 
 def test_rows_that_count_nothing_are_as_if_they_were_not_there():

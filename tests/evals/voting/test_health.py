@@ -12,7 +12,7 @@ from evals.leaderboards.ranking import rank_category
 from evals.models import Ballot, Battle, Generation, Reviewer
 from evals.voting.casting import cast_vote, reopen
 from evals.voting.queries.agreement import LAST, leaders_without, panel_agreement, reviewer_agreements, sides_in, speeds
-from evals.voting.queries.reviewers import reviewer_page, voters_in
+from evals.voting.queries.reviewers import reviewer_rows, voters_in
 from evals.voting.reviewers import exclude, imported_reviewer, include
 from tests.evals.voting import casting
 
@@ -125,7 +125,7 @@ def test_the_left_side_wins_or_loses(world, battles, people):
     vote(battles[3], mara, "tie")
     found = sides_in(world.category)
     assert (found.n, found.share) == (3, pytest.approx(2 / 3))
-    sides = {row.id: row.health.side for row in reviewer_page(None)[1]}
+    sides = {row.id: row.health.side for row in reviewer_rows(limit=50)}
     assert sides[mara.pk] == found
 
 

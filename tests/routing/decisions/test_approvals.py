@@ -20,7 +20,7 @@ from routing.publishing.publisher import AUTOMATIC, ApprovalError, publish
 from routing.publishing.services import freeze
 from tests.routing.conftest import FLIPPED, cast
 
-HELD = {"every_category": {"gate": {"min_votes": 3, "dwell_hours": 0, "mode": "held"}}}
+HELD = {"every_category": {"gate": {"min_votes": 3, "dwell_hours": 0, "mode": "approval"}}}
 
 
 @pytest.fixture

@@ -143,15 +143,15 @@ def test_dwell_holds_a_sure_switch_and_says_how_long():
 
 def test_a_policy_that_asks_for_approval_holds_automatic_looks_only():
     known, before = evidence_of(CLEAR), routed_to("b")
-    held = only(planned(known, before=before, gate={"mode": "held"}))
+    held = only(planned(known, before=before, gate={"mode": "approval"}))
     assert (held.outcome, held.to, held.proposes) == ("held", "b", "a")
     assert "It waits for approval" in held.reason
     approved = Approvals({"code": "a"}, by="Mara", reason="Checked.")
-    given = only(planned(known, before=before, approvals=approved, gate={"mode": "held"}))
+    given = only(planned(known, before=before, approvals=approved, gate={"mode": "approval"}))
     assert (given.outcome, given.to) == ("switched", "a")
     assert given.reason.endswith("Approved by Mara: “Checked.”")
     other = Approvals({"code": "c"}, by="Mara", reason="Checked.")
-    assert only(planned(known, before=before, approvals=other, gate={"mode": "held"})).outcome == "held"
+    assert only(planned(known, before=before, approvals=other, gate={"mode": "approval"})).outcome == "held"
 
 
 def test_one_person_who_makes_the_lead_alone_flips_nothing():
@@ -164,7 +164,7 @@ def test_one_person_who_makes_the_lead_alone_flips_nothing():
     standings = compute(Tallies.from_votes(votes), Params())
     board = Board(standings, standings.digest, 580, 580, 10, NOW, "/")
     known = DecisionEvidence(
-        models={"a": model("a"), "b": model("b")}, categories=(CategoryEvidence("code", "Code", board=board),)
+        contenders={"a": model("a"), "b": model("b")}, categories=(CategoryEvidence("code", "Code", board=board),)
     )
     decision = only(planned(known, before=routed_to("b"), gate={"alpha": 0.5}))
     checks = {check.label: check.state for check in decision.checks}

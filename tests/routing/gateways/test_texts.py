@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from routing.gateways import FORMATS, export
-from routing.gateways.reading import CONDITIONS
+from routing.gateways.branches import GRAMMAR
+from routing.policy.schema import BUDGETS, CONDITIONS
 from routing.publishing.schema import table_schema
 from tests.routing.gateways.gateway_rules import models as resolved
 from tests.routing.gateways.gateway_rules import resolve
@@ -38,7 +39,10 @@ def test_the_tables_here_are_tables(document: Any):
 
 
 def test_the_exports_understand_every_condition_that_a_table_may_have():
-    assert frozenset(table_schema()["$defs"]["when"]["properties"]) == CONDITIONS
+    asked = {one.how for one in CONDITIONS.values()}
+    assert asked <= GRAMMAR, "routing/gateways/branches.py cannot say how these conditions hold: add them to _holding"
+    bounds = {name for name, binds in BUDGETS.items() if binds.how != "at_most"}
+    assert not bounds, "routing/gateways/branches.py takes a budget for an upper bound: mend _keeps and _affording"
 
 
 def notes(name: str, models: Any, *routes: Any, pooled: Any = ()) -> list[str]:

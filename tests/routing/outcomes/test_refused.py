@@ -102,7 +102,7 @@ def test_what_is_no_finite_number_is_refused(number: str):
 
 def test_a_misspelt_field_is_named_with_the_one_that_was_meant():
     told = faults(body(an_outcome(at="2026-10-05T09:12:00Z", latency=3)))
-    assert told == {"outcomes[0].latency": "Not known. Is it latency_ms?"}
+    assert told == {"outcomes[0].latency": "Not known. Did you mean latency_ms?"}
 
 
 def test_an_error_beside_success_is_refused():
@@ -156,7 +156,7 @@ def test_only_what_is_told_is_guessed_at(shop: dict[str, str]):
     unknown = {f"latency{n}": 0 for n in range(300)}
     sent = body(*[an_outcome() | unknown] * 3)
     told = post(sent, shop).json()
-    assert told["errors"][99] == {"field": "outcomes[0].latency99", "message": "Not known. Is it latency_ms?"}
+    assert told["errors"][99] == {"field": "outcomes[0].latency99", "message": "Not known. Did you mean latency_ms?"}
     assert "900 places are wrong; errors has the first 100." in told["detail"]
     assert calls(difflib, lambda: post(sent, shop))["get_close_matches"] == 100
 

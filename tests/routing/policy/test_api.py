@@ -15,7 +15,8 @@ from django.test import Client
 from arena.models import ApiToken
 from evals.models import Category
 from routing.models import PolicyVersion, RoutingTable
-from routing.policy.parse import default_document
+from routing.policy.diff import policy_diff
+from routing.policy.parse import default_document, parse
 from routing.policy.services import save_policy
 from routing.policy.text import read_text
 
@@ -53,7 +54,7 @@ def test_the_policy_is_read_and_replaced(put: Any, of: Any, code: Category):
 
 def test_an_unknown_field_beside_the_document_saves_nothing(put: Any, code: Category):
     told = put(document=default_document() | {"on_expired": "refuse"}, reason="Look.", base=0, dryrun=True)
-    assert (told.status_code, told.json()["errors"]) == (400, {"dryrun": ["Not known. Is it dry_run?"]})
+    assert (told.status_code, told.json()["errors"]) == (400, {"dryrun": ["Not known. Did you mean dry_run?"]})
     assert not PolicyVersion.objects.filter(reason="Look.").exists()
 
 
@@ -62,7 +63,7 @@ def test_wrong_fields_are_told_by_name(put: Any, code: Category):
     told = put(document=document, reason="x", base=0)
     assert (told.status_code, told["Content-Type"]) == (400, "application/problem+json")
     assert {one["field"] for one in told.json()["errors"]} == {"every_category.gate.alpha", "every_category.objective"}
-    assert "“4O” is no number." in told.json()["errors"][1]["message"] + told.json()["errors"][0]["message"]
+    assert "“4O” is not a number." in told.json()["errors"][1]["message"] + told.json()["errors"][0]["message"]
     assert set(put(document={}).json()["errors"]) == {"reason", "base"}
 
 
@@ -136,7 +137,7 @@ def test_checking_a_file_stores_nothing(voted: Category, tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "written", "message"),
     [
-        ("p.yaml", "every_category:\n  gate: {alpha: 7}\n", "every_category.gate.alpha: “7” is too much"),
+        ("p.yaml", "every_category:\n  gate: {alpha: 7}\n", "every_category.gate.alpha: “7” is more than 0.5"),
         ("p.yaml", "a: [1\nb: 2", "Line 2"),
         ("p.json", "{", "Line 1, column 2"),
     ],
@@ -163,3 +164,21 @@ def test_help_has_an_example(capsys: Any):
     with pytest.raises(SystemExit):
         call_command("policy", "--help")
     assert "manage.py policy --import policy.yaml" in capsys.readouterr().out
+
+
+def test_a_stored_policy_that_says_held_stays_and_is_no_other_than_one_that_says_approval(put: Any, code: Category):
+    held = default_document()
+    held["every_category"]["gate"]["mode"] = "held"
+    policy = parse(held)
+    stored = PolicyVersion.objects.create(version=1, document=policy.document, sha256=policy.sha256, reason="Old.")
+    approval = default_document()
+    approval["every_category"]["gate"]["mode"] = "approval"
+    for document in (held, approval):
+        assert put(document=document, reason="The same again.", base=1).json()["version"] == 1
+    stored.refresh_from_db()
+    assert (stored.document, stored.sha256) == (held, policy.sha256)
+    saved = put(document=held | {"on_expired": "refuse"}, reason="Stricter.", base=1).json()
+    assert saved["version"] == 2
+    newest = PolicyVersion.objects.get(version=2).document
+    assert newest["every_category"]["gate"]["mode"] == "approval"
+    assert [change.field for change in policy_diff(held, newest)] == ["on_expired"]

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.policy.parse import parse
-from routing.policy.reading import FieldError, PolicyError
+from routing.policy.parse import FieldError, PolicyError, parse
 
 
 def errors(document: Any) -> dict[str, str]:
@@ -51,12 +50,15 @@ def test_every_wrong_field_is_told_at_once():
         "refesh_every_hours",
     }
     assert told["every_category.gate.alpha"] == (
-        "“4O” is no number. Write the chance of a false switch, above 0 and at most 0.5, as 0.05."
+        "“4O” is not a number. Write the chance of a false switch, above 0 and at most 0.5, for example 0.05."
     )
     assert told["every_category.objective"] == (
-        "“bst” is not one of the words for this. Write best, cheapest, fastest or most_compliant."
+        "“bst” is not one of the choices. Write best, cheapest, fastest or most_compliant."
     )
-    assert told["categories.code.min_gain"] == "“3” is too much. Write a share from 0 to 1, as 0.1 for a tenth."
+    assert (
+        told["categories.code.min_gain"]
+        == "“3” is more than 1. Write a share from 0 to 1, for example 0.1 for a tenth."
+    )
     assert told["default[0].primary"].startswith("Nothing is written here. Write a contender's short name")
     assert "refresh_every_hours" in told["refesh_every_hours"]
 
@@ -64,16 +66,19 @@ def test_every_wrong_field_is_told_at_once():
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"every_category": {"routes": [{"when": {"needs": []}}]}}, "“[]” is too short. Write words such as tools"),
-        ({"every_category": {"routes": {}}}, "“{}” is no list. Write a list of routes"),
-        ({"complexity": "hard"}, "“hard” is no object. Write an object with method"),
+        (
+            {"every_category": {"routes": [{"when": {"needs": []}}]}},
+            "“[]” is empty. Write a list of words such as tools",
+        ),
+        ({"every_category": {"routes": {}}}, "“{}” is not a list. Write a list of routes"),
+        ({"complexity": "hard"}, "“hard” is not an object. Write an object with method"),
         ({"every_category": {"routes": [{"when": {"complexity": "hard"}}]}}, "Write simple, medium or complex."),
         ({"default": [{"primary": ""}]}, "Nothing is written here. Write a contender's short name"),
         ({"every_category": {"gate": {"single_reviewer": "yes"}}}, "“yes” is neither true nor false."),
-        ({"every_category": {"gate": {"min_votes": 1.5}}}, "“1.5” is no whole number."),
-        ({"every_category": {"default": "x" * 200}}, "…” is too long."),
-        ({"every_category": {"quality_margin": 10**400}}, "is too large a number"),
-        ("rules", "“rules” is no policy."),
+        ({"every_category": {"gate": {"min_votes": 1.5}}}, "“1.5” is not a whole number."),
+        ({"every_category": {"default": "x" * 200}}, "…” is longer than 120 characters."),
+        ({"every_category": {"quality_margin": 10**400}}, "is too large. Write rating points"),
+        ("rules", "“rules” is not a policy."),
     ],
 )
 def test_an_error_quotes_what_was_written_and_says_what_to_write(document: Any, message: str):
@@ -133,3 +138,54 @@ def test_whatever_is_written_is_a_policy_or_a_list_of_fields(document: dict[str,
         told = error.errors
     assert all(one.message for one in told)
     assert told or (policy is not None and parse(policy.document).sha256 == policy.sha256)
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        ({"alpha": 0.9}, "“0.9” is more than 0.5. Write the chance of a false switch"),
+        ({"alpha": 0}, "“0” is not more than 0. Write the chance of a false switch"),
+        ({"margin": -1}, "“-1” is less than 0. Write rating points"),
+        ({"min_votes": 1.5}, "“1.5” is not a whole number. Write a whole number, 1 or more, for example 30."),
+        ({"min_votes": True}, "“true” is not a whole number."),
+        ({"mode": "hold"}, "“hold” is not one of the choices. Write automatic or approval."),
+        ({"margin": float("inf")}, "“Infinity” is not a finite number."),
+        ({"colour": 1}, "No field is called “colour” here. There are speaks_for, alpha, margin, min_votes,"),
+        ({"min_vote": 3}, "No field is called “min_vote” here. Did you mean min_votes?"),
+        (None, "“null” is not an object. Write an object."),
+    ],
+)
+def test_an_error_says_which_bound_is_broken(gate: Any, message: str):
+    (told,) = errors({"every_category": {"gate": gate}}).values()
+    assert told.startswith(message)
+
+
+def test_a_field_at_the_wrong_place_is_told_where_it_belongs():
+    told = errors({"every_category": {"max_ttft_ms": 5, "alpha": 0.1}})
+    assert told["every_category.max_ttft_ms"] == "No field is called “max_ttft_ms” here. It belongs in limits."
+    assert told["every_category.alpha"] == "No field is called “alpha” here. It belongs in gate."
+
+
+def test_every_wrong_item_of_a_list_is_told():
+    told = errors({"every_category": {"limits": {"tiers": ["one", 2, -3]}}})
+    assert set(told) == {"every_category.limits.tiers[0]", "every_category.limits.tiers[2]"}
+
+
+def test_null_is_told_where_it_says_nothing():
+    assert set(errors({"every_category": {"objective": None, "routes": [{"when": {"label": None}}]}})) == {
+        "every_category.objective",
+        "every_category.routes[0].when.label",
+    }
+
+
+def test_errors_are_told_up_to_a_hundred():
+    with pytest.raises(PolicyError) as caught:
+        parse({f"field {n}": n for n in range(10_000)})
+    assert len(caught.value.errors) == 100
+
+
+def test_the_rest_of_a_wrong_policy_is_checked_with_defaults_in_place():
+    with pytest.raises(PolicyError) as caught:
+        parse({"every_category": {"quality_margin": -1, "gate": {"alpha": 9, "min_votes": 7}}})
+    rest = caught.value.rest.every_category
+    assert (rest.quality_margin, rest.gate.alpha, rest.gate.min_votes) == (50, 0.05, 7)

@@ -18,7 +18,7 @@ from routing.decisions.evidence import DecisionEvidence
 from routing.decisions.planner import make_plan
 from routing.policy.parse import parse
 from routing.policy.text import read_text
-from routing.publishing.document import build
+from routing.publishing.document import draft
 from routing.publishing.schema import table_schema
 from routing.publishing.selection import Ask, NoEligibleModel, Selection, select
 from tests.routing.boards import NOW, evidence_of, measured, model
@@ -32,7 +32,7 @@ def planned(name: str, known: DecisionEvidence) -> Table:
     """The table that a policy's file comes to, checked against its schema."""
     rules = parse(read_text((EXAMPLES / name).read_text(encoding="utf-8")))
     made = make_plan(rules, known, policy_version=1, previous=None, published={}, now=NOW).plan
-    document = build(made, known, version=1, previous=None, published_at=NOW, expires_at=NOW, cause="first")
+    document = draft(made, known).stamped(version=1, previous=None, published_at=NOW, expires_at=NOW, cause="first")
     Draft202012Validator(table_schema()).validate(document)
     return document
 

@@ -58,7 +58,7 @@ def test_the_policy_is_read_in_words(editor: Client, code: Category):
             "every_category": {"objective": "cheapest", "quality_margin": 40, "limits": {"max_error_rate": 0.02}},
             "categories": {
                 "code": {
-                    "gate": {"mode": "held"},
+                    "gate": {"mode": "approval"},
                     "routes": [{"name": "fast", "when": {"max_ttft_ms": 500}, "pin": "a", "escalate_to": "best"}, {}],
                 }
             },
@@ -176,9 +176,9 @@ def test_each_error_stands_at_its_field_and_nothing_typed_is_lost(editor: Client
     page = editor.post(CODE, typed(page) | more | {"act": "save"})
     told = text(page)
     assert "4 fields must change" in told or "3 fields must change" in told
-    assert "“4O” is no number. Write the chance of a false switch" in told
-    assert "“two” is no whole number." in told
-    assert "“-1” is too little. Write US dollars in digits" in told
+    assert "“4O” is not a number. Write the chance of a false switch" in told
+    assert "“two” is not a whole number." in told
+    assert "“-1” is less than 0. Write US dollars in digits" in told
     for value in ("4O", "1, two", "-1", "Try.", "a, , b"):
         assert f'value="{value}"' in told, value
     rules, route = page.context["editor"].rules, page.context["editor"].routes[0]
@@ -191,7 +191,7 @@ def test_an_unknown_contender_is_told_at_its_field_with_the_nearest(editor: Clie
     Contender.objects.create(slug="granite", family="granite", provider=Contender.objects.first().provider)
     page = editor.get(EVERY)
     told = text(editor.post(EVERY, typed(page) | {"rules-default": "granit", "reason": "Try.", "act": "save"}))
-    assert "“granit” is no contender. Is it granite?" in told
+    assert "“granit” is not a contender. Did you mean granite?" in told
 
 
 def test_what_has_no_field_here_is_told_by_its_name(editor: Client, code: Category):
@@ -255,7 +255,7 @@ def test_checking_shows_every_contender_and_its_rule_and_saves_nothing(editor: C
     cast(voted, FLIPPED)
     before = PolicyVersion.objects.count()
     page = editor.get(CODE)
-    more = {"rules-limits.locality": "hosted", "rules-gate.mode": "held", "act": "check"}
+    more = {"rules-limits.locality": "hosted", "rules-gate.mode": "approval", "act": "check"}
     answer = editor.post(CODE, typed(page) | more)
     told = text(answer)
     assert "What this would publish now" in told
@@ -293,8 +293,8 @@ def test_the_document_is_exported_and_imported_again(editor: Client, code: Categ
         ("{", "Line 1, column 2"),
         (" ", "Nothing is written here. Paste a policy"),
         ("[" * 100_000, "nested too deeply"),
-        ("every_category:\n  gate: {alpha: 7}\n", "every_category.gate.alpha: “7” is too much."),
-        ('{"every_category": {"default": "nobody"}}', "every_category.default: “nobody” is no contender."),
+        ("every_category:\n  gate: {alpha: 7}\n", "every_category.gate.alpha: “7” is more than 0.5."),
+        ('{"every_category": {"default": "nobody"}}', "every_category.default: “nobody” is not a contender."),
     ],
 )
 def test_a_wrong_document_is_told_by_field_and_kept(editor: Client, code: Category, document: str, message: str):
@@ -308,7 +308,7 @@ def test_a_wrong_document_is_told_by_field_and_kept(editor: Client, code: Catego
 def test_a_file_that_is_no_text_is_told(editor: Client, code: Category):
     file = SimpleUploadedFile("policy.yaml", b"ok: \xff")
     page = text(editor.post(DOCUMENT, {"document": "", "file": file, "reason": "x", "base": "0", "act": "save"}))
-    assert "policy.yaml is no text in UTF-8: byte 5" in page
+    assert "policy.yaml is not text in UTF-8: byte 5" in page
 
 
 def test_checking_a_document_shows_what_it_would_publish_and_saves_nothing(editor: Client, code: Category):
@@ -317,7 +317,7 @@ def test_checking_a_document_shows_what_it_would_publish_and_saves_nothing(edito
     page = text(editor.post(DOCUMENT, {"document": document, "base": "0", "act": "check"}))
     assert "What this would publish now" in page
     assert "leads after 5 votes" in page
-    assert "There is no category cod: these rules hold for nothing yet. Is it code?" in page
+    assert "There is no category cod: these rules hold for nothing yet. Did you mean code?" in page
     assert not PolicyVersion.objects.exists()
 
 

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from routing.policy.parse import default_document, parse
-from routing.policy.reading import PolicyError
+from routing.policy.parse import PolicyError, canonical, default_document, in_present_words, parse, same_rules
 
 
 def errors(document: object) -> dict[str, str]:
@@ -87,3 +86,49 @@ def test_what_is_excluded_cannot_be_pinned_or_be_the_default():
 def test_a_local_route_cannot_ask_for_hosted_contenders():
     route = {"when": {"local_only": True}, "limits": {"locality": "hosted"}}
     assert "every_category.routes[0].limits.locality" in errors({"every_category": {"routes": [route]}})
+
+
+def test_the_default_policy_keeps_its_bytes():
+    """Installations store its digest. A field that is added later is not written where it is not set."""
+    assert canonical(default_document()).decode() == (
+        '{"categories":{},"complexity":{"complex_from":0.7,"medium_from":0.35,"method":"length-and-markers/1"},'
+        '"default":[],"every_category":{"default":null,"exclude":[],"fallback_to":null,"fallbacks":2,"gate":{'
+        '"alpha":0.05,"dwell_hours":24.0,"margin":0.0,"min_reviewers":2,"min_votes":30,"mode":"automatic",'
+        '"single_reviewer":false,"speaks_for":"category"},"limits":{"capabilities":[],"locality":null,'
+        '"max_both_bad_rate":null,"max_error_rate":null,"max_latency_ms":null,"max_refusal_rate":null,'
+        '"max_ttft_ms":null,"max_usd_per_success":null,"min_context_tokens":null,"min_schema_ok_rate":null,'
+        '"min_success_rate":null,"tiers":[]},"min_gain":0.1,"objective":"best","quality_margin":50.0,"routes":[{'
+        '"escalate_to":null,"name":"","pin":null,"when":{}}],"second_provider":"preferred"},'
+        '"expires_after_hours":168.0,"on_expired":"use_last_good","refresh_every_hours":24.0,'
+        '"schema":"routing-policy/v1"}'
+    )
+
+
+def test_a_policy_stores_whole_numbers_as_it_always_did():
+    document = {"every_category": {"quality_margin": 30, "limits": {"max_ttft_ms": 500, "min_context_tokens": 8000}}}
+    stored = parse(document).document["every_category"]
+    assert repr(stored["quality_margin"]) == "30.0"
+    assert repr(stored["limits"]["max_ttft_ms"]) == "500.0"
+    assert repr(stored["limits"]["min_context_tokens"]) == "8000"
+
+
+def test_a_route_stores_the_limits_it_sets_and_those_it_lifts():
+    limits = {"max_error_rate": None, "locality": "local", "tiers": []}
+    routes = [{"name": "here", "when": {"label": "x"}, "limits": limits}, {"limits": {}}, {"name": "none"}]
+    stored = parse({"every_category": {"routes": [routes[0], routes[1]]}}).document["every_category"]["routes"]
+    assert stored[0]["limits"] == limits
+    assert stored[1]["limits"] == {}
+    assert "limits" not in parse({"every_category": {"routes": [routes[2]]}}).document["every_category"]["routes"][0]
+
+
+def test_a_gate_that_is_called_held_waits_for_approval_and_keeps_its_digest():
+    """What documents called `approval` before; a stored policy is never changed."""
+    held = parse({"every_category": {"gate": {"mode": "held"}}, "categories": {"code": {"gate": {"mode": "held"}}}})
+    assert held.rules("code").gate.needs_approval
+    assert held.document["every_category"]["gate"]["mode"] == "held"
+    assert held.sha256 == "68680519ccc43a1a40af6ef2496a028f16cad31ca35640a1bed0309814735647"
+    approval = parse(in_present_words(held.document))
+    assert approval.document["categories"] == {"code": {"gate": {"mode": "approval"}}}
+    assert approval.document["every_category"]["gate"]["mode"] == "approval"
+    assert same_rules(held, approval)
+    assert not same_rules(held, parse({"every_category": {"gate": {"mode": "approval"}}}))

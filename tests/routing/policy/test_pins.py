@@ -17,9 +17,8 @@ from arena.models import User
 from evals.models import Category
 from routing.models import AuditEntry, PolicyVersion, RoutingTable
 from routing.policy import services
-from routing.policy.parse import default_document, parse
+from routing.policy.parse import PolicyError, default_document, parse
 from routing.policy.pins import PinError, pinned, pins, unpinned
-from routing.policy.reading import PolicyError
 from routing.publishing import services as publishing_services
 from routing.publishing.publisher import AUTOMATIC, publish
 from tests.routing.conftest import EAGER, FLIPPED, cast
@@ -90,7 +89,7 @@ def test_lifting_a_pin_by_page(editor: Client, two_tables: Category):
 
 
 def test_a_page_refuses_whom_there_is_not_and_a_policy_that_moved(editor: Client, two_tables: Category):
-    assert "“d” is no contender in use." in text(editor.get(PIN, {"contender": "d"}))
+    assert "“d” is not a contender in use." in text(editor.get(PIN, {"contender": "d"}))
     assert editor.get("/routing/categories/nowhere/pin/").status_code == 404
     services.save_policy(document=EAGER | {"on_expired": "refuse"}, reason="Stricter.", by="Jonas")
     page = text(editor.post(PIN, {"contender": "c", "base": "1", "reason": "Asked."}, follow=True))

@@ -98,7 +98,7 @@ def test_without_a_second_provider_nobody_is_routed_where_one_is_required():
     made = planned(of, second_provider="required")
     assert made.plan.categories == ()
     assert made.plan.default == ()
-    assert "second provider: nobody there may stand in" in made.decisions[0].decision.reason
+    assert "second provider: no fallback there" in made.decisions[0].decision.reason
     assert routes(planned(of))["code"].primary == "a"
 
 
@@ -127,14 +127,14 @@ def test_a_first_route_goes_to_the_leader_while_nobody_is_surely_good_enough():
     seen = {slug: measured(usd=usd) for slug, usd in (("a", 0.01), ("b", 0.001), ("c", 0.02), ("d", 0.0001))}
     made = planned(known(seen=seen), objective="cheapest", quality_margin=5)
     assert routes(made)["code"].primary == "a"
-    assert planned(known(), objective="cheapest").decisions[0].decision.reason.count("Nobody is measured") == 1
+    assert planned(known(), objective="cheapest").decisions[0].decision.reason.count("No contender is measured") == 1
 
 
 def test_a_first_route_waits_for_approval_where_the_policy_asks_for_one():
-    held = planned(known(), gate=EAGER | {"mode": "held"})
+    held = planned(known(), gate=EAGER | {"mode": "approval"})
     (told,) = held.decisions
     assert (told.decision.outcome, told.decision.to, told.decision.proposes) == ("held", None, "a")
     given = Approvals({"code": None}, by="Mara", reason="Looks right.")
-    made = planned(known(), approvals=given, gate=EAGER | {"mode": "held"})
+    made = planned(known(), approvals=given, gate=EAGER | {"mode": "approval"})
     assert (made.decisions[0].decision.outcome, routes(made)["code"].primary) == ("first", "a")
     assert routes(made)["code"].reason.endswith("Approved by Mara: “Looks right.”")

@@ -80,7 +80,7 @@ def test_a_diff_names_what_each_place_says_otherwise():
         PolicyChange("every_category", "order of routes", None, ["fast", "(unnamed)"]),
         PolicyChange("every_category", "route fast: when", None, {"max_ttft_ms": 500}),
         PolicyChange("every_category", "route fast: pin", None, "b"),
-        PolicyChange("categories.chat", "gate.mode", None, "held"),
+        PolicyChange("categories.chat", "gate.mode", None, "approval"),
     ]
     assert policy_diff(newer, newer) == []
 

@@ -198,8 +198,8 @@ def test_a_wish_that_is_spelt_wrong_is_refused_and_not_left_out(of: Any, table: 
     assert (got.status_code, got["Content-Type"]) == (400, "application/problem+json")
     told = got.json()["errors"]
     assert set(told) == {"localonly", "need", "colour"}
-    assert told["localonly"] == ["Not known. Is it local_only?"]
-    assert told["need"] == ["Not known. Is it needs?"]
+    assert told["localonly"] == ["Not known. Did you mean local_only?"]
+    assert told["need"] == ["Not known. Did you mean needs?"]
     assert told["colour"][0].startswith("Not known. Known here: category, prompt, ")
 
 
@@ -207,14 +207,14 @@ def test_nobody_for_a_category_spelt_wrong_comes_with_a_guess(of: Any, table: Ro
     headers, nobody = of("routing:read"), {"needs": ["telepathy"]}
     got = post("select", {"category": "cod", **nobody}, headers)
     assert (got.status_code, got.json()["error"]) == (422, "NoEligibleModel")
-    assert got.json()["detail"].endswith(" The table has no category “cod”. Is it code?")
+    assert got.json()["detail"].endswith(" The table has no category “cod”. Did you mean code?")
     for category in ("code", "poetry"):
         assert "no category" not in post("select", {"category": category, **nobody}, headers).json()["detail"]
 
 
 def test_what_is_unknown_and_what_is_missing_are_told_together(of: Any, table: RoutingTable):
     told = post("select", {"categroy": "code"}, of("routing:read")).json()["errors"]
-    assert told == {"categroy": ["Not known. Is it category?"], "category": ["This field is required."]}
+    assert told == {"categroy": ["Not known. Did you mean category?"], "category": ["This field is required."]}
 
 
 @pytest.mark.parametrize("body", [[], "code", None, {"\ud800": 1, "x" * 9999: 1}, {str(n): n for n in range(9999)}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from routing.decisions.plan import Plan
 from routing.decisions.planner import make_plan
 from routing.policy.parse import parse
 from routing.publishing.diff import diff
-from routing.publishing.document import build, decision_digest, serialise
+from routing.publishing.document import decision_digest, draft, serialise
 from routing.publishing.schema import table_schema
 from tests.routing.boards import NOW, evidence_of, measured, model
 
@@ -26,7 +27,13 @@ RULES: dict[str, Any] = {
     "default": [{"primary": "a", "fallbacks": ["b"]}],
 }
 MODELS = [
-    model("a", usd_input=2.5, usd_output=10.0, context_tokens=128_000, capabilities=("tools",)),
+    model(
+        "a",
+        usd_per_mtok_input=Decimal("2.5"),
+        usd_per_mtok_output=Decimal(10),
+        context_tokens=128_000,
+        capabilities=("tools",),
+    ),
     model("b", capabilities=("tools",), locality="local", settings={"temperature": 0}),
     model("c", capabilities=("tools",)),
 ]
@@ -48,7 +55,7 @@ def planned(rules: Any = RULES, before: Plan | None = None, of: DecisionEvidence
 
 def built(made: Plan, version: int = 42, **more: Any) -> dict[str, Any]:
     fields = {"previous": version - 1, "published_at": NOW, "expires_at": NOW + timedelta(days=7), "cause": "switched"}
-    return build(made, known(), version=version, **(fields | more))
+    return draft(made, known()).stamped(version=version, **(fields | more))
 
 
 def test_the_schema_is_a_schema():
@@ -128,7 +135,7 @@ def test_route_ids_are_unique_even_where_names_collide():
     rules = {**RULES, "categories": {"code-fast": {"routes": [{}]}}}
     one = known()
     both = DecisionEvidence(
-        models=one.models, categories=(*one.categories, evidence_of(None, slug="code-fast").categories[0])
+        contenders=one.contenders, categories=(*one.categories, evidence_of(None, slug="code-fast").categories[0])
     )
     made = planned(rules, of=both)
     ids = [route.id for routes in made.routes().values() for route in routes]

@@ -129,7 +129,7 @@ def test_rolling_back_shows_first_what_it_changes(editor: Client, two_tables: No
     assert "Write a reason" in page
     assert "What would change from 2" in page
     done = text(editor.post(address, {"to": "1", "reason": "b is slow."}, follow=True))
-    assert "Version 3 published with the decisions of 1. Publishing froze." in done
+    assert "Version 3 published with the decisions of 1. Publishing is frozen." in done
     refused = text(editor.get(address, {"to": "1"}))
     assert "Version 1 decides the same as version 3" in refused
     assert "What this would publish now" not in refused
@@ -188,10 +188,10 @@ def test_the_history_is_read_page_by_page(viewer: Client, two_tables: None, monk
     page = text(viewer.get("/routing/versions/"))
     assert "2 versions" in page
     assert 'href="/routing/versions/1/"' not in page
-    assert 'href="?before=2"' in page
+    assert 'href="/routing/versions/?before=2"' in page
     page = text(viewer.get("/routing/versions/?before=2"))
     assert 'href="/routing/versions/1/"' in page
-    assert 'href="?before=' not in page
+    assert "?before=" not in page
     assert viewer.get("/routing/versions/?before=nonsense").status_code == 200
 
 

@@ -21,7 +21,7 @@ from evals.catalog.services.contenders import retire
 from evals.models import Category
 from routing.audit import ReasonMissingError
 from routing.models import Decision, PolicyVersion, Publication, RoutingTable
-from routing.policy.reading import PolicyError
+from routing.policy.parse import PolicyError
 from routing.policy.services import save_policy
 from routing.publication import enqueue_publish
 from routing.publishing import chores, publisher, signing
