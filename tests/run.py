@@ -49,6 +49,8 @@ class Outcome:
 def main(arguments: list[str]) -> int:
     if arguments == ["--lint"]:
         return _status([_told(_checked(name)) for name in CHECKS])
+    # Hundreds of processes start here, and each would compile anew what the first one may leave to the others.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     _say(chromium())
     _say(provide_nginx())
     with ThreadPoolExecutor(max_workers=1) as beside, postgresql() as database:

@@ -62,9 +62,9 @@ def test_in_whatever_order_the_votes_came(code, admin_user, seed):
     """One category gets them at once. The other shuffled and piece by piece, ranked after each piece, among others
     that are taken back, and with one reviewer excluded for a time."""
     rng = np.random.default_rng(seed)
-    cast(code, votes(200))
+    cast(code, votes(120))
     prose = category("prose")
-    order = [votes(200)[k] for k in rng.permutation(200)]
+    order = [votes(120)[k] for k in rng.permutation(120)]
     for n, piece in enumerate(in_pieces(order, rng)):
         *_, slip = cast(prose, [*piece, ("r0", "t0", "onyx", "atlas", "lo")])
         ranked(prose)
