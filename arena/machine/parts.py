@@ -23,6 +23,7 @@ __all__ = [
     "model_file",
     "port_for",
     "require_free",
+    "running_url",
     "valkey",
     "web",
     "worker",
@@ -38,10 +39,10 @@ class MachineError(Exception):
 
 
 @contextmanager
-def locked(var: Path, said: str) -> Iterator[None]:
+def locked(var: Path, url: str) -> Iterator[None]:
     """Holds the var folder for this process; the system lets go of it however the process ends.
 
-    `said` is told to whoever comes second.
+    A second start is told the process and its `url`; `running_url` reads the url.
     """
     var.mkdir(parents=True, exist_ok=True)
     with (var / "up.lock").open("a+") as file:
@@ -54,9 +55,22 @@ def locked(var: Path, said: str) -> Iterator[None]:
                 "Stop it first, or give this one a folder of its own: ARENA_VAR=/some/where."
             ) from None
         file.truncate(0)
-        file.write(f"process {os.getpid()}, {said}\n")
+        file.write(f"process {os.getpid()}, {url}\n")
         file.flush()
         yield
+
+
+def running_url(var: Path) -> str:
+    """Where the installation that runs from this var folder listens; empty if none does."""
+    try:
+        process, _, url = (var / "up.lock").read_text().strip().removeprefix("process ").partition(", ")
+        # Not by trying the lock: an `up` that starts at that moment would be refused.
+        os.kill(int(process), 0)
+    except PermissionError:
+        return url
+    except (OSError, ValueError):
+        return ""
+    return url
 
 
 def is_free(host: str, port: int) -> bool:
@@ -64,7 +78,9 @@ def is_free(host: str, port: int) -> bool:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror:
-        raise MachineError(f"The host {host!r} is no address of this machine. Use HOST=127.0.0.1 or 0.0.0.0.") from None
+        raise MachineError(
+            f"The host {host!r} is not an address of this machine. Use HOST=127.0.0.1 or 0.0.0.0."
+        ) from None
     with socket.socket(family, kind, protocol) as probe:
         # What a server does too: a port whose last connections are still closing is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -6,7 +6,7 @@ from itertools import cycle
 
 from django.core.management import call_command
 
-from arena.management.commands.demo import is_empty, seed
+from arena.machine.demo import is_empty, seed
 from arena.models import ApiToken
 from evals.models import Category, Contender
 from routing.models import RoutingTable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
@@ -12,7 +13,7 @@ from django.core.management.base import CommandError
 from arena import env
 from arena.accounts.services import LIFETIME, create_sign_in_link, link_path, save_person
 from arena.commands import ExampleCommand
-from arena.machine.parts import writable_url
+from arena.machine.parts import running_url, writable_url
 from arena.models import Role
 
 
@@ -28,13 +29,15 @@ example:
         parser.add_argument(
             "--role", choices=Role.values, help="a new user's role is viewer without it; a known user keeps theirs"
         )
-        parser.add_argument("--base-url", default="", help="where people reach Arena (default: http://HOST:PORT)")
+        parser.add_argument(
+            "--base-url", default="", help="where people reach Arena (default: where it runs on this machine)"
+        )
 
     def handle(self, *, user: str, role: str | None, base_url: str, **_: Any) -> None:
         try:
             UnicodeUsernameValidator()(user)
         except ValidationError as error:
-            raise CommandError(f"{user!r} is no name: use letters, digits and @ . + - _ only.") from error
+            raise CommandError(f"{user!r} is not a name: use letters, digits and @ . + - _ only.") from error
         if len(user) > 150:
             raise CommandError(f"{user[:20]}… is longer than 150 characters.")
         person, created = save_person(username=user, role=Role(role) if role else None)
@@ -48,5 +51,7 @@ example:
 
 
 def _default_base_url() -> str:
-    """Where `make run` listens."""
-    return writable_url(env.text("HOST", "127.0.0.1"), env.integer("PORT", default=8000))
+    """Where the running installation listens, else where `make run` would."""
+    return running_url(settings.VAR_DIR) or writable_url(
+        env.text("HOST", "127.0.0.1"), env.integer("PORT", default=8000)
+    )

@@ -22,9 +22,9 @@ from arena import triggers
 from arena.accounts.services import create_sign_in_link, link_path, save_person
 from arena.apps import ensure_schedules
 from arena.machine import parts
+from arena.machine.demo import PROVIDER, is_empty
 from arena.machine.parts import MachineError
 from arena.machine.supervisor import Part, Supervisor
-from arena.management.commands.demo import PROVIDER, is_empty
 from arena.models import Role, User
 from evals.models import Provider
 

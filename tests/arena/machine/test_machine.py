@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,16 +34,26 @@ def test_the_preferred_port_gives_way_to_a_free_one(taken: int) -> None:
 
 
 def test_a_host_that_is_not_ours_is_refused_with_one_that_is() -> None:
-    with pytest.raises(MachineError, match=r"no address of this machine. Use HOST=127.0.0.1"):
+    with pytest.raises(MachineError, match=r"is not an address of this machine. Use HOST=127.0.0.1"):
         parts.require_free("no-such-host.invalid", 8000)
 
 
 def test_a_folder_serves_one_at_a_time_and_is_free_again_afterwards(tmp_path: Path) -> None:
-    first, second = (parts.locked(tmp_path / "var", said) for said in ("http://one", "http://two"))
+    first, second = (parts.locked(tmp_path / "var", url) for url in ("http://one", "http://two"))
     with first, pytest.raises(MachineError, match="http://one"), second:
         pytest.fail("both hold it")
     with parts.locked(tmp_path / "var", "http://two"):
         assert "http://two" in (tmp_path / "var" / "up.lock").read_text()
+
+
+def test_a_running_installation_is_found_by_its_folder(tmp_path: Path) -> None:
+    assert parts.running_url(tmp_path) == ""
+    with parts.locked(tmp_path, "http://127.0.0.1:8123"):
+        assert parts.running_url(tmp_path) == "http://127.0.0.1:8123"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / "up.lock").write_text(f"process {ended.pid}, http://127.0.0.1:8123\n")
+    assert parts.running_url(tmp_path) == ""
 
 
 @pytest.mark.parametrize(

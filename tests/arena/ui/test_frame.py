@@ -148,4 +148,5 @@ def test_a_page_that_is_not_there_says_so_in_the_frame(client, settings):
 def test_the_last_page_needs_nothing():
     html = render_to_string("500.html")
     assert "Something broke on our side" in html
+    assert render_to_string("ui/_brand.html").strip() in html
     assert "{%" not in html

@@ -1,0 +1,156 @@
+"""What the demo seeds: tasks of our own writing, and one small model asked under three settings. `manage.py demo`, and
+`manage.py up` on an empty database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from arena.accounts.services import save_person
+from arena.models import Role, User
+from evals.catalog.services.contenders import ContenderFields, save_contender
+from evals.catalog.services.providers import ProviderFields, save_provider
+from evals.collection.services import start_run
+from evals.models import Category, Contender, Provider, Run, TaskSet, TaskSetVersion
+from evals.transfer.files.text import Source
+from evals.transfer.tasks import import_tasks
+from routing.policy.parse import default_document
+from routing.policy.services import save_policy
+
+__all__ = ["PROVIDER", "is_empty", "seed"]
+
+TASKS = settings.BASE_DIR / "examples" / "demo-tasks.jsonl"
+TASK_SET = "demo"
+PROVIDER = "smollm2"
+MODEL = "smollm2-135m-instruct"
+# One model, three ways to ask it: what differs between them is what the votes are about. Short answers, so that the
+# first pair is there within seconds on a laptop without a graphics card.
+CONTENDERS: dict[str, dict[str, Any]] = {
+    "smollm2-plain": {"temperature": 0.2, "max_tokens": 120},
+    "smollm2-terse": {
+        "temperature": 0,
+        "max_tokens": 80,
+        "system": "Do exactly what is asked, in as few words as you can. No greeting, no explanation.",
+    },
+    "smollm2-warm": {
+        "temperature": 0.8,
+        "max_tokens": 140,
+        "system": "You are a careful and friendly colleague. Answer in your own words.",
+    },
+}
+# A demo has one person and few votes; the defaults ask for more of both.
+GATE = {"min_votes": 3, "min_reviewers": 1, "single_reviewer": True, "dwell_hours": 0.0}
+# How to judge each category: what reviewers read beside the answers.
+GUIDELINES = {
+    "support-summaries": """\
+Ask one question: **which summary would let you answer the customer without reading the message?**
+
+### Look at, in this order
+1. Is it true? A date, an amount or a promise that was not in the message is worse than a missing one.
+2. Does it say what the customer wants, not only what happened?
+3. Is it short enough to be read between two calls?
+
+### Do not look at
+- Polite phrases. The colleague who reads it needs none.
+- Length as such: two full sentences can beat one empty one.
+
+### Tie or both bad?
+**Tie**: either would do. **Both bad**: with either you would have to open the message.
+""",
+    "sql": """\
+Ask one question: **which statement would you rather run?**
+
+### Look at, in this order
+1. Does it fetch or change what was asked, and nothing else? Run it in your head on three rows.
+2. Does it use the tables and columns that were given?
+3. Is it the statement alone, ready to paste?
+
+### Do not look at
+- Upper or lower case, line breaks, the names of aliases.
+- An explanation around it: it counts neither for nor against, unless it was asked for.
+
+### Tie or both bad?
+**Tie**: both are right. **Both bad**: you would run neither.
+""",
+    "json-extraction": """\
+Ask one question: **which object could go straight into a program?**
+
+### Look at, in this order
+1. Is it one JSON object, with the fields that were asked for and no others?
+2. Are the values those of the text? Nothing invented, nothing rounded.
+3. Numbers as numbers, yes and no as `true` and `false`.
+
+### Do not look at
+- Spaces, line breaks, the order of the fields.
+
+### Tie or both bad?
+**Tie**: a program would read the same from both. **Both bad**: it would stumble over either.
+""",
+    "rewriting": """\
+Ask one question: **which text would you send as it stands?**
+
+### Look at, in this order
+1. Does it still say the same? Nothing added, nothing lost.
+2. Is it rewritten in the way that was asked for: kinder, shorter, plainer?
+3. Does it sound like a person who means it?
+
+### Do not look at
+- How far it is from the original. A light touch can be the better one.
+
+### Tie or both bad?
+**Tie**: you would send either. **Both bad**: you would write it yourself.
+""",
+}
+
+
+def is_empty() -> bool:
+    return not any(model.objects.exists() for model in (TaskSet, Category, Provider, Contender))
+
+
+@transaction.atomic
+def seed() -> Run:
+    """All of the demo or none of it. Wakes no workers, which may not run yet: they look for work by themselves."""
+    admin, _ = save_person(username="admin", role=Role.ADMIN)
+    save_person(username="reviewer", role=Role.REVIEWER)
+    version = _tasks()
+    run = start_run(version=version, contenders=_contenders(), started_by=admin)
+    _policy(admin)
+    return run
+
+
+def _tasks() -> TaskSetVersion:
+    with TASKS.open("rb") as stream:
+        import_tasks(source=Source(stream, TASKS.name), task_set=TASK_SET, name="Demo")
+    for category in Category.objects.all():
+        category.guidelines = GUIDELINES[category.slug]
+        category.single_reviewer = True
+        category.save()
+    return TaskSetVersion.objects.get(task_set__slug=TASK_SET)
+
+
+def _contenders() -> list[Contender]:
+    provider = save_provider(
+        slug=PROVIDER,
+        fields=ProviderFields(
+            name="SmolLM2 on this machine",
+            base_url=f"http://127.0.0.1:{settings.ARENA_DEMO_MODEL_PORT}/v1",
+            locality=Provider.Locality.LOCAL,
+            # llama.cpp answers one request at a time here; a second one would measure the wait.
+            max_concurrency=1,
+        ),
+    )
+    return [
+        save_contender(
+            slug=slug,
+            fields=ContenderFields(provider=provider, model_name=MODEL, settings=settings_, context_tokens=2048),
+        ).contender
+        for slug, settings_ in CONTENDERS.items()
+    ]
+
+
+def _policy(admin: User) -> None:
+    document = default_document()
+    document["every_category"]["gate"] |= GATE
+    save_policy(document=document, reason="The demo: few votes by one person decide.", actor=admin)
