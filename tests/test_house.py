@@ -55,18 +55,22 @@ def modules() -> dict[str, Path]:
     found = {}
     for path in sources(".py"):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        if parts[0] in ("arena", "evals", "routing"):
+        if parts[:2] == ("sdk", "src"):
+            parts = parts[2:]
+        if parts[0] in ("arena", "evals", "routing", "arena_routing"):
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
 def imported_at_load(path: Path, known: dict[str, Path]) -> set[str]:
-    """Our modules that `path` imports when it is loaded: not in functions, not for the type checker alone."""
+    """Our modules that `path` imports when it is loaded: not in functions. The client's also count what is imported for
+    the type checker alone."""
     found: set[str] = set()
+    is_client = path.is_relative_to(ROOT / "sdk")
     pending: list[ast.AST] = [ast.parse(path.read_text())]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and not is_client and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue

@@ -14,6 +14,7 @@ from __future__ import annotations
 from arena_routing._decisions import Decision, Target
 from arena_routing._errors import (
     AllModelsFailed,
+    Attempt,
     CheckFailed,
     ConfigurationError,
     Escalate,
@@ -23,7 +24,6 @@ from arena_routing._errors import (
     TableExpired,
 )
 from arena_routing._router import Router, Status
-from arena_routing._running import Attempt
 from arena_routing._version import __version__
 
 __all__ = [

@@ -13,13 +13,12 @@ That Arena is down is not among them: the last good table goes on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from arena_routing._running import Attempt
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 __all__ = [
     "AllModelsFailed",
+    "Attempt",
     "CheckFailed",
     "ConfigurationError",
     "Escalate",
@@ -29,6 +28,8 @@ __all__ = [
     "RoutingError",
     "TableExpired",
 ]
+
+T = TypeVar("T")
 
 
 class RoutingError(Exception):
@@ -53,6 +54,17 @@ class TableExpired(NoEligibleModel):
 
 class CheckFailed(RoutingError):  # noqa: N818
     """The caller's check turned an answer down. Stands as an attempt's `error`."""
+
+
+@dataclass(slots=True)
+class Attempt(Generic[T]):
+    """One model's turn. `result` is what its call returned, also where the check turned it down; `error` is None for
+    the one that served."""
+
+    model: str
+    result: T | None = None
+    error: BaseException | None = None
+    latency_ms: float | None = None
 
 
 class AllModelsFailed(RoutingError):  # noqa: N818

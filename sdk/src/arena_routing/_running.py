@@ -7,14 +7,13 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from arena_routing._decisions import Decision
-from arena_routing._errors import AllModelsFailed, CheckFailed, Escalate
+from arena_routing._errors import AllModelsFailed, Attempt, CheckFailed, Escalate
 
-__all__ = ["Attempt", "Course", "Measure", "outcome"]
+__all__ = ["Course", "Measure", "outcome"]
 
 log = logging.getLogger("arena_routing")
 T = TypeVar("T")
@@ -22,17 +21,6 @@ Measure = Callable[[T], Mapping[str, float | None]]
 _MEASURED = ("ttft_ms", "tokens", "cost_usd")
 _LONGEST = 200
 _MOST = 1_000_000_000
-
-
-@dataclass(slots=True)
-class Attempt(Generic[T]):
-    """One model's turn. `result` is what its call returned, also where the check turned it down; `error` is None for
-    the one that served."""
-
-    model: str
-    result: T | None = None
-    error: BaseException | None = None
-    latency_ms: float | None = None
 
 
 class Course(Generic[T]):
