@@ -133,11 +133,11 @@ def test_every_test_that_holds_a_law_exists() -> None:
     assert sorted(named - written) == []
 
 
-def test_template_lines_stay_below_160_characters() -> None:
+def test_template_lines_hold_at_most_160_characters() -> None:
     long = [
         f"{path.relative_to(ROOT)}:{n}"
         for path in sources(".html")
         for n, line in enumerate(path.read_text().splitlines(), 1)
-        if len(line) >= 160
+        if len(line) > 160
     ]
     assert long == []
