@@ -103,7 +103,8 @@ def check_base_url(url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise FieldError("base_url", f"{url!r} is no address. Write one such as https://api.openai.com/v1.") from None
+        problem = f"{url!r} is not an address. Write one such as https://api.openai.com/v1."
+        raise FieldError("base_url", problem) from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise FieldError("base_url", f"{url!r}: write an http or https address such as https://api.openai.com/v1.")
     if parts.username or parts.password:
@@ -144,7 +145,7 @@ def _check_allowed(base_url: str) -> None:
     except OutboundRefused as error:
         raise FieldError("base_url", f"{error.detail}.") from error
     except UnicodeError:
-        raise FieldError("base_url", f"{parts.hostname!r} is no name of a host.") from None
+        raise FieldError("base_url", f"{parts.hostname!r} is not a host name.") from None
     except OSError:
         return
 
