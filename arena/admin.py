@@ -1,4 +1,4 @@
-"""The admin site: a look at the rows, for admins. What is done, is done on the pages, by services."""
+"""The admin site: rows, read-only, for admins. Changes are made on the pages, through services."""
 
 from __future__ import annotations
 

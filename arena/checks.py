@@ -1,4 +1,4 @@
-"""What would go wrong later is said at the start, by number and with the fix."""
+"""System checks: settings that would fail later are reported at the start, with the fix."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def keys_differ(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Check
     return [
         Error(
             f"{', '.join(secrets)} are not three different secrets.",
-            hint="Each opens something else: whoever learns one must not hold the others. Make a new one for each.",
+            hint="Each protects something else: a leak of one must not open the others. Make a new one for each.",
             id="arena.E002",
         )
     ]

@@ -45,7 +45,7 @@ def boolean(name: str, *, default: bool) -> bool:
 def integer(name: str, *, default: int, least: int = 0, most: int | None = None) -> int:
     value = text(name, str(default))
     if not value.isdecimal():
-        refuse(name, f"{value!r} is no number", f"Set {name} to a number, such as {default}, or leave it out.")
+        refuse(name, f"{value!r} is not a number", f"Set {name} to a number, such as {default}, or leave it out.")
     if int(value) < least or (most is not None and int(value) > most):
         bounds = f"at least {least}" if most is None else f"from {least} to {most}"
         refuse(name, f"{value} is out of bounds", f"Set {name} to a number {bounds}, such as {default}.")

@@ -24,7 +24,7 @@ class Role(models.TextChoices):
 
 
 class User(AbstractUser):
-    """A person. There are no passwords: one signs in by a one-time link (`manage.py sign_in_link`)."""
+    """A person. There are no passwords: people sign in by a one-time link (`manage.py sign_in_link`)."""
 
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
     voting_keys = models.BooleanField(default=True, help_text="Vote by single keys on the voting page.")
@@ -42,12 +42,12 @@ class User(AbstractUser):
 
     @property
     def name(self) -> str:
-        """At most 150 characters, which is what stands beside what people did."""
+        """At most 150 characters: the history of changes stores it."""
         return (self.get_full_name() or self.username)[:150]
 
 
 class SignInLink(models.Model):
-    """Only the SHA-256 of the link's token is stored: who reads the database cannot sign in with it."""
+    """Only the SHA-256 of the link's token is stored: a reader of the database cannot sign in with it."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_links")
     token_sha256 = models.CharField(max_length=64, unique=True)

@@ -1,4 +1,4 @@
-"""What people say about themselves."""
+"""The forms of people and their settings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NewPersonForm(forms.Form):
     def clean_username(self) -> str:
         username = str(self.cleaned_data["username"])
         if User.objects.filter(username__iexact=username).exists():
-            raise forms.ValidationError(f"“{username}” is there already. Make a link in their row.")
+            raise forms.ValidationError(f"“{username}” already exists. Make a link in their row.")
         return username
 
 

@@ -27,12 +27,12 @@ LIFETIME = timedelta(hours=24)
 
 
 class PersonError(ValueError):
-    """A change that would leave nobody in charge; the message is for the person who asked."""
+    """A change that would leave no admin; the message is for the person who asked."""
 
 
 @transaction.atomic
 def create_sign_in_link(*, user: User, lifetime: timedelta = LIFETIME) -> str:
-    """A token that signs `user` in once. It is told here and never again: only its SHA-256 is stored."""
+    """A token that signs `user` in once. It is returned once: only its SHA-256 is stored."""
     token = secrets.token_urlsafe(32)
     now = timezone.now()
     # Kept a while after their end, so that "used" and "never existed" can be told apart by an admin.

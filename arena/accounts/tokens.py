@@ -80,9 +80,9 @@ def needed_scope(request: Request, view: APIView) -> str | None:
 
 
 def token_wanted(scope: str | None) -> str:
-    """What is told to whoever sends no token."""
+    """The answer to a request without a token."""
     with_it = f" with the scope {_given(scope)}" if scope else ""
-    return f"Send a token{with_it}: Authorization: Bearer <token>."
+    return f"Send a token{with_it}: Authorization: Bearer <token>. Make one with manage.py create_token."
 
 
 def _given(scope: str) -> str:

@@ -25,14 +25,14 @@ def problem_response(status: int, detail: str, **extra: Any) -> Response:
 
 @csrf_exempt
 def not_found(request: HttpRequest) -> HttpResponse:
-    """An address of the API that there is not."""
-    return plain_problem(404, f"{request.path} is no address of this API. See /api/docs/.")
+    """An address that the API does not have."""
+    return plain_problem(404, f"{request.path} is not an address of this API. See /api/docs/.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: a problem document for the API, the page for people."""
     if request.path.startswith("/api/"):
-        return plain_problem(500, "Something failed at our side and was logged. Nothing was saved; try again.")
+        return plain_problem(500, "Something failed on our side and was logged. Nothing was saved; try again.")
     return defaults.server_error(request)
 
 

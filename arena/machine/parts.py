@@ -149,7 +149,7 @@ def web(host: str, port: int) -> Part:
     options += ["--workers", "1", "--blocking-threads", str(WEB_THREADS)]
     command = [sys.executable, "-m", "granian", *options, "arena.wsgi:application"]
     # It counts threads by cores; ours wait for the database, and the lane must not wait for them.
-    return Part("web", command, hushed=["Configuration allows spawning up to"])
+    return Part("web", command, ignored_log_lines=["Configuration allows spawning up to"])
 
 
 def worker(number: int) -> Part:
@@ -177,8 +177,8 @@ def valkey(port: int) -> Part:
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     options += ["--maxmemory-policy", "noeviction", "--loglevel", "warning"]
     # It warns of what could go wrong if it saved to disk, and of being told to stop.
-    hushed = ["Memory overcommit must be enabled", "Received SIGTERM scheduling", "ready to exit, bye bye"]
-    return Part("valkey", [binary, *options], last=True, hushed=hushed)
+    ignored_log_lines = ["Memory overcommit must be enabled", "Received SIGTERM scheduling", "ready to exit, bye bye"]
+    return Part("valkey", [binary, *options], last=True, ignored_log_lines=ignored_log_lines)
 
 
 def demo_model(port: int) -> Part:

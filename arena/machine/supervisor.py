@@ -40,7 +40,7 @@ class Part:
     vital: bool = True
     last: bool = False
     # Lines with these words are not worth a line of ours.
-    hushed: Sequence[str] = ()
+    ignored_log_lines: Sequence[str] = ()
     grace_s: float = 10.0
 
 
@@ -134,7 +134,7 @@ class Supervisor:
                 self._give_up(part)
                 return
             pause = self._patience.pause_s(deaths)
-            self._log(part.name, f"ended with {_said(code)}; starts again in {pause:.1f} s")
+            self._log(part.name, f"ended with {_describe_exit(code)}; starts again in {pause:.1f} s")
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(told.wait(), pause)
 
@@ -196,7 +196,7 @@ class Supervisor:
         try:
             while line := await self._line(lines):
                 text = line.decode(errors="replace").rstrip()
-                if not any(words in text for words in part.hushed):
+                if not any(words in text for words in part.ignored_log_lines):
                     self._log(part.name, text)
         finally:
             transport.close()
@@ -230,5 +230,5 @@ class Supervisor:
         await self._lifeline.wait()
 
 
-def _said(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

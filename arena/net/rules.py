@@ -36,13 +36,13 @@ def check(url: str) -> None:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
-        raise OutboundRefused(f"{url!r} is no address") from None
+        raise OutboundRefused(f"{url!r} is not an address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise OutboundRefused(f"{url!r} is no http or https address")
+        raise OutboundRefused(f"{url!r} is not an http or https address")
     try:
         allowed_addresses(parts.hostname, port, tls=parts.scheme == "https")
     except UnicodeError:
-        raise OutboundRefused(f"{parts.hostname!r} is no name of a host") from None
+        raise OutboundRefused(f"{parts.hostname!r} is not a host name") from None
     except OSError as error:
         raise OutboundRefused(f"{parts.hostname} has no address: {error.strerror or error}") from error
 
@@ -94,7 +94,7 @@ def _refusal(host: str, addresses: list[str], port: int, *, tls: bool) -> str:
     named = host if host == addresses[0] else f"{host} ({addresses[0]})"
     entry = _entry(host, port)
     if plain in _METADATA or plain.is_link_local or plain.is_multicast or plain.is_unspecified:
-        why, entry = "no address of a service", _entry(str(plain), port)
+        why, entry = "not an address of a service", _entry(str(plain), port)
     elif not _is_public(plain):
         why = "a private address"
     else:

@@ -255,7 +255,7 @@ def _checked(url: str) -> str:
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL:
-        raise AddressError(f"{url!r} is no address. Write one such as https://example.com/hooks/arena.") from None
+        raise AddressError(f"{url!r} is not an address. Write one such as https://example.com/hooks/arena.") from None
     if parts.userinfo:
         raise AddressError("Leave name and password out of the address: every message is signed instead.")
     if parts.fragment:

@@ -74,7 +74,7 @@ def test_production_refuses_what_would_fail_later(tmp_path: Path) -> None:
         ("DEBUG", "maybe", "DEBUG: 'maybe' is neither yes nor no"),
         ("ARENA_ROUTING_READ", "all", "ARENA_ROUTING_READ: 'all' is not known"),
         ("ARENA_SIGNING_KEY", "short", "ARENA_SIGNING_KEY: must be 32 bytes"),
-        ("ARENA_DEMO_MODEL_PORT", "x", "ARENA_DEMO_MODEL_PORT: 'x' is no number"),
+        ("ARENA_DEMO_MODEL_PORT", "x", "ARENA_DEMO_MODEL_PORT: 'x' is not a number"),
     ],
 )
 def test_a_wrong_value_stops_the_start_by_its_name(name: str, value: str, told: str) -> None:

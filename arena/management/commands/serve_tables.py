@@ -55,5 +55,5 @@ def granian(host: str, port: int, workers: int) -> list[str]:
 
 def _at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is no number of processes: 1 or more.")
+        raise ArgumentTypeError(f"{text!r} is not a number of processes: write 1 or more.")
     return int(text)

@@ -104,9 +104,8 @@ def check_base_url(url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise FieldError(
-            "base_url", f"{url!r} is not an address. Write one such as https://api.openai.com/v1."
-        ) from None
+        problem = f"{url!r} is not an address. Write one such as https://api.openai.com/v1."
+        raise FieldError("base_url", problem) from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise FieldError("base_url", f"{url!r}: write an http or https address such as https://api.openai.com/v1.")
     if parts.username or parts.password:

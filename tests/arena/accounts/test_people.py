@@ -48,7 +48,7 @@ def test_a_link_for_somebody_known(client_of, admin_user: User, editor_user: Use
 
 def test_a_name_is_given_once(client_of, admin_user: User, editor_user: User):
     page = client_of(admin_user).post(PEOPLE, {"username": editor_user.username.upper(), "role": "viewer"})
-    assert "is there already" in page.content.decode()
+    assert "already exists" in page.content.decode()
     assert not SignInLink.objects.exists()
 
 

@@ -168,16 +168,16 @@ def test_proxies_of_the_environment_are_not_used(serve, monkeypatch, settings):
 
 @pytest.mark.parametrize("url", ["ftp://models.example/", "file:///etc/passwd", "gopher://x", "nonsense", ""])
 def test_other_schemes_are_no_addresses(url):
-    with pytest.raises(OutboundRefused, match="no http or https address"):
+    with pytest.raises(OutboundRefused, match="not an http or https address"):
         check(url)
 
 
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("https://models.example:99999/", "is no address"),
-        ("https://[::1/", "is no address"),
-        (f"https://{'a' * 64}.example/", "is no name of a host"),
+        ("https://models.example:99999/", "is not an address"),
+        ("https://[::1/", "is not an address"),
+        (f"https://{'a' * 64}.example/", "is not a host name"),
         ("https://nowhere.example/", "has no address"),
     ],
 )

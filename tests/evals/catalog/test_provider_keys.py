@@ -92,7 +92,7 @@ def test_a_stored_key_does_not_follow_to_another_host(provider: Provider):
         ("http://127.0.0.1:99999/v1", "no address"),
         ("http://127.0.0.1:9/v1", "ARENA_OUTBOUND_ALLOW"),
         ("http://169.254.169.254/latest", "ARENA_OUTBOUND_ALLOW"),
-        ("http://" + "a" * 70 + ".example/v1", "no name of a host"),
+        ("http://" + "a" * 70 + ".example/v1", "not a host name"),
     ],
 )
 def test_an_address_that_cannot_be(url: str, reason: str):

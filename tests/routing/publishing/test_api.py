@@ -97,13 +97,14 @@ def test_reading_needs_a_token_with_the_scope(table: RoutingTable, of: Any):
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Basic YTpi"}])
-def test_whoever_sends_no_token_is_told_which_to_send(db: None, header: dict[str, str]):
+def test_a_request_without_a_token_is_told_which_to_send(db: None, header: dict[str, str]):
+    wanted = "Send a token with the scope {}: Authorization: Bearer <token>. Make one with manage.py create_token."
     for path, scope in (("outcomes", "outcomes:write"), ("publish", "routing:publish"), ("select", "routing:read")):
         got = post(path, {}, header)
         assert (got.status_code, got["WWW-Authenticate"]) == (401, 'Bearer realm="arena"')
-        assert got.json()["detail"] == f"Send a token with the scope {scope}: Authorization: Bearer <token>."
+        assert got.json()["detail"] == wanted.format(scope)
     browsed = Client().get("/api/v1/contenders", headers=header).json()
-    assert browsed["detail"] == "Send a token with the scope evals:read: Authorization: Bearer <token>."
+    assert browsed["detail"] == wanted.format("evals:read")
 
 
 def test_a_token_that_is_not_known_is_told_how_to_make_one(db: None):

@@ -73,7 +73,7 @@ def test_the_button_pressed_twice_adds_one(admin: Client, receiver):
     [
         ("", "Write the address"),
         ("http://10.0.0.1/hook", "a private address: add 10.0.0.1:80 to ARENA_OUTBOUND_ALLOW if Arena may call it"),
-        ("nonsense", "no http or https address"),
+        ("nonsense", "not an http or https address"),
     ],
 )
 def test_a_refused_address_is_told_at_its_field(admin: Client, url, why):
