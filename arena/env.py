@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -65,6 +66,19 @@ def choice(name: str, *, options: tuple[str, ...], default: str) -> str:
     if value not in options:
         refuse(name, f"{value!r} is not known", f"Use one of: {', '.join(options)}.")
     return value
+
+
+def database(name: str, *, default: str) -> dj_database_url.DBConfig:
+    """Django's settings for the database at a URL: SQLite or PostgreSQL."""
+    url = text(name) or default
+    fix = f"Set {name} to postgres://user:password@host:5432/name or sqlite:////path/to/file, or leave it out."
+    try:
+        settings = dj_database_url.parse(url)
+    except ValueError:
+        refuse(name, "not the URL of a database", fix)
+    if not settings["ENGINE"].endswith((".sqlite3", ".postgresql")):
+        refuse(name, "Arena runs on PostgreSQL and on SQLite", fix)
+    return settings
 
 
 def _new_key() -> str:

@@ -2,8 +2,8 @@
 has a variable, and `arena.env` refuses a wrong one by name."""
 
 import os
+from typing import Any
 
-import environ
 import structlog
 from csp.constants import NONE, SELF
 
@@ -102,7 +102,7 @@ TEMPLATES = [
     },
 ]
 
-_database = environ.Env.db_url_config(env.text("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'arena.sqlite3'}")
+_database: dict[str, Any] = {**env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'arena.sqlite3'}")}
 if _database["ENGINE"].endswith("sqlite3"):
     _database |= {
         # One connection a thread, kept: opening one costs more than most queries.
