@@ -262,8 +262,8 @@ def test_checking_shows_every_contender_and_its_rule_and_saves_nothing(editor: C
     assert "Locality: local." in told
     assert "Waits for approval" in told
     assert "What would change from 1" in told
-    (contest,) = answer.context["outcomes"][0].contests
-    rules = {one.slug: (one.place, one.rule) for one in contest.standings}
+    (route,) = answer.context["outcomes"][0].routes
+    rules = {one.slug: (one.place, one.rule) for one in route.candidates}
     assert rules["a"] == ("first", "Routed here, and stays until another is surely better.")
     assert rules["b"][0] == "fallback"
     assert rules["b"][1].endswith("at the same provider. Takes over as soon as a person approves.")
