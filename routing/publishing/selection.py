@@ -1,7 +1,7 @@
 """How a route is chosen: rules 1 to 10 of the routing table's contract, on a table's document. Pure.
 
-The shared cases in `tests/routing/cases/` are what server and clients both pass. Nothing here trusts the caller
-to be complete: what was not said never makes a condition hold, and what was not measured never meets a budget.
+Server and clients both pass the shared cases in `tests/routing/cases/`. Nothing here relies on a complete request: what
+the caller leaves out never makes a condition hold, and what was not measured never meets a budget.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class NoEligibleModel(LookupError):  # noqa: N818 (the contract's own name)
-    """Nothing in the table may serve this request; the message says which of its wishes ruled all out."""
+    """Nothing in the table may serve this request; the message says which of its requirements ruled all out."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def measured(seen: Mapping[str, Any], figure: str) -> float | None:
 
 
 def _unmet(slug: str, ask: Ask, evidence: Sequence[Mapping[str, Mapping[str, Any]]]) -> tuple[str, ...]:
-    """Rule 6: the budgets this model is not shown to keep, by the category's evidence, else the pooled."""
+    """Rule 6: the budgets that this model is not measured to meet, by the category's evidence, else the pooled."""
     missed = []
     for name, binds in BUDGETS.items():
         budget = getattr(ask, CONDITIONS[name].asks.fact)
@@ -129,7 +129,7 @@ def _unmet(slug: str, ask: Ask, evidence: Sequence[Mapping[str, Mapping[str, Any
             continue
         known = (measured(seen.get(slug, {}), binds.figure) for seen in evidence)
         value = next((value for value in known if value is not None), None)
-        # So put, a budget that is not a number is kept by nobody.
+        # `not`, so that nothing meets a budget that is not a number.
         if value is None or not RELATIONS[binds.how](value, budget):
             missed.append(name)
     return tuple(missed)
@@ -137,7 +137,7 @@ def _unmet(slug: str, ask: Ask, evidence: Sequence[Mapping[str, Mapping[str, Any
 
 def select(table: Mapping[str, Any], ask: Ask, *, now: datetime | None = None) -> Selection:
     """Raises NoEligibleModel. `table` is the document of a routing table, as fetched; without `now` its expiry is not
-    looked at."""
+    checked."""
     expired = now is not None and now >= datetime.fromisoformat(table["expires_at"])
     if expired and table["on_expired"] == "refuse":
         raise NoEligibleModel(f"Table {table['version']} expired at {table['expires_at']}, and says to refuse then.")
@@ -151,32 +151,32 @@ def select(table: Mapping[str, Any], ask: Ask, *, now: datetime | None = None) -
         evidence.insert(0, {seen["model"]: seen for seen in category.get("candidates", ())})
         routes = [*category["routes"], *routes]
 
-    chosen = _pass(table, ask, routes, evidence, gives_way=False)
-    chosen = chosen or _pass(table, ask, table["default"]["routes"], evidence, gives_way=True)
+    chosen = _first_served(table, ask, routes, evidence, budgets_give_way=False)
+    chosen = chosen or _first_served(table, ask, table["default"]["routes"], evidence, budgets_give_way=True)
     if chosen is None:
-        raise NoEligibleModel(_nobody(table, ask))
+        raise NoEligibleModel(_no_model_message(table, ask))
     return replace(chosen, stale=expired)
 
 
-def _pass(
+def _first_served(
     table: Mapping[str, Any],
     ask: Ask,
     routes: Sequence[Mapping[str, Any]],
     evidence: Sequence[Mapping[str, Mapping[str, Any]]],
     *,
-    gives_way: bool,
+    budgets_give_way: bool,
 ) -> Selection | None:
-    """The first matching route that somebody may serve; with `gives_way`, whatever the budgets say."""
+    """The first matching route with a model that may serve; with `budgets_give_way`, whatever the budgets say."""
     for route in routes:
         if not _matches(route["when"], ask, table):
             continue
         served = [
             slug
             for slug in _named(route)
-            if _allowed(slug, ask, table) and (gives_way or not _unmet(slug, ask, evidence))
+            if _allowed(slug, ask, table) and (budgets_give_way or not _unmet(slug, ask, evidence))
         ]
         if served:
-            return _selection(table, ask, route, served, evidence, gave_way=gives_way)
+            return _selection(table, ask, route, served, evidence, budgets_gave_way=budgets_give_way)
     return None
 
 
@@ -191,12 +191,12 @@ def _selection(
     served: list[str],
     evidence: Sequence[Mapping[str, Mapping[str, Any]]],
     *,
-    gave_way: bool = False,
+    budgets_gave_way: bool = False,
 ) -> Selection:
     escalate = route.get("escalate_to")
     if escalate is not None and (not _allowed(escalate, ask, table) or _unmet(escalate, ask, evidence)):
         escalate = None
-    unmet = _unmet(served[0], ask, evidence) if gave_way else ()
+    unmet = _unmet(served[0], ask, evidence) if budgets_gave_way else ()
     reason = route.get("reason") or "Set by the policy."
     if served[0] != route["primary"]:
         reason = f"{route['primary']} does not meet this request; {served[0]} is next in route {route['id']}."
@@ -215,8 +215,8 @@ def _selection(
     )
 
 
-def _nobody(table: Mapping[str, Any], ask: Ask) -> str:
-    wishes = (["local_only"] if ask.local_only else []) + (
+def _no_model_message(table: Mapping[str, Any], ask: Ask) -> str:
+    requirements = (["local_only"] if ask.local_only else []) + (
         [f"needs {', '.join(sorted(ask.needs))}"] if ask.needs else []
     )
     if not table["default"]["routes"] and ask.category not in table["categories"]:
@@ -224,5 +224,5 @@ def _nobody(table: Mapping[str, Any], ask: Ask) -> str:
             f"Table {table['version']} has no routes for {ask.category!r} and no default. "
             "Name a default in the routing policy, or vote until the category is routed."
         )
-    asked = f" with {' and '.join(wishes)}" if wishes else ""
-    return f"No model of table {table['version']} may serve {ask.category!r}{asked}."
+    wanted = f" with {' and '.join(requirements)}" if requirements else ""
+    return f"No model of table {table['version']} may serve {ask.category!r}{wanted}."
