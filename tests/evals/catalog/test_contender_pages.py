@@ -85,7 +85,7 @@ def test_editing_one_in_use_makes_the_next_revision(editor: Client, contender: C
         ({"more": '{"seed": NaN}'}, "Not JSON"),
         ({"more": '{"temperature": 1}'}, "has a field of its own"),
         ({"more": '{"api_key": "x"}'}, "looks like a secret"),
-        ({"slug": "new"}, "word of our addresses"),
+        ({"slug": "new"}, "reserved for Arena"),
         ({"slug": ""}, "required"),
         ({"usd_per_mtok_input": "-1"}, "greater than or equal to 0"),
         ({"provider": 0}, "valid choice"),

@@ -113,8 +113,8 @@ def test_the_database_refuses_what_the_service_would_not_do(used: Contender):
 @pytest.mark.parametrize(
     ("slug", "reason"),
     [
-        ("new", "word of our addresses"),
-        ("Versions", "word of our addresses"),
+        ("new", "reserved for Arena"),
+        ("Versions", "reserved for Arena"),
         ("a@2", "numbers the revisions"),
         ("two words", "letters, digits"),
         ("-x", "letters, digits"),

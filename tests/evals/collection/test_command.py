@@ -71,7 +71,7 @@ def test_hosted_contenders_are_left_out_of_a_local_only_task_set_unless_named(su
         (["--contender", "nobody"], "no contender nobody. Known: one"),
         (["--samples", "0"], "samples"),
         (["--budget", "-1"], "budget"),
-        (["--budget", "lots"], "no amount of dollars"),
+        (["--budget", "lots"], "not an amount in dollars"),
     ],
 )
 def test_what_it_refuses(suite, arguments, words):

@@ -121,7 +121,7 @@ def test_a_team_mates_run_can_be_stopped(client_of, make_user, run):
     mate = client_of(make_user(Role.EDITOR, "a-mate"))
     mate.post(reverse("evals:run-stop", args=[run.pk]))
     run.refresh_from_db()
-    assert (run.state, run.reason) == (Run.State.STOPPED, "Stopped by a-mate. What was collected stays.")
+    assert (run.state, run.reason) == (Run.State.STOPPED, "Stopped by a-mate. Answers collected so far are kept.")
 
 
 def test_who_may_not_steer_is_offered_nothing_to_press(viewer, run):
@@ -262,7 +262,7 @@ def test_a_new_run_is_started_with_what_was_chosen(editor, version, contenders):
     [
         ({"contenders": []}, "Choose at least one contender"),
         ({"budget_usd": "4O"}, "“4O” is no amount"),
-        ({"budget_usd": "-3"}, "A budget is more than 0"),
+        ({"budget_usd": "-3"}, "A budget must be more than 0"),
         ({"samples": 99}, "less than or equal to 20"),
     ],
 )
@@ -277,7 +277,7 @@ def test_a_wrong_choice_is_explained_and_starts_nothing(editor, version, contend
 def test_a_local_task_set_refuses_hosted_contenders_in_words(editor, version, contenders):
     TaskSet.objects.update(local_only=True)
     chosen = {"version": "nightly", "contenders": ["basalt"], "samples": 1}
-    assert "never leaves the house" in text(editor.post(reverse("evals:run-new"), chosen))
+    assert "stays on your own machines" in text(editor.post(reverse("evals:run-new"), chosen))
     assert not Run.objects.exists()
 
 

@@ -121,7 +121,7 @@ def test_without_shared_battles_it_says_why():
 def test_without_any_variation_it_says_why():
     found = panel_alpha([[0, 0, 2, 0], [0, 0, 3, 0]])
     assert (found.battles, found.votes, found.alpha) == (2, 5, None)
-    assert "chance cannot be told" in found.why
+    assert "chance cannot be estimated" in found.why
 
 
 def test_a_panel_that_always_prefers_the_same_contender_agrees():

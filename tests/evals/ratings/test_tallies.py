@@ -64,7 +64,7 @@ def test_rows_of_one_pair_seen_from_both_sides_are_added():
 
 
 def test_an_unknown_outcome_is_an_error_never_a_tie():
-    with pytest.raises(ValueError, match="'draw' is none of lo, hi, tie, both_bad"):
+    with pytest.raises(ValueError, match="'draw' is not one of lo, hi, tie, both_bad"):
         Tallies.from_votes([("ana", "t", "a", "b", "draw")])
 
 

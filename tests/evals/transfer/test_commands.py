@@ -52,7 +52,7 @@ def test_bad_rows_are_told_line_by_line_and_end_in_an_error(run):
     with nothing_written(), pytest.raises(CommandError) as caught:
         run("import_tasks", TASKS + "2,sql,Again.\n3,sql,\n", task_set="support")
     assert str(caught.value).splitlines() == [
-        "line 4: has the id “2”, which stands on line 3.",
+        "line 4: has the id “2”, which is already on line 3.",
         "line 5: has no prompt and no messages. If the text is in another column, map it: prompt=…",
         "2 rows are wrong, so nothing was written.",
     ]
@@ -108,7 +108,7 @@ def import_small(run):
 def test_files_of_another_shape_are_imported_by_commands_alone(run):
     told = import_small(run)
     assert "3 rows, 3 new tasks" in told
-    assert "5 rows: 5 new answers of 3 contenders, 0 of them failed calls; 0 there already." in told
+    assert "5 rows: 5 new answers of 3 contenders, 0 of them failed calls; 0 already stored." in told
     assert "New contenders: fjord-chat-7b, heron-2, plover-mini" in told
     assert "5 votes (a 2, b 1, tie 2) by 3 reviewers on 2 tasks, 0 of them new, between 3 contenders." in told
     assert Contender.objects.get(slug="fjord-chat-7b").model_name == "Fjord Chat (7B)"
@@ -132,7 +132,7 @@ def test_what_is_exported_is_imported_again(run, tmp_path):
     assert "5 votes written" in told
     assert "5 answers written" in told
     assert "no new version" in run("import_tasks", tmp_path / "tasks.csv", task_set="small")
-    assert "5 there already" in run("import_generations", tmp_path / "answers.jsonl")
+    assert "5 already stored" in run("import_generations", tmp_path / "answers.jsonl")
     assert "5 votes (" in run("import_votes", tmp_path / "votes.csv")
     assert Vote.objects.count() == 10
 

@@ -78,7 +78,7 @@ def test_a_used_contender_becomes_a_new_revision_and_only_once(run):
     freeze(Contender.objects.get(slug="llama"))
     changed = YAML.replace("temperature: 0.2", "temperature: 0.5")
     told = run(changed)
-    assert "contender llama@2: made, because llama is in use with other settings and stays as it is" in told
+    assert "contender llama@2: created, because llama is in use with other settings and stays unchanged" in told
     assert "1 revised" in told
     assert "3 unchanged" in run(changed)
     assert {c.slug: c.settings["temperature"] for c in Contender.objects.all()} == {
@@ -139,7 +139,7 @@ def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
     assert str(error.value) == "Nothing was written.\nline 16: has no model_name."
     with pytest.raises(CommandError) as error:
         run(text.replace("  provider: ollama\n- slug: new", "  provider: ollama\n  model_name: y\n- slug: new"))
-    assert "line 19: slug: new is reserved for Arena's own addresses" in str(error.value)
+    assert "line 19: slug: new is reserved for Arena" in str(error.value)
     assert state() == []
 
 
@@ -155,7 +155,7 @@ def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
         ({"usd_per_mtok_input": "0.1234567"}, "Six decimals"),
         ({"settings": [1]}, "no object"),
         ({"settings": {"api_key": "x"}}, "looks like a secret"),
-        ({"capabilities": [1]}, "no list of words"),
+        ({"capabilities": [1]}, "not a list of words"),
         ({"kind": "gemini"}, "Use one of: openai"),
         ({"locality": "moon"}, "Use local or hosted"),
         ({"base_url": "ftp://x"}, "http or https"),
@@ -163,7 +163,7 @@ def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
         ({"colour": "red"}, "unknown field “colour”"),
         ({"model_name": 7}, "Put it in quotes"),
         ({"slug": "llama@2"}, "numbers the revisions"),
-        ({"provider": "new"}, "word of our addresses"),
+        ({"provider": "new"}, "reserved for Arena"),
         ({"model_name": "a\x00b"}, "NUL"),
     ],
 )
@@ -188,17 +188,17 @@ def test_two_rows_of_one_family(run):
     ("name", "text", "reason"),
     [
         ("c.yaml", "", "is empty"),
-        ("c.yaml", "# nothing\n", "no list"),
-        ("c.yaml", "[]", "names no contender"),
+        ("c.yaml", "# nothing\n", "is not a list of contenders"),
+        ("c.yaml", "[]", "contains no contenders"),
         ("c.yaml", "- [", "is not YAML"),
         ("c.yaml", "- slug: a\n  slug: b\n", "names “slug” twice"),
         ("c.yaml", "- &a {slug: x}\n- *a\n", "uses an alias (line 2, column 3)"),
         ("c.yaml", "- !!python/object/apply:os.system [ls]\n", "uses the tag"),
         ("c.yaml", "- just words\n", "line 1: is not a contender"),
         ("c.json", "{", "is not JSON"),
-        ("c.json", '{"a": 1}', "no list"),
+        ("c.json", '{"a": 1}', "is not a list of contenders"),
         ("c.csv", "slug,provider,model_name\n", "no rows"),
-        ("c.txt", "x", "ends in .yaml"),
+        ("c.txt", "x", "end the file's name in .yaml"),
     ],
 )
 def test_a_file_that_is_none(run, name: str, text: str, reason: str):

@@ -70,7 +70,7 @@ def test_it_comes_back_out_and_in_again(run, tmp_path):
     import_all(run)
     run("export_votes", tmp_path / "votes.csv")
     run("export_generations", tmp_path / "answers.jsonl")
-    assert "1,133 there already" in run("import_generations", tmp_path / "answers.jsonl")
+    assert "1,133 already stored" in run("import_generations", tmp_path / "answers.jsonl")
     told = run("import_votes", tmp_path / "votes.csv", dry_run=True)
     assert "8,931 votes (" in told
     assert "by 124 reviewers on 13 tasks, 0 of them new, between 59 contenders." in told

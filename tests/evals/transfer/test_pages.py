@@ -141,7 +141,7 @@ def test_importing_leads_to_the_task_set(editor):
 def test_importing_the_same_file_says_that_nothing_is_new(editor):
     editor.post(NEW, form())
     answer = editor.post(NEW, form(), follow=True)
-    assert "Nothing new: support stays at version 1." in answer.content.decode()
+    assert "Nothing changed: support stays at version 1." in answer.content.decode()
     assert TaskSetVersion.objects.count() == 1
 
 
@@ -167,7 +167,7 @@ def test_bad_rows_are_shown_with_their_lines_and_nothing_is_written(editor, act)
             NEW, form("id,category,prompt\n1,code,Sort.\n1,code,<i>x</i>\n2,code,\n", act=act)
         ).content.decode()
     assert "2 rows cannot be imported." in page
-    assert "Has the id “1”, which stands on line 2." in page
+    assert "Has the id “1”, which is already on line 2." in page
     assert '<th class="n" scope="row">4</th>' in page
 
 
@@ -177,7 +177,7 @@ def test_bad_rows_are_shown_with_their_lines_and_nothing_is_written(editor, act)
         ({"content": b""}, "is empty"),
         ({"content": b"id\n"}, "has no rows"),
         ({"content": b"PK\x03\x04"}, "Excel"),
-        ({"slug": "new"}, "is a word of our addresses"),
+        ({"slug": "new"}, "is reserved for Arena"),
         ({"slug": "no blanks"}, "slug"),
         ({"columns": "prompt"}, "two words with an ="),
         ({"columns": "prompt=nowhere"}, "“nowhere”"),

@@ -183,7 +183,7 @@ def test_a_row_that_is_no_task_says_why(row, reason):
 
 def test_an_id_given_twice_names_both_lines():
     said = complaint(*({"id": given, "category": "c", "prompt": "a"} for given in ("7", "8", "7")))
-    assert "line 3: has the id “7”, which stands on line 1" in said
+    assert "line 3: has the id “7”, which is already on line 1" in said
 
 
 def test_an_escaped_nul_inside_json_in_a_cell_is_refused():

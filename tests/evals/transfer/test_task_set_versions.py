@@ -93,7 +93,10 @@ def test_a_task_set_whose_name_would_break_its_address_is_refused(slug):
 
 @pytest.mark.parametrize("name", ["new", "Versions", "b"])
 def test_a_category_that_is_a_word_of_our_addresses_is_refused_with_its_line(name):
-    with nothing_written(), pytest.raises(BadRowsError, match=r"line 3: the category .* is a word of our addresses"):
+    with (
+        nothing_written(),
+        pytest.raises(BadRowsError, match=r"line 3: the category .* is reserved for Arena"),
+    ):
         take(f"id,category,prompt\n1,code,Sort.\n2,{name},x\n")
 
 

@@ -111,7 +111,7 @@ def test_a_report_quarantines_the_answer_at_that_side(ballot, reviewer, side):
     assert Ballot.objects.get().state == Ballot.State.REPORTED
     with pytest.raises(BallotClosedError, match="reported"):
         cast_vote(ballot=ballot, side="left", reviewer=reviewer)
-    with pytest.raises(BallotClosedError, match="out of use"):
+    with pytest.raises(BallotClosedError, match="no longer shown"):
         reopen(ballot=ballot, reviewer=reviewer)
 
 
@@ -151,7 +151,7 @@ def test_an_old_vote_is_not_taken_back(world, reviewer):
     ballot = draw(category=world.category, reviewer=reviewer)
     cast_vote(ballot=ballot, side="left", reviewer=reviewer)
     with time_machine.travel(timezone.now() + UNDO_WITHIN + timedelta(seconds=1)):
-        with pytest.raises(TooLateToUndoError, match="older, and it counts"):
+        with pytest.raises(TooLateToUndoError, match="older and stays"):
             reopen(ballot=ballot, reviewer=reviewer)
         assert last_closed(reviewer, world.category) is None
     assert Vote.objects.get().outcome is not None
