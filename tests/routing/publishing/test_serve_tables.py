@@ -194,7 +194,7 @@ def test_no_page_is_loaded(processes: Processes):
     ("arguments", "told"),
     [
         (("--workers", "0"), "1 or more"),
-        (("--host", "no.such.host.invalid"), "no address of this machine"),
+        (("--host", "no.such.host.invalid"), "not an address of this machine"),
     ],
 )
 def test_a_wrong_word_is_refused_with_the_fix(arguments: tuple[str, ...], told: str):
