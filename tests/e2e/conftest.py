@@ -49,9 +49,9 @@ def browser(browser_type: BrowserType, browser_type_launch_args: dict[str, Any])
         yield started
 
 
-@pytest.fixture(scope="session")
-def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
-    return {**browser_context_args, "viewport": {"width": 1360, "height": 900}}
+@pytest.fixture(scope="module")
+def browser_context_args() -> dict[str, Any]:
+    return {"viewport": {"width": 1360, "height": 900}}
 
 
 @pytest.fixture(scope="session", autouse=True)

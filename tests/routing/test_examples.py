@@ -141,7 +141,9 @@ def world(
     _program(folder / ".venv" / "bin" / "python", f'exec {sys.executable} {ASK} "$@"')
     _program(programs / "manage.py", f'exec {sys.executable} {ASK} manage.py "$@"')
     # An answer of 400 or more is no success here.
-    _program(programs / "curl", f'exec {curl} --fail-with-body --silent --show-error "$@"')
+    _program(
+        programs / "curl", f'test "$1" = -f || set -- --fail-with-body "$@"; exec {curl} --silent --show-error "$@"'
+    )
     scopes = ["routing:read", "routing:publish", "outcomes:write", "evals:read"]
     _, token = ApiToken.objects.create_key(name="shop", scopes=scopes)
     told = {"ARENA_URL": live_server.url, "ARENA_TOKEN": token, "OPENAI_API_KEY": "k"}
