@@ -51,7 +51,7 @@ def test_a_route_is_added_without_leaving_the_page_and_saved(form: Page):
     field(form, "routes-0-name").fill("short")
     field(form, "routes-0-when.prompt_chars_lt").fill("12O")
     form.get_by_role("button", name="What would this publish now?").click()
-    expect(form.get_by_text("“12O” is no whole number.")).to_be_visible()
+    expect(form.get_by_text("“12O” is not a whole number.")).to_be_visible()
     expect(field(form, "routes-0-when.prompt_chars_lt")).to_have_value("12O")
     field(form, "routes-0-when.prompt_chars_lt").fill("120")
     field(form, "routes-0-pin").fill("granite")
