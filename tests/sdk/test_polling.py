@@ -225,13 +225,6 @@ def test_looks_come_rarer_while_they_fail_but_at_least_each_minute():
     ("settings", "named"),
     [
         ({"url": "arena.example"}, "url"),
-        ({"public_keys": None}, "public_keys"),
-        ({"public_keys": {}}, "public_keys"),
-        ({"public_keys": {"keys": []}}, "public_keys"),
-        ({"public_keys": "not json"}, "public_keys"),
-        ({"public_keys": {"keys": [{"kty": "RSA", "kid": "a", "n": "…"}]}}, "public_keys"),
-        ({"public_keys": {"keys": [{"crv": "Ed25519", "kid": "a"}]}}, r"public_keys.keys\[0\]"),
-        ({"public_keys": {"keys": [{"crv": "Ed25519", "kid": "a", "x": "AAAA"}]}}, r"public_keys.keys\[0\].x"),
         ({"poll_seconds": 0}, "poll_seconds"),
         ({"timeout": -1}, "timeout"),
         ({"outcome_capacity": 0}, "outcome_capacity"),

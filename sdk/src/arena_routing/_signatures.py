@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -27,29 +27,24 @@ def trusted_keys(public_keys: Mapping[str, Any] | str | bytes | None, url: str, 
     if not verify:
         log.warning("The signatures of routing tables from %s are not checked.", url)
         return None
-    if public_keys is None:
+    try:
+        if public_keys is None:
+            raise ConfigurationError("public_keys is missing. (verify_signatures=False trusts whatever answers.)")
+        return PublicKeys(public_keys)
+    except ConfigurationError as error:
         raise ConfigurationError(
-            f"public_keys is missing. Fetch {url.rstrip('/')}/api/v1/routing/keys once, keep it with your "
-            "configuration, and hand it over; or say verify_signatures=False and trust whoever answers."
-        )
-    return PublicKeys(public_keys)
+            f'{error} Fetch the keys with: curl -f -o arena-keys.json -H "Authorization: Bearer $ARENA_TOKEN" '
+            f"{url.rstrip('/')}/api/v1/routing/keys, and pass the contents of that file."
+        ) from None
 
 
 class PublicKeys:
-    """Keys by id. Keys of other kinds in the set are passed over."""
+    """Keys by id. Keys of other kinds in the set are ignored."""
 
     def __init__(self, jwk_set: Mapping[str, Any] | str | bytes) -> None:
-        if isinstance(jwk_set, str | bytes):
-            try:
-                jwk_set = json.loads(jwk_set)
-            except ValueError as error:
-                raise ConfigurationError(f"public_keys is not JSON ({error}). {_WANTED}") from None
-        entries = jwk_set.get("keys") if isinstance(jwk_set, Mapping) else None
-        if not isinstance(entries, list):
-            raise ConfigurationError(f"public_keys has no list `keys`. {_WANTED}")
-        self._keys = dict(_read(entries))
-        if not self._keys:
-            raise ConfigurationError(f"public_keys holds no Ed25519 key. {_WANTED}")
+        """Raises ConfigurationError, which says what this is if it is not a JWK set."""
+        document = _parse(jwk_set) if isinstance(jwk_set, str | bytes) else jwk_set
+        self._keys = _ed25519_keys(_list_of_keys(document))
 
     def verify(self, body: bytes, header: str | None) -> None:
         """Raises Refused unless a known key has signed exactly these bytes."""
@@ -70,22 +65,59 @@ class PublicKeys:
         raise Refused("Its signature does not match its bytes.")
 
 
-_WANTED = "Hand over the JWK set of GET /api/v1/routing/keys as it is."
+def _parse(text: str | bytes) -> Any:
+    """JSON, or an error that says what was saved in its place."""
+    if not text.strip():
+        raise ConfigurationError("public_keys is empty. curl -f writes nothing if Arena refuses the token.")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        given = error.doc.strip()
+        if given.startswith("<"):
+            problem = "is a web page, not JSON. Check the address: a proxy or a sign-in page may have answered"
+        elif given.endswith(".json"):
+            problem = f"is {given!r}, which looks like the name of a file. Pass what is in it"
+        elif given.startswith("{") and (error.pos >= len(given) or not given.endswith("}")):
+            problem = f"is JSON that was cut off ({error})"
+        else:
+            problem = f"is not JSON ({error})"
+        raise ConfigurationError(f"public_keys {problem}.") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"public_keys is not JSON ({error}).") from None
 
 
-def _read(entries: list[Any]) -> Iterator[tuple[str, Ed25519PublicKey]]:
+def _list_of_keys(document: Any) -> list[Any]:
+    if not isinstance(document, Mapping):
+        raise ConfigurationError(f"public_keys is a {type(document).__name__}, but a JWK set is an object.")
+    keys = document.get("keys")
+    if isinstance(keys, list):
+        return keys
+    if "detail" in document or {"status", "title"} <= document.keys():
+        # The API's error document (RFC 9457), which curl without -f saves like any other answer.
+        status = " ".join(str(document[name]) for name in ("status", "title") if document.get(name))
+        refusal = ". ".join(part for part in (status, str(document.get("detail") or "")[:300]) if part)
+        raise ConfigurationError(f"public_keys is Arena's refusal of a request, not its keys: {refusal.rstrip('.')}.")
+    raise ConfigurationError("public_keys lacks the list `keys` that a JWK set has.")
+
+
+def _ed25519_keys(entries: list[Any]) -> dict[str, Ed25519PublicKey]:
+    found, other_kinds = {}, set()
     for at, jwk in enumerate(entries):
         if not isinstance(jwk, Mapping) or jwk.get("crv") != "Ed25519":
+            other_kinds.add(str(jwk.get("crv") or jwk.get("kty")) if isinstance(jwk, Mapping) else repr(jwk))
             continue
         place = f"public_keys.keys[{at}]"
         kid, x = jwk.get("kid"), jwk.get("x")
         if not isinstance(kid, str) or not isinstance(x, str):
-            raise ConfigurationError(f"{place} lacks kid or x. {_WANTED}")
+            raise ConfigurationError(f"{place} lacks kid or x.")
         try:
-            raw = base64.urlsafe_b64decode(x + "=" * (-len(x) % 4))
-            yield kid, Ed25519PublicKey.from_public_bytes(raw)
+            found[kid] = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
         except ValueError as error:
-            raise ConfigurationError(f"{place}.x is no Ed25519 key ({error}). {_WANTED}") from None
+            raise ConfigurationError(f"{place}.x is not an Ed25519 key ({error}).") from None
+    if not found:
+        instead = f"only {', '.join(sorted(other_kinds))}" if other_kinds else "because its list `keys` is empty"
+        raise ConfigurationError(f"public_keys has no Ed25519 key, {instead}.")
+    return found
 
 
 def _is_signed(key: Ed25519PublicKey, body: bytes, encoded: str) -> bool:
