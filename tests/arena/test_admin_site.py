@@ -72,7 +72,7 @@ def test_a_webhooks_rows_show_no_secret_and_no_lease(as_admin):
     secret = WebhookSecret.objects.create(webhook=webhook, sealed=seal("whsec_top"), created_by="ada")
     lease = uuid4()
     delivery = Delivery.objects.create(
-        webhook=webhook, message_id="m-1", event="table.published", body="{}", lease_token=lease, leased_until=now()
+        webhook=webhook, message_id="m-1", event="table.published", body="{}", lease_token=lease, lease_until=now()
     )
     for row in (webhook, secret, delivery):
         url = reverse(f"admin:routing_{row._meta.model_name}_change", args=[row.pk])

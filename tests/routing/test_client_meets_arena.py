@@ -11,7 +11,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from arena.models import ApiToken
-from arena_routing import AllModelsFailed, NoEligibleModel, NoTable, Router
+from arena_routing import AllModelsFailed, ConfigurationError, NoEligibleModel, NoTable, Router
 from evals.models import Category
 from routing.models import ReportedOutcome
 from routing.publishing.publisher import publish
@@ -84,6 +84,15 @@ def test_from_nothing_to_the_newest_version(router: Router, voted: Category):
     assert router.refresh()
     assert router.route("code").model == "b"
     assert router.status().problem == ""
+
+
+def test_keys_fetched_without_a_token_are_recognised_as_arenas_refusal(live_server: LiveServer):
+    saved = httpx.get(f"{live_server.url}/api/v1/routing/keys", trust_env=False).text
+    with pytest.raises(
+        ConfigurationError, match=r"not its keys: 401 Unauthorized\. .*routing:read.* curl -f "
+    ) as caught:
+        Router(live_server.url, public_keys=saved)
+    assert f"{live_server.url}/api/v1/routing/keys, and pass" in str(caught.value)
 
 
 def test_the_client_decides_as_select_does(router: Router, live_server: LiveServer, token: str):

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 CASES = Path(__file__).resolve().parent.parent / "routing" / "cases"
 SHARED: dict[str, Any] = json.loads((CASES / "selection.json").read_text(encoding="utf-8"))
 LATEST = "/api/v1/routing/latest"
+KEYS = "/api/v1/routing/keys"
 OUTCOMES = "/api/v1/routing/outcomes"
 
 
@@ -138,7 +139,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.arena.asked.append({name.lower(): value for name, value in self.headers.items()})
-        if self.path != LATEST:
+        if self.path == KEYS and self.headers.get("Authorization") != "Bearer a-token":
+            self.problem(401, "Send a token with the scope routing:read.")
+        elif self.path == KEYS:
+            self.answer(200, json.dumps(self.arena.signer.jwk_set()).encode())
+        elif self.path != LATEST:
             self.answer(404, b"")
         elif self.arena.behave is not None:
             self.arena.behave(self)

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena_routing._decisions import Target
+from arena_routing._decision import Target
 from evals.collection.providers import Request
 from evals.collection.providers.openai import request_body
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from arena_routing import NoTable, Router
-from arena_routing._cache import DiskCache, Entry, Noted
+from arena_routing._table_store import CacheEntry, DiskCache
 from tests.sdk.arena_double import Arena, Signer, a_table
 
 MakeRouter = Callable[..., Router]
@@ -65,10 +65,10 @@ def test_what_was_seen_before_a_restart_is_not_unseen(arena: Arena, make_router:
     arena.publish(4)
     router = make_router(cache_dir=tmp_path)
     assert router.route("code").table_version == 5
-    assert "It is version 4, and 5 was seen before" in router.status().problem
+    assert "It is version 4, but version 5 was seen before" in router.status().problem
     arena.publish(5, cause="rollback")
     router.refresh()
-    assert "other bytes than were seen under that number" in router.status().problem
+    assert "with other bytes than were seen before" in router.status().problem
 
 
 def test_a_damaged_body_is_passed_over_for_the_one_before_and_its_number_stays_seen(
@@ -84,7 +84,7 @@ def test_a_damaged_body_is_passed_over_for_the_one_before_and_its_number_stays_s
     path.write_bytes(path.read_bytes().replace(b"Best by votes.", b"Best by money."))
     router = make_router(cache_dir=tmp_path)
     assert router.route("code").table_version == 2
-    assert "version 3, is not used: Its bytes are not those that were written" in caplog.text
+    assert "Routing table 3 in cache_dir is not used: Its bytes have changed since they were written" in caplog.text
     arena.revive()
     arena.publish(3, cause="rollback")
     assert not router.refresh()
@@ -156,24 +156,24 @@ def test_a_folder_that_cannot_be_used_is_told_once_and_stops_nobody(
 
 
 def test_readers_never_meet_half_a_table(tmp_path: Path):
-    """Two writers and a reader at once: whatever is noted can be read, whole, under its digest."""
-    cache = DiskCache(tmp_path, "http://arena", at_most=1 << 20)
+    """Two writers and a reader at once: whatever is listed can be read, whole, under its digest."""
+    cache = DiskCache(tmp_path, "http://arena")
     stop, torn, seen = threading.Event(), [], set()
 
     def write(versions: range) -> None:
         for version in versions:
             body = a_table(version)
-            cache.save(Entry(Noted(version, str(len(body)), "signature", None), body))
+            cache.save(CacheEntry(version, str(len(body)), "signature", None), body)
 
     def read() -> None:
-        reader = DiskCache(tmp_path, "http://arena", at_most=1 << 20)
+        reader = DiskCache(tmp_path, "http://arena")
         while not stop.is_set():
-            for noted in reader.noted_after(0):
-                entry = reader.entry(noted)
-                if entry is not None:  # else another was newer, and this one has been tidied away
-                    seen.add(noted.version)
-                    if str(len(entry.body)) != noted.sha256 or json.loads(entry.body)["version"] != noted.version:
-                        torn.append(noted)
+            for entry in reader.entries_after(0):
+                body = reader.read(entry)
+                if body is not None:  # else another was newer, and this one has been tidied away
+                    seen.add(entry.version)
+                    if str(len(body)) != entry.sha256 or json.loads(body)["version"] != entry.version:
+                        torn.append(entry)
 
     writers = [threading.Thread(target=write, args=(range(first, 200, 2),)) for first in (1, 2)]
     reader = threading.Thread(target=read)
@@ -185,5 +185,5 @@ def test_readers_never_meet_half_a_table(tmp_path: Path):
     reader.join()
     assert torn == []
     assert seen
-    assert [noted.version for noted in cache.noted_after(0)] == [199, 198]
+    assert [entry.version for entry in cache.entries_after(0)] == [199, 198]
     assert list(tmp_path.glob(".*")) == []

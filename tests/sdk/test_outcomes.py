@@ -150,7 +150,7 @@ def test_a_batch_that_is_turned_down_does_not_stop_the_next(
     router = make_router()
     report_many(router, 200)
     wait_until(lambda: router.status().outcomes_dropped == 200, "the batch was turned down")
-    assert "200 outcomes were turned down with 422" in caplog.text
+    assert "Lost 200 outcomes, which Arena refused with status 422" in caplog.text
     assert "no such table" in caplog.text
     arena.behave_on_outcomes = None
     report_many(router, 1)
@@ -160,7 +160,7 @@ def test_a_batch_that_is_turned_down_does_not_stop_the_next(
 
 @pytest.mark.parametrize(
     ("status", "advice"),
-    [(403, "lacks the scope outcomes:write."), (401, "is missing, not known or was revoked. Make one with")],
+    [(403, "lacks the scope outcomes:write."), (401, "is missing, unknown or revoked. Make one with")],
 )
 def test_a_token_that_does_not_suffice_is_told_once_and_nothing_is_lost(
     arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture, status: int, advice: str

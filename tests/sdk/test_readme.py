@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,21 @@ def test_the_examples_run(
     assert arena.asked[0]["authorization"] == "Bearer a-token"
     assert [outcome["model"] for outcome in arena.outcomes] == ["small", "big", "home", "home", "small"]
     assert list(Path("arena-cache").glob("*-42.json"))
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_the_command_fetches_the_keys_or_saves_nothing(arena: Arena, tmp_path: Path):
+    (command,) = re.findall(r"^    (curl .*)$", README, re.MULTILINE)
+    keys = tmp_path / "arena-keys.json"
+
+    def run(token: str) -> int:
+        environment = os.environ | {"ARENA_URL": arena.url, "ARENA_TOKEN": token, "NO_PROXY": "127.0.0.1"}
+        return subprocess.run(command, shell=True, cwd=tmp_path, env=environment, check=False).returncode
+
+    assert run("a-revoked-token") != 0
+    assert not keys.exists()
+    assert run("a-token") == 0
+    assert json.loads(keys.read_text()) == arena.signer.jwk_set()
 
 
 def test_every_argument_and_every_error_is_told():

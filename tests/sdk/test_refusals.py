@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -10,7 +11,11 @@ from typing import Any
 
 import pytest
 
-from arena_routing import Router
+from arena_routing import NoEligibleModel, Router
+from arena_routing._document import read_document
+from arena_routing._errors import Refused
+from arena_routing._request import RouteRequest
+from arena_routing._selection import compile_table
 from tests.sdk.arena_double import SHARED, Arena, Signer, a_table
 
 MakeRouter = Callable[..., Router]
@@ -115,37 +120,40 @@ def _with(value: Any, *path: str | int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "told"),
     [
-        (b"", "no JSON"),
-        (b"null", "is no object"),
-        (b"[]", "is no object"),
+        (b"", "not a JSON"),
+        (b"null", "is not an object"),
+        (b"[]", "is not an object"),
         (b"{}", "lacks schema"),
-        (b"\xff\xfe{}", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
+        (b"\xff\xfe{}", "not a JSON"),
+        (b"[" * 100_000, "not a JSON"),
         (json.dumps(_with("routing-table/v2", "schema")), "knows routing-table/v1"),
-        (json.dumps(_with(float("nan"), "version")), "NaN is no JSON number"),
-        (json.dumps(_with(0, "version")), "begin at 1"),
-        (json.dumps(_with(True, "version")), "version is no whole number"),
-        (json.dumps(_with("42", "version")), "version is no whole number"),
+        (json.dumps(_with(float("nan"), "version")), "NaN is not a JSON number"),
+        (json.dumps(_with(0, "version")), "start at 1"),
+        (json.dumps(_with(True, "version")), "version is not an integer"),
+        (json.dumps(_with("42", "version")), "version is not an integer"),
         (json.dumps(_without("expires_at")), "lacks expires_at"),
-        (json.dumps(_with("soon", "expires_at")), "expires_at is no time"),
+        (json.dumps(_with("soon", "expires_at")), "expires_at is not a time"),
         (json.dumps(_with("2026-11-29T09:12:00", "expires_at")), "expires_at has no time zone"),
         (json.dumps(_with("use_anything", "on_expired")), "on_expired is 'use_anything'"),
         (json.dumps(_with("cloud", "models", "big", "locality")), "models.big.locality is 'cloud'"),
         (json.dumps(_without("models", "big", "base_url")), "models.big lacks base_url"),
-        (json.dumps(_with(["tools", 1], "models", "big", "capabilities")), "models.big.capabilities[1] is no text"),
-        (json.dumps(_without("models", "home")), "names 'home', which is not among its models"),
+        (
+            json.dumps(_with(["tools", 1], "models", "big", "capabilities")),
+            "models.big.capabilities[1] is not a string",
+        ),
+        (json.dumps(_without("models", "home")), "names 'home', which is not among the table's models"),
         (
             json.dumps(_with("ghost", "categories", "code", "routes", 3, "escalate_to")),
             "categories.code.routes[3].escalate_to names 'ghost'",
         ),
-        (json.dumps(_with("code", "default", "routes", 0, "id")), "'code', which another route has already"),
-        (json.dumps(_with("high", "complexity", "medium_from")), "complexity.medium_from is no number"),
+        (json.dumps(_with("code", "default", "routes", 0, "id")), "'code', which is another route's id already"),
+        (json.dumps(_with("high", "complexity", "medium_from")), "complexity.medium_from is not a number"),
         (json.dumps(_with(1e999, "categories", "code", "candidates", 0, "usd_per_success")), "Infinity"),
         (
             json.dumps(_with("310", "categories", "code", "candidates", 1, "ttft_ms", "p95")),
-            "categories.code.candidates[1].ttft_ms.p95 is no number",
+            "categories.code.candidates[1].ttft_ms.p95 is not a number",
         ),
-        (json.dumps(_with({}, "default", "routes")), "default.routes is no list"),
+        (json.dumps(_with({}, "default", "routes")), "default.routes is not a list"),
     ],
 )
 def test_a_signed_document_that_breaks_the_contract_is_refused_by_place(
@@ -155,6 +163,37 @@ def test_a_signed_document_that_breaks_the_contract_is_refused_by_place(
     router = make_router()
     assert router.status().table_version is None
     assert told in router.status().problem
+
+
+ODD: tuple[Any, ...] = (None, True, -1, 0.5, 1e400, "", "x", "\ud800", [], ["x"], [None], {}, {"x": []}, [[]], 10**400)
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path to everything in a document."""
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield from places(one, (*path, key))
+
+
+def test_whatever_stands_in_a_document_it_is_refused_or_it_decides():
+    """`compile_table` relies on what `read_document` has checked, so nothing else may be raised on the way."""
+    refused = decided = 0
+    for path in places(SHARED["table"]):
+        for value in ODD:
+            body = json.dumps(_with(value, *path)).encode()
+            try:
+                table = compile_table(read_document(body))
+            except Refused:
+                refused += 1
+                continue
+            for category in ("code", "poetry"):
+                request = RouteRequest(category, prompt="x", needs=frozenset({"json"}), max_ttft_ms=500, max_usd=1)
+                with contextlib.suppress(NoEligibleModel):
+                    decided += bool(table.choose(request, 0.0).targets)
+    assert refused > 1000
+    assert decided > 1000
 
 
 def test_what_this_version_does_not_know_yet_is_ignored(arena: Arena, make_router: MakeRouter):

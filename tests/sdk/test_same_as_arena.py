@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -14,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena_routing import NoEligibleModel
-from arena_routing._asking import Ask as ClientAsk
-from arena_routing._estimates import Thresholds, complexity_of, estimate_tokens, fewer_tokens, texts_of
-from arena_routing._tables import compile_table
+from arena_routing._document import read_document
+from arena_routing._request import RouteRequest, Thresholds, complexity_of, estimate_tokens
+from arena_routing._selection import compile_table
 from routing.publishing import selection
 from routing.publishing.schema import table_schema
 from tests.sdk.arena_double import SHARED
@@ -128,7 +129,7 @@ class Draw(Random):
             "needs": frozenset(self.choice(([], [], ["tools"], ["json"], ["tools", "vision"], ["audio"]))),
             "local_only": self.choice((True, False, False)),
             "max_ttft_ms": self.some((*FIGURES, 1, 99_999)),
-            "max_latency_ms": self.some((*FIGURES, 1, 99_999)),
+            "max_latency_ms": self.some((*FIGURES, 1, 99_999, math.nan)),
             "max_usd": self.some((*USD, 9)),
             "prompt_tokens": self.some((0, 2, 3, 4, 5000)),
             "complexity": self.some(("simple", "medium", "complex")),
@@ -145,16 +146,16 @@ def test_the_client_decides_as_arena_does(seed: int):
     draw, decided = Draw(seed), 0
     for _ in range(60):
         table = draw.table()
-        compiled = compile_table(json.dumps(table).encode())
+        compiled = compile_table(read_document(json.dumps(table).encode()))
         for _ in range(20):
             ask, now = draw.ask(), EXPIRES + timedelta(seconds=draw.choice((-1, 0, 1)))
             try:
                 theirs = selection.select(table, selection.Ask(**ask), now=now)
             except selection.NoEligibleModel:
                 with pytest.raises(NoEligibleModel):
-                    compiled.choose(ClientAsk(**ask), now.timestamp())
+                    compiled.choose(RouteRequest(**ask), now.timestamp())
                 continue
-            ours = compiled.choose(ClientAsk(**ask), now.timestamp())
+            ours = compiled.choose(RouteRequest(**ask), now.timestamp())
             assert {name: getattr(ours, name) for name in FIELDS} == {name: getattr(theirs, name) for name in FIELDS}
             assert ours.target == theirs.target
             decided += 1
@@ -179,11 +180,15 @@ def test_the_client_estimates_as_arena_does(given_texts: list[str], medium_from:
     tokens = selection.estimate_tokens(given_texts)
     assert estimate_tokens(given_texts) == tokens
     for value in (tokens, tokens + 1, tokens + 0.5, 0, 7):
-        assert fewer_tokens(given_texts, value) == (tokens < value)
+        request = RouteRequest("code", messages=[{"content": text} for text in given_texts])
+        assert request.has_fewer_tokens_than(value) == (tokens < value)
 
 
 def test_the_client_reads_the_same_texts():
     draw = Draw(1)
     for _ in range(500):
         prompt, messages = draw.ask()["prompt"], draw.ask()["messages"]
-        assert texts_of(prompt, messages) == selection.Ask("code", prompt=prompt, messages=messages).texts
+        assert (
+            RouteRequest("code", prompt=prompt, messages=messages).texts
+            == selection.Ask("code", prompt=prompt, messages=messages).texts
+        )

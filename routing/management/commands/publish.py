@@ -78,5 +78,5 @@ class Command(BaseCommand):
         if dry_run and result.cause:
             return f"Version {(result.version or 0) + 1} would be published: {result.cause}."
         if result.version:
-            return f"Nothing to publish: every decision is as in version {result.version}."
+            return f"Nothing to publish: every decision is the same as in version {result.version}."
         return "Nothing to publish yet: no category has a decision, and the policy names no default."

@@ -1,4 +1,4 @@
-"""Arena's routing tables in your service: which model for this request, decided in memory.
+"""Arena's routing tables in your service: which model to use for a request, decided in memory.
 
     from arena_routing import Router
 
@@ -11,7 +11,7 @@ Logs as `arena_routing`.
 
 from __future__ import annotations
 
-from arena_routing._decisions import Decision, Target
+from arena_routing._decision import Decision, Target
 from arena_routing._errors import (
     AllModelsFailed,
     Attempt,

@@ -1,14 +1,16 @@
 """What can go wrong, as a tree.
 
     RoutingError
-    ├── ConfigurationError     a Router was made with something it cannot use (also a ValueError)
-    ├── NoTable                no valid table was ever seen
-    ├── NoEligibleModel        the table has nobody for this request (also a LookupError)
-    │   └── TableExpired       the table says to refuse once it has expired, and it has
-    ├── CheckFailed            an answer came, and the caller's check turned it down
-    └── AllModelsFailed        `run` asked everybody; `attempts` has what each of them did
+    ├── ConfigurationError     a Router got an argument it cannot use (also a ValueError)
+    ├── NoTable                there has never been a valid table
+    ├── NoEligibleModel        the table has no model for this request (also a LookupError)
+    │   └── TableExpired       the table has expired, and its policy says to refuse requests then
+    ├── CheckFailed            the caller's check rejected an answer
+    └── AllModelsFailed        `run` asked every model; `attempts` has what each of them did
 
-That Arena is down is not among them: the last good table goes on.
+    Escalate                   not an error: a `call` raises it to ask for a stronger model
+
+Arena being down is not among them: the last good table stays in use.
 """
 
 from __future__ import annotations
@@ -33,19 +35,19 @@ T = TypeVar("T")
 
 
 class RoutingError(Exception):
-    """Everything this package raises."""
+    """The base of every error that this package raises."""
 
 
 class ConfigurationError(RoutingError, ValueError):
-    """A Router was made with something it cannot use; the message names the argument."""
+    """A Router got an argument it cannot use. The message names the argument."""
 
 
 class NoTable(RoutingError):  # noqa: N818 (the contract's own name)
-    """No valid table was ever seen, neither from Arena nor on disk; the message has the last problem."""
+    """There has never been a valid table, neither from Arena nor on disk. The message has the latest problem."""
 
 
 class NoEligibleModel(RoutingError, LookupError):  # noqa: N818 (the contract's own name)
-    """Nobody in the table may serve this request; the message says which of its wishes ruled all out."""
+    """No model in the table may serve this request. The message says which demands ruled them out."""
 
 
 class TableExpired(NoEligibleModel):
@@ -53,13 +55,13 @@ class TableExpired(NoEligibleModel):
 
 
 class CheckFailed(RoutingError):  # noqa: N818
-    """The caller's check turned an answer down. Stands as an attempt's `error`."""
+    """The caller's check rejected an answer. It is the `error` of that attempt."""
 
 
 @dataclass(slots=True)
 class Attempt(Generic[T]):
-    """One model's turn. `result` is what its call returned, also where the check turned it down; `error` is None for
-    the one that served."""
+    """What came of asking one model. `result` is what the call returned, even if the check rejected it; `error` is None
+    for the model that served."""
 
     model: str
     result: T | None = None
@@ -68,7 +70,7 @@ class Attempt(Generic[T]):
 
 
 class AllModelsFailed(RoutingError):  # noqa: N818
-    """Every model of a decision was asked and none served. `__cause__` is the last one's error."""
+    """Every model of a decision was asked, and none served. `__cause__` is the last one's error."""
 
     def __init__(self, message: str, attempts: tuple[Attempt[Any], ...]) -> None:
         super().__init__(message)
@@ -80,4 +82,4 @@ class Escalate(Exception):  # noqa: N818
 
 
 class Refused(RoutingError):  # noqa: N818
-    """Something offered as a table is none that may be used. Never leaves the package: it is logged."""
+    """What arrived cannot be used as a table. It never leaves the package: the message is logged."""

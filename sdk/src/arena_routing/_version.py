@@ -1,4 +1,4 @@
-"""The one place that says which version this is, besides pyproject.toml."""
+"""The version, which pyproject.toml names as well."""
 
 __all__ = ["__version__"]
 

@@ -125,7 +125,7 @@ def test_one_is_sent_to_no_other_site(editor_user: User, target: str):
 def test_the_sign_in_page_asks_for_nothing_and_explains_both_ways():
     page = Client().get(reverse("accounts:sign-in")).content.decode()
     assert "manage.py sign_in_link" in page
-    assert "Ask an admin" in page
+    assert "Ask an Arena admin" in page
     assert '<input type="text"' not in page
 
 

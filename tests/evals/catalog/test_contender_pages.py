@@ -73,7 +73,7 @@ def test_editing_one_in_use_makes_the_next_revision(editor: Client, contender: C
     edit = reverse("evals:contender-edit", args=["llama"])
     assert "makes the next revision" in editor.get(edit).content.decode()
     answer = editor.post(edit, form(provider, temperature="0.9"), follow=True)
-    assert "llama@2 made" in answer.content.decode()
+    assert "llama@2 was created" in answer.content.decode()
     assert Contender.objects.get(slug="llama@2").settings == {"temperature": 0.9}
 
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_saved_is_said_at_its_field(editor: Client, provider: Pro
 
 
 def test_without_a_provider_the_page_says_what_comes_first(editor: Client, client_of, admin_user: User):
-    assert "An admin adds one" in editor.get(reverse("evals:contender-new")).content.decode()
+    assert "An admin can add one" in editor.get(reverse("evals:contender-new")).content.decode()
     page = client_of(admin_user).get(reverse("evals:contender-list")).content.decode()
     assert reverse("evals:provider-new") in page
 

@@ -60,7 +60,7 @@ def test_hosted_contenders_are_left_out_of_a_local_only_task_set_unless_named(su
 
     _, err = collect()
 
-    assert "left out, as hosted: cloudy" in err
+    assert "hosted contenders left out: cloudy" in err
     with pytest.raises(CommandError, match="suite is local_only"):
         collect("--contender", "cloudy")
 

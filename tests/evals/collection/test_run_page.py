@@ -228,7 +228,7 @@ def test_the_budget_is_changed_or_left_and_the_error_quotes_what_was_typed(edito
     response = editor.post(reverse("evals:run-budget", args=[run.pk]), {"budget_usd": typed}, follow=True)
     run.refresh_from_db()
     assert run.budget_usd == kept
-    assert ("“4O” is no amount." in text(response)) == (typed == "4O")
+    assert ("“4O” is not an amount." in text(response)) == (typed == "4O")
 
 
 def test_the_key_r_runs_the_suite_again_on_the_latest(editor, run, contenders, version, provider):
@@ -261,7 +261,7 @@ def test_a_new_run_is_started_with_what_was_chosen(editor, version, contenders):
     ("changed", "says"),
     [
         ({"contenders": []}, "Choose at least one contender"),
-        ({"budget_usd": "4O"}, "“4O” is no amount"),
+        ({"budget_usd": "4O"}, "“4O” is not an amount"),
         ({"budget_usd": "-3"}, "A budget must be more than 0"),
         ({"samples": 99}, "less than or equal to 20"),
     ],

@@ -84,7 +84,7 @@ def test_swapping_the_answers_swaps_their_text_and_nothing_else(reviewer_user, c
     html = neutral(page(client_of(reviewer_user), ballot).text, ballot)
     sides = re.findall(r'<article class="side".*?</article>', html, re.DOTALL)
     assert len(sides) == 2
-    texts = [re.search(r'<div class="prose">(.*)</div></article>', side, re.DOTALL)[1] for side in sides]
+    texts = [re.search(r'<div class="prose">(.*)</div>\s*</article>', side, re.DOTALL)[1] for side in sides]
     assert "first answer" in texts[0]
     assert "Another answer" in texts[1]
     shells = [

@@ -77,7 +77,7 @@ def test_an_exclusion_without_a_reason_or_twice_is_refused(reviewer, editor):
     with pytest.raises(ExclusionError, match="not excluded"):
         include(reviewer=reviewer, reason="why not", actor=editor)
     exclude(reviewer=reviewer, reason="too fast", actor=editor)
-    with pytest.raises(ExclusionError, match="already: too fast"):
+    with pytest.raises(ExclusionError, match="already excluded: too fast"):
         exclude(reviewer=reviewer, reason="again", actor=editor)
 
 

@@ -42,7 +42,7 @@ def pressed(client: Client, page: str, action: str) -> Any:
 
 def test_adding_one_shows_its_secret_once(admin: Client, receiver):
     here = receiver()
-    assert "There is none yet" in text(admin.get("/routing/webhooks/"))
+    assert "There are none yet" in text(admin.get("/routing/webhooks/"))
 
     answer = admin.post("/routing/webhooks/", {"url": here.url, "description": "Gateway <eu>"})
     (secret,) = secrets_in(text(answer))

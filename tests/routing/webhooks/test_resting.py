@@ -61,7 +61,7 @@ def test_a_day_of_silence_is_told_with_its_reason(receiver, added, pages):
     line = queries.webhook(webhook.webhook_id)
     assert (line.rests_until, line.rests_because) == (until, ASKED)
     for page in pages(webhook):
-        assert "ests until" in page
+        assert "aused until" in page
         assert f'datetime="{until.isoformat(timespec="seconds")}"' in page
         assert ASKED in page
     assert f"enabled, rests until {until:%Y-%m-%d %H:%M} ({ASKED})" in listed()

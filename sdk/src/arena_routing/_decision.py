@@ -1,4 +1,4 @@
-"""What a caller gets: a decision, and the targets it may call."""
+"""What a caller gets: a decision, and the targets to call."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["Decision", "Target"]
 class Target(Mapping[str, Any]):
     """A model's entry in the table: everything needed to call it.
 
-    A read-only mapping with all the entry's keys, also those newer than this package; the ones a call needs are
-    attributes too. Values are copies: whatever is done to them, the table stays as it was signed.
+    A read-only mapping with all of the entry's keys, including those newer than this package. Those that a call needs
+    are attributes as well. Values are copies, so that nothing can change the table that was signed.
     """
 
     __slots__ = ("_entry",)
@@ -49,18 +49,18 @@ class Target(Mapping[str, Any]):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What goes into the request besides model and messages, such as temperature; but `system` is a text that goes
-        before the request's own instructions. `chat` puts each in its place."""
+        """What goes into the request besides model and messages, such as temperature. `system`, however, is a text that
+        goes before the request's own instructions. `chat` puts each in its place."""
         return dict(deepcopy(self._entry["settings"]))
 
     def chat(self, messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-        """The body of an OpenAI-compatible chat request with these messages, as evaluation sent it to this model: what
-        is answered is what people voted on. Add `stream` as you like."""
+        """The body of an OpenAI-compatible chat request with these messages, made as Arena made it when the model's
+        answers were collected for voting. Add `stream` if you like."""
         settings = self.settings
         system = settings.pop("system", None)
         own = [dict(message) for message in messages]
         if isinstance(system, str) and system.strip():
-            # One system message in all: many models' templates take no second one.
+            # A single system message: many models' templates do not take a second one.
             if own and own[0].get("role") == "system" and isinstance(own[0].get("content"), str):
                 own[0]["content"] = f"{system}\n\n{own[0]['content']}"
             else:
@@ -77,9 +77,9 @@ class Target(Mapping[str, Any]):
 class Decision:
     """Which model a request goes to, and why.
 
-    `model` and `fallbacks` are contenders' slugs, in the order in which to ask them; `escalate_to` is asked when an
-    answer is not good enough. `unmet` names the caller's budgets that gave way. `stale`: the table has expired and
-    serves on as the last good one.
+    `model` and `fallbacks` are contenders' slugs, in the order in which to ask them. `escalate_to` is asked when an
+    answer is not good enough. `unmet` names the caller's budgets that gave way. `stale` means that the table has
+    expired and is used as the last good one.
     """
 
     model: str
@@ -100,6 +100,6 @@ class Decision:
 
     @property
     def targets(self) -> dict[str, Target]:
-        """Where and how to call each model of this decision, in its order; `escalate_to` is the last."""
-        named = (self.model, *self.fallbacks, *((self.escalate_to,) if self.escalate_to else ()))
-        return {slug: self._models[slug] for slug in named}
+        """Where and how to call each model of this decision, in order; `escalate_to` comes last."""
+        slugs = (self.model, *self.fallbacks, *((self.escalate_to,) if self.escalate_to else ()))
+        return {slug: self._models[slug] for slug in slugs}
