@@ -1,4 +1,4 @@
-"""Run by the Python that has the wheel installed, and nothing of Arena: answers the shared cases.
+"""Run by a Python that has the wheel installed and nothing else of Arena: answers the shared cases.
 
 Reads `{"selection", "estimates"}` from standard input and writes what the client makes of each case, by name; with it
 where the package came from and which modules were loaded.

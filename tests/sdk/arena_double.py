@@ -1,5 +1,5 @@
-"""Arena as its client meets it: a server on loopback that publishes signed tables and takes outcomes, or misbehaves
-as it is told."""
+"""Arena as its client sees it: a server on loopback that publishes signed tables and takes outcomes, or misbehaves as
+the test asks."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ class Arena:
         self.serve(a_table(version, **changes))
 
     def serve(self, body: bytes, *, signature: str | None = None) -> None:
-        """These bytes, signed as they should be unless told otherwise."""
+        """These bytes, with the right signature unless another is given."""
         self.body = body
         self.signature = self.signer.sign(body) if signature is None else signature
         self.etag = f'"sha256:{hashlib.sha256(body).hexdigest()}"'
 
     def kill(self) -> None:
-        """Connections are refused from here on, and open ones end."""
+        """Refuses connections from now on, and ends those that are open."""
         self.closing.set()
         if self._server is not None:
             self._server.shutdown()
@@ -119,13 +119,13 @@ class _Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def hang_up(self) -> None:
-        """Kept connections would go on being answered by their threads."""
+        """Otherwise their threads would go on answering on connections that are kept open."""
         for connection in self._connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what these tests are about."""
+        """Clients that hang up are part of these tests, not errors."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -192,12 +192,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def raw(self, data: bytes) -> None:
-        """Bytes as they are; the connection ends after them."""
+        """Bytes as they are. The connection ends after them."""
         self.close_connection = True
         self.wfile.write(data)
 
     def drip(self, data: bytes, every_s: float = 0.005) -> None:
-        """A byte now and then, until the client has enough or the server closes."""
+        """A byte now and then, until the client hangs up or the server closes."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             for byte in data:
@@ -206,7 +206,7 @@ class Handler(BaseHTTPRequestHandler):
                     return
 
     def hang(self) -> None:
-        """Says nothing until the client has gone, or the server closes."""
+        """Does not answer until the client hangs up or the server closes."""
         self.close_connection = True
         self.connection.settimeout(0.02)
         while not self.arena.closing.is_set():

@@ -11,14 +11,14 @@ from tests.sdk.arena_double import Arena
 
 @pytest.fixture(autouse=True)
 def _loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for any client of httpx, what the environment says of proxies holds."""
+    """httpx takes proxies from the environment, and so does the client."""
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1,localhost,arena.test")
 
 
 @pytest.fixture
 def arena() -> Iterator[Arena]:
-    """Up, and with nothing published."""
+    """Up, with nothing published."""
     arena = Arena()
     yield arena
     arena.kill()
@@ -26,7 +26,7 @@ def arena() -> Iterator[Arena]:
 
 @pytest.fixture
 def make_router(arena: Arena) -> Iterator[Callable[..., Router]]:
-    """`make_router(**settings)`: looks once, and again only when told by `refresh()`; reports when closed."""
+    """`make_router(**settings)`: polls once, and again only for `refresh()`; reports when closed."""
     made: list[Router] = []
 
     def make(**settings: Any) -> Router:

@@ -1,4 +1,4 @@
-"""The request that a service sends is the one that evaluation sent."""
+"""The request that a service sends is the one that Arena sent to collect answers."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def target(settings: dict[str, Any]) -> Target:
 
 
 @given(messages=MESSAGES, settings=SETTINGS)
-def test_people_voted_on_answers_to_this_very_request(messages: list[dict[str, Any]], settings: dict[str, Any]):
+def test_the_request_is_the_one_whose_answers_people_voted_on(messages: list[dict[str, Any]], settings: dict[str, Any]):
     theirs = request_body(Request("m", messages, settings), usage=False)
     del theirs["stream"]
     assert target(settings).chat(messages) == theirs
 
 
-def test_neither_the_table_nor_the_callers_messages_are_touched():
+def test_neither_the_table_nor_the_callers_messages_are_changed():
     settings, messages = {"system": "Be brief.", "stop": ["a"]}, [{"role": "system", "content": "Speak French."}]
     made = target(settings).chat(messages)
     made["stop"].append("b")

@@ -24,7 +24,7 @@ def metas(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.meta.json"))
 
 
-def test_the_body_lies_there_byte_for_byte_with_signature_and_etag(
+def test_the_body_is_stored_byte_for_byte_with_signature_and_etag(
     arena: Arena, make_router: MakeRouter, tmp_path: Path
 ):
     arena.gzips = True
@@ -40,7 +40,7 @@ def test_the_body_lies_there_byte_for_byte_with_signature_and_etag(
     assert [path.stat().st_mode & 0o077 for path in (folder, body, meta)] == [0, 0, 0]
 
 
-def test_a_start_without_arena_has_the_table_of_last_time(arena: Arena, make_router: MakeRouter, tmp_path: Path):
+def test_a_start_without_arena_uses_the_stored_table(arena: Arena, make_router: MakeRouter, tmp_path: Path):
     arena.publish(5)
     make_router(cache_dir=tmp_path).close()
     arena.kill()
@@ -59,7 +59,7 @@ def test_only_the_newest_two_are_kept(arena: Arena, make_router: MakeRouter, tmp
     assert [path.name.split("-")[1] for path in bodies(tmp_path)] == ["12.json", "9.json"]
 
 
-def test_what_was_seen_before_a_restart_is_not_unseen(arena: Arena, make_router: MakeRouter, tmp_path: Path):
+def test_versions_seen_before_a_restart_still_count(arena: Arena, make_router: MakeRouter, tmp_path: Path):
     arena.publish(5)
     make_router(cache_dir=tmp_path).close()
     arena.publish(4)
@@ -71,7 +71,7 @@ def test_what_was_seen_before_a_restart_is_not_unseen(arena: Arena, make_router:
     assert "with other bytes than were seen before" in router.status().problem
 
 
-def test_a_damaged_body_is_passed_over_for_the_one_before_and_its_number_stays_seen(
+def test_a_damaged_body_is_skipped_for_the_one_before_and_its_version_still_counts(
     arena: Arena, make_router: MakeRouter, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     first = make_router(cache_dir=tmp_path)
@@ -93,7 +93,7 @@ def test_a_damaged_body_is_passed_over_for_the_one_before_and_its_number_stays_s
 
 
 @pytest.mark.parametrize("what", ["body cut", "body gone", "meta garbage", "meta without signature", "another key"])
-def test_whatever_is_wrong_on_disk_the_router_starts(arena: Arena, make_router: MakeRouter, tmp_path: Path, what: str):
+def test_the_router_starts_despite_damage_on_disk(arena: Arena, make_router: MakeRouter, tmp_path: Path, what: str):
     arena.publish(5)
     make_router(cache_dir=tmp_path).close()
     arena.kill()
@@ -117,9 +117,7 @@ def test_whatever_is_wrong_on_disk_the_router_starts(arena: Arena, make_router: 
         assert router.refresh()
 
 
-def test_two_routers_share_a_folder_and_each_has_what_the_other_fetched(
-    arena: Arena, make_router: MakeRouter, tmp_path: Path
-):
+def test_two_routers_sharing_a_folder_use_what_the_other_fetched(arena: Arena, make_router: MakeRouter, tmp_path: Path):
     arena.publish(1)
     one, other = make_router(cache_dir=tmp_path), make_router(cache_dir=tmp_path)
     arena.publish(2)
@@ -129,7 +127,7 @@ def test_two_routers_share_a_folder_and_each_has_what_the_other_fetched(
     assert other.route("code").table_version == 2
 
 
-def test_one_folder_may_serve_several_arenas(arena: Arena, make_router: MakeRouter, tmp_path: Path):
+def test_several_arenas_may_share_a_folder(arena: Arena, make_router: MakeRouter, tmp_path: Path):
     arena.publish(50)
     make_router(cache_dir=tmp_path)
     young = Arena()
@@ -142,7 +140,7 @@ def test_one_folder_may_serve_several_arenas(arena: Arena, make_router: MakeRout
         young.kill()
 
 
-def test_a_folder_that_cannot_be_used_is_told_once_and_stops_nobody(
+def test_an_unusable_folder_is_logged_once_and_routing_goes_on(
     arena: Arena, make_router: MakeRouter, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     occupied = tmp_path / "file"
@@ -155,7 +153,7 @@ def test_a_folder_that_cannot_be_used_is_told_once_and_stops_nobody(
     assert caplog.text.count(f"The table cache in {occupied} cannot be written") == 1
 
 
-def test_readers_never_meet_half_a_table(tmp_path: Path):
+def test_readers_never_see_half_a_table(tmp_path: Path):
     """Two writers and a reader at once: whatever is listed can be read, whole, under its digest."""
     cache = DiskCache(tmp_path, "http://arena")
     stop, torn, seen = threading.Event(), [], set()

@@ -1,4 +1,4 @@
-"""A day without Arena, in every way it can be away: the last good table serves."""
+"""A day without Arena, away in every way it can be: the last good table stays in use."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def test_the_last_good_table_serves_for_24_hours(arena: Arena, make_router: Make
     clock = Clock(datetime(2026, 11, 1, tzinfo=UTC))
     arena.publish(7, expires_at="2026-11-03T00:00:00Z")
     router = make_router(clock=clock, timeout=0.2, cache_dir=tmp_path)
-    # With so short a timeout, on a machine that is busy, one look may not be enough.
+    # With so short a timeout, on a busy machine, one poll may not be enough.
     wait_until(lambda: router.refresh() or router.status().table_version, "version 7 is in force")
     good = router.route("code")
     assert (good.table_version, good.stale) == (7, False)
 
-    arena.publish(8, expires_at="2026-11-03T00:00:00Z")  # which nobody will get to see
+    arena.publish(8, expires_at="2026-11-03T00:00:00Z")  # which no router will see before the end
     for hour, behaviour in DAY.items():
         if behaviour is None:
             arena.kill()
@@ -72,7 +72,7 @@ def test_the_last_good_table_serves_for_24_hours(arena: Arena, make_router: Make
             assert router.route("code") == good, f"in hour {hour}"
             assert router.status().problem
             clock.now += EVERY
-        if hour % 8 == 0:  # a service that starts now has the table from disk
+        if hour % 8 == 0:  # a service that starts now gets the table from disk
             assert make_router(clock=clock, timeout=0.2, cache_dir=tmp_path).route("code") == good
         if behaviour is None:
             arena.revive()
@@ -82,7 +82,7 @@ def test_the_last_good_table_serves_for_24_hours(arena: Arena, make_router: Make
     assert router.route("code").table_version == 8
 
 
-def test_a_table_expires_however_often_arena_says_that_nothing_changed(arena: Arena, make_router: MakeRouter):
+def test_a_table_expires_even_if_arena_keeps_answering_304(arena: Arena, make_router: MakeRouter):
     clock = Clock(datetime(2026, 11, 1, tzinfo=UTC))
     arena.publish(1, expires_at="2026-11-02T00:00:00Z")
     router = make_router(clock=clock)

@@ -1,4 +1,4 @@
-"""Outcomes go to Arena in batches, behind the caller's back: never waiting, never failing, once each."""
+"""Outcomes go to Arena in batches, once each. Reporting never makes the caller wait, and never fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def published(arena: Arena) -> None:
     arena.publish(7)
 
 
-def test_an_outcome_says_what_the_contract_names(arena: Arena, make_router: MakeRouter):
+def test_an_outcome_has_the_fields_of_the_contract(arena: Arena, make_router: MakeRouter):
     now = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
     router = make_router(token="secret", clock=now.timestamp)
     decision = router.route("code")
@@ -52,8 +52,8 @@ def test_an_outcome_says_what_the_contract_names(arena: Arena, make_router: Make
     }
 
 
-def test_one_odd_outcome_does_not_cost_its_batch(arena: Arena, make_router: MakeRouter):
-    """Arena would turn down all of it."""
+def test_an_odd_outcome_is_made_acceptable(arena: Arena, make_router: MakeRouter):
+    """Arena would refuse the whole batch."""
     router = make_router()
     decision = router.route("\0x\ud800" * 100)
     router.report(decision, latency_ms=-1.0, ttft_ms=float("nan"), tokens=10**12, cost_usd=Decimal("0.25"))
@@ -70,7 +70,7 @@ def report_many(router: Router, count: int) -> None:
         router.report(decision, tokens=n)
 
 
-def test_batches_come_by_themselves_full_ones_at_once(arena: Arena, make_router: MakeRouter):
+def test_batches_are_sent_at_intervals_and_full_ones_at_once(arena: Arena, make_router: MakeRouter):
     router = make_router()  # whose interval is an hour
     report_many(router, 200)
     wait_until(lambda: len(arena.outcomes) == 200, "a full batch has gone")
@@ -92,14 +92,14 @@ def test_many_outcomes_arrive_once_each_in_order_and_in_bounded_batches(arena: A
 def test_a_server_that_hangs_holds_up_neither_the_caller_nor_the_table(arena: Arena, make_router: MakeRouter):
     called = threading.Event()
 
-    def hangs_and_tells(handler: Handler) -> None:
+    def signals_and_hangs(handler: Handler) -> None:
         called.set()
         hangs(handler)
 
-    arena.behave_on_outcomes = hangs_and_tells
+    arena.behave_on_outcomes = signals_and_hangs
     router = make_router(outcome_capacity=500, timeout=60.0)
     report_many(router, 200)
-    assert called.wait(60), "the sender is stuck in a request that nobody answers"
+    assert called.wait(60), "the sender is stuck in a request without an answer"
     report_many(router, 20_000)
     status = router.status()
     assert status.outcomes_waiting == 500
@@ -108,27 +108,27 @@ def test_a_server_that_hangs_holds_up_neither_the_caller_nor_the_table(arena: Ar
     assert router.refresh()
     assert router.route("code").table_version == 8
     router.close(timeout=0.1)
-    assert router.status().outcomes_dropped == 20_200, "what could not be sent in time is given up, and counted"
+    assert router.status().outcomes_dropped == 20_200, "what could not be sent in time is dropped and counted"
 
 
-def test_when_the_queue_is_full_the_oldest_go(arena: Arena, make_router: MakeRouter):
+def test_a_full_queue_drops_the_oldest(arena: Arena, make_router: MakeRouter):
     arena.behave_on_outcomes = fails
     router = make_router(outcome_capacity=300)
     report_many(router, 1000)
     arena.behave_on_outcomes = None
     router.close(timeout=30)
     arrived = [outcome["tokens"] for outcome in arena.outcomes]
-    # A batch under way is not in the queue: it may arrive, or come back to where nothing of it has room.
+    # A batch that is being sent is not in the queue: it may arrive, or come back to a queue without room for it.
     assert arrived == sorted(arrived)
     assert arrived[-300:] == list(range(700, 1000))
     assert len(arrived) + router.status().outcomes_dropped == 1000
 
 
-def test_what_failed_is_sent_again_under_the_same_ids(arena: Arena, make_router: MakeRouter):
+def test_a_failed_batch_is_sent_again_with_the_same_ids(arena: Arena, make_router: MakeRouter):
     seen: list[list[str]] = []
 
     def loses_its_answer(handler: Handler) -> None:
-        """Has taken the batch, but the client never hears of it."""
+        """Arena has the batch, but the client does not learn of it."""
         seen.append(["taken"])
         handler.answer(502, b"")
         if len(seen) == 3:
@@ -143,13 +143,13 @@ def test_what_failed_is_sent_again_under_the_same_ids(arena: Arena, make_router:
     assert router.status().outcomes_dropped == 0
 
 
-def test_a_batch_that_is_turned_down_does_not_stop_the_next(
+def test_a_refused_batch_does_not_stop_the_next(
     arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
 ):
     arena.behave_on_outcomes = lambda handler: handler.problem(422, "Outcome 0: no such table.")
     router = make_router()
     report_many(router, 200)
-    wait_until(lambda: router.status().outcomes_dropped == 200, "the batch was turned down")
+    wait_until(lambda: router.status().outcomes_dropped == 200, "the batch was refused")
     assert "Lost 200 outcomes, which Arena refused with status 422" in caplog.text
     assert "no such table" in caplog.text
     arena.behave_on_outcomes = None
@@ -162,7 +162,7 @@ def test_a_batch_that_is_turned_down_does_not_stop_the_next(
     ("status", "advice"),
     [(403, "lacks the scope outcomes:write."), (401, "is missing, unknown or revoked. Make one with")],
 )
-def test_a_token_that_does_not_suffice_is_told_once_and_nothing_is_lost(
+def test_an_insufficient_token_is_logged_once_and_nothing_is_lost(
     arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture, status: int, advice: str
 ):
     answers = []
@@ -180,7 +180,7 @@ def test_a_token_that_does_not_suffice_is_told_once_and_nothing_is_lost(
     wait_until(lambda: len(arena.outcomes) == 5, "they arrived in the end")
 
 
-def test_one_that_cannot_be_sent_is_told_in_whole_sentences(
+def test_an_unreachable_server_is_logged_in_whole_sentences(
     arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
 ):
     router = make_router()
@@ -193,7 +193,7 @@ def test_one_that_cannot_be_sent_is_told_in_whole_sentences(
     assert given_up.startswith("1 outcome could not be reported before closing. ConnectError: ")
 
 
-def test_reporting_can_be_left_out(arena: Arena, make_router: MakeRouter):
+def test_reporting_can_be_turned_off(arena: Arena, make_router: MakeRouter):
     router = make_router(report_outcomes=False)
     report_many(router, 500)
     assert router.run(router.route("code"), lambda model: model) == "big"
@@ -202,7 +202,7 @@ def test_reporting_can_be_left_out(arena: Arena, make_router: MakeRouter):
     assert router.status().outcomes_waiting == 0
 
 
-def test_after_closing_reports_go_nowhere_and_hurt_nobody(arena: Arena, make_router: MakeRouter):
+def test_reports_after_closing_are_ignored(arena: Arena, make_router: MakeRouter):
     router = make_router()
     router.close()
     report_many(router, 300)

@@ -1,4 +1,4 @@
-"""A router fetches the newest table, says as little as it can to know of it, and outlives whatever it hears."""
+"""A router fetches the newest table, asks with its ETag, and survives every kind of answer."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from tests.sdk.arena_double import (
 MakeRouter = Callable[..., Router]
 
 
-def looks_until(router: Router, *, version: int) -> None:
-    """With a short timeout, on a machine that is busy, one look may not be enough."""
+def poll_until(router: Router, *, version: int) -> None:
+    """With a short timeout, on a busy machine, one poll may not be enough."""
 
     def confirmed() -> bool:
         router.refresh()
@@ -49,7 +49,7 @@ def test_the_table_is_there_once_the_router_is_made(arena: Arena, make_router: M
     assert "if-none-match" not in arena.asked[0]
 
 
-def test_without_a_table_the_error_says_what_arena_said(arena: Arena, make_router: MakeRouter):
+def test_without_a_table_the_error_has_arenas_words(arena: Arena, make_router: MakeRouter):
     router = make_router()
     with pytest.raises(NoTable, match=r"404\. Nothing is published yet"):
         router.route("code")
@@ -59,7 +59,7 @@ def test_without_a_table_the_error_says_what_arena_said(arena: Arena, make_route
 
 
 @pytest.mark.parametrize("gzips", [False, True], ids=["strong", "weak"])
-def test_what_is_known_is_not_sent_again(arena: Arena, make_router: MakeRouter, gzips: bool):
+def test_a_known_table_is_not_sent_again(arena: Arena, make_router: MakeRouter, gzips: bool):
     arena.gzips = gzips
     arena.publish(1)
     router = make_router()
@@ -72,7 +72,7 @@ def test_what_is_known_is_not_sent_again(arena: Arena, make_router: MakeRouter, 
     assert router.status().table_version == 2
 
 
-def test_a_304_to_nobody_s_question_is_no_table(arena: Arena, make_router: MakeRouter):
+def test_an_unasked_304_is_refused(arena: Arena, make_router: MakeRouter):
     arena.behave = lambda handler: handler.answer(304, b"")
     router = make_router()
     assert "304" in router.status().problem
@@ -87,7 +87,7 @@ def test_a_proxy_that_ignores_the_etag_does_no_harm(arena: Arena, make_router: M
     assert router.status().problem == ""
 
 
-def test_newer_tables_come_by_themselves(arena: Arena, make_router: MakeRouter):
+def test_newer_tables_are_used_automatically(arena: Arena, make_router: MakeRouter):
     arena.publish(1)
     router = make_router(poll_seconds=0.02)
     arena.publish(2)
@@ -124,14 +124,14 @@ def test_no_misbehaviour_reaches_the_caller(
             router.route("code")
     else:
         router = make_router(timeout=0.3)
-        looks_until(router, version=1)
+        poll_until(router, version=1)
         arena.behave = behaviour
     assert not router.refresh()
     status = router.status()
     assert status.table_version == (None if from_the_start else 1)
     assert any(one in status.problem for one in told.split("|")), status.problem
     arena.behave = None
-    looks_until(router, version=1)
+    poll_until(router, version=1)
     assert router.route("code").table_version == 1
 
 
@@ -148,7 +148,7 @@ def test_redirects_are_not_followed(arena: Arena, make_router: MakeRouter):
         elsewhere.kill()
 
 
-def test_a_body_without_end_is_cut_short(arena: Arena, make_router: MakeRouter):
+def test_an_endless_body_is_cut_off(arena: Arena, make_router: MakeRouter):
     def floods(handler: Handler) -> None:
         handler.raw(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (17 << 20))
 
@@ -157,7 +157,7 @@ def test_a_body_without_end_is_cut_short(arena: Arena, make_router: MakeRouter):
     assert "longer than 16,777,216 bytes" in router.status().problem
 
 
-def test_a_small_answer_that_unpacks_to_a_large_one_is_cut_short(arena: Arena, make_router: MakeRouter):
+def test_a_small_answer_that_unpacks_to_a_large_one_is_cut_off(arena: Arena, make_router: MakeRouter):
     arena.gzips = True
     arena.serve(b" " * (17 << 20))
     router = make_router(timeout=30.0)
@@ -172,21 +172,19 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_cut_short(arena: Arena, m
         ("gzip", gzip.compress(b"{}", mtime=0)[:-9], "early"),
     ],
 )
-def test_encodings_that_do_not_hold_are_refused(
+def test_broken_and_unknown_encodings_are_refused(
     arena: Arena, make_router: MakeRouter, coding: str, body: bytes, told: str
 ):
     arena.behave = lambda handler: handler.answer(200, body, {"Content-Encoding": coding})
     assert told in make_router().status().problem
 
 
-def test_a_refused_token_is_told_with_what_to_do(arena: Arena, make_router: MakeRouter):
+def test_a_refused_token_is_reported_with_advice(arena: Arena, make_router: MakeRouter):
     arena.behave = lambda handler: handler.answer(401, b"")
     assert "--scope routing:read" in make_router().status().problem
 
 
-def test_a_problem_is_logged_once_and_so_is_its_end(
-    arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
-):
+def test_a_problem_and_its_end_are_logged_once(arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "arena_routing")
     arena.publish(1)
     router = make_router()
@@ -202,7 +200,7 @@ def test_a_problem_is_logged_once_and_so_is_its_end(
     assert told[2][1] == "Arena is answering again."
 
 
-def test_whoever_is_not_there_is_told_in_whole_sentences(
+def test_an_unreachable_server_is_logged_in_whole_sentences(
     arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
 ):
     arena.kill()
@@ -212,7 +210,7 @@ def test_whoever_is_not_there_is_told_in_whole_sentences(
     assert told.endswith(". There is no earlier table to use.")
 
 
-def test_looks_come_rarer_while_they_fail_but_at_least_each_minute():
+def test_polls_back_off_while_they_fail_to_at_most_a_minute():
     assert [back_off(n, interval=15) for n in range(5)] == [15, 30, 60, 60, 60]
     assert back_off(1_000_000, interval=15) == 60
     assert back_off(3, interval=600) == 600
@@ -236,14 +234,14 @@ def test_a_wrong_setting_is_named(settings: dict[str, Any], named: str):
         Router(**given)
 
 
-def test_keys_may_be_handed_over_as_json(arena: Arena, make_router: MakeRouter):
+def test_keys_may_be_passed_as_json(arena: Arena, make_router: MakeRouter):
     arena.publish(1)
     text = '{"keys": [' + str(arena.signer.jwk()).replace("'", '"') + "]}"
     for keys in (text, text.encode()):
         assert make_router(public_keys=keys).status().table_version == 1
 
 
-def test_signatures_go_unchecked_only_where_that_was_said(
+def test_signatures_are_unchecked_only_on_request(
     arena: Arena, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
 ):
     arena.publish(1)
@@ -253,7 +251,7 @@ def test_signatures_go_unchecked_only_where_that_was_said(
     assert "are not checked" in caplog.text
 
 
-def test_a_closed_router_goes_on_with_what_it_has(arena: Arena, make_router: MakeRouter):
+def test_a_closed_router_keeps_routing(arena: Arena, make_router: MakeRouter):
     arena.publish(1)
     with make_router() as router:
         pass
@@ -263,7 +261,7 @@ def test_a_closed_router_goes_on_with_what_it_has(arena: Arena, make_router: Mak
     router.close()
 
 
-def test_times_are_told(arena: Arena, make_router: MakeRouter):
+def test_the_status_has_the_times(arena: Arena, make_router: MakeRouter):
     now = time.time()
     arena.publish(1)
     router = make_router(clock=lambda: now)

@@ -1,4 +1,4 @@
-"""Processes end and fork as they like: what was reported arrives, and parent and child each have the newest table."""
+"""Whenever processes end or fork, their outcomes arrive, and parent and child each have the newest table."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ if not child:
     print("child", flush=True)
     until(2)
     assert router.refresh() is False
-    sys.exit()  # the ordinary way, by which everything inherited is tidied away
+    sys.exit()  # the ordinary way, which cleans up whatever was inherited
 _, status = os.waitpid(child, 0)
 print("child ended with", os.waitstatus_to_exitcode(status), flush=True)
 until(3)
@@ -92,9 +92,9 @@ def start(arena: Arena, program: str, host: str = "127.0.0.1") -> subprocess.Pop
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_what_was_reported_arrives_though_nobody_closed_the_router(arena: Arena, host: str):
+def test_outcomes_arrive_even_if_the_router_is_never_closed(arena: Arena, host: str):
     def answers_and_hangs_up(handler: Handler) -> None:
-        """So that the last request needs a connection, and a name to be resolved, while the process ends."""
+        """So that the last request needs a new connection, and resolves a name, while the process ends."""
         handler.close_connection = True
         handler.table(arena.body or b"")
 
@@ -106,7 +106,7 @@ def test_what_was_reported_arrives_though_nobody_closed_the_router(arena: Arena,
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
-def test_a_forked_child_has_a_thread_of_its_own_and_leaves_its_parent_s_alone(arena: Arena):
+def test_a_forked_child_starts_its_own_thread_and_leaves_its_parents_alone(arena: Arena):
     arena.publish(1)
     with start(arena, FORKS) as parent:
         assert parent.stdout is not None
@@ -120,14 +120,14 @@ def test_a_forked_child_has_a_thread_of_its_own_and_leaves_its_parent_s_alone(ar
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
-def test_forks_in_the_middle_of_everything_end_well(arena: Arena):
+def test_forks_at_any_moment_end_well(arena: Arena):
     arena.publish(1)
     with start(arena, FORKS_AT_ANY_MOMENT) as parent:
         told, _ = parent.communicate(timeout=240)
     assert told.strip() == str([0] * 20)
 
 
-def test_a_process_that_is_killed_leaves_a_folder_the_next_can_use(arena: Arena, tmp_path: Path):
+def test_a_killed_process_leaves_a_usable_folder(arena: Arena, tmp_path: Path):
     program = OPENING.replace("outcome_seconds=3600", f"cache_dir={str(tmp_path)!r}") + "\nuntil(10**9)"
     for version in (1, 2, 3):
         arena.publish(version)

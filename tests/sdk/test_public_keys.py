@@ -81,6 +81,6 @@ def test_a_saved_refusal_is_recognised_as_text_too():
         assert "not its keys: 401 Unauthorized. Send" in error_for(text)
 
 
-def test_wherever_a_download_was_cut_off_the_error_says_so():
+def test_a_download_cut_off_anywhere_is_recognised():
     for length in range(1, len(JWK_SET)):
         assert "public_keys is JSON that was cut off (" in error_for(JWK_SET[:length]), JWK_SET[:length]

@@ -56,7 +56,7 @@ def test_the_command_fetches_the_keys_or_saves_nothing(arena: Arena, tmp_path: P
     assert json.loads(keys.read_text()) == arena.signer.jwk_set()
 
 
-def test_every_argument_and_every_error_is_told():
+def test_every_argument_and_every_error_is_documented():
     signatures = (arena_routing.Router.__init__, arena_routing.Router.route)
     told = {name for made in signatures for name in made.__annotations__} - {"return", "url", "category"}
     told |= {

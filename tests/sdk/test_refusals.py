@@ -1,4 +1,4 @@
-"""What is not the table Arena signed, or is older than one that was seen, is never in force."""
+"""What is not a table that Arena signed, or is older than one seen before, is never used."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from arena_routing._selection import compile_table
 from tests.sdk.arena_double import SHARED, Arena, Signer, a_table
 
 MakeRouter = Callable[..., Router]
-# What is served and what it is signed with; None: as it should be.
+# What is served, and its signature; None: the right one.
 Forgery = tuple[bytes, str | None]
 
 HELD = 42
 
 
 def forgeries(signer: Signer) -> Iterator[Forgery]:
-    """A thousand, of all kinds, each a little different."""
+    """A thousand of all kinds, each a little different."""
     draw = random.Random(20261122)
     stranger, namesake = Signer("key-9"), Signer(signer.kid)
     held = a_table(HELD)
@@ -70,7 +70,7 @@ def _flipped(data: bytes, draw: random.Random) -> bytes:
     return bytes(made)
 
 
-def test_a_thousand_forgeries_and_none_is_accepted(arena: Arena, make_router: MakeRouter):
+def test_none_of_a_thousand_forgeries_is_accepted(arena: Arena, make_router: MakeRouter):
     arena.publish(HELD)
     router = make_router()
     before = router.route("code")
@@ -156,7 +156,7 @@ def _with(value: Any, *path: str | int) -> dict[str, Any]:
         (json.dumps(_with({}, "default", "routes")), "default.routes is not a list"),
     ],
 )
-def test_a_signed_document_that_breaks_the_contract_is_refused_by_place(
+def test_a_signed_document_that_breaks_the_contract_is_refused_with_the_field(
     arena: Arena, make_router: MakeRouter, document: str | bytes, told: str
 ):
     arena.serve(document.encode() if isinstance(document, str) else document)
@@ -177,7 +177,7 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
         yield from places(one, (*path, key))
 
 
-def test_whatever_stands_in_a_document_it_is_refused_or_it_decides():
+def test_a_document_with_odd_values_is_refused_or_can_be_used():
     """`compile_table` relies on what `read_document` has checked, so nothing else may be raised on the way."""
     refused = decided = 0
     for path in places(SHARED["table"]):
@@ -196,10 +196,10 @@ def test_whatever_stands_in_a_document_it_is_refused_or_it_decides():
     assert decided > 1000
 
 
-def test_what_this_version_does_not_know_yet_is_ignored(arena: Arena, make_router: MakeRouter):
+def test_keys_that_are_not_known_yet_are_ignored(arena: Arena, make_router: MakeRouter):
     table = _with({"new": True}, "models", "big", "something")
     table |= {"another": [1, 2, 3]}
-    # A value of a kind that v1 has not: as with an unknown key, the route is not for us.
+    # Values of kinds that version 1 does not have: as with unknown keys, the condition never holds.
     table["categories"]["code"]["routes"].insert(
         0, {"id": "later", "when": {"max_ttft_ms": {"p99": 3}, "needs": "tools"}, "primary": "home"}
     )

@@ -29,7 +29,7 @@ SAID: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
-def test_whatever_is_said_reaches_its_condition(arena: Arena, make_router: Callable[..., Router]):
+def test_every_argument_reaches_its_condition(arena: Arena, make_router: Callable[..., Router]):
     whens = {str(when): when for _, when in SAID.values()} | {"otherwise": {}}
     able = SHARED["table"]["models"]["home"] | {"locality": "local", "capabilities": ["json"]}
     routes = [{"id": name, "when": when, "primary": "able"} for name, when in whens.items()]
@@ -40,7 +40,7 @@ def test_whatever_is_said_reaches_its_condition(arena: Arena, make_router: Calla
         assert router.route("code", **{name: value}).route_id == str(when), name
 
 
-def test_nothing_is_left_out_of_these_tests():
+def test_these_tests_cover_every_argument_and_every_condition():
     said = {name: field.default for name, field in inspect.signature(Router.route).parameters.items() if name != "self"}
     stored = {field.name: field.default for field in fields(RouteRequest) if field.init}
     differing = {"category": None, "needs": None}

@@ -1,4 +1,4 @@
-"""`run` and `arun`: fall back on errors, escalate what is not good enough, ask nobody twice, report everything."""
+"""`run` and `arun`: fall back on errors, escalate what is not good enough, ask no model twice, report everything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def router(arena: Arena, make_router: MakeRouter) -> Router:
 
 
 class Runner:
-    """`run(decision, script, **options)`: the result, by `run` or by `arun`; `asked` are the models in turn."""
+    """`run(decision, script, **options)` is the result, by `run` or by `arun`; `asked` are the models in order."""
 
     def __init__(self, router: Router, way: str) -> None:
         self.asked: list[str] = []
@@ -75,7 +75,7 @@ def test_after_an_error_the_fallbacks_are_asked_in_order(arena: Arena, router: R
     assert "secret" not in str(arena.outcomes)
 
 
-def test_when_all_have_failed_each_one_s_error_is_there(arena: Arena, router: Router, run: Runner):
+def test_when_all_models_fail_the_error_has_each_ones_error(arena: Arena, router: Router, run: Runner):
     errors = {"big": TimeoutError("10 s"), "small": ValueError("no"), "home": OSError("gone")}
     with pytest.raises(
         AllModelsFailed, match=r"route code failed \(3 asked\): big: TimeoutError: 10 s; small"
@@ -86,14 +86,14 @@ def test_when_all_have_failed_each_one_s_error_is_there(arena: Arena, router: Ro
     assert all((one.latency_ms or 0) > 0 for one in caught.value.attempts)
 
 
-def test_errors_that_are_not_the_model_s_come_through(arena: Arena, router: Router, run: Runner):
+def test_other_errors_are_raised(arena: Arena, router: Router, run: Runner):
     with pytest.raises(KeyError):
         run(router.route("code"), {"big": KeyError("a bug")}, fall_back_on=(OSError, ValueError))
     assert run.asked == ["big"]
     assert reported(arena, router) == [("big", False, "KeyError")]
 
 
-def test_what_is_no_error_is_not_caught(router: Router, run: Runner):
+def test_base_exceptions_are_not_caught(router: Router, run: Runner):
     with pytest.raises(KeyboardInterrupt):
         run(router.route("code"), {"big": KeyboardInterrupt()})
     assert run.asked == ["big"]
@@ -107,7 +107,7 @@ def test_escalate_asks_the_stronger_model_first(arena: Arena, router: Router, ru
     assert reported(arena, router) == [("small", False, "Escalate"), ("big", True, None)]
 
 
-def test_a_failed_check_escalates_and_the_rest_follows(arena: Arena, router: Router, run: Runner):
+def test_a_failed_check_escalates_before_it_falls_back(arena: Arena, router: Router, run: Runner):
     decision = router.route("code")
     assert (decision.fallbacks, decision.escalate_to) == (("small", "home"), "home")
     script = {"big": "bad", "home": "bad", "small": "good"}
@@ -116,7 +116,7 @@ def test_a_failed_check_escalates_and_the_rest_follows(arena: Arena, router: Rou
     assert reported(arena, router)[0] == ("big", False, "CheckFailed")
 
 
-def test_answers_that_were_turned_down_are_there_in_the_end(router: Router, run: Runner):
+def test_the_error_has_the_rejected_answers(router: Router, run: Runner):
     with pytest.raises(AllModelsFailed) as caught:
         run(router.route("code", needs={"tools"}), {"big": "poor"}, check=lambda answer: False)
     (attempt,) = caught.value.attempts
@@ -124,20 +124,20 @@ def test_answers_that_were_turned_down_are_there_in_the_end(router: Router, run:
     assert isinstance(attempt.error, CheckFailed)
 
 
-def test_a_check_that_breaks_is_an_error_of_that_answer(router: Router, run: Runner):
+def test_a_check_that_raises_counts_as_that_models_error(router: Router, run: Runner):
     def check(answer: str) -> bool:
         return bool({"good": True}[answer])
 
     assert run(router.route("code"), {"big": "?", "small": "good"}, check=check) == "good"
 
 
-def test_escalation_without_anybody_to_escalate_to_falls_back(router: Router, run: Runner):
+def test_escalation_without_a_stronger_model_falls_back(router: Router, run: Runner):
     decision = router.route("poetry")
     assert decision.escalate_to is None
     assert run(decision, {"small": Escalate(), "big": "answer"}, fall_back_on=OSError) == "answer"
 
 
-def test_what_a_result_tells_is_reported(arena: Arena, router: Router, run: Runner):
+def test_measured_values_are_reported(arena: Arena, router: Router, run: Runner):
     run(
         router.route("code"),
         {"big": {"used": 412, "first": 310.5, "cost": float("nan")}},
@@ -149,7 +149,7 @@ def test_what_a_result_tells_is_reported(arena: Arena, router: Router, run: Runn
     assert "other" not in outcome
 
 
-def test_a_measure_that_breaks_costs_nobody_the_answer(arena: Arena, router: Router, run: Runner):
+def test_a_measure_that_raises_does_not_cost_the_answer(arena: Arena, router: Router, run: Runner):
     assert run(router.route("code"), {"big": "answer"}, measure=lambda answer: answer["tokens"]) == "answer"
     router.close()
     assert arena.outcomes[0]["tokens"] is None
@@ -165,7 +165,7 @@ def test_a_check_may_be_asynchronous(router: Router):
     assert asyncio.run(router.arun(router.route("code"), call, check=check)) == "home"
 
 
-def test_a_cancelled_call_asks_nobody_else(router: Router):
+def test_a_cancelled_call_asks_no_other_model(router: Router):
     asked = []
 
     async def call(model: str) -> str:

@@ -1,4 +1,4 @@
-"""Whatever the table and the request: the client decides as Arena's own selection does, and estimates as it does."""
+"""For any table and request, the client decides and estimates as Arena's own selection does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SLUGS = ("a", "b", "c", "d", "e")
 CATEGORIES = ("code", "chat")
 CAPABILITIES = ("tools", "json", "vision")
 EXPIRES = datetime(2026, 11, 29, 9, 12, tzinfo=UTC)
-# Few values, so that budgets, conditions and evidence meet exactly.
+# Few values, so that budgets, conditions and evidence are often equal.
 FIGURES = (100, 250.5, 500, 1000)
 USD = (0, 0.001, 0.01, 0.5)
 CONDITIONS: dict[str, tuple[Any, ...]] = {
@@ -43,7 +43,7 @@ CONDITIONS: dict[str, tuple[Any, ...]] = {
     "label": ("sensitive", "bulk"),
     "phase_of_moon": ("full",),
 }
-# Pieces of which markers are made, whole and broken, and letters that lower() and the expression see differently.
+# Pieces of markers, whole and broken, and letters that lower() and the expression treat differently.
 PIECES = (
     *("prove ", "step by step", " by step", "edge cases", "trade-offs", "tradeoff", "analyse", "optimize", "class"),
     *("select", "SELECT ", "```", "`", "$$", "$", "_", "é", "de\u017fign", "\u0130", "ma\u212be", "\u0131", "x" * 700),
@@ -52,7 +52,7 @@ PIECES = (
 
 
 class Draw(Random):
-    """Tables and requests by chance, the same ones each time."""
+    """Random tables and requests, the same ones each time."""
 
     def some(self, values: Sequence[T]) -> T | None:
         return self.choice([None, *values])
@@ -162,7 +162,7 @@ def test_the_client_decides_as_arena_does(seed: int):
     assert decided > 300
 
 
-def test_the_tables_drawn_keep_the_schema():
+def test_the_drawn_tables_are_valid():
     validator = jsonschema.Draft202012Validator(table_schema())
     draw = Draw(0)
     for _ in range(20):

@@ -1,5 +1,5 @@
-"""The wheel as it is shipped, alone in an environment with what it says it needs: it answers the shared cases, as
-Arena's own selection does."""
+"""The wheel as it is shipped, alone in an environment with its dependencies: it answers the shared cases as Arena's
+own selection does."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UV = [sys.executable, "-m", "uv"]
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built by the backend that uv brings along, so without an index."""
+    """Built by the backend that uv includes, so without a package index."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run([*UV, "build", "--quiet", "--offline", "--wheel", "--out-dir", folder, SDK], check=True)
     (built,) = folder.glob("*.whl")
@@ -101,7 +101,7 @@ def test_it_needs_nothing_of_arena(told: dict[str, Any], python: Path):
     assert not {"django", "arena", "evals", "routing", "celery", "msgspec", "jsonschema"} & set(told["modules"])
 
 
-def test_it_imports_what_it_says_it_needs_and_no_more():
+def test_it_imports_only_its_dependencies():
     project = tomllib.loads((SDK / "pyproject.toml").read_text())["project"]
     said = {Requirement(line).name for line in project["dependencies"]}
     assert said == {"httpx", "cryptography"}
@@ -115,7 +115,7 @@ def test_it_imports_what_it_says_it_needs_and_no_more():
     assert imported - sys.stdlib_module_names == said | {"arena_routing"}
 
 
-def test_the_version_is_said_once_everywhere(wheel: Path):
+def test_the_version_is_the_same_everywhere(wheel: Path):
     project = tomllib.loads((SDK / "pyproject.toml").read_text())["project"]
     assert arena_routing.__version__ == project["version"]
     assert wheel.name == f"arena_routing-{project['version']}-py3-none-any.whl"
