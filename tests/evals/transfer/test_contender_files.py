@@ -153,7 +153,7 @@ def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
         ({"usd_per_mtok_input": -1}, "leave it out if unknown"),
         ({"usd_per_mtok_input": "NaN"}, "leave it out if unknown"),
         ({"usd_per_mtok_input": "0.1234567"}, "Six decimals"),
-        ({"settings": [1]}, "no object"),
+        ({"settings": [1]}, "not an object"),
         ({"settings": {"api_key": "x"}}, "looks like a secret"),
         ({"capabilities": [1]}, "not a list of words"),
         ({"kind": "gemini"}, "Use one of: openai"),

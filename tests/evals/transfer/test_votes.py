@@ -146,7 +146,7 @@ def test_our_own_labels_are_read_too(label):
 
 @pytest.mark.parametrize("values", [{"left": "left"}, {"a": "left"}, {"x": ""}])
 def test_a_label_of_ours_that_does_not_exist_is_refused(values):
-    with nothing_written(), pytest.raises(UnreadableError, match="none of model_a"):
+    with nothing_written(), pytest.raises(UnreadableError, match="not one of model_a"):
         take(values=values)
 
 
