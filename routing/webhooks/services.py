@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
@@ -251,6 +250,9 @@ def _delivery(webhook_id: int, message: messages.Message, table: RoutingTable | 
 
 def _checked(url: str) -> str:
     """The address as httpx writes it. Raises AddressError."""
+    # Only adding a webhook needs it; no page is to wait for it at the start.
+    import httpx  # noqa: PLC0415
+
     url = url.strip()
     try:
         parts = httpx.URL(url)
