@@ -107,6 +107,11 @@ def walk(client: Client) -> Walk:
     return made
 
 
+pytestmark = pytest.mark.runs_once(
+    on="sqlite", because="links are the subject; every address is opened on both engines"
+)
+
+
 @pytest.fixture
 def history(voted: Category, editor_user: User) -> Category:
     """First, a look that changed nothing, a switch, a pin, its lifting, a rollback, a held change; a second category

@@ -39,7 +39,7 @@ def import_all(run):
     )
 
 
-def test_the_whole_files_are_imported_and_a_second_time_add_nothing(run):
+def test_the_whole_files_are_imported_add_nothing_a_second_time_and_come_back_out(run, tmp_path):
     told = import_all(run)
     assert "19 rows, 19 new tasks" in told
     assert "1,133 rows: 1,133 new answers of 70 contenders" in told
@@ -65,9 +65,6 @@ def test_the_whole_files_are_imported_and_a_second_time_add_nothing(run):
     with nothing_written():
         import_all(run)
 
-
-def test_it_comes_back_out_and_in_again(run, tmp_path):
-    import_all(run)
     run("export_votes", tmp_path / "votes.csv")
     run("export_generations", tmp_path / "answers.jsonl")
     assert "1,133 already stored" in run("import_generations", tmp_path / "answers.jsonl")
