@@ -2,10 +2,10 @@
 
     python -m tests.run [--lint] [arguments for pytest …]
 
-The suite runs twice, each time on as many workers as there are processor cores: on SQLite, with lint, types and import
-contracts beside it, and then on PostgreSQL, which leaves out what cannot differ there (`tests/databases.py`). What the
-steps before it came to is a test of that last session (`tests/test_steps.py`), so its summary line, the last one
-printed, speaks for everything. What a platform lacks is skipped, and said.
+The suite runs twice: on SQLite, with lint, types and import contracts beside it, and then on PostgreSQL, which leaves
+out what cannot differ there (`tests/databases.py`). Each time there is one worker more than processor cores, since some
+tests wait for processes. What the steps before it came to is a test of that last session (`tests/test_steps.py`), so
+its summary line, the last one printed, speaks for everything. What a platform lacks is skipped, and said.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _status(outcomes: list[Outcome]) -> int:
 
 
 def _session(name: str, arguments: list[str], environment: dict[str, str]) -> Outcome:
-    spread = ["-n", str(_cores()), "--dist", "worksteal"]
+    spread = ["-n", str(_cores() + 1), "--dist", "worksteal"]
     command = [sys.executable, "-m", "pytest", "-rs", "--durations=15", *spread, *arguments]
     started = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)

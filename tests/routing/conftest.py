@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from itertools import count
 
 import pytest
 from django.db import transaction
 
 from evals.leaderboards.ranking import rank_category
-from evals.models import Category, Contender, Provider, Reviewer, Task, Vote, VoteImport
+from evals.models import Category, Contender, Provider, Reviewer, Task
 from evals.voting import ledger as ledgers
 from evals.voting import tallies
+from evals.voting.tallies import VoteFacts
 from routing.policy.services import save_policy
+from tests.evals.voting.casting import store
 from tests.routing.boards import Wins
 
 CLEAR = {("a", "b"): (90, 10, 5), ("a", "c"): (90, 10, 5), ("b", "c"): (50, 50, 5)}
@@ -40,38 +40,26 @@ def code(contenders: dict[str, Contender]) -> Category:
 def cast(category: Category, wins: Wins, reviewers: int = 4) -> None:
     """Stores votes cast elsewhere and ranks the category, as an import does."""
     people = [
-        Reviewer.objects.get_or_create(handle=f"test:{n}", defaults={"name": f"Reviewer {n}"})[0]
+        Reviewer.objects.get_or_create(handle=f"test:{n}", defaults={"name": f"Reviewer {n}"})[0].pk
         for n in range(reviewers)
     ]
     task, _ = Task.objects.get_or_create(category=category, digest="0" * 64)
-    known = Contender.objects.in_bulk(field_name="slug")
-    source = VoteImport.objects.create(sha256=secrets.token_hex(32), name="votes.csv", rows=0)
+    known = {slug: contender.pk for slug, contender in Contender.objects.in_bulk(field_name="slug").items()}
+    outcomes = [
+        (known[one], known[other], outcome)
+        for (one, other), counts in wins.items()
+        for outcome, times in zip(("lo", "hi", "tie"), counts, strict=True)
+        for _ in range(times)
+    ]
     with transaction.atomic():
         ledger = ledgers.lock(category)
-        outcomes = [
-            (known[one], known[other], outcome)
-            for (one, other), counts in wins.items()
-            for outcome, times in zip(("lo", "hi", "tie"), counts, strict=True)
-            for _ in range(times)
-        ]
-        rows = count(1)
+        seqs = ledgers.take_seqs(ledger, len(outcomes))
         votes = [
-            Vote(
-                category=category,
-                seq=seq,
-                reviewer=people[seq % reviewers],
-                task=task,
-                lo=lo,
-                hi=hi,
-                left="unknown",
-                outcome=outcome,
-                vote_import=source,
-                row=next(rows),
-            )
-            for seq, (lo, hi, outcome) in zip(ledgers.take_seqs(ledger, len(outcomes)), outcomes, strict=True)
+            VoteFacts(people[seq % reviewers], task.pk, lo, hi, "unknown", outcome)
+            for seq, (lo, hi, outcome) in zip(seqs, outcomes, strict=True)
         ]
-        Vote.objects.bulk_create(votes)
-        tallies.move(category=category, added=[tallies.VoteFacts.of(vote) for vote in votes])
+        store(category, votes, seqs)
+        tallies.move(category=category, added=votes)
     rank_category(category_id=category.pk)
 
 

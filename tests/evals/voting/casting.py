@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import count
 
 from django.db import transaction
+from django.utils import timezone
 
 from evals.models import Category, Contender, Provider, Reviewer, Task, Vote, VoteImport
+from evals.models.bulk import insert
 from evals.voting import ledger, tallies
 from evals.voting.tallies import VoteFacts
 
@@ -25,34 +27,42 @@ def contenders(*slugs):
     ]
 
 
+def store(category, votes, seqs):
+    """The rows of an imported file, as `import_votes` writes them; tallies are the caller's to move."""
+    now = timezone.now()
+    file = VoteImport.objects.create(sha256=f"{next(_files):064d}", name="votes.csv", rows=len(votes))
+    same = {"category_id": category.pk, "n": 1, "vote_import_id": file.pk, "cast_at": now, "created_at": now}
+    columns = (*VoteFacts._fields, "seq", "row", *same)
+    rows = ((*facts, seq, row, *same.values()) for row, (facts, seq) in enumerate(zip(votes, seqs, strict=True), 1))
+    insert(Vote, columns, rows)
+    return file
+
+
+def _keys(column, rows, **same):
+    """The primary keys of `rows`, which are stored unless they are already, by what is in their `column`."""
+    if not rows:
+        return {}
+    kept = type(rows[0]).objects
+    kept.bulk_create(rows, ignore_conflicts=True)
+    return dict(kept.filter(**same).values_list(column, "pk"))
+
+
 def cast(category, votes):
     """`votes`: (reviewer, task, lo slug, hi slug, outcome); all new. Returns the rows, lower contender id first."""
-    by_slug = {contender.slug: contender for contender in Contender.objects.all()}
+    by_slug = {contender.slug: contender.pk for contender in Contender.objects.all()}
+    names, digests = (dict.fromkeys(vote[at] for vote in votes) for at in (0, 1))
+    people = _keys("handle", [Reviewer(handle=f"test:{name}", name=name) for name in names])
+    tasks = _keys("digest", [Task(category=category, digest=digest) for digest in digests], category=category)
     flip = {"lo": "hi", "hi": "lo"}
     rows = []
+    for reviewer, task, first, second, outcome in votes:
+        one, other = by_slug[first], by_slug[second]
+        lo, hi, of_lo = (one, other, outcome) if one < other else (other, one, flip.get(outcome, outcome))
+        rows.append(VoteFacts(people[f"test:{reviewer}"], tasks[task], lo, hi, "unknown", of_lo))
     with transaction.atomic():
         held = ledger.lock(category)
-        file = VoteImport.objects.create(sha256=f"{next(_files):064d}", name="votes.csv", rows=len(votes))
-        seqs = ledger.take_seqs(held, len(votes))
-        for seq, (reviewer, task, first, second, verdict) in zip(seqs, votes, strict=True):
-            one, other = by_slug[first], by_slug[second]
-            in_order = one.pk < other.pk
-            rows.append(
-                Vote(
-                    category=category,
-                    seq=seq,
-                    reviewer=Reviewer.objects.get_or_create(handle=f"test:{reviewer}", defaults={"name": reviewer})[0],
-                    task=Task.objects.get_or_create(category=category, digest=task)[0],
-                    lo=one if in_order else other,
-                    hi=other if in_order else one,
-                    left="unknown",
-                    outcome=verdict if in_order else flip.get(verdict, verdict),
-                    vote_import=file,
-                    row=seq,
-                )
-            )
-        Vote.objects.bulk_create(rows)
-        tallies.move(category=category, removed=[], added=[VoteFacts.of(vote) for vote in rows])
+        file = store(category, rows, ledger.take_seqs(held, len(rows)))
+        tallies.move(category=category, removed=[], added=rows)
         ledger.enqueue_rank(held)
     return list(Vote.objects.filter(vote_import=file).order_by("seq"))
 
