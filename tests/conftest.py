@@ -25,8 +25,9 @@ from arena.models import Role, User
 from tests.databases import Flush, copied_for
 from tests.processes import Processes, free_port, valkey_server
 
-# Hypothesis would fail an example that took longer than 200 ms, whatever else the machine was doing.
-settings.register_profile("arena", settings.default, deadline=None)
+# Hypothesis would fail an example that took longer than 200 ms, whatever else the machine was doing. Each run draws
+# examples of its own, so that fewer a run are as many over time.
+settings.register_profile("arena", settings.default, deadline=None, max_examples=60)
 settings.load_profile("arena")
 
 # Only the last session of `make test` has steps before it.

@@ -12,14 +12,15 @@ from __future__ import annotations
 import fcntl
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
 
 from arena import triggers
 
@@ -46,6 +47,16 @@ def engines(item: pytest.Item) -> tuple[str, ...]:
         assert because, f"{item.nodeid}: runs_once says why"
         return (engine,)
     return ENGINES if reaches_a_database(item) else ("sqlite",)
+
+
+def slow_first(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Tests that start processes or a browser before all others: they wait, and would be waited for at the end."""
+
+    def waits(item: pytest.Item) -> bool:
+        marked = any(map(item.get_closest_marker, ("crash", "browser")))
+        return marked or "processes" in getattr(item, "fixturenames", ()) or "benchmarks" in item.path.parts
+
+    return sorted(items, key=lambda item: not waits(item))
 
 
 def choose(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], Counter[str]]:
@@ -112,6 +123,24 @@ def _drop(name: str) -> None:
     else:
         with connection._nodb_cursor() as cursor:
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+# Rows that the tests of a module share
+
+
+@contextmanager
+def stored_for_a_module(blocker: DjangoDbBlocker, fill: Callable[[], None]) -> Iterator[None]:
+    """What `fill` stores is there for every test of a module, each of which begins with it untouched: their
+    transactions are savepoints of this one. Not for transactional tests, whose processes and threads would not see it.
+    """
+    with ExitStack() as stack:
+        with blocker.unblock():
+            stack.enter_context(transaction.atomic())
+            fill()
+        yield
+        with blocker.unblock():
+            transaction.set_rollback(True)
+            stack.close()
 
 
 # Emptying the tables after a transactional test

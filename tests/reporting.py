@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen, left, config.stash[_COUNTS] = databases.choose(items)
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = chosen
+    items[:] = databases.slow_first(chosen) if databases.SESSION else chosen
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

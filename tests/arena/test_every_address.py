@@ -22,7 +22,10 @@ from evals.catalog.services.task_sets import TaskRow, save_version
 from evals.models import Ballot, Battle, Category, Contender, Generation, Provider, Reviewer, Run, TaskSet
 from evals.voting.reviewers import reviewer_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.runs_once(on="sqlite", because="who may is decided before the database is asked"),
+]
 
 # Anybody at all; nobody (no such method, or not by role: other machines are refused the metrics).
 ANYBODY, NOBODY = "anybody", "nobody"

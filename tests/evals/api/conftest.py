@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from arena.models import ApiToken
 from evals.catalog.services import providers
@@ -14,7 +15,8 @@ from evals.catalog.services.contenders import ContenderFields, freeze, save_cont
 from evals.catalog.services.providers import ProviderFields, save_provider
 from evals.catalog.services.task_sets import TaskRow, save_version
 from evals.leaderboards.ranking import rank_category
-from evals.models import Generation, Provider, Run, RunItem, TaskSet
+from evals.models import Contender, Generation, Provider, Run, RunItem, TaskSet, Vote
+from tests.databases import stored_for_a_module
 from tests.evals.voting import casting
 
 KEY = "sk-very-secret-0123456789"
@@ -31,9 +33,26 @@ def program(db: None) -> Callable[..., Client]:
     return make
 
 
-@pytest.fixture
-def stocked(db: None) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def stock(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """A provider with a key, two contenders, a task set, a run with answers, votes and a leaderboard."""
+    with stored_for_a_module(django_db_blocker, fill):
+        yield
+
+
+@pytest.fixture
+def stocked(stock: None, db: None) -> dict[str, Any]:
+    """What `stock` has stored, read anew for this test."""
+    return {
+        "provider": Provider.objects.get(),
+        "contenders": list(Contender.objects.order_by("pk")),
+        "task_set": TaskSet.objects.get(),
+        "run": Run.objects.get(),
+        "votes": list(Vote.objects.order_by("seq")),
+    }
+
+
+def fill() -> None:
     fields = ProviderFields(name="Ollama", base_url="http://127.0.0.1:11434/v1", locality="local")
     provider = save_provider(slug="ollama", fields=fields, api_key=KEY)
     pair = [
@@ -52,11 +71,10 @@ def stocked(db: None) -> dict[str, Any]:
             )
             RunItem.objects.create(run=run, generation=generation)
     category = version.items.first().task.category
-    votes = casting.cast(
+    casting.cast(
         category, [("Mara Lind", f"t{n}", "kiesel", "granit", outcome) for n, outcome in enumerate(["lo", "lo", "tie"])]
     )
     rank_category(category_id=category.pk)
-    return {"provider": provider, "contenders": pair, "task_set": TaskSet.objects.get(), "run": run, "votes": votes}
 
 
 @pytest.fixture
