@@ -3,8 +3,8 @@ the choice of which tests run on which engine.
 
 `make test` runs the suite on SQLite and then on PostgreSQL, and tells each session which it is (`ARENA_TEST_SESSION`).
 A test that reaches a database runs on both, any other on SQLite alone. `@pytest.mark.runs_once(on=…, because=…)` is for
-a test that starts processes or a browser: it runs on the engine where its fault would show. pytest called directly runs
-everything.
+a test that starts processes or a browser, and for what pages say: it runs on the engine where its fault would show.
+pytest called directly runs everything.
 """
 
 from __future__ import annotations
@@ -68,6 +68,12 @@ def choose(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Ite
     chosen = [item for item, names in zip(items, where, strict=True) if SESSION in names]
     left = [item for item, names in zip(items, where, strict=True) if SESSION not in names]
     return chosen, left, counts
+
+
+def files_left_to_sqlite(items: list[pytest.Item]) -> list[str]:
+    """The paths of those test files of which nothing runs on PostgreSQL."""
+    needed = {item.path for item in items if "postgresql" in engines(item)}
+    return sorted({str(item.path) for item in items} - {str(path) for path in needed})
 
 
 # A database for each worker

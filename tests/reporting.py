@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +16,28 @@ from tests import databases
 # Name to (exit code, seconds), from `tests/run.py`; only the last session has any.
 STEPS: dict[str, tuple[int, float]] = json.loads(os.environ.get("ARENA_TEST_STEPS", "{}"))
 _COUNTS = pytest.StashKey[Counter[str]]()
+# Written by the session on SQLite: the test files of which the one on PostgreSQL runs nothing, and need not read.
+_LEFT = os.environ.get("ARENA_TEST_LEFT", "")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_COUNTS] = Counter()
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if databases.SESSION == "postgresql" and str(collection_path) in _left() else None
+
+
+@lru_cache(maxsize=1)
+def _left() -> frozenset[str]:
+    return frozenset(Path(_LEFT).read_text().splitlines()) if _LEFT and Path(_LEFT).exists() else frozenset()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen, left, config.stash[_COUNTS] = databases.choose(items)
+    if _LEFT and databases.SESSION == "sqlite":
+        Path(_LEFT).write_text("\n".join(databases.files_left_to_sqlite(items)))
     if left:
         config.hook.pytest_deselected(items=left)
     items[:] = databases.slow_first(chosen) if databases.SESSION else chosen

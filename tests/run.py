@@ -58,10 +58,13 @@ def main(arguments: list[str]) -> int:
         if database is None:
             return _last(arguments, {}, [_told(check) for check in checks.result()])
         _say("the suite on SQLite")
-        sqlite = _session("the suite on SQLite", arguments, {"ARENA_TEST_SESSION": "sqlite"})
-        before = [*(_told(check) for check in checks.result()), sqlite]
-        _say("the suite on PostgreSQL")
-        return _last(arguments, {"TEST_DATABASE_URL": database, "ARENA_TEST_SESSION": "postgresql"}, before)
+        with tempfile.TemporaryDirectory(prefix="arena-test-") as folder:
+            left = {"ARENA_TEST_LEFT": str(Path(folder) / "left")}
+            sqlite = _session("the suite on SQLite", arguments, left | {"ARENA_TEST_SESSION": "sqlite"})
+            before = [*(_told(check) for check in checks.result()), sqlite]
+            _say("the suite on PostgreSQL")
+            there = {"TEST_DATABASE_URL": database, "ARENA_TEST_SESSION": "postgresql"}
+            return _last(arguments, left | there, before)
 
 
 def _last(arguments: list[str], environment: dict[str, str], before: list[Outcome]) -> int:

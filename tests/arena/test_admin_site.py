@@ -17,7 +17,10 @@ from arena.sealing import seal
 from evals.models import Category, Ledger, Provider
 from routing.models import Delivery, Webhook, WebhookSecret
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.runs_once(on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"),
+]
 
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 

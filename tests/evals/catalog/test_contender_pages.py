@@ -15,7 +15,10 @@ from evals.catalog.services.providers import ProviderFields, save_provider
 from evals.models import Contender, Generation, Provider
 from tests.servers import ANSWER, DONE, chunk, misbehaving, says
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.runs_once(on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"),
+]
 
 
 @pytest.fixture

@@ -14,7 +14,10 @@ from evals.models import Attempt, Contender, Generation, Provider, Run, Task, Ta
 from evals.models.generations import ErrorCategory
 from evals.models.task_sets import Category
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.runs_once(on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"),
+]
 
 ACTS = ("run-stop", "run-pause", "run-resume", "run-retry", "run-again", "run-budget")
 

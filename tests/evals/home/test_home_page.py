@@ -10,7 +10,10 @@ from evals.collection.services import start_run
 from evals.models import Contender, Generation, Provider, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.task_sets import Category
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.runs_once(on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"),
+]
 
 
 def home(client):

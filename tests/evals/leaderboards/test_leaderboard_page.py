@@ -19,7 +19,10 @@ from evals.voting.ledger import raise_revision
 from evals.voting.reviewers import imported_reviewer
 from tests.evals.voting.casting import cast, category, contenders
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.runs_once(on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"),
+]
 
 RANKED = ("basalt", "granite", "marble")
 

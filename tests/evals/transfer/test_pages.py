@@ -11,7 +11,10 @@ from evals.transfer.tasks import import_tasks
 from evals.transfer.votes import import_votes
 from tests.evals.transfer.conftest import file, nothing_written
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.runs_once(on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"),
+]
 
 TASKS = 'id,category,prompt,checks\n1,code,Sort.,\n2,SQL,Count <b>rows</b>.,"[{""type"": ""not_refusal""}]"\n'
 NEW = "/task-sets/new/"

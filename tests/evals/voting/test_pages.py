@@ -12,6 +12,10 @@ from evals.voting.reviewers import reviewer_of
 
 from .conftest import World
 
+pytestmark = pytest.mark.runs_once(
+    on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"
+)
+
 HTMX = {"HTTP_HX_REQUEST": "true"}
 
 

@@ -20,6 +20,10 @@ from routing.publishing import chores
 from routing.publishing.publisher import AUTOMATIC, publish
 from tests.routing.conftest import FLIPPED, cast
 
+pytestmark = pytest.mark.runs_once(
+    on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"
+)
+
 
 @pytest.fixture
 def editor(editor_user: User, client_of: Any) -> Client:

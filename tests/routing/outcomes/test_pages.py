@@ -20,6 +20,10 @@ from routing.publishing.publisher import publish
 from tests.routing.conftest import FLIPPED, cast
 from tests.routing.outcomes.batches import PATH, an_outcome, bearer, post
 
+pytestmark = pytest.mark.runs_once(
+    on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"
+)
+
 
 @pytest.fixture
 def measured(voted: Category) -> None:

@@ -20,6 +20,10 @@ from routing.policy.text import read_text
 from routing.publishing.publisher import publish
 from tests.routing.conftest import FLIPPED, cast
 
+pytestmark = pytest.mark.runs_once(
+    on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"
+)
+
 POLICY, EVERY, CODE = "/routing/policy/", "/routing/policy/rules/", "/routing/policy/rules/code/"
 TABLE, DOCUMENT = "/routing/policy/table/", "/routing/policy/document/"
 

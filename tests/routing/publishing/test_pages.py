@@ -19,6 +19,10 @@ from routing.publishing.services import freeze
 from routing.publishing.views import tables
 from tests.routing.conftest import FLIPPED, cast
 
+pytestmark = pytest.mark.runs_once(
+    on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"
+)
+
 
 def text(response: Any) -> str:
     return str(response.content.decode())

@@ -17,6 +17,10 @@ from routing.webhooks import services
 from routing.webhooks.delivery import deliver
 from tests.routing.webhooks.conftest import message_to, row
 
+pytestmark = pytest.mark.runs_once(
+    on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"
+)
+
 
 def text(response: Any) -> str:
     return html.unescape(response.content.decode())
