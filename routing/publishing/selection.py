@@ -140,7 +140,9 @@ def select(table: Mapping[str, Any], ask: Ask, *, now: datetime | None = None) -
     checked."""
     expired = now is not None and now >= datetime.fromisoformat(table["expires_at"])
     if expired and table["on_expired"] == "refuse":
-        raise NoEligibleModel(f"Table {table['version']} expired at {table['expires_at']}, and says to refuse then.")
+        raise NoEligibleModel(
+            f"Routing table {table['version']} expired at {table['expires_at']}, and says to refuse then."
+        )
     category = table["categories"].get(ask.category)
     if expired and table["on_expired"] == "use_default":
         category = None
@@ -216,13 +218,17 @@ def _selection(
 
 
 def _no_model_message(table: Mapping[str, Any], ask: Ask) -> str:
-    requirements = (["local_only"] if ask.local_only else []) + (
-        [f"needs {', '.join(sorted(ask.needs))}"] if ask.needs else []
-    )
+    """Word for word what the client says."""
     if not table["default"]["routes"] and ask.category not in table["categories"]:
         return (
-            f"Table {table['version']} has no routes for {ask.category!r} and no default. "
+            f"Routing table {table['version']} has no routes for {ask.category!r} and no default. "
             "Name a default in the routing policy, or vote until the category is routed."
         )
-    wanted = f" with {' and '.join(requirements)}" if requirements else ""
-    return f"No model of table {table['version']} may serve {ask.category!r}{wanted}."
+    demands = ["local_only"] if ask.local_only else []
+    if ask.needs:
+        demands.append(f"needs {', '.join(sorted(ask.needs))}")
+    given = f" with {' and '.join(demands)}" if demands else ""
+    return (
+        f"No model of routing table {table['version']} may serve {ask.category!r}{given}. "
+        "Ask for less, or give the category or the default a model that may serve it."
+    )

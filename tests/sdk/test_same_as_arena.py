@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena_routing import NoEligibleModel
+from arena_routing import NoEligibleModel, TableExpired
 from arena_routing._document import read_document
 from arena_routing._request import RouteRequest, Thresholds, complexity_of, estimate_tokens
 from arena_routing._selection import compile_table
@@ -151,9 +151,12 @@ def test_the_client_decides_as_arena_does(seed: int):
             ask, now = draw.ask(), EXPIRES + timedelta(seconds=draw.choice((-1, 0, 1)))
             try:
                 theirs = selection.select(table, selection.Ask(**ask), now=now)
-            except selection.NoEligibleModel:
-                with pytest.raises(NoEligibleModel):
+            except selection.NoEligibleModel as error:
+                why = str(error)
+                with pytest.raises(NoEligibleModel) as refused:
                     compiled.choose(RouteRequest(**ask), now.timestamp())
+                # Of an expired table only the client says why it may have no newer one.
+                assert isinstance(refused.value, TableExpired) or str(refused.value) == why
                 continue
             ours = compiled.choose(RouteRequest(**ask), now.timestamp())
             assert {name: getattr(ours, name) for name in FIELDS} == {name: getattr(theirs, name) for name in FIELDS}
