@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 
 from arena.api.problems import plain_problem
 
-__all__ = ["UnstorableMiddleware"]
+__all__ = ["NulCharacterMiddleware"]
 
 _DETAIL = "What was sent holds a NUL character, which cannot be stored. Nothing was saved; leave it out."
 
 
-class UnstorableMiddleware:
+class NulCharacterMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 

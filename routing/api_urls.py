@@ -6,7 +6,7 @@ from django.urls import URLPattern, path
 
 from routing.outcomes import api
 from routing.policy import api as policy_api
-from routing.publishing.api import acts, select, tables
+from routing.publishing.api import publish, select, tables
 
 urlpatterns: list[URLPattern] = [
     path("latest", tables.Latest.as_view(), name="routing-latest"),
@@ -19,10 +19,10 @@ urlpatterns: list[URLPattern] = [
     path("policy", policy_api.Policy.as_view(), name="routing-policy"),
     path("policy/versions", policy_api.PolicyVersions.as_view(), name="routing-policy-list"),
     path("outcomes", api.Outcomes.as_view(), name="routing-outcomes"),
-    path("publish", acts.Publish.as_view(), name="routing-publish"),
-    path("rollback", acts.Rollback.as_view(), name="routing-rollback"),
-    path("freeze", acts.Freeze.as_view(), name="routing-freeze"),
-    path("unfreeze", acts.Unfreeze.as_view(), name="routing-unfreeze"),
+    path("publish", publish.Publish.as_view(), name="routing-publish"),
+    path("rollback", publish.Rollback.as_view(), name="routing-rollback"),
+    path("freeze", publish.Freeze.as_view(), name="routing-freeze"),
+    path("unfreeze", publish.Unfreeze.as_view(), name="routing-unfreeze"),
     path("pin", policy_api.Pin.as_view(), name="routing-pin"),
     path("unpin", policy_api.Unpin.as_view(), name="routing-unpin"),
 ]

@@ -6,7 +6,7 @@ from django.urls import URLPattern, path
 
 from routing.decisions import views
 from routing.policy.views import edit, pins, read
-from routing.publishing.views import acts, tables
+from routing.publishing.views import audit, publish, tables
 from routing.webhooks import views as webhooks_views
 
 app_name = "routing"
@@ -26,10 +26,10 @@ urlpatterns: list[URLPattern] = [
     path("categories/<slug:slug>/", views.category, name="category"),
     path("categories/<slug:slug>/pin/", pins.pin, name="pin"),
     path("categories/<slug:slug>/unpin/", pins.unpin, name="unpin"),
-    path("acts/", acts.history, name="act-list"),
-    path("publish/", acts.publish, name="publish"),
-    path("rollback/", acts.rollback, name="rollback"),
-    path("freeze/", acts.freeze, name="freeze"),
+    path("acts/", audit.audit_log, name="act-list"),
+    path("publish/", publish.publish, name="publish"),
+    path("rollback/", publish.rollback, name="rollback"),
+    path("freeze/", publish.freeze, name="freeze"),
     path("webhooks/", webhooks_views.webhook_list, name="webhook-list"),
     path("webhooks/<int:pk>/", webhooks_views.webhook, name="webhook"),
     path("webhooks/<int:pk>/secret/", webhooks_views.webhook_secret, name="webhook-secret"),

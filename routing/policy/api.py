@@ -23,7 +23,7 @@ from routing.policy.parse import PolicyError, parse
 from routing.policy.pins import PinError
 from routing.policy.references import notices
 from routing.publishing import publisher
-from routing.publishing.api.acts import PublishOut
+from routing.publishing.api.publish import PublishOut
 
 
 class PolicyOut(serializers.Serializer[Any]):
@@ -90,8 +90,8 @@ class Policy(APIView):
                 base=asked["base"],
             )
         except PolicyError as error:
-            told = [one._asdict() for one in error.errors]
-            return problem_response(400, "Some fields of the policy must change; see errors.", errors=told)
+            errors = [one._asdict() for one in error.errors]
+            return problem_response(400, "Some fields of the policy must change; see errors.", errors=errors)
         except services.PolicyConflictError as error:
             return problem_response(409, str(error), newest=error.newest)
         return Response(PolicyOut(made).data | {"notices": _notices(made.document)})
@@ -175,8 +175,8 @@ def _answered(request: Request, form: type[UnpinIn], act: Callable[..., PolicyVe
             return problem_response(409, str(error))
         return problem_response(400, str(error), errors={error.field: [str(error)]})
     except PolicyError as error:
-        told = {one.field: [one.message] for one in error.errors}
-        return problem_response(400, "The policy cannot have this pin; see errors.", errors=told)
+        errors = {one.field: [one.message] for one in error.errors}
+        return problem_response(400, "The policy cannot have this pin; see errors.", errors=errors)
     except services.PolicyConflictError as error:
         return problem_response(409, str(error), newest=error.newest)
     return Response(PolicyOut(made).data)

@@ -5,6 +5,7 @@
 
 A version is made if and only if what is decided differs from the newest table, or as a refresh when its evidence grew
 old. Bytes, signature and decisions are stored in one transaction; files for a CDN are written once it is committed.
+Freezing, and lifting a freeze, is in `freezing.py`.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def publish(
     """Decides on every category and publishes what changed. While frozen only a refresh of the same decisions is
     published, for any actor; AUTOMATIC is no person. A dry run stores nothing.
 
-    `approve` names routes by id that the policy holds for a person, each with the contender it may go to, None for the
+    `approve` names routes whose change waits for approval, by id, each with the contender it may go to, None for the
     proposed one; an approval needs a reason. Raises ApprovalError, and publishes nothing, if one of them would not go
     there now; raises ReasonMissingError.
     """

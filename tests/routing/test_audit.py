@@ -19,7 +19,7 @@ from evals.models import Category, Contender
 from routing import audit
 from routing.models import AuditEntry, PolicyVersion, Publication, RoutingTable
 from routing.policy import services
-from routing.publishing import services as publishing_services
+from routing.publishing import freezing
 from routing.publishing.publisher import AUTOMATIC, publish, rollback
 from tests.routing.conftest import EAGER, FLIPPED, cast
 
@@ -71,7 +71,7 @@ def told() -> list[tuple[str, str, str]]:
 def test_what_happens_by_itself_is_no_act_and_what_people_do_is(two_tables: Category):
     assert told() == []
     rollback(to=1, reason="b is too slow.", actor="Mara")
-    publishing_services.unfreeze(reason="b is fast again.", actor="Jonas")
+    freezing.unfreeze(reason="b is fast again.", actor="Jonas")
     services.pin(category="code", contender="c", reason="Support asked.", by="token deploy")
     publish(actor="Mara", reason="Now.")
     services.unpin(category="code", reason="Votes decide.", by="Mara")
@@ -98,7 +98,7 @@ def test_the_longest_name_may_act(two_tables: Category, editor_user: User):
     editor_user.first_name, editor_user.last_name = "A" * 150, "B" * 150
     editor_user.save()
     rollback(to=1, reason="Too slow.", actor=editor_user.name)
-    publishing_services.unfreeze(reason="Mended.", actor=editor_user.name)
+    freezing.unfreeze(reason="Mended.", actor=editor_user.name)
     services.pin(category="code", contender="a", reason="Launch.", actor=editor_user)
     assert {actor for _, actor, _ in told()} == {"A" * 150}
     assert RoutingTable.objects.latest("version").actor == "A" * 150
@@ -107,7 +107,7 @@ def test_the_longest_name_may_act(two_tables: Category, editor_user: User):
 def test_nothing_done_is_no_act(two_tables: Category):
     publish(actor="Mara", reason="Nothing changed.")
     publish(actor="Mara", reason="Only looking.", dry_run=True)
-    assert not publishing_services.unfreeze(reason="Nothing is frozen.", actor="Mara")
+    assert not freezing.unfreeze(reason="Nothing is frozen.", actor="Mara")
     services.pin(category="code", contender="b", reason="First.", by="Mara")
     services.pin(category="code", contender="b", reason="Again.", by="Jonas")
     assert told() == [("pin", "Mara", "First.")]
@@ -123,7 +123,7 @@ def test_nothing_done_is_no_act(two_tables: Category):
     ],
 )
 def test_the_database_keeps_acts_and_takes_none_without_who_and_why(db: None, statement: str):
-    publishing_services.freeze(reason="Launch week.", actor="Mara")
+    freezing.freeze(reason="Launch week.", actor="Mara")
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
     assert told() == [("freeze", "Mara", "Launch week.")]
@@ -131,8 +131,8 @@ def test_the_database_keeps_acts_and_takes_none_without_who_and_why(db: None, st
 
 def test_none_goes_without_a_reason(two_tables: Category, editor: Client, post: Any):
     acts: list[Callable[..., Any]] = [
-        lambda: publishing_services.freeze(reason=" ", actor="Mara"),
-        lambda: publishing_services.unfreeze(reason=" ", actor="Mara"),
+        lambda: freezing.freeze(reason=" ", actor="Mara"),
+        lambda: freezing.unfreeze(reason=" ", actor="Mara"),
         lambda: services.pin(category="code", contender="a", reason=" ", by="Mara"),
         lambda: services.unpin(category="code", reason=" ", by="Mara"),
         lambda: rollback(to=1, reason=" ", actor="Mara"),
@@ -259,15 +259,15 @@ def test_freezing_and_lifting_by_page_ask_for_a_reason(editor: Client, two_table
 
 
 def test_a_freeze_that_somebody_else_made_meanwhile_is_neither_lifted_nor_overwritten(editor: Client, two_tables: Any):
-    publishing_services.freeze(reason="An incident.", actor="Jonas")
+    freezing.freeze(reason="An incident.", actor="Jonas")
     page = text(editor.post("/routing/freeze/", {"reason": "Launch week.", "seen": ""}, follow=True))
     assert "Jonas froze publishing meanwhile: “An incident.” Nothing was changed." in page
     seen = Publication.objects.get().frozen_since
-    publishing_services.unfreeze(reason="Over.", actor="Jonas")
-    publishing_services.freeze(reason="Another incident.", actor="Ana")
+    freezing.unfreeze(reason="Over.", actor="Jonas")
+    freezing.freeze(reason="Another incident.", actor="Ana")
     page = text(editor.post("/routing/freeze/", {"lift": "1", "reason": "Over.", "seen": seen}, follow=True))
     assert "Ana froze publishing meanwhile: “Another incident.”" in page
-    publishing_services.unfreeze(reason="Over.", actor="Ana")
+    freezing.unfreeze(reason="Over.", actor="Ana")
     page = text(editor.post("/routing/freeze/", {"lift": "1", "reason": "Over.", "seen": seen}, follow=True))
     assert "Another person lifted the freeze meanwhile." in page
 
@@ -283,7 +283,7 @@ def test_the_history_of_acts_is_read_page_by_page_by_everybody(
     assert "&lt;b&gt;Asked&lt;/b&gt;" in page
     for link in ("/routing/versions/3/", "/routing/policy/versions/2/", "/routing/categories/code/"):
         assert f'href="{link}"' in page
-    monkeypatch.setattr("routing.publishing.views.acts.PAGE", 1)
+    monkeypatch.setattr("routing.publishing.views.audit.PAGE", 1)
     first = text(viewer.get("/routing/acts/"))
     assert "Rolled back" not in first
     older = AuditEntry.objects.order_by("-id")[0].pk

@@ -16,7 +16,7 @@ from arena.models import Role, User
 from evals.models import Category
 from routing.models import AuditEntry, Decision, PolicyVersion, RoutingTable
 from routing.policy import services
-from routing.publishing import services as publishing_services
+from routing.publishing import freezing
 from routing.publishing.publisher import AUTOMATIC, publish, rollback
 from tests.routing.conftest import EAGER, FLIPPED, cast
 
@@ -127,7 +127,7 @@ def history(voted: Category, editor_user: User) -> Category:
     services.unpin(category="code", reason="Votes decide again.", by="token deploy")
     publish(actor=AUTOMATIC)
     rollback(to=2, reason="c is too slow.", actor="Mara")
-    publishing_services.unfreeze(reason="c is fast again.", actor="Jonas")
+    freezing.unfreeze(reason="c is fast again.", actor="Jonas")
     gate = EAGER["every_category"]["gate"] | {"mode": "approval"}
     services.save_policy(document={"every_category": {"gate": gate}}, reason="A person approves.", actor=editor_user)
     publish(actor=AUTOMATIC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from routing.management.audited import ACTOR, AuditedCommand, Done
-from routing.publishing import queries, services
+from routing.publishing import freezing, queries
 
 
 class Command(AuditedCommand):
@@ -17,5 +17,5 @@ examples:
 """
 
     def act(self, options: dict[str, Any]) -> Done:
-        services.freeze(reason=options["reason"], actor=ACTOR)
+        freezing.freeze(reason=options["reason"], actor=ACTOR)
         return Done(queries.freeze_state(), "Publishing is frozen. The live table stays as it is.")

@@ -19,7 +19,7 @@ examples:
   manage.py publish                 publish a version if any decision changed, or the evidence grew old
   manage.py publish --json          the same, as one JSON document on stdout
   manage.py publish --approve code=gpt-x --reason "Checked with support."
-                                    and approve of a change that the policy holds for a person
+                                    and approve of a change that waits for approval
 """
 
 

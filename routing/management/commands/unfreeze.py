@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from routing.management.audited import ACTOR, AuditedCommand, Done
-from routing.publishing import queries, services
+from routing.publishing import freezing, queries
 
 
 class Command(AuditedCommand):
@@ -17,6 +17,6 @@ examples:
 """
 
     def act(self, options: dict[str, Any]) -> Done:
-        lifted = services.unfreeze(reason=options["reason"], actor=ACTOR)
+        lifted = freezing.unfreeze(reason=options["reason"], actor=ACTOR)
         words = "Publishing goes on. What was kept back is looked at again."
         return Done(queries.freeze_state(), words if lifted else "Publishing was not frozen.")

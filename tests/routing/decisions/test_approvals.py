@@ -16,8 +16,8 @@ from evals.models import Category
 from routing.audit import ReasonMissingError
 from routing.models import Decision, RoutingTable
 from routing.policy.services import save_policy
+from routing.publishing.freezing import freeze
 from routing.publishing.publisher import AUTOMATIC, ApprovalError, publish
-from routing.publishing.services import freeze
 from tests.routing.conftest import FLIPPED, cast
 
 HELD = {"every_category": {"gate": {"min_votes": 3, "dwell_hours": 0, "mode": "approval"}}}

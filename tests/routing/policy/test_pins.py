@@ -19,7 +19,7 @@ from routing.models import AuditEntry, PolicyVersion, RoutingTable
 from routing.policy import services
 from routing.policy.parse import PolicyError, default_document, parse
 from routing.policy.pins import PinError, pinned, pins, unpinned
-from routing.publishing import services as publishing_services
+from routing.publishing import freezing
 from routing.publishing.publisher import AUTOMATIC, publish
 from tests.routing.conftest import EAGER, FLIPPED, cast
 
@@ -119,14 +119,14 @@ def test_a_page_asks_which_route_where_there_are_several(editor: Client, two_tab
 def test_while_frozen_nothing_is_said_to_be_published_next(editor: Client, two_tables: Category):
     assert "Publishing is frozen" not in text(editor.get("/routing/categories/code/"))
     form = {"contender": "c", "base": "1", "reason": "Asked."}
-    publishing_services.freeze(reason="Launch week.", actor="Mara")
+    freezing.freeze(reason="Launch week.", actor="Mara")
     assert "is published once the freeze is lifted" in text(editor.get(PIN, {"contender": "c"}))
     done = text(editor.post(PIN, form, follow=True))
     assert "Policy 2 pins Code. What it changes is published once the freeze is lifted." in done
     assert "Publishing is frozen by Mara" in done
     assert "Launch week." in done
     assert "published next" not in done + text(editor.post(UNPIN, {"base": "2", "reason": "Votes."}, follow=True))
-    publishing_services.unfreeze(reason="Launched.", actor="Mara")
+    freezing.unfreeze(reason="Launched.", actor="Mara")
     done = text(editor.post(PIN, form | {"base": "3"}, follow=True))
     assert "Policy 4 pins Code. What it changes is published next." in done
 

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from arena.models import User
 from evals.models import Category
 from routing.models import AuditEntry, Decision, Publication, RoutingTable
+from routing.publishing.freezing import freeze
 from routing.publishing.publisher import AUTOMATIC, RollbackError, publish, rollback
-from routing.publishing.services import freeze
 from routing.publishing.views import tables
 from tests.routing.conftest import FLIPPED, cast
 

@@ -13,8 +13,8 @@ from django.db import connection
 from evals.models import Category
 from routing.models import Publication, RoutingTable
 from routing.publishing import publisher
+from routing.publishing.freezing import freeze
 from routing.publishing.publisher import publish, rollback
-from routing.publishing.services import freeze
 from tests.routing.conftest import FLIPPED, cast
 
 pytestmark = pytest.mark.django_db(transaction=True)

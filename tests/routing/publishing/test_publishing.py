@@ -25,9 +25,9 @@ from routing.policy.parse import PolicyError
 from routing.policy.services import save_policy
 from routing.publication import enqueue_publish
 from routing.publishing import chores, publisher, signing
+from routing.publishing.freezing import freeze, unfreeze
 from routing.publishing.publisher import AUTOMATIC, publish, rollback
 from routing.publishing.schema import table_schema
-from routing.publishing.services import freeze, unfreeze
 from tests.routing.conftest import EAGER, FLIPPED, cast
 from tests.routing.signatures import is_signed
 

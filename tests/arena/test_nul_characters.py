@@ -6,7 +6,7 @@ import pytest
 from django.db import DataError
 from django.test import RequestFactory
 
-from arena.middleware import UnstorableMiddleware
+from arena.middleware import NulCharacterMiddleware
 from arena.models import Role
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def test_so_is_a_body_that_names_something_by_it(make_user, client_of):
 
 
 def test_other_faults_of_the_data_stay_failures():
-    middleware = UnstorableMiddleware(lambda request: pytest.fail("not asked"))
+    middleware = NulCharacterMiddleware(lambda request: pytest.fail("not asked"))
     request = RequestFactory().get("/api/v1/runs")
     assert middleware.process_exception(request, DataError("integer out of range")) is None
     answer = middleware.process_exception(request, DataError("text fields cannot contain NUL (0x00) bytes"))

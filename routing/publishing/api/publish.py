@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from arena.api.problems import problem_response
 from arena.api.serializers import ReasonIn, actor
 from routing.models import Decision
-from routing.publishing import publisher, queries, services
+from routing.publishing import freezing, publisher, queries
 
 
 class PublishIn(ReasonIn):
@@ -24,7 +24,7 @@ class PublishIn(ReasonIn):
         error_messages={
             "not_a_dict": 'Write {{"route": "contender"}}, or null for the contender that is proposed; {{}} for none.'
         },
-        help_text="Routes that the policy holds for a person, by id, each with the contender it may go to, "
+        help_text="Routes whose change waits for approval, by id, each with the contender it may go to, "
         "or null for the proposed one. One that would not go there is a 409, and nothing is published.",
     )
 
@@ -131,7 +131,7 @@ class Freeze(APIView):
         given = FreezeIn(data=request.data)
         given.is_valid(raise_exception=True)
         asked = given.validated_data
-        act = services.freeze if asked["frozen"] else services.unfreeze
+        act = freezing.freeze if asked["frozen"] else freezing.unfreeze
         act(reason=asked["reason"], actor=actor(request))
         return Response(queries.freeze_state())
 
@@ -149,5 +149,5 @@ class Unfreeze(APIView):
     def post(self, request: Request) -> Response:
         given = ReasonIn(data=request.data)
         given.is_valid(raise_exception=True)
-        services.unfreeze(reason=given.validated_data["reason"], actor=actor(request))
+        freezing.unfreeze(reason=given.validated_data["reason"], actor=actor(request))
         return Response(queries.freeze_state())

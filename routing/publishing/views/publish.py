@@ -1,4 +1,4 @@
-"""Publishing, rolling back, freezing: each is confirmed with a reason. And the audit log."""
+"""Publishing, rolling back, freezing: each is confirmed with a reason."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
-from arena.ui.paging import page_of
 from arena.ui.wording import count
 from evals.catalog.queries.categories import category_cards
-from routing import audit
-from routing.publishing import publisher, queries, services
+from routing.publishing import freezing, publisher, queries
 from routing.publishing.forms import FreezeForm, PublishForm, RollbackForm
 from routing.publishing.page import names, preview_context
-
-PAGE = 50
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -98,10 +94,10 @@ def freeze(request: HttpRequest) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         lift = "lift" in request.POST
-        act, given = services.unfreeze if lift else services.freeze, form.cleaned_data
+        act, given = freezing.unfreeze if lift else freezing.freeze, form.cleaned_data
         try:
             act(reason=given["reason"], actor=person(request).name, seen=given["seen"])
-        except services.FreezeConflictError as error:
+        except freezing.FreezeConflictError as error:
             messages.warning(request, str(error))
             return redirect("routing:freeze")
         if lift:
@@ -110,11 +106,3 @@ def freeze(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Publishing is frozen. The live table stays as it is.")
         return redirect("routing:live")
     return render(request, "routing/publishing/freeze.html", {"form": form, "frozen": frozen})
-
-
-@require_safe
-@role_required(Role.VIEWER)
-def history(request: HttpRequest) -> HttpResponse:
-    """What was done by hand, by whom and why. `?before=7`: the page of entries older than entry 7."""
-    page = page_of(request, audit.audit_entries, size=PAGE, key=lambda one: one.id)
-    return render(request, "routing/publishing/audit_log.html", {"page": page})
