@@ -1,6 +1,6 @@
 """Leases on rows of work: one process holds a row for a while, and only that process may write its result.
 
-A row is held by its `lease_token` until its `lease_until`; both are null while it is free. Any model with these two
+A row is leased by its `lease_token` until its `lease_until`; both are null while it is free. Any model with these two
 columns can be leased, and a check constraint of its own ties them to the states in which work is in progress.
 
     leases = Leases(Delivery, length=timedelta(seconds=90))
@@ -38,17 +38,17 @@ FREED: dict[str, Any] = {"lease_token": None, "lease_until": None}
 
 
 def live(now: datetime) -> Q:
-    """Held by a process that may still be at work."""
+    """Leased by a process that may still be at work."""
     return Q(lease_until__gte=now)
 
 
 def expired(now: datetime) -> Q:
-    """Held by a process that neither finished nor renewed in time: believed dead."""
+    """Leased by a process that neither finished nor renewed in time: believed dead."""
     return Q(lease_until__lt=now)
 
 
 def free(now: datetime) -> Q:
-    """Not held, or held by a process believed dead."""
+    """Not leased, or leased by a process believed dead."""
     return Q(lease_until=None) | expired(now)
 
 
@@ -67,13 +67,13 @@ class Leases(Generic[Row]):
         taken = rows.update(lease_token=token, lease_until=now + self.length, **changes)
         return token if taken else None
 
-    def held(self, pk: int, token: UUID) -> QuerySet[Row]:
+    def leased(self, pk: int, token: UUID) -> QuerySet[Row]:
         """The row, if this lease still holds it. An expired lease holds until another process takes it over."""
         return self.model._default_manager.filter(Q(pk=pk, lease_token=token))
 
     def finish(self, pk: int, token: UUID, *, only_if: Q | None = None, **changes: Any) -> bool:
         """Write the result and free the row. False, and nothing written, if this lease no longer holds it."""
-        rows = self.held(pk, token) if only_if is None else self.held(pk, token).filter(only_if)
+        rows = self.leased(pk, token) if only_if is None else self.leased(pk, token).filter(only_if)
         return bool(rows.update(**FREED, **changes))
 
     def renew(self, tokens: Collection[UUID]) -> int:

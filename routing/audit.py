@@ -1,4 +1,4 @@
-"""What people did to what is routed, as pages and the API read it: newest first."""
+"""The audit log: manual changes to routing, newest first."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ def _readyz() -> Answer:
     not be taken out of service for that."""
     state = application.state
     database = "no answer: see DATABASE_URL" if state.away or not state.looked else "ok"
-    told = {"ready": state.looked, "database": database, "table": state.version}
-    return _small(200 if state.looked else 503, "application/json", json.dumps(told).encode())
+    body = {"ready": state.looked, "database": database, "table": state.version}
+    return _small(200 if state.looked else 503, "application/json", json.dumps(body).encode())
 
 
 def _small(status: int, kind: str, body: bytes) -> Answer:

@@ -118,16 +118,16 @@ class Supervisor:
 
     async def _keep(self, part: Part) -> None:
         """Runs one part again and again until it is told to stop."""
-        told = self._stop_last if part.last else self._stopping
+        stop_requested = self._stop_last if part.last else self._stopping
         deaths = 0
-        while not told.is_set():
+        while not stop_requested.is_set():
             began = time.monotonic()
             try:
-                code = await self._live(part, told)
+                code = await self._live(part, stop_requested)
             except OSError as error:  # not even started
                 self._log(part.name, str(error))
                 code = os.EX_OSERR
-            if told.is_set():
+            if stop_requested.is_set():
                 return
             deaths = 1 if time.monotonic() - began >= self._patience.well_after_s else deaths + 1
             if deaths > self._patience.deaths:
@@ -136,7 +136,7 @@ class Supervisor:
             pause = self._patience.pause_s(deaths)
             self._log(part.name, f"ended with {_describe_exit(code)}; starts again in {pause:.1f} s")
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(told.wait(), pause)
+                await asyncio.wait_for(stop_requested.wait(), pause)
 
     def _give_up(self, part: Part) -> None:
         self._log(part.name, f"ended {self._patience.deaths + 1} times in a row, given up; its last lines say why")
@@ -144,7 +144,7 @@ class Supervisor:
             self._status = 1
             self._stopping.set()
 
-    async def _live(self, part: Part, told: asyncio.Event) -> int:
+    async def _live(self, part: Part, stop_requested: asyncio.Event) -> int:
         """One life of a part, from start to the death of its whole group; its exit code."""
         # A pipe of our own: asyncio's would let `wait` wait for whatever the part's children do with it.
         reading, writing = os.pipe()
@@ -162,7 +162,7 @@ class Supervisor:
             relay = asyncio.create_task(self._relay(part, reading))
         self._tell_lifeline("+", process.pid)
         ended = asyncio.create_task(process.wait())
-        stop = asyncio.create_task(told.wait())
+        stop = asyncio.create_task(stop_requested.wait())
         await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
         if not ended.done():
             await self._end(process, part.grace_s)

@@ -260,7 +260,7 @@ def _recover(seen: Generation, now: datetime) -> bool:
 
 
 def _fail(claim: Claim, error: ProviderError, cost: Decimal | None, now: datetime, *, only_if: Q | None = None) -> bool:
-    generation = LEASES.held(claim.generation_id, claim.token).select_related("contender").first()
+    generation = LEASES.leased(claim.generation_id, claim.token).select_related("contender").first()
     if generation is None:
         return False
     wait = back_off(error.category, attempts_made=generation.attempts_made, retry_after_s=error.retry_after_s)

@@ -65,7 +65,7 @@ SINGLE_REVIEWER = "No single person flips it"
 APPROVAL = "Approval"
 
 # Above this many votes a figure would only look exact.
-_MOST_VOTES_TOLD = 100_000
+_LARGEST_ESTIMATE = 100_000
 # What a database column takes.
 _LARGEST_INTEGER = 2**31 - 1
 
@@ -191,8 +191,8 @@ class RouteDecision:
 
 def describe_votes_to_go(go: VotesToGo) -> str:
     """`about 160 more votes, likely 50 to 500`."""
-    if go.more > _MOST_VOTES_TOLD:
-        return f"more than {_MOST_VOTES_TOLD:,} more votes at this lead"
+    if go.more > _LARGEST_ESTIMATE:
+        return f"more than {_LARGEST_ESTIMATE:,} more votes at this lead"
     if go.low == go.high:
         return count(go.more, "more vote")
     return f"about {go.more:,} more votes, likely {go.low:,} to {go.high:,}"

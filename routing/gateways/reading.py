@@ -34,13 +34,13 @@ class Notes:
     """Sentences in the order they were found, each once."""
 
     def __init__(self) -> None:
-        self._said: dict[str, None] = {}
+        self._sentences: dict[str, None] = {}
 
     def say(self, sentence: str) -> None:
-        self._said.setdefault(sentence)
+        self._sentences.setdefault(sentence)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._said)
+        return iter(self._sentences)
 
 
 @dataclass(frozen=True, eq=False)

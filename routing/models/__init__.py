@@ -1,4 +1,4 @@
-"""Policies and what was published by them; what people did; what came of it; and who is told."""
+"""Policies, routing tables, the audit log, reported outcomes and webhooks."""
 
 from routing.models.audit import AuditEntry
 from routing.models.outcomes import OutcomeTally, ReportedOutcome

@@ -1,4 +1,4 @@
-"""What people did to what is routed."""
+"""The audit log: manual changes to routing, newest first."""
 
 from __future__ import annotations
 

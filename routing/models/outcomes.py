@@ -36,7 +36,8 @@ class ReportedOutcome(models.Model):
 
 class OutcomeTally(models.Model):
     """One day's outcomes of one route with one model, counted: a page over a week reads a few rows, however many
-    requests there were. What nobody told is in no sum; how many told it stands beside each."""
+    requests there were. Values that were not reported are in no sum; `tokens_told` and `cost_told` count those
+    that were."""
 
     day = models.DateField(help_text="Of the requests, UTC.")
     route_id = models.CharField(max_length=200)

@@ -1,4 +1,4 @@
-"""Who is told of a publication, and what became of telling."""
+"""Webhooks and their deliveries."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from routing.models.tables import RoutingTable
 
 
 class Webhook(models.Model):
-    """An address that is told of every publication, signed with its own secrets (Standard Webhooks). Disabled, never
-    deleted: its deliveries stay readable."""
+    """An address that receives a signed message for each published table (Standard Webhooks). Disabled, never deleted:
+    its deliveries stay readable."""
 
     url = models.CharField(max_length=500, unique=True)
     description = models.CharField(max_length=200, blank=True)

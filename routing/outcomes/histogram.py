@@ -1,9 +1,9 @@
 """Times counted in buckets whose bounds grow by a constant ratio, so that days can be added up and a percentile of all
-of them still be told. Pure.
+of them still be reported. Pure.
 
-Bucket 0 holds up to a millisecond, bucket k those above RATIO^(k−1) up to RATIO^k. A percentile is told as the middle
-of its bucket by ratio, hence within √RATIO − 1 (2.5%) of what sorting all values would tell; below a millisecond it
-is told as one.
+Bucket 0 holds up to a millisecond, bucket k those above RATIO^(k−1) up to RATIO^k. A percentile is reported as the
+middle of its bucket by ratio, hence within √RATIO − 1 (2.5%) of what sorting all values would give; below a millisecond
+it is reported as one.
 
 Masson, C., Rim, J. E. and Lee, H. K. (2019). DDSketch: a fast and fully-mergeable quantile sketch with relative-error
 guarantees. PVLDB 12(12), 2195-2205.
@@ -48,7 +48,7 @@ class Histogram:
         return sum(self._counts.values())
 
     def percentile(self, share: float) -> float | None:
-        """In milliseconds: about the smallest value with at least `share` of all at or below it. None of none."""
+        """In milliseconds: about the smallest value with at least `share` of all at or below it. None if empty."""
         wanted, seen = math.ceil(share * self.n), 0
         for key in sorted(map(int, self._counts)):
             seen += self._counts[str(key)]

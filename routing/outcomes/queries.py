@@ -147,7 +147,7 @@ def _few_at_once(wanted: Models) -> Iterator[Q]:
 def _left_out(
     tallies: QuerySet[OutcomeTally], crowded: Collection[str], found: Mapping[str, Mapping[str, Reported]]
 ) -> dict[str, LeftOut]:
-    """What is not among the found. Asked after them: tallies only grow, so nothing comes out below zero."""
+    """Totals of the models not listed. Queried after them, so nothing is negative."""
     if not crowded:
         return {}
     whole = tallies.filter(route_id__in=crowded).values("route_id")

@@ -126,16 +126,16 @@ def _aim(rules: CategoryRules, route: RouteRules) -> str:
 
 
 def _more(rules: CategoryRules, route: RouteRules) -> list[str]:
-    said = []
+    sentences = []
     if route.escalate_to is not None:
-        said.append(f"Escalates to {_whom(route.escalate_to)}.")
+        sentences.append(f"Escalates to {_whom(route.escalate_to)}.")
     terms = rules.terms(route)
     if terms.fallback_to != rules.fallback_to:
         whom = "nobody in particular" if terms.fallback_to is None else _whom(terms.fallback_to)
-        said.append(f"Falls back to {whom} first.")
+        sentences.append(f"Falls back to {whom} first.")
     if terms.second_provider != rules.second_provider:
-        said.append(f"A fallback at a second provider is {terms.second_provider}.")
-    return said
+        sentences.append(f"A fallback at a second provider is {terms.second_provider}.")
+    return sentences
 
 
 def _whom(slug: str) -> str:
@@ -150,12 +150,12 @@ def _behind(rules: CategoryRules) -> str:
 
 
 def _except(rules: CategoryRules) -> str:
-    said = []
+    sentences = []
     if rules.default is not None:
-        said.append(f"Goes to {rules.default} while votes do not decide.")
+        sentences.append(f"Goes to {rules.default} while votes do not decide.")
     if rules.exclude:
-        said.append(f"Never routed: {listed(rules.exclude)}.")
-    return " ".join(said)
+        sentences.append(f"Never routed: {listed(rules.exclude)}.")
+    return " ".join(sentences)
 
 
 def _gate(rules: CategoryRules) -> str:

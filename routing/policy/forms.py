@@ -39,13 +39,13 @@ from routing.policy.schema import (
 )
 from routing.policy.text import LONGEST, PolicyTextError, read_text
 
-__all__ = ["ACTS", "EVERY", "MOST_ROUTES", "WHOLE", "Editor", "FieldsForm", "PinForm", "PolicyDocumentForm"]
+__all__ = ["EVERY", "FORM_ACTIONS", "MOST_ROUTES", "WHOLE", "Editor", "FieldsForm", "PinForm", "PolicyDocumentForm"]
 
 EVERY, WHOLE = "every_category", ""
 # A place with more routes than this is edited as a document: browsers send at most a thousand fields.
 MOST_ROUTES = 25
 # What a button may do to the form alone.
-ACTS = frozenset({"add", "remove", "up", "down", "own", "share"})
+FORM_ACTIONS = frozenset({"add", "remove", "up", "down", "own", "share"})
 # Typed in a field to say that nothing holds, where an empty field would inherit.
 NOTHING = "none"
 
@@ -207,13 +207,13 @@ class FieldsForm(forms.Form):
             self.fields[path] = _field(path, rule, inherited)
 
     @classmethod
-    def texts_of(cls, groups: Sequence[Group], said: Mapping[str, Any], *, spelled: bool = False) -> dict[str, str]:
-        """What stands in the fields for what a document says; where everything is `spelled` out, nothing is empty."""
+    def texts_of(cls, groups: Sequence[Group], values: Mapping[str, Any], *, spelled: bool = False) -> dict[str, str]:
+        """The text of each field for a document's values. Where everything is `spelled` out, no field is empty."""
         texts = {}
         for path, rule in _every(groups):
-            is_said, value = _at(said, path)
+            is_set, value = _at(values, path)
             nothing = value is None or value == []
-            if is_said and not (nothing and (spelled or not (rule.nullable or value == []))):
+            if is_set and not (nothing and (spelled or not (rule.nullable or value == []))):
                 texts[path] = _typed(value)
         return texts
 
@@ -222,8 +222,8 @@ class FieldsForm(forms.Form):
         typed_in = {path: str(self.data.get(self.add_prefix(path), "")) for path in self.declared}
         return {path: text for path, text in typed_in.items() if text.strip()}
 
-    def said(self) -> dict[str, Any]:
-        """As the document has it; what is empty is not said."""
+    def values(self) -> dict[str, Any]:
+        """As the document has them, without the fields that are empty."""
         made: dict[str, Any] = {}
         for path, text in self.texts.items():
             *holders, name = path.split(".")
@@ -247,29 +247,29 @@ def _every(groups: Iterable[Group]) -> Iterable[tuple[str, Rule]]:
 
 
 def _field(path: str, rule: Rule, inherited: Mapping[str, Any] | None) -> forms.CharField:
-    is_said, value = _at(inherited or {}, path)
+    is_set, value = _at(inherited or {}, path)
     attrs = {"autocomplete": "off", "spellcheck": "false"}
     widget: forms.Widget
     if isinstance(rule.kind, Choice | Flag):
-        widget = forms.Select(choices=_choices(rule, is_said, value, inherits=inherited is not None))
+        widget = forms.Select(choices=_choices(rule, is_set, value, inherits=inherited is not None))
     else:
         if isinstance(rule.kind, Slug):
             attrs |= {"list": "contenders", "class": "mono"}
         elif isinstance(rule.kind, Number):
             attrs |= {"inputmode": "decimal"}
-        attrs["placeholder"] = _typed(value) if is_said else ""
+        attrs["placeholder"] = _typed(value) if is_set else ""
         widget = forms.TextInput(attrs=attrs)
     return forms.CharField(
         required=False, strip=False, max_length=5_000, label=rule.label, help_text=rule.help, widget=widget
     )
 
 
-def _choices(rule: Rule, is_said: bool, value: Any, *, inherits: bool) -> list[tuple[str, str]]:
+def _choices(rule: Rule, is_set: bool, value: Any, *, inherits: bool) -> list[tuple[str, str]]:
     words = dict(rule.kind.choices)
     if not inherits:
         return [("", "any"), *words.items()] if rule.nullable else [*words.items()]
-    now = words.get(_typed(value), "any") if is_said else "any request"
-    unset = [("", f"{now} (inherited)" if is_said else now)]
+    now = words.get(_typed(value), "any") if is_set else "any request"
+    unset = [("", f"{now} (inherited)" if is_set else now)]
     return [*unset, *words.items(), *([(NOTHING, "any")] if rule.nullable else [])]
 
 
@@ -303,13 +303,13 @@ class Editor:
     @classmethod
     def stored(cls, document: Mapping[str, Any] | None, place: str, *, base: int) -> Self:
         document = in_present_words(document or default_document())
-        said = _said(document, place)
-        routes = said.get("default" if place == WHOLE else "routes")
+        values = _values_at(document, place)
+        routes = values.get("default" if place == WHOLE else "routes")
         groups = FIXED if place == WHOLE else ROUTE
         return cls(
             place,
             document,
-            rules=FieldsForm.texts_of(TABLE if place == WHOLE else RULES, said, spelled=place == EVERY),
+            rules=FieldsForm.texts_of(TABLE if place == WHOLE else RULES, values, spelled=place == EVERY),
             routes=None if routes is None else [FieldsForm.texts_of(groups, route) for route in routes],
             reason=ReasonForm(),
             base=base,
@@ -347,10 +347,10 @@ class Editor:
         if self.place == WHOLE:
             return {}
         base = self.inherited or default_document()[EVERY]
-        said = self.rules.said()
+        values = self.rules.values()
         names = ("objective", "quality_margin", "fallback_to", "second_provider")
-        held = {name: said.get(name, base[name]) for name in names}
-        return held | {"limits": {**base["limits"], **said.get("limits", {})}}
+        inherited = {name: values.get(name, base[name]) for name in names}
+        return inherited | {"limits": {**base["limits"], **values.get("limits", {})}}
 
     # What a button does to the form alone
 
@@ -381,21 +381,21 @@ class Editor:
     def document(self) -> dict[str, Any]:
         """The whole policy with this place as it was typed."""
         made = dict(self.before)
-        said, routes = self.rules.said(), [form.said() for form in self.routes]
+        values, routes = self.rules.values(), [form.values() for form in self.routes]
         if self.place == WHOLE:
             return {
                 "schema": made["schema"],
                 **{name: made[name] for name in (EVERY, "categories")},
-                **said,
+                **values,
                 "default": routes,
             }
         if self.own_routes:
-            said["routes"] = routes
+            values["routes"] = routes
         if self.place == EVERY:
-            return made | {EVERY: said}
+            return made | {EVERY: values}
         slug = self.place.removeprefix("categories.")
         others = {name: given for name, given in made["categories"].items() if name != slug}
-        return made | {"categories": others | ({slug: said} if said else {})}
+        return made | {"categories": others | ({slug: values} if values else {})}
 
     def refuse(self, error: PolicyError) -> None:
         """Each error at its field; what has none here keeps its name."""
@@ -425,7 +425,7 @@ class Editor:
         return sum(len(form.errors) for form in (self.rules, *self.routes)) + len(self.other_errors)
 
 
-def _said(document: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+def _values_at(document: Mapping[str, Any], place: str) -> Mapping[str, Any]:
     if place == WHOLE:
         return document
     if place == EVERY:
@@ -493,7 +493,7 @@ class PolicyDocumentForm(ReasonForm):
 
     @staticmethod
     def _put(data: Any, file: Any) -> str:
-        """The file's text where the typed one stood; why not, if it is none."""
+        """The file's text in place of the typed one, or an error if it cannot be read."""
         if file is None:
             return ""
         if (file.size or 0) > 4 * LONGEST:
@@ -509,7 +509,7 @@ class PolicyDocumentForm(ReasonForm):
             raise forms.ValidationError(self.unreadable)
 
     def clean_document(self) -> Any:
-        """What was read; whether it is a policy, checking and saving say."""
+        """Parses the text. Checking and saving decide whether it is a valid policy."""
         text = self.cleaned_data["document"]
         if not text.strip():
             raise forms.ValidationError("Nothing is written here. Paste a policy, or choose a file.")

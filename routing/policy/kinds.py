@@ -3,7 +3,7 @@
     class Gate:                                             # a frozen dataclass of `routing.policy.schema`
         alpha: float = rule(Number(gt=0, le=0.5), "Error", "Write the chance of a false switch …", default=0.05)
 
-    read_record(Gate, {"alpha": 0.9}, "gate", tell)         # Gate(alpha=0.05), and tell("gate.alpha", …):
+    read_record(Gate, {"alpha": 0.9}, "gate", report_error)    # Gate(alpha=0.05), and report_error("gate.alpha", …):
     # “0.9” is more than 0.5. Write the chance of a false switch …
 
 Reading goes on after a wrong field with its default in place, so that one reading tells all that must change and what
@@ -36,9 +36,9 @@ __all__ = [
     "Part",
     "Record",
     "Records",
+    "ReportError",
     "Rule",
     "Slug",
-    "Tell",
     "Text",
     "Unset",
     "declared",
@@ -51,7 +51,7 @@ __all__ = [
 
 T = TypeVar("T")
 # Told of each wrong field: its name as one would type it, and what to say of it.
-Tell = Callable[[str, str], None]
+ReportError = Callable[[str, str], None]
 
 
 class Unset(Enum):
@@ -75,11 +75,11 @@ class Kind:
     def check(self, value: Any) -> Any:
         return value
 
-    def read(self, value: Any, at: str, rule: Rule, tell: Tell) -> Any:
+    def read(self, value: Any, at: str, rule: Rule, report_error: ReportError) -> Any:
         try:
             return self.check(value)
         except WrongValueError as wrong:
-            tell(at, _refused(value, str(wrong), rule.expected))
+            report_error(at, _refused(value, str(wrong), rule.expected))
             return _WRONG
 
     @property
@@ -203,14 +203,14 @@ class Many(Kind):
     item: Kind
     least: int = 0
 
-    def read(self, value: Any, at: str, rule: Rule, tell: Tell) -> Any:
+    def read(self, value: Any, at: str, rule: Rule, report_error: ReportError) -> Any:
         if not isinstance(value, list | tuple):
-            tell(at, _refused(value, "is not a list", rule.expected))
+            report_error(at, _refused(value, "is not a list", rule.expected))
             return _WRONG
         if len(value) < self.least:
-            tell(at, _refused(value, "is empty", rule.expected))
+            report_error(at, _refused(value, "is empty", rule.expected))
             return _WRONG
-        items = [self.item.read(one, f"{at}[{n}]", rule, tell) for n, one in enumerate(value)]
+        items = [self.item.read(one, f"{at}[{n}]", rule, report_error) for n, one in enumerate(value)]
         return _WRONG if any(one is _WRONG for one in items) else tuple(items)
 
     @property
@@ -224,22 +224,22 @@ class Record(Kind):
 
     type: Any
 
-    def read(self, value: Any, at: str, rule: Rule, tell: Tell) -> Any:
+    def read(self, value: Any, at: str, rule: Rule, report_error: ReportError) -> Any:
         if not isinstance(value, Mapping):
-            tell(at, _refused(value, "is not an object", rule.expected))
+            report_error(at, _refused(value, "is not an object", rule.expected))
             return _WRONG
-        return read_record(self.type, value, at, tell)
+        return read_record(self.type, value, at, report_error)
 
 
 @dataclass(frozen=True)
 class Part(Record):
     """What an object says of `type`'s fields, as a mapping; what it does not say is not in it."""
 
-    def read(self, value: Any, at: str, rule: Rule, tell: Tell) -> Any:
+    def read(self, value: Any, at: str, rule: Rule, report_error: ReportError) -> Any:
         if not isinstance(value, Mapping):
-            tell(at, _refused(value, "is not an object", rule.expected))
+            report_error(at, _refused(value, "is not an object", rule.expected))
             return _WRONG
-        return _values(self.type, value, at, tell)
+        return _values(self.type, value, at, report_error)
 
 
 @dataclass(frozen=True)
@@ -249,16 +249,16 @@ class Records(Kind):
     type: Any
     expected: str
 
-    def read(self, value: Any, at: str, rule: Rule, tell: Tell) -> Any:
+    def read(self, value: Any, at: str, rule: Rule, report_error: ReportError) -> Any:
         if not isinstance(value, list | tuple):
-            tell(at, _refused(value, "is not a list", rule.expected))
+            report_error(at, _refused(value, "is not a list", rule.expected))
             return _WRONG
         made = []
         for n, one in enumerate(value):
             if isinstance(one, Mapping):
-                made.append(read_record(self.type, one, f"{at}[{n}]", tell))
+                made.append(read_record(self.type, one, f"{at}[{n}]", report_error))
             else:
-                tell(f"{at}[{n}]", _refused(one, "is not an object", self.expected))
+                report_error(f"{at}[{n}]", _refused(one, "is not an object", self.expected))
                 made.append(read_record(self.type, {}, at, _ignore))
         return tuple(made)
 
@@ -267,13 +267,13 @@ class Records(Kind):
 class Named(Kind):
     """An object of anything, by names that are texts; kept as it is."""
 
-    def read(self, value: Any, at: str, rule: Rule, tell: Tell) -> Any:
+    def read(self, value: Any, at: str, rule: Rule, report_error: ReportError) -> Any:
         if not isinstance(value, Mapping):
-            tell(at, _refused(value, "is not an object", rule.expected))
+            report_error(at, _refused(value, "is not an object", rule.expected))
             return _WRONG
         for name in value:
             if not isinstance(name, str):
-                tell(at, f"The name {quoted(name)} is not text. {rule.expected}")
+                report_error(at, f"The name {quoted(name)} is not text. {rule.expected}")
                 return _WRONG
         return value
 
@@ -309,14 +309,14 @@ def rules_of(record: Any) -> Mapping[str, Rule]:
     return {one.name: one.metadata["rule"] for one in fields(record) if "rule" in one.metadata}
 
 
-def read_record(record: type[T], given: Mapping[str, Any], at: str, tell: Tell) -> T:
+def read_record(record: type[T], given: Mapping[str, Any], at: str, report_error: ReportError) -> T:
     """The record with defaults where a field must change, each of which is told."""
-    values = _values(record, given, at, tell)
+    values = _values(record, given, at, report_error)
     hashable: Any = record
     for name, one in _required(hashable).items():
         if name not in values:
             if name not in given:
-                tell(_dotted(at, name), f"Nothing is written here. {one.expected}")
+                report_error(_dotted(at, name), f"Nothing is written here. {one.expected}")
             # So that the rest can be checked; the document is refused all the same.
             values[name] = "?"
     return record(**values)
@@ -328,19 +328,19 @@ def _required(record: Any) -> Mapping[str, Rule]:
     return {name: rules_of(record)[name] for name in found}
 
 
-def _values(record: Any, given: Mapping[str, Any], at: str, tell: Tell) -> dict[str, Any]:
+def _values(record: Any, given: Mapping[str, Any], at: str, report_error: ReportError) -> dict[str, Any]:
     """What could be read of what is given, in the order in which fields are declared."""
     rules = rules_of(record)
     for name in given:
         if name not in rules:
-            tell(_dotted(at, str(name)), _unknown(str(name), rules))
+            report_error(_dotted(at, str(name)), _unknown(str(name), rules))
     made = {}
     for name, one in rules.items():
         if name not in given:
             continue
         value = given[name]
         if not (value is None and one.nullable):
-            value = one.kind.read(value, _dotted(at, name), one, tell)
+            value = one.kind.read(value, _dotted(at, name), one, report_error)
         if value is not _WRONG:
             made[name] = value
     return made

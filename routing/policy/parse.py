@@ -94,20 +94,20 @@ def parse(document: Any) -> Policy:
         raise PolicyError([FieldError("", what)])
     errors: list[FieldError] = []
 
-    def tell(field: str, message: str) -> None:
+    def report_error(field: str, message: str) -> None:
         errors.append(FieldError(field, message))
         if len(errors) == MOST:
             raise PolicyError(errors)
 
-    parsed = read_record(Document, document, "", tell)
+    parsed = read_record(Document, document, "", report_error)
     everywhere = written(parsed.every_category)
     categories: dict[str, CategoryRules] = {}
     for slug, given in parsed.categories.items():
         place = f"categories.{slug}"
         if isinstance(given, Mapping):
-            categories[slug] = read_record(CategoryRules, _merged(everywhere, given), place, tell)
+            categories[slug] = read_record(CategoryRules, _merged(everywhere, given), place, report_error)
         else:
-            tell(place, f"{quoted(given)} is not an object. Write an object with the category's rules.")
+            report_error(place, f"{quoted(given)} is not an object. Write an object with the category's rules.")
     errors += _checked(parsed, categories, [error.field for error in errors])
     policy = Policy(
         document=written(parsed),

@@ -34,7 +34,7 @@ def main_route(rules: CategoryRules) -> str:
 
 
 def pins(policy: Policy, category: str) -> dict[str, str]:
-    """Whom a category's routes are pinned to, by the routes' names."""
+    """The pinned contender of each route, by the route's name."""
     return {one.name: one.pin for one in policy.rules(category).routes if one.pin is not None}
 
 

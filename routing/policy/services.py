@@ -42,8 +42,8 @@ def save_policy(
     Raises PolicyError with every field that must change, ReasonMissingError, and PolicyConflictError if `base`, the
     version this one was made from (0: none), is not the newest any more. The same rules again are no new version.
     """
-    policy, said = checked_policy(document), checked_reason(reason)
-    return _store(policy, said, AuditEntry.Kind.POLICY, actor, by, base)
+    policy, reason = checked_policy(document), checked_reason(reason)
+    return _store(policy, reason, AuditEntry.Kind.POLICY, actor, by, base)
 
 
 @transaction.atomic
@@ -63,14 +63,14 @@ def pin(
     Raises as `save_policy` does, and PinError. Edited under the lock, so that who pins at once with others, or saves a
     policy, takes nothing of theirs back; `base` is for whoever was shown what it would change.
     """
-    said = checked_reason(reason)
+    reason = checked_reason(reason)
     lock()
     _known_category(category)
     before = _newest_document()
     policy = checked_policy(pinned(before, category=category, contender=contender, route=route))
     name = main_route(parse(before).rules(category)) if route is None else route
     about = {"category": category, "route": name, "contender": contender}
-    return _store(policy, said, AuditEntry.Kind.PIN, actor, by, base, **about)
+    return _store(policy, reason, AuditEntry.Kind.PIN, actor, by, base, **about)
 
 
 @transaction.atomic
@@ -83,9 +83,9 @@ def unpin(
     by: str = "",
     base: int | None = None,
 ) -> PolicyVersion:
-    """Votes may switch again from whom `pin` routed. Without `route`: the pin of the one that always holds, else the
-    only one. Raises as `pin` does, and PinError if nothing is pinned."""
-    said = checked_reason(reason)
+    """Lifts a pin, so that votes may change the route again. Without `route`: the pin of the one that always holds,
+    else the only one. Raises as `pin` does, and PinError if nothing is pinned."""
+    reason = checked_reason(reason)
     lock()
     before = parse(_newest_document())
     policy = checked_policy(
@@ -93,7 +93,7 @@ def unpin(
     )
     (name, contender), *_ = pins(before, category).items() - pins(policy, category).items()
     about = {"category": category, "route": name, "contender": contender}
-    return _store(policy, said, AuditEntry.Kind.UNPIN, actor, by, base, **about)
+    return _store(policy, reason, AuditEntry.Kind.UNPIN, actor, by, base, **about)
 
 
 def _store(
@@ -136,7 +136,7 @@ def _without_own_routes(category: str) -> Any:
 
 
 def _known_category(category: str) -> None:
-    """A pin in a category that there is not would do nothing, and say nothing."""
+    """Refuses a pin in a category that does not exist: it would have no effect."""
     known = [card.slug for card in category_cards()]
     if category not in known:
         guess = did_you_mean(category, known, otherwise="Write a short name as on the routing page.")
@@ -149,9 +149,9 @@ def checked_policy(document: Any) -> Policy:
     try:
         policy = parse(document)
     except PolicyError as error:
-        told = {one.field for one in error.errors}
+        fields = {one.field for one in error.errors}
         others = unknown(error.rest) if error.rest is not None else []
-        raise PolicyError([*error.errors, *(one for one in others if one.field not in told)]) from None
+        raise PolicyError([*error.errors, *(one for one in others if one.field not in fields)]) from None
     if errors := unknown(policy):
         raise PolicyError(errors)
     return parse(in_present_words(policy.document))

@@ -69,8 +69,8 @@ def published(
     without = _message(key, PUBLISHED, document["published_at"], data)
     ends = accumulate(len(f"{_written(one)},".encode()) for one in changes)
     room = MOST_BYTES - len(without.body.encode())
-    told = [one for one, end in zip(changes, ends, strict=True) if end <= room][:MOST_CHANGES]
-    data |= {"changes": told, "changes_left_out": len(changes) - len(told)}
+    shown = [one for one, end in zip(changes, ends, strict=True) if end <= room][:MOST_CHANGES]
+    data |= {"changes": shown, "changes_left_out": len(changes) - len(shown)}
     return _message(key, PUBLISHED, document["published_at"], data)
 
 

@@ -80,7 +80,7 @@ class Posted:
 
     @property
     def gone(self) -> bool:
-        """The receiver asks never to be told again."""
+        """The receiver asked to be unsubscribed (410)."""
         return self.status == 410
 
     @property

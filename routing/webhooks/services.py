@@ -60,7 +60,7 @@ class AddressError(WebhookError):
 
 @dataclass(frozen=True)
 class Added:
-    """`secret` is stored sealed, and told here only."""
+    """`secret` is stored sealed, and returned only here."""
 
     webhook_id: int
     secret: str
@@ -82,7 +82,7 @@ def add(*, url: str, actor: str, description: str = "") -> Added:
 
 @transaction.atomic
 def rotate_secret(*, webhook_id: int, actor: str) -> str:
-    """A new secret, told here only. The one before signs along for OLD_SECRET_SIGNS_FOR. Raises WebhookError."""
+    """A new secret, returned only here. The one before signs along for OLD_SECRET_SIGNS_FOR. Raises WebhookError."""
     webhook = _lock(webhook_id)
     now = timezone.now()
     signing = WebhookSecret.objects.filter(webhook=webhook).exclude(until__lt=now)
@@ -137,7 +137,7 @@ def give_up_stranded(*, now: datetime) -> int:
 
 @transaction.atomic
 def announce(*, table: RoutingTable, document: Mapping[str, Any], before: Mapping[str, Any] | None) -> int:
-    """One delivery for each enabled webhook, in the transaction that publishes: what is rolled back is told to nobody.
+    """One delivery for each enabled webhook, in the transaction that publishes; a rolled-back table is not announced.
     `before` is the document of the table it follows. Returns how many."""
     # Locked: one that is disabled meanwhile would keep a delivery that nobody gives up.
     enabled = Webhook.objects.filter(disabled_at=None).select_for_update().order_by("pk")

@@ -30,7 +30,7 @@ def test_of_two_that_saw_the_same_row_one_gets_it(delivery):
     first = LEASES.claim(as_seen(delivery), now=NOW, attempts=1)
     assert first is not None
     assert LEASES.claim(as_seen(delivery), now=NOW, attempts=1) is None
-    assert LEASES.held(delivery.pk, first).get().lease_until == NOW + timedelta(seconds=90)
+    assert LEASES.leased(delivery.pk, first).get().lease_until == NOW + timedelta(seconds=90)
 
 
 def test_finishing_names_the_token_and_frees_the_row(delivery):
@@ -46,7 +46,7 @@ def test_what_is_true_only_of_an_expired_lease_is_not_written_to_one_that_was_re
     token = LEASES.claim(as_seen(delivery), now=timezone.now(), attempts=1)
     assert LEASES.renew({token}) == 1
     assert not LEASES.finish(delivery.pk, token, only_if=expired(timezone.now()), state="delivered")
-    assert LEASES.held(delivery.pk, token).exists()
+    assert LEASES.leased(delivery.pk, token).exists()
 
 
 def test_a_lease_that_was_taken_over_is_not_renewed(delivery):

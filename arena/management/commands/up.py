@@ -121,10 +121,10 @@ class Command(BaseCommand):
 
     async def _announce(self) -> None:
         links = await asyncio.to_thread(self._links) if settings.DEBUG else []
-        told = "Sign in by one of these links. Each works once, for 24 hours:"
+        message = "Sign in by one of these links. Each works once, for 24 hours:"
         if not links:
-            told = "Make a sign-in link with: manage.py sign_in_link NAME --role admin"
-        lines = ["", f"Arena is at {self.url}", "", told, *links, "", "Ctrl-C stops everything.", ""]
+            message = "Make a sign-in link with: manage.py sign_in_link NAME --role admin"
+        lines = ["", f"Arena is at {self.url}", "", message, *links, "", "Ctrl-C stops everything.", ""]
         self.stdout.write("\n".join(f"  {line}".rstrip() for line in lines))
         self.stdout.flush()
 

@@ -30,22 +30,22 @@ examples:
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True, metavar="add|list|replay|disable")
-        added = acts.add_parser("add", help="add an address and print its secret, once")
+        actions = parser.add_subparsers(dest="action", required=True, metavar="add|list|replay|disable")
+        added = actions.add_parser("add", help="add an address and print its secret, once")
         added.add_argument("url", help="an https address, or one in ARENA_OUTBOUND_ALLOW")
         added.add_argument("--description", default="", help="who receives it")
-        listed = acts.add_parser("list", help="every webhook with its state and its last delivery")
+        listed = actions.add_parser("list", help="every webhook with its state and its last delivery")
         listed.add_argument("--json", action="store_true", help="print as one JSON document")
-        replayed = acts.add_parser("replay", help="send again what was given up")
+        replayed = actions.add_parser("replay", help="send again what was given up")
         replayed.add_argument("webhook", type=int, help="its number, as `list` has it")
         replayed.add_argument("--since", required=True, help="a time in UTC, such as 2026-11-22T09:00")
-        disabled = acts.add_parser("disable", help="send nothing more there; enabled again on its page")
+        disabled = actions.add_parser("disable", help="send nothing more there; enabled again on its page")
         disabled.add_argument("webhook", type=int, help="its number, as `list` has it")
         disabled.add_argument("--reason", default="", help="others read it")
 
-    def handle(self, *args: Any, act: str, **options: Any) -> None:
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
         try:
-            getattr(self, f"_{act}")(**options)
+            getattr(self, f"_{action}")(**options)
         except services.WebhookError as error:
             raise CommandError(str(error)) from error
         except Webhook.DoesNotExist as error:
@@ -93,7 +93,7 @@ def _moment(text: str) -> datetime:
 
 
 def _document(lines: list[WebhookLine]) -> str:
-    told = [
+    body = [
         {
             "id": line.id,
             "url": line.url,
@@ -116,4 +116,4 @@ def _document(lines: list[WebhookLine]) -> str:
         }
         for line in lines
     ]
-    return json.dumps({"webhooks": told}, indent=2, ensure_ascii=False)
+    return json.dumps({"webhooks": body}, indent=2, ensure_ascii=False)

@@ -19,7 +19,7 @@ from routing.models import PolicyVersion
 from routing.policy import queries, services
 from routing.policy.describe import place_name, policy_change_groups
 from routing.policy.diff import policy_diff
-from routing.policy.forms import ACTS, EVERY, MOST_ROUTES, WHOLE, Editor, PolicyDocumentForm
+from routing.policy.forms import EVERY, FORM_ACTIONS, MOST_ROUTES, WHOLE, Editor, PolicyDocumentForm
 from routing.policy.parse import PolicyError, default_document, parse
 from routing.policy.references import notices
 from routing.policy.text import Form, write_text
@@ -37,7 +37,7 @@ def every(request: HtmxHttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def category(request: HtmxHttpRequest, slug: str) -> HttpResponse:
-    """Also of a category that there is not yet: the policy may come before its first task."""
+    """Works for a category that does not exist yet: the policy may come before its first task."""
     return _edit(request, f"categories.{slug}")
 
 
@@ -56,7 +56,7 @@ def _edit(request: HtmxHttpRequest, place: str) -> HttpResponse:
     if request.method == "POST":
         editor = Editor.posted(request.POST, stored, place)
         act = request.POST.get("act", "").partition("-")[0]
-        if act not in ACTS and (editor.reason.is_valid() or act != "save"):
+        if act not in FORM_ACTIONS and (editor.reason.is_valid() or act != "save"):
             saved = _judged(request, editor, act, now, titles, context)
             if saved is not None:
                 return saved

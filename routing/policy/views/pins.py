@@ -129,6 +129,6 @@ def _done(request: HttpRequest, version: int, context: dict[str, Any]) -> HttpRe
         messages.info(request, f"So it is already, by policy {version}.")
     else:
         did = "lifts the pin of" if context["lift"] else "pins"
-        said = f"Policy {version} {did} {context['name']}. {publication_notice()} {context['stays']}"
-        messages.success(request, said.strip())
+        message = f"Policy {version} {did} {context['name']}. {publication_notice()} {context['stays']}"
+        messages.success(request, message.strip())
     return redirect(reverse("routing:category", args=[context["slug"]]))
