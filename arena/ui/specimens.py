@@ -31,7 +31,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DecisionSpecimen:
     """The shape of `routing.decisions.explain.DecisionSummary`, which this floor may not import."""
 
     badge: str
@@ -89,7 +89,7 @@ def specimens() -> dict[str, object]:
             charts.gap(low=3, lead=41, high=79, who="atlas-3"),
             charts.gap(low=-80, lead=-4, high=31, margin=20),
         ],
-        "verdict": Verdict(
+        "decision": DecisionSpecimen(
             badge="not decided",
             badge_kind="warn",
             headline="morrow-large looks better than atlas-3, but not surely enough to switch.",

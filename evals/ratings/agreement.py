@@ -15,7 +15,7 @@ from evals.ratings.health import Finding, State
 from evals.ratings.types import Floats, Ints
 from evals.ratings.variance import t_quantile
 
-__all__ = ["Agreement", "Alpha", "Shared", "agreements", "nominal_alpha", "panel_alpha", "shared_battles"]
+__all__ = ["Agreement", "Alpha", "Shared", "agreements", "panel_alpha", "shared_battles"]
 
 # Outcomes are coded by their places in `tallies.OUTCOMES`: lo, hi, tie, both_bad. Seen from the other side:
 _MIRROR = [1, 0, 2, 3]
@@ -71,17 +71,6 @@ class Shared:
 # expected by chance. The shared battles of categories in which others shared some too; and, times these battles, the
 # share at which the others agree and the panel's share by chance.
 _SUMS = ("battles", "agreed", "squared", "chance", "compared", "others", "others_chance")
-
-
-def nominal_alpha(counts: npt.ArrayLike) -> float | None:
-    """Krippendorff's alpha of (units, values) counts; None without two votes on one unit, or without variation.
-
-    Krippendorff, K. (2004). Content Analysis: An Introduction to Its Methodology, 2nd ed., chapter 11. Sage.
-    """
-    counts = np.asarray(counts, np.int64)
-    pairable = counts[counts.sum(axis=1) > 1]
-    disagree, chance = _disagreements(*_sums(pairable))
-    return None if not chance else float(1 - disagree / chance)
 
 
 def panel_alpha(counts: npt.ArrayLike) -> Alpha:

@@ -145,7 +145,7 @@ class Place:
 
 
 def tasks_voted_on(
-    verdicts: Iterable[VoteRow], *, category: str, source: str, problems: Problems
+    rows: Iterable[VoteRow], *, category: str, source: str, problems: Problems
 ) -> tuple[dict[_Question, Place], int]:
     """The task and category of each (task set, question), and how many tasks are new.
 
@@ -153,7 +153,7 @@ def tasks_voted_on(
     A task that is not in the set is created, known by its id, in the category its rows name, or in `category`.
     """
     known = KnownTasks()
-    named, lines = _named_by(verdicts, category, known)
+    named, lines = _named_by(rows, category, known)
     try:
         categories = named_categories(lines)
     except CategoryNameError as error:
@@ -186,18 +186,18 @@ def tasks_voted_on(
 
 
 def _named_by(
-    verdicts: Iterable[VoteRow], default: str, known: KnownTasks
+    rows: Iterable[VoteRow], default: str, known: KnownTasks
 ) -> tuple[dict[_Question, dict[str, int]], dict[str, int]]:
     """For each question, the categories its rows name; for each category's name, the first line with it."""
     named: dict[_Question, dict[str, int]] = {}
     lines: dict[str, int] = {}
-    for verdict in verdicts:
-        name = verdict.category
-        if not name and known.find(verdict.task_set, verdict.question) is None:
+    for row in rows:
+        name = row.category
+        if not name and known.find(row.task_set, row.question) is None:
             name = default
-        named.setdefault((verdict.task_set, verdict.question), {}).setdefault(name, verdict.line)
+        named.setdefault((row.task_set, row.question), {}).setdefault(name, row.line)
         if name:
-            lines.setdefault(name, verdict.line)
+            lines.setdefault(name, row.line)
     return named, lines
 
 
@@ -222,7 +222,6 @@ class VotesImported:
     votes: int
     already: bool
     reviewers: int = 0
-    without_judge: int = 0
     task_sets: tuple[str, ...] = ()
     tasks: int = 0
     tasks_new: int = 0
@@ -288,12 +287,12 @@ def import_votes(
     if category:
         category = _category(category)
     problems = Problems()
-    verdicts = list(_vote_rows(source, layout, problems, task_set, labels))
+    rows = list(_vote_rows(source, layout, problems, task_set, labels))
     problems.raise_if_any()
     try:
         with transaction.atomic():
-            vote_import = VoteImport.objects.create(sha256=sha256, name=source.name[:255], rows=len(verdicts))
-            imported = _store(verdicts, vote_import, category=category, contenders=way.contenders, dry_run=dry_run)
+            vote_import = VoteImport.objects.create(sha256=sha256, name=source.name[:255], rows=len(rows))
+            imported = _store(rows, vote_import, category=category, contenders=way.contenders, dry_run=dry_run)
             if dry_run:
                 transaction.set_rollback(True)
     except IntegrityError:
@@ -333,59 +332,58 @@ def _vote_rows(
 
 
 def _store(
-    verdicts: Sequence[VoteRow],
+    rows: Sequence[VoteRow],
     vote_import: VoteImport,
     *,
     category: str,
     contenders: Mapping[str, str],
     dry_run: bool,
 ) -> VotesImported:
-    task_sets = sorted({verdict.task_set for verdict in verdicts})
+    task_sets = sorted({row.task_set for row in rows})
     # Another import may be adding the same new tasks: one waits for the other.
     list(TaskSet.objects.select_for_update().filter(slug__in=task_sets).order_by("pk"))
     problems = Problems()
     lines: dict[str, int] = {}
-    for verdict in verdicts:
-        lines.setdefault(verdict.model_a, verdict.line)
-        lines.setdefault(verdict.model_b, verdict.line)
+    for row in rows:
+        lines.setdefault(row.model_a, row.line)
+        lines.setdefault(row.model_b, row.line)
     before = set(Contender.objects.values_list("slug", flat=True))
     named = contenders_named(lines, chosen=contenders, problems=problems)
-    _check_two(verdicts, named, problems)
-    places, tasks_new = tasks_voted_on(verdicts, category=category, source=vote_import.name, problems=problems)
+    _check_two(rows, named, problems)
+    places, tasks_new = tasks_voted_on(rows, category=category, source=vote_import.name, problems=problems)
     problems.raise_if_any()
-    reviewers = _reviewers(verdicts, vote_import)
-    by_category = _cast(verdicts, vote_import, named, places, reviewers)
+    reviewers = _reviewers(rows, vote_import)
+    by_category = _cast(rows, vote_import, named, places, reviewers)
     slugs = {contender.slug for contender in named.values()}
     return VotesImported(
-        votes=len(verdicts),
+        votes=len(rows),
         already=False,
         reviewers=len(set(reviewers.values())),
-        without_judge=sum(1 for verdict in verdicts if not verdict.judge),
         task_sets=tuple(task_sets),
         tasks=len(places),
         tasks_new=tasks_new,
         contenders=tuple(sorted(slugs)),
         contenders_new=tuple(sorted(slugs - before)),
         by_category=by_category,
-        by_winner=dict(Counter(verdict.winner for verdict in verdicts)),
-        notices=_notices(category, by_category, verdicts),
+        by_winner=dict(Counter(row.winner for row in rows)),
+        notices=_notices(category, by_category, rows),
         dry_run=dry_run,
     )
 
 
-def _check_two(verdicts: Sequence[VoteRow], named: Named, problems: Problems) -> None:
+def _check_two(rows: Sequence[VoteRow], named: Named, problems: Problems) -> None:
     """Two names may have been mapped to one contender; a vote between them would be meaningless."""
-    for verdict in verdicts:
-        a, b = named.get(verdict.model_a), named.get(verdict.model_b)
+    for row in rows:
+        a, b = named.get(row.model_a), named.get(row.model_b)
         if a is not None and a == b:
-            problems.add(verdict.line, f"“{verdict.model_a}” and “{verdict.model_b}” are both contender {a.slug}.")
+            problems.add(row.line, f"“{row.model_a}” and “{row.model_b}” are both contender {a.slug}.")
 
 
-def _reviewers(verdicts: Sequence[VoteRow], vote_import: VoteImport) -> dict[tuple[str, str], int]:
+def _reviewers(rows: Sequence[VoteRow], vote_import: VoteImport) -> dict[tuple[str, str], int]:
     """Reviewer ids by (source, judge)."""
     judges: dict[str, set[str]] = {}
-    for verdict in verdicts:
-        judges.setdefault(verdict.judged_for, set()).add(verdict.judge)
+    for row in rows:
+        judges.setdefault(row.judged_for, set()).add(row.judge)
     ids: dict[tuple[str, str], int] = {}
     for source, names in judges.items():
         if source:
@@ -398,14 +396,14 @@ def _reviewers(verdicts: Sequence[VoteRow], vote_import: VoteImport) -> dict[tup
 
 
 def _cast(
-    verdicts: Sequence[VoteRow],
+    rows: Sequence[VoteRow],
     vote_import: VoteImport,
     named: Named,
     places: Mapping[tuple[str, str], Place],
     reviewers: Mapping[tuple[str, str], int],
 ) -> dict[str, int]:
     """Write the votes, in the file's order within each category; returns how many each category got."""
-    sizes = Counter(places[verdict.task_set, verdict.question].category_id for verdict in verdicts)
+    sizes = Counter(places[row.task_set, row.question].category_id for row in rows)
     # Locked in one order, in which every writer of several ledgers locks them.
     categories = {one.pk: one for one in Category.objects.filter(pk__in=sizes).order_by("pk")}
     ledgers = {pk: ledger.lock(category) for pk, category in categories.items()}
@@ -413,40 +411,40 @@ def _cast(
     added: dict[int, Counter[tallies.VoteFacts]] = {pk: Counter() for pk in ledgers}
     now = timezone.now()
 
-    def rows() -> Iterator[tuple[Any, ...]]:
-        for verdict in verdicts:
-            place = places[verdict.task_set, verdict.question]
-            a, b = named[verdict.model_a].pk, named[verdict.model_b].pk
+    def votes() -> Iterator[tuple[Any, ...]]:
+        for row in rows:
+            place = places[row.task_set, row.question]
+            a, b = named[row.model_a].pk, named[row.model_b].pk
             lo, hi = (a, b) if a < b else (b, a)
             # The file says which model was called a, not where it was shown. Plain strings: enumeration members are
             # hashed and stored several times as slowly, while others wait to write.
             facts = tallies.VoteFacts(
-                reviewer_id=reviewers[verdict.judged_for, verdict.judge],
+                reviewer_id=reviewers[row.judged_for, row.judge],
                 task_id=place.task_id,
                 lo_id=lo,
                 hi_id=hi,
                 left=LeftSide.UNKNOWN.value,
-                outcome=verdict.outcome(a_is_lo=a == lo).value,
+                outcome=row.outcome(a_is_lo=a == lo).value,
             )
             added[place.category_id][facts] += 1
-            at = verdict.at or now
+            at = row.at or now
             seq = next(seqs[place.category_id])
-            yield (place.category_id, seq, 1, vote_import.pk, verdict.row, at, now, *_FACTS(facts))
+            yield (place.category_id, seq, 1, vote_import.pk, row.row, at, now, *_FACTS(facts))
 
-    insert(Vote, _COLUMNS, rows())
+    insert(Vote, _COLUMNS, votes())
     for pk, category in categories.items():
         tallies.move(category=category, added=added[pk])
         ledger.enqueue_rank(ledgers[pk])
     return {category.slug: sizes[pk] for pk, category in categories.items()}
 
 
-def _notices(category: str, by_category: Mapping[str, int], verdicts: Sequence[VoteRow]) -> tuple[str, ...]:
+def _notices(category: str, by_category: Mapping[str, int], rows: Sequence[VoteRow]) -> tuple[str, ...]:
     notices = []
-    without = sum(1 for verdict in verdicts if not verdict.judge)
+    without = sum(1 for row in rows if not row.judge)
     if without:
         notices.append(f"{without:,} rows name no judge: they count as one reviewer's votes.")
     elsewhere = {slug: n for slug, n in by_category.items() if slug != derived_slug(category, longest=80)}
-    if category and elsewhere and not all(verdict.category for verdict in verdicts):
+    if category and elsewhere and not all(row.category for row in rows):
         counts = ", ".join(f"{slug} {n:,}" for slug, n in elsewhere.items())
         notices.append(f"Votes count in the category of their task: {counts}.")
     return tuple(notices)

@@ -15,7 +15,7 @@ from arena.ui.markup import visible
 from evals.models import Category, Reviewer
 from evals.voting import ledger, tallies
 
-__all__ = ["ExclusionError", "exclude", "imported_reviewer", "imported_reviewers", "include", "reviewer_of"]
+__all__ = ["ExclusionError", "exclude", "imported_reviewers", "include", "reviewer_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -38,14 +38,10 @@ def reviewer_of(user: User) -> Reviewer:
     return reviewer
 
 
-def imported_reviewer(*, source: str, name: str) -> Reviewer:
-    """The person called `name` in a file; the same name from the same source is the same person."""
-    return imported_reviewers(source=source, names=[name])[name]
-
-
 @transaction.atomic
 def imported_reviewers(*, source: str, names: Iterable[str]) -> dict[str, Reviewer]:
-    """As `imported_reviewer`, for many names in two queries."""
+    """The people of these names in a file, by name; the same name from the same source is the same person. Two
+    queries."""
     if source == _OURS:
         raise ValueError(f"An import cannot be called {_OURS!r}: handles of Arena's own users start with it.")
     handles = {name: _handle(source, name) for name in names}

@@ -91,7 +91,6 @@ _DECODER = msgspec.json.Decoder(_Batch)
 # What is too large a number becomes infinite here, and is told at its place.
 _ANYTHING = msgspec.json.Decoder(float_hook=float)
 _FIELDS = {field.name: field for field in structs.fields(Outcome)}
-_LONGEST_FIELD = max(map(len, _FIELDS))
 _FIGURE = f"a number from 0 to {_MOST:,}, or null where it is not known"
 _WANTED = {
     "id": "a UUID, the same whenever this outcome is sent again",
@@ -120,8 +119,8 @@ def read(body: bytes, *, window: Window) -> list[Outcome]:
     if outcomes is not None and not any(_contradiction(structs.asdict(one), window) for one in outcomes):
         return outcomes
     found = _faults(body, window)
-    told = [worded() for worded in islice(found, _MOST_FAULTS)]
-    raise BatchError(told, total=len(told) + sum(1 for _ in found))
+    errors = [worded() for worded in islice(found, _MOST_FAULTS)]
+    raise BatchError(errors, total=len(errors) + sum(1 for _ in found))
 
 
 def _faults(body: bytes, window: Window) -> Iterator[_Wording]:
@@ -144,8 +143,8 @@ def _faults(body: bytes, window: Window) -> Iterator[_Wording]:
     if not isinstance(outcomes, list):
         yield partial(Fault, "outcomes", "Must be a list of outcomes.")
     elif len(outcomes) > MOST_OUTCOMES:
-        told = f"Holds {len(outcomes):,}; at most {MOST_OUTCOMES:,} go into one batch. Send several."
-        yield partial(Fault, "outcomes", told)
+        message = f"Holds {len(outcomes):,}; at most {MOST_OUTCOMES:,} go into one batch. Send several."
+        yield partial(Fault, "outcomes", message)
     else:
         for n, one in enumerate(outcomes):
             yield from _faults_of(f"outcomes[{n}]", one, window)
@@ -219,8 +218,8 @@ def batch_schema() -> dict[str, Any]:
     """The body for OpenAPI 3.0, which knows `nullable` and no type of null."""
     outcome = msgspec.json.schema(Outcome)["$defs"]["Outcome"]
     properties = {
-        name: {**_nullable(told), "description": f"{_WANTED[name][:1].upper()}{_WANTED[name][1:]}."}
-        for name, told in outcome["properties"].items()
+        name: {**_nullable(schema), "description": f"{_WANTED[name][:1].upper()}{_WANTED[name][1:]}."}
+        for name, schema in outcome["properties"].items()
     }
     return {
         "type": "object",
@@ -232,8 +231,8 @@ def batch_schema() -> dict[str, Any]:
     }
 
 
-def _nullable(told: dict[str, Any]) -> dict[str, Any]:
-    if "anyOf" not in told:
-        return told
-    (known,) = (one for one in told["anyOf"] if one != {"type": "null"})
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" not in schema:
+        return schema
+    (known,) = (one for one in schema["anyOf"] if one != {"type": "null"})
     return {**known, "nullable": True, "default": None}

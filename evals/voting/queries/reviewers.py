@@ -63,7 +63,7 @@ class ReviewerRow:
     last_vote: datetime | None
     excluded_at: datetime | None
     excluded_reason: str
-    acts: tuple[ExclusionEntry, ...]
+    exclusions: tuple[ExclusionEntry, ...]
     health: Health
 
 
@@ -106,7 +106,7 @@ def _ordered() -> QuerySet[Reviewer]:
 
 def _rows(reviewers: Sequence[Reviewer], start: int) -> list[ReviewerRow]:
     cast = _cast(reviewers)
-    acts = _exclusions(reviewers)
+    exclusions = _exclusions(reviewers)
     agreed, fast, leaders = reviewer_agreements(), speeds(reviewers), leaders_without(reviewers)
     rows = []
     for place, reviewer in enumerate(reviewers, start + 1):
@@ -128,7 +128,7 @@ def _rows(reviewers: Sequence[Reviewer], start: int) -> list[ReviewerRow]:
                 last_vote=mine.last,
                 excluded_at=reviewer.excluded_at,
                 excluded_reason=reviewer.excluded_reason,
-                acts=tuple(acts.get(str(reviewer.pk), ())),
+                exclusions=tuple(exclusions.get(str(reviewer.pk), ())),
                 health=health,
             )
         )
@@ -176,9 +176,9 @@ def _exclusions(reviewers: Sequence[Reviewer]) -> dict[str, list[ExclusionEntry]
     entries = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(Reviewer), object_id__in=[str(r.pk) for r in reviewers]
     ).select_related("user")
-    acts: dict[str, list[ExclusionEntry]] = {}
+    found: dict[str, list[ExclusionEntry]] = {}
     for entry in entries.order_by("-action_time", "-pk"):
-        acts.setdefault(entry.object_id or "", []).append(
+        found.setdefault(entry.object_id or "", []).append(
             ExclusionEntry(entry.user.name, entry.action_time, entry.change_message)
         )
-    return acts
+    return found

@@ -20,7 +20,7 @@ from evals.catalog.services.contenders import (
 )
 from evals.catalog.services.providers import ProviderFields, save_provider
 from evals.models import Category, Contender, Ledger, Provider, ReviewerTally
-from evals.voting.reviewers import imported_reviewer
+from evals.voting.reviewers import imported_reviewers
 
 pytestmark = pytest.mark.django_db
 
@@ -181,7 +181,7 @@ def test_retiring_ranks_its_categories_again_and_can_be_taken_back(used: Contend
     other = save_contender(slug="other", fields=fields(provider)).contender
     voted, not_voted = Category.objects.create(slug="code", name="Code"), Category.objects.create(slug="a", name="A")
     lo, hi = sorted([used, other], key=lambda one: one.pk)
-    reviewer = imported_reviewer(source="t", name="r")
+    reviewer = imported_reviewers(source="t", names=["r"])["r"]
     ReviewerTally.objects.create(category=voted, reviewer=reviewer, lo=lo, hi=hi, left="lo", lo_wins=1)
     assert retire(contender=used)
     assert not retire(contender=used)

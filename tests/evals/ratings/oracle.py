@@ -1,8 +1,10 @@
-"""evalica in our words: solvers that nobody here wrote, told what they need to be exact."""
+"""evalica in our words: solvers that nobody here wrote, told what they need to be exact. And Krippendorff's alpha as
+his book has it, in exact fractions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 import evalica
@@ -59,3 +61,16 @@ def elo(votes: Iterable[Vote], *, k: float) -> dict[str, float]:
     if not first:
         return {}
     return dict(evalica.elo(first, second, winners, initial=1000.0, base=10.0, scale=400.0, k=k).scores)
+
+
+def nominal_alpha(counts: Iterable[Iterable[int]]) -> float | None:
+    """Krippendorff's alpha of (units, values) counts; None without two votes on one unit, or without variation.
+
+    Krippendorff, K. (2004). Content Analysis: An Introduction to Its Methodology, 2nd ed., chapter 11. Sage.
+    """
+    units = [unit for unit in ([int(n) for n in unit] for unit in counts) if sum(unit) > 1]
+    totals = [sum(column) for column in zip(*units, strict=True)]
+    everything = sum(totals)
+    unequal = sum(Fraction(n * (sum(unit) - n), sum(unit) - 1) for unit in units for n in unit)
+    by_chance = sum(Fraction(n * (everything - n), everything - 1) for n in totals)
+    return float(1 - unequal / by_chance) if by_chance else None

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from evals.ratings.agreement import agreements, nominal_alpha, panel_alpha, shared_battles
+from evals.ratings.agreement import agreements, panel_alpha, shared_battles
+from tests.evals.ratings.oracle import nominal_alpha
 
 LO, HI, TIE, BOTH_BAD = range(4)
 MIRROR = [1, 0, 2, 3]

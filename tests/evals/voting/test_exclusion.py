@@ -8,7 +8,7 @@ from arena.models import Role
 from evals.models import Ledger, ReviewerTally, TaskTally, Vote
 from evals.voting.casting import cast_vote
 from evals.voting.drawing import draw
-from evals.voting.reviewers import ExclusionError, exclude, imported_reviewer, imported_reviewers, include, reviewer_of
+from evals.voting.reviewers import ExclusionError, exclude, imported_reviewers, include, reviewer_of
 
 from .conftest import World, undo
 from .test_tallies import assert_equal_to_a_rebuild, stored
@@ -97,11 +97,11 @@ def test_a_user_is_one_reviewer_and_keeps_their_name(make_user):
 
 
 def test_imported_people_are_known_by_source_and_name(db):
-    first = imported_reviewer(source="arena.csv", name="judge 1")
-    assert imported_reviewer(source="arena.csv", name="judge 1") == first
-    assert imported_reviewer(source="other.csv", name="judge 1") != first
+    first = imported_reviewers(source="arena.csv", names=["judge 1"])["judge 1"]
+    assert imported_reviewers(source="arena.csv", names=["judge 1"])["judge 1"] == first
+    assert imported_reviewers(source="other.csv", names=["judge 1"])["judge 1"] != first
     many = imported_reviewers(source="arena.csv", names=["judge 1", "judge 2", "", "j" * 300, "j" * 301])
     assert many["judge 1"] == first
     assert len({reviewer.pk for reviewer in many.values()}) == 5
     with pytest.raises(ValueError, match="user"):
-        imported_reviewer(source="user", name="1")
+        imported_reviewers(source="user", names=["1"])

@@ -13,7 +13,7 @@ from evals.models import Ballot, Battle, Generation, Reviewer
 from evals.voting.casting import cast_vote, reopen
 from evals.voting.queries.agreement import LAST, leaders_without, panel_agreement, reviewer_agreements, sides_in, speeds
 from evals.voting.queries.reviewers import reviewer_rows, voters_in
-from evals.voting.reviewers import exclude, imported_reviewer, include
+from evals.voting.reviewers import exclude, imported_reviewers, include
 from tests.evals.voting import casting
 
 
@@ -220,7 +220,7 @@ def test_who_has_not_voted_has_no_signs(client_of, viewer_user, people):
 
 
 def test_a_file_that_names_no_judge_is_said_to_be_one(client_of, viewer_user, db):
-    imported_reviewer(source="import 4feb0a82b602fc9c", name="votes.csv")
+    imported_reviewers(source="import 4feb0a82b602fc9c", names=["votes.csv"])
     page = client_of(viewer_user).get(reverse("evals:reviewer-list")).text
     assert "a file that names no judge" in page
     assert "4feb0a82b602fc9c" not in page

@@ -8,7 +8,7 @@ from django.urls import reverse
 from arena.models import Role
 from evals.voting.casting import cast_vote
 from evals.voting.drawing import draw
-from evals.voting.reviewers import imported_reviewer, reviewer_of
+from evals.voting.reviewers import imported_reviewers, reviewer_of
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def act(client, name, reviewer, reason="votes by length"):
 
 
 def test_everybody_reads_who_voted_how_much(client_of, viewer_user, voter):
-    imported_reviewer(source="arena.csv", name="judge 1")
+    imported_reviewers(source="arena.csv", names=["judge 1"])
     page = client_of(viewer_user).get("/reviewers/").text
     assert page.index("mara") < page.index("judge 1")
     assert re.search(r'data-l="votes">3\s*</td>', page)
@@ -63,8 +63,7 @@ def test_a_reviewer_may_not_exclude(client_of, reviewer_user, voter, name):
 
 
 def test_many_reviewers_come_in_pages_at_a_bounded_cost(client_of, viewer_user, db, django_assert_max_num_queries):
-    for n in range(60):
-        imported_reviewer(source="arena.csv", name=f"judge {n:02}")
+    imported_reviewers(source="arena.csv", names=[f"judge {n:02}" for n in range(60)])
     client = client_of(viewer_user)
     with django_assert_max_num_queries(14):
         first = client.get("/reviewers/").text
