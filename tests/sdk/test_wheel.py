@@ -77,7 +77,7 @@ def told(python: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", SHARED["cases"], ids=lambda case: case["name"])
-def test_the_shared_cases(told: dict[str, Any], case: dict[str, Any]):
+def test_the_installed_client_passes_the_shared_cases(told: dict[str, Any], case: dict[str, Any]):
     answer = told["answers"][case["name"]]
     if "error" in case:
         assert answer == {"error": case["error"]}

@@ -313,7 +313,7 @@ def test_an_empty_list_says_where_categories_come_from(viewer):
     assert "No categories yet" in text(viewer.get(reverse("evals:leaderboard-list")))
 
 
-def test_no_page_carries_an_inline_style_or_script(viewer, ranked):
+def test_no_leaderboard_page_carries_an_inline_style_or_script(viewer, ranked):
     html = text(page(viewer))
     assert " style=" not in html
     assert "<style" not in html

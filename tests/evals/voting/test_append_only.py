@@ -1,7 +1,8 @@
-"""The database itself refuses to change or delete a vote."""
+"""The database itself refuses to change or delete a vote, and what a vote refers to is never deleted."""
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import ProtectedError
 from django.db.utils import DatabaseError
 
 from arena import triggers
@@ -51,3 +52,20 @@ def test_votes_cannot_be_truncated(vote):
 
 def test_the_triggers_are_all_there(db):
     assert triggers.missing() == []
+
+
+REFERRED_TO = {
+    "contender": lambda vote: vote.lo,
+    "task": lambda vote: vote.task,
+    "generation": lambda vote: vote.ballot.battle.lo,
+    "reviewer": lambda vote: vote.reviewer,
+}
+
+
+@pytest.mark.parametrize("referred_to", REFERRED_TO.values(), ids=REFERRED_TO)
+def test_nothing_that_a_vote_refers_to_can_be_deleted(vote, referred_to):
+    kept = referred_to(vote)
+    with pytest.raises(ProtectedError) as refused:
+        kept.delete()
+    assert {vote, vote.ballot.battle} & refused.value.protected_objects
+    kept.refresh_from_db()

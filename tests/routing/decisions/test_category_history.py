@@ -108,7 +108,7 @@ def test_a_look_whose_routes_say_otherwise_is_a_decision_of_its_own(switched: Ca
     assert Decision.objects.count() == before
 
 
-def test_a_leaderboard_as_it_was_never_changes(editor: Client, switched: Category):
+def test_an_earlier_leaderboard_stays_readable(editor: Client, switched: Category):
     stored = Leaderboard.objects.get(seq=315)
     page = text(editor.get(f"/leaderboards/code/315/{stored.revision}/"))
     assert f"{stored.digest[:8]}…" in page

@@ -50,7 +50,7 @@ def test_where_tokens_are_required_the_answer_is_private():
             assert header(answer, "Cache-Control").startswith("private, max-age=15")
 
 
-def test_a_numbered_version_never_changes():
+def test_a_numbered_version_may_be_cached_forever():
     table = Served.of(version=7, body=BODY, sha256=SHA256, signature="s", public=True, cache=FOREVER)
     assert header(ask(table=table), "Cache-Control") == "public, max-age=31536000, immutable"
 
