@@ -40,7 +40,7 @@ def django_db_modify_db_settings(
 ) -> Iterator[None]:
     database = django_settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
-        # No test cuts the power. That production waits for the disk is what `tests/arena/test_machine.py` holds.
+        # No test cuts the power. That production waits for the disk is what `tests/arena/test_settings.py` tests.
         options = database["OPTIONS"]
         options["init_command"] = options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
         database.setdefault("TEST", {})["NAME"] = str(django_settings.VAR_DIR / "test.sqlite3")

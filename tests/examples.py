@@ -3,7 +3,7 @@
 Markdown's own parser finds them, so that a block is what a reader's page shows as one: fenced, or indented as the
 shell's are in README. A block whose test is elsewhere says so in the line before it, which no page shows:
 
-    <!-- tested by tests/routing/test_webhooks_docs.py -->
+    <!-- tested by tests/routing/webhooks/test_docs.py -->
 """
 
 from __future__ import annotations

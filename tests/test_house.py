@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import subprocess
 import sys
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -124,13 +128,65 @@ def test_the_tests_run_on_the_versions_that_are_shipped() -> None:
     assert {name: tested.get(name) for name in shipped} == shipped
 
 
-def test_every_test_that_holds_a_law_exists() -> None:
-    written = {
-        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
-    }
+def test_every_test_that_holds_a_law_exists_once() -> None:
+    written = Counter(
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^ *def (test_\w+)", path.read_text(), re.MULTILINE)
+    )
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "laws.md").read_text()))
     assert named
-    assert sorted(named - written) == []
+    assert {name: written[name] for name in sorted(named) if written[name] != 1} == {}
+
+
+def prose() -> Iterator[tuple[Path, str]]:
+    """What people read about the code: documents, templates, comments and docstrings. Not the history."""
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "sdk").glob("*.md")]
+    for path in (*documents, *sources(".md", ".html")):
+        if path.name != "CHANGELOG.md":
+            # An attribute `html` of a template's variable is not a file.
+            yield path, re.sub(r"\{\{.*?\}\}|\{% (?:el)?if .*?%\}", "", path.read_text())
+    for path in sources(".py"):
+        text = path.read_text()
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
+        docstrings = [ast.get_docstring(node) or "" for node in nodes]
+        yield path, "\n".join(comments + docstrings)
+
+
+def test_every_module_that_is_written_about_exists() -> None:
+    known = {name: path.read_text() for name, path in modules().items()}
+
+    def exists(name: str) -> bool:
+        """A module, or something that a module defines. What a class in turn defines is not looked up."""
+        if name in known:
+            return True
+        module, rest = name, ""
+        while module and module not in known:
+            module, _, rest = module.rpartition(".")
+        return bool(module) and re.search(rf"\b{rest}\b", known[module]) is not None
+
+    wrong = {
+        (str(path.relative_to(ROOT)), name)
+        for path, text in prose()
+        for name in re.findall(r"(?<![\w./-])(?:arena|evals|routing)(?:\.\w+){2,}", text)
+        if not exists(name)
+    }
+    assert sorted(wrong) == []
+
+
+def test_every_file_that_is_written_about_exists() -> None:
+    files = [path.relative_to(ROOT).parts for path in sources(".py", ".html")] + [("manage.py",)]
+    known = {"/".join(parts[n:]) for parts in files for n in range(len(parts))}
+    wrong = {
+        (str(path.relative_to(ROOT)), name)
+        for path, text in prose()
+        for name in re.findall(r"(?<![\w./<>*-])[\w-]+(?:/[\w-]+)*\.(?:py|html)\b", text)
+        if name not in known
+    }
+    assert sorted(wrong) == []
 
 
 def test_template_lines_hold_at_most_160_characters() -> None:

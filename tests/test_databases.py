@@ -1,7 +1,4 @@
-"""The tests' own ground: a flush passes the triggers, and nothing else does."""
-
-import runpy
-import sqlite3
+"""The tests' own databases: a flush passes the append-only triggers, and nothing else does."""
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -12,7 +9,6 @@ from django_q.models import Schedule
 from arena import triggers
 from arena.triggers import declared, missing
 from routing.models import PolicyVersion
-from tests.processes import ROOT
 
 
 def a_policy() -> PolicyVersion:
@@ -39,14 +35,6 @@ def test_a_transactional_test_leaves_what_migrate_made_as_it_was(round_: int) ->
     assert not Schedule.objects.filter(minutes=59).exists()
     Schedule.objects.update(minutes=59)
     Permission.objects.filter(content_type__app_label="evals").delete()
-
-
-def test_production_waits_for_the_disk_though_tests_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "")
-    made = runpy.run_path(str(ROOT / "arena" / "settings.py"))
-    with sqlite3.connect(":memory:") as database:
-        database.executescript(made["DATABASES"]["default"]["OPTIONS"]["init_command"])
-        assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 @pytest.mark.django_db
