@@ -56,6 +56,12 @@ def post(client: Client, address: str, page: Any, act: str = "save", **more: str
     return client.post(address, data | {"act": act})
 
 
+def test_what_holds_for_every_category_is_said_in_whole_sentences(editor: Client, code: Category):
+    page = " ".join(text(editor.get(POLICY)).split())
+    assert "Applies where a category has no rules of its own </p>" in page
+    assert "sure for these reviewers or people like them (as the category is set), at an error of" in page
+
+
 def test_the_policy_is_read_in_words(editor: Client, code: Category):
     save_policy(
         document={
