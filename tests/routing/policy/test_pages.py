@@ -331,6 +331,22 @@ def test_checking_a_document_shows_what_it_would_publish_and_saves_nothing(edito
     assert not PolicyVersion.objects.exists()
 
 
+def test_a_checked_document_can_be_switched_to_the_other_form_and_saved(editor: Client, code: Category):
+    assert 'aria-pressed="true" formnovalidate' in text(editor.get(f"{DOCUMENT}?form=json")).partition('id="json"')[2]
+    data = {"document": "# Ours.\non_expired: refuse\n", "base": "0"}
+    for act in ("check", "json"):
+        page = editor.post(DOCUMENT, data | {"act": act}, headers={"HX-Request": "true"})
+        words = text(page)
+        assert words.lstrip().startswith('<form id="policy-form"')
+        assert ("What this would publish now" in words) == (act == "check")
+        assert "optional" not in words.partition("Reason")[2].partition("</label>")[0]
+        assert 'aria-pressed="true"' in words.partition(f'id="{"yaml" if act == "check" else act}"')[2][:60]
+    assert '{\n  "on_expired": "refuse"\n}' in words
+    wrong = editor.post(DOCUMENT, {"document": "- 1\n", "base": "0", "act": "json"})
+    assert "- 1\n" in text(wrong)
+    assert not PolicyVersion.objects.exists()
+
+
 def test_a_label_that_only_seems_to_keep_requests_local_is_noticed(editor: Client, code: Category):
     routes = [{"name": "own", "when": {"label": "sensitive"}, "limits": {"locality": "local"}}, {}]
     document = json.dumps({"every_category": {"routes": routes}})
