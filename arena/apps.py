@@ -1,7 +1,9 @@
+from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
 from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.migrations import Migration
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 
@@ -11,9 +13,11 @@ from arena.triggers import install_after_migrate
 __all__ = ["ArenaConfig", "ensure_schedules"]
 
 
-def ensure_schedules(using: str, **_: Any) -> None:
-    """Receiver of `post_migrate`. By name: this module is loaded before there are models."""
-    if using == DEFAULT_DB_ALIAS and "django_q_schedule" in connection.introspection.table_names():
+def ensure_schedules(using: str, plan: Sequence[tuple[Migration, bool]] = (), **_: Any) -> None:
+    """Receiver of `post_migrate`. By name: this module is loaded before there are models. Does nothing after a
+    reversal: the code that goes with the older schema puts back schedules of its own."""
+    reversal = any(backwards for _migration, backwards in plan)
+    if using == DEFAULT_DB_ALIAS and not reversal and "django_q_schedule" in connection.introspection.table_names():
         for ensure in ("evals.collection.schedules.ensure", "routing.schedules.ensure"):
             import_string(ensure)()
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from evals.catalog.queries.contenders import askable_contenders
 from evals.collection.queries.runs import RunLine, run_list
 from evals.leaderboards.queries import CategoryState, category_states
-from evals.models import Generation, Run, TaskSet
+from evals.models import Contender, Generation, Run, TaskSet
 
 __all__ = ["Overview", "overview"]
 
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """`run` is the one that is collecting, or the newest. `open` categories have battles to vote on."""
+    """`contenders` counts those that are not retired, `askable` the ones of them that a run can ask. `run` is the one
+    that is collecting, or the newest. `open` categories have battles to vote on."""
 
     task_sets: int
     contenders: int
+    askable: int
     answers: int
     states: tuple[CategoryState, ...]
     run: RunLine | None
@@ -41,7 +43,8 @@ def overview() -> Overview:
     active = (run for run in runs if run.state == Run.State.COLLECTING)
     return Overview(
         task_sets=TaskSet.objects.count(),
-        contenders=askable_contenders().count(),
+        contenders=Contender.objects.filter(retired_at=None).count(),
+        askable=askable_contenders().count(),
         answers=Generation.objects.filter(state=Generation.State.DONE).count(),
         states=tuple(category_states()),
         run=next(active, runs[0] if runs else None),

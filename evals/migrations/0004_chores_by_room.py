@@ -16,17 +16,29 @@ def rename(apps, names):
     """Schedules and queued chores are stored with the path of the function that they call."""
     from django_q.signing import SignedPackage
 
+    schedules, queue = apps.get_model("django_q", "Schedule").objects, apps.get_model("django_q", "OrmQ").objects
     for old, new in names.items():
-        apps.get_model("django_q", "Schedule").objects.filter(func=old).update(func=new)
-    for queued in apps.get_model("django_q", "OrmQ").objects.all():
+        # Code of the other side of this migration may have put its own schedules back already.
+        there = {_arguments(row) for row in schedules.filter(func=new)}
+        for row in schedules.filter(func=old):
+            same = schedules.filter(pk=row.pk)
+            if _arguments(row) in there:
+                same.delete()
+            else:
+                same.update(func=new)
+    for queued in queue.all():
         try:
             task = SignedPackage.loads(queued.payload)
         except (BadSignature, TypeError):
             continue  # signed with another SECRET_KEY: the cluster drops it, and the rows say what is left to do
         if task.get("func") in names:
             task["func"] = names[task["func"]]
-            queued.payload = SignedPackage.dumps(task)
-            queued.save(update_fields=["payload"])
+            # A cluster that still runs may have done it in the meantime: no row is no error.
+            queue.filter(pk=queued.pk).update(payload=SignedPackage.dumps(task))
+
+
+def _arguments(schedule):
+    return schedule.args or "", schedule.kwargs or ""
 
 
 def forwards(apps, schema_editor):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from evals.catalog.cards import ContenderCard
 from evals.leaderboards.measurements import Evidence
@@ -159,35 +159,44 @@ def _measured(candidate: Candidate, limits: Limits) -> Iterator[Check]:
     for one, limit in _set(limits):
         binds = one.binds
         if binds.of == "evidence":
-            value, n = _read(candidate, binds.figure)
+            value, n, pooled = _read(candidate, binds.figure)
             few = 0 < n < MIN_MEASUREMENTS
             unknown = f"{n} of {MIN_MEASUREMENTS} measurements" if few else "not measured"
+            basis = " over all categories" if pooled else ""
         elif binds.of == "rating":
-            value, unknown = getattr(candidate.rating, binds.figure, None), "no votes"
+            value, unknown, basis = getattr(candidate.rating, binds.figure, None), "no votes", ""
         else:
             continue
         if value is None:
             yield Check("unknown", binds.check, unknown)
             continue
         holds = RELATIONS[binds.how](value, limit)
-        yield Check("ok" if holds else "fail", binds.check, f"{one.format(value)}, limit {one.format(limit)}")
+        yield Check("ok" if holds else "fail", binds.check, f"{one.format(value)}{basis}, limit {one.format(limit)}")
 
 
 _NOTHING = Evidence()
 
 
-def _read(one: Candidate, figure: str) -> tuple[float | None, int]:
-    """The category's figure, else the pooled one. With too few measurements None, and their number."""
+class _Figure(NamedTuple):
+    """`pooled`: over all categories. With too few measurements `value` is None, and `n` their number."""
+
+    value: float | None
+    n: int
+    pooled: bool
+
+
+def _read(one: Candidate, figure: str) -> _Figure:
+    """The category's figure, else the pooled one."""
     most = 0
     spread, _, name = figure.rpartition(".")
-    for source in one.evidence:
+    for at, source in enumerate(one.evidence):
         seen = source.get(one.slug, _NOTHING)
         holder = getattr(seen, spread) if spread else seen
         value, n = getattr(holder, name), holder.n
         if value is not None and n >= MIN_MEASUREMENTS:
-            return value, n
+            return _Figure(value, n, pooled=at > 0)
         most = max(most, n)
-    return None, most
+    return _Figure(None, most, pooled=False)
 
 
 def objective_value(one: Candidate, objective: str, when: Mapping[str, Any]) -> float | None:
@@ -196,8 +205,8 @@ def objective_value(one: Candidate, objective: str, when: Mapping[str, Any]) -> 
     `fastest` is about the first token where the route's condition is, else about the whole answer.
     """
     if objective == "cheapest":
-        return _read(one, "usd_per_success")[0]
+        return _read(one, "usd_per_success").value
     if objective == "fastest":
-        return _read(one, "ttft_ms.p95" if "max_ttft_ms" in when else "latency_ms.p95")[0]
-    rate = _read(one, "schema_ok_rate")[0]
+        return _read(one, "ttft_ms.p95" if "max_ttft_ms" in when else "latency_ms.p95").value
+    rate = _read(one, "schema_ok_rate").value
     return None if rate is None else 1 - rate

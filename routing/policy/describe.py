@@ -161,7 +161,7 @@ def _except(rules: CategoryRules) -> str:
 def _gate(rules: CategoryRules) -> str:
     gate = rules.gate
     who = {
-        "category": "whom the category speaks for",
+        "category": "these reviewers or people like them (as the category is set)",
         "panel": "these reviewers",
         "people": "people like the reviewers",
     }

@@ -37,7 +37,7 @@ from routing.policy.schema import (
     RouteRules,
     When,
 )
-from routing.policy.text import LONGEST, PolicyTextError, read_text
+from routing.policy.text import LONGEST, Form, PolicyTextError, form_of, read_text, write_text
 
 __all__ = ["EVERY", "FORM_ACTIONS", "MOST_ROUTES", "WHOLE", "Editor", "FieldsForm", "PinForm", "PolicyDocumentForm"]
 
@@ -518,11 +518,23 @@ class PolicyDocumentForm(ReasonForm):
         except PolicyTextError as error:
             raise forms.ValidationError(str(error)) from None
 
+    @property
+    def written(self) -> Form | None:
+        """The form of what was typed; None if nothing was."""
+        return form_of(self.data["document"]) if self.is_bound and self.data.get("document") else None
+
+    def write(self, document: Mapping[str, Any], form: Form) -> None:
+        """Shows what was typed in this form."""
+        self._put_back("document", write_text(document, form))
+
     def go_on_from(self, base: int) -> None:
         """Saved once more, it goes over this version."""
+        self._put_back("base", str(base))
+
+    def _put_back(self, name: str, value: str) -> None:
         data: Any = self.data
         self.data = data.copy()
-        self.data["base"] = str(base)  # type: ignore[index]  # a copied QueryDict can be written
+        self.data[name] = value  # type: ignore[index]  # a copied QueryDict can be written
 
     def refuse(self, error: PolicyError) -> None:
         """Each wrong field on a line of its own."""

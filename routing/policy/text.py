@@ -10,7 +10,7 @@ import yaml
 
 from arena.strict_text import StrictTextError, read_json, read_yaml
 
-__all__ = ["FORMS", "LONGEST", "Form", "PolicyTextError", "read_text", "write_text"]
+__all__ = ["FORMS", "LONGEST", "Form", "PolicyTextError", "form_of", "read_text", "write_text"]
 
 Form = Literal["json", "yaml"]
 FORMS: tuple[Form, ...] = ("json", "yaml")
@@ -26,12 +26,16 @@ class PolicyTextError(ValueError):
 def read_text(text: str) -> Any:
     """JSON if it begins with a brace, else YAML."""
     text = text.removeprefix("\ufeff")
-    # YAML writes {a: 1} too, but a policy that begins so is meant as JSON.
-    read = read_json if text.lstrip().startswith("{") else read_yaml
+    read = read_json if form_of(text) == "json" else read_yaml
     try:
         return read(text, nesting=_NESTING, longest=LONGEST)
     except StrictTextError as error:
         raise PolicyTextError(f"The policy {error}") from None
+
+
+def form_of(text: str) -> Form:
+    # YAML writes {a: 1} too, but a policy that begins so is meant as JSON.
+    return "json" if text.removeprefix("\ufeff").lstrip().startswith("{") else "yaml"
 
 
 def write_text(document: Mapping[str, Any], form: Form) -> str:

@@ -18,6 +18,7 @@ from routing.policy.describe import ChangeGroup, ChangeRow, Chip, chips
 from routing.publishing import queries
 from routing.publishing.diff import Change, diff
 from routing.publishing.publisher import PublishResult
+from routing.publishing.summaries import address_notice
 
 __all__ = [
     "Card",
@@ -225,6 +226,7 @@ def preview_context(result: PublishResult, titles: Mapping[str, str]) -> dict[st
         "outcomes": [_category_preview(one, document, titles) for one in result.decisions],
         "everything_else": [row(route) for route in document["default"]["routes"]],
         "groups": change_groups(changes, titles, {}) if now else [],
+        "address_notice": address_notice(result.document) if result.document else "",
         "names": sorted({slug for question in questions if question for slug in question.candidates}),
     }
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from arena.ui.wording import listed
 from routing.decisions.explain import DecisionSummary
 from routing.decisions.history import last_decision, last_decisions
 from routing.publishing.queries import frozen, table
 
-__all__ = ["decision_summaries", "decision_summary", "publication_notice", "unpin_notice"]
+__all__ = ["address_notice", "decision_summaries", "decision_summary", "publication_notice", "unpin_notice"]
 
 
 def decision_summary(slug: str) -> DecisionSummary:
@@ -30,6 +31,22 @@ def decision_summaries(slugs: Iterable[str]) -> dict[str, DecisionSummary]:
 def publication_notice() -> str:
     """When what a saved policy changes is published. A query."""
     return f"What it changes is published {'once the freeze is lifted' if frozen() else 'next'}."
+
+
+def address_notice(document: Mapping[str, Any]) -> str:
+    """Which contenders of a table's routes have no address, because only their answers are known; empty if all have
+    one."""
+    routes = [*document["default"]["routes"]]
+    routes += [route for category in document["categories"].values() for route in category["routes"]]
+    routed = {slug for route in routes for slug in (route["primary"], *route["fallbacks"], route.get("escalate_to"))}
+    without = [slug for slug, model in document["models"].items() if slug in routed and not model["base_url"]]
+    if not without:
+        return ""
+    be, them = ("was", "it to a contender") if len(without) == 1 else ("were", "them to contenders")
+    return (
+        f"{listed(without)} {be} imported: services find no address to call. "
+        f"Map {them} with import_generations --contender."
+    )
 
 
 def unpin_notice(category: str, contenders: Iterable[str]) -> str:

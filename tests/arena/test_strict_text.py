@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ def test_an_error_in_json_names_its_place(text, message):
         ("a:\n- .inf", "holds “.inf”, which is neither text nor a number here (line 2, column 3)."),
         ("on: 1", "has a name on that is not text (line 1, column 1)."),
         ("[a]: 1", "has a name of an object that is not text (line 1, column 1)."),
-        ("a: !!set {b}", "uses the tag tag:yaml.org,2002:set (line 1, column 4)."),
+        ("a:\n- <<", "holds “<<”, which is neither text nor a number here (line 2, column 3)."),
         ("[[[[1]]]]", "is nested deeper than 3 levels, the limit on nesting (line 1, column 4)."),
     ],
 )
@@ -56,6 +57,34 @@ def test_an_error_in_yaml_names_its_place(text, message):
     with pytest.raises(StrictTextError) as refused:
         read_yaml(text, nesting=3)
     assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("!!map x", "!!map [a]", "!!seq x", "!!seq {a: b}", "!!bool x", "!!bool ''", "!!int ''", "!!int x"),
+        *("!!float ''", "!!null x", "!!str 1", "!!str [a]", "!!set {b}", "!!omap [a: 1]", "!!pairs x", "!!binary x"),
+        *("!!timestamp x", "!!merge x", "!!value {=: 1}", "!!python/object:os.system x", "!ours x", "! 1"),
+        *("!<!ours> x", "!<tag:yaml.org,2002:bool> x"),
+    ],
+)
+def test_every_tag_in_yaml_is_refused_in_its_place(written):
+    tag = written.split()[0]
+    tag = {"!<!ours>": "!ours", "!<tag:yaml.org,2002:bool>": "!!bool"}.get(tag, tag)
+    message = f"uses a tag (line 2, column 6). YAML tags are not read: leave out {tag}."
+    with pytest.raises(StrictTextError) as refused:
+        read_yaml(f"- b\n- a: {written}", nesting=9)
+    assert str(refused.value) == message
+    with pytest.raises(StrictTextError) as refused:
+        read_items(f"- b\n- a: {written}", "yaml", key="models", nesting=9)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("text", ["!!map x", "!!bool x", "!!str a: 1", "? !!int ''\n: 1", "models: !!seq x"])
+def test_a_tag_is_refused_wherever_it_stands(text):
+    for read in (read_yaml, partial(read_items, form="yaml", key="models")):
+        with pytest.raises(StrictTextError, match="YAML tags are not read"):
+            read(text, nesting=9)
 
 
 @pytest.mark.parametrize("read", [read_json, read_yaml])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -77,6 +78,21 @@ def test_enter_in_a_field_checks_and_saves_nothing(form: Page):
     assert not PolicyVersion.objects.exists()
 
 
+def test_what_a_document_would_publish_is_scrolled_to(live_server: Any, form: Page):
+    form.goto(f"{live_server.url}/routing/policy/document/")
+    form.evaluate("window.stayed = true")
+    form.get_by_role("button", name="What would this publish now?").click()
+    expect(form.get_by_role("heading", name="What this would publish now")).to_be_in_viewport()
+    form.get_by_role("button", name="JSON").click()
+    expect(field(form, "document")).to_have_value(re.compile(r"^\{\n"))
+    field(form, "document").fill("{")
+    form.get_by_role("button", name="What would this publish now?").click()
+    expect(form.get_by_text("is not JSON")).to_be_visible()
+    expect(field(form, "document")).to_be_in_viewport()
+    assert form.evaluate("window.stayed") is True
+    assert not PolicyVersion.objects.exists()
+
+
 def test_without_scripts_the_same_buttons_do_the_same(live_server: Any, form: Page, editor_user: User):
     browser = form.context.browser
     assert browser is not None
@@ -91,4 +107,7 @@ def test_without_scripts_the_same_buttons_do_the_same(live_server: Any, form: Pa
     expect(field(plain, "rules-exclude")).to_have_value("granit")
     plain.get_by_role("button", name="Remove").last.click()
     expect(plain.get_by_role("group", name="Route 2")).to_have_count(0)
+    plain.goto(f"{live_server.url}/routing/policy/document/")
+    plain.get_by_role("button", name="What would this publish now?").click()
+    expect(plain.get_by_role("heading", name="What this would publish now")).to_be_in_viewport()
     plain.context.close()

@@ -84,8 +84,9 @@ def contender_test(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     """POST makes one call, stores nothing and freezes nothing; htmx gets the result's part of the page."""
     contender = _contender(slug)
     form = ProbeForm(request.POST or None)
-    context: dict[str, Any] = {"form": form, "contender": contender_card(contender)}
-    if request.method == "POST" and form.is_valid():
+    card = contender_card(contender)
+    context: dict[str, Any] = {"form": form, "contender": card}
+    if request.method == "POST" and card.askable and form.is_valid():
         # With the first call: it brings httpx along, which no other page needs.
         from evals.collection.calls import probe  # noqa: PLC0415
 

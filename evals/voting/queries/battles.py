@@ -41,7 +41,7 @@ __all__ = [
 
 # One row of ticks. After it the next row begins: reviewers are not asked to stop.
 TICKS = 40
-# Votes that a category needs before a route can follow from it, as in the default policy.
+# With fewer a ranking is rough, and how many more it takes cannot be said. When a route follows is the policy's to say.
 FIRST_VOTES = 30
 # Two contenders that look equal would need an absurd number of votes.
 MOST_TO_GO = 5000
@@ -77,7 +77,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Progress:
-    """The reviewer's votes today in this category, and the category's votes against the number it needs."""
+    """The reviewer's votes today in this category, and the category's votes against the number it needs; `rough` where
+    they are too few to say that."""
 
     today: int
     goal: int
@@ -85,6 +86,7 @@ class Progress:
     ticks: tuple[Segment, ...]
     votes: int
     to_go: str
+    rough: bool
     bar: Bar
     share: float
 
@@ -219,7 +221,12 @@ def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
     votes = ReviewerTally.objects.filter(category=category).aggregate(n=VOTES)["n"] or 0
     more = _more(newest_standings(category), votes)
     about = "more than" if more == MOST_TO_GO else "about"
+    rough = votes < FIRST_VOTES
+    to_go = f"{about} {more:,} to go" if more else "enough for now"
     label = f"{votes:,} of {about} {votes + more:,} votes" if more else f"{votes:,} votes, enough for now"
+    if rough:
+        to_go = f"rough below {FIRST_VOTES}"
+        label = f"{count(votes, 'vote')}; rankings are {to_go}"
     full = TICKS * (max(today - 1, 0) // TICKS)
     return Progress(
         today=today,
@@ -227,7 +234,8 @@ def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
         today_label=f"{today} of {full + TICKS} today",
         ticks=tick_row(today - full, TICKS),
         votes=votes,
-        to_go=f"{about} {more:,} to go" if more else "enough for now",
+        to_go=to_go,
+        rough=rough,
         bar=bar([("ink", votes)], votes + more, label),
         share=_share(votes, more),
     )

@@ -17,7 +17,7 @@ from routing.policy.references import notices
 from routing.policy.services import PolicyConflictError, save_policy
 from routing.policy.text import Form, PolicyTextError, read_text, write_text
 from routing.publishing import publisher
-from routing.publishing.summaries import publication_notice
+from routing.publishing.summaries import address_notice, publication_notice
 
 
 class Command(ExampleCommand):
@@ -87,6 +87,8 @@ examples:
         document = _read(Path(options["check"]))
         result = publisher.preview_policy(document=document)
         self._notice(document)
+        if result.document and (notice := address_notice(result.document)):
+            self.stderr.write(f"Note: {notice}")
         if options["json"]:
             self.stdout.write(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
             return

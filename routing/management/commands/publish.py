@@ -12,6 +12,7 @@ from routing.audit import ReasonMissingError
 from routing.decisions.plan import read_approvals
 from routing.management.audited import ACTOR
 from routing.publishing import publisher
+from routing.publishing.summaries import address_notice
 
 _EXAMPLES = """\
 examples:
@@ -55,6 +56,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except ReasonMissingError as error:
             raise CommandError("An approval needs --reason: others will read why it was given.") from error
+        if result.document and (notice := address_notice(result.document)):
+            self.stderr.write(f"Note: {notice}")
         if options["json"]:
             self.stdout.write(json.dumps(result.as_dict(), indent=2, ensure_ascii=False))
             return

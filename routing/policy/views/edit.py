@@ -22,7 +22,7 @@ from routing.policy.diff import policy_diff
 from routing.policy.forms import EVERY, FORM_ACTIONS, MOST_ROUTES, WHOLE, Editor, PolicyDocumentForm
 from routing.policy.parse import PolicyError, default_document, parse
 from routing.policy.references import notices
-from routing.policy.text import Form, write_text
+from routing.policy.text import FORMS, Form, write_text
 from routing.publishing import publisher
 from routing.publishing.page import preview_context
 from routing.publishing.summaries import publication_notice
@@ -102,35 +102,46 @@ def _judged(
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
-def document(request: HttpRequest) -> HttpResponse:
-    """The whole policy, typed, pasted or uploaded. `?form=json` writes it as JSON; both are read."""
+def document(request: HtmxHttpRequest) -> HttpResponse:
+    """The whole policy, typed, pasted or uploaded. `?form=json` writes it as JSON; both are read.
+
+    POST with `act`: `save`; `check` shows what would be published and saves nothing; `json` and `yaml` write what was
+    typed in that form. htmx gets the form alone."""
     now, titles = queries.policy(), _titles()
     written: Form = "json" if request.GET.get("form") == "json" else "yaml"
     stored = now.document if now else default_document()
-    checking = request.POST.get("act") == "check"
+    act = request.POST.get("act")
+    saving = act not in ("check", *FORMS)
     form = PolicyDocumentForm(
         request.POST if request.method == "POST" else None,
         request.FILES or None,
-        needed=not checking,
+        needed=saving,
         initial={"document": write_text(stored, written), "base": now.version if now else 0},
     )
-    context: dict[str, Any] = {"form": form, "now": now, "written": written}
+    context: dict[str, Any] = {"form": form, "now": now}
     if form.is_bound and form.is_valid():
         given = form.cleaned_data["document"]
         try:
-            if not checking:
+            if saving:
                 data = form.cleaned_data
                 made = services.save_policy(
                     document=given, reason=data["reason"], actor=person(request), base=data["base"]
                 )
                 return _saved(request, made, now)
-            context |= _checked(given, titles)
+            if act == "check":
+                context |= _checked(given, titles)
+            elif isinstance(given, dict):
+                form.write(given, "json" if act == "json" else "yaml")
         except PolicyError as error:
             form.refuse(error)
         except services.PolicyConflictError as error:
             context["conflict"] = _conflict(error, given, titles)
             form.go_on_from(error.newest)
-    return render(request, "routing/policy/document.html", context)
+    # Saving will ask for a reason, whatever was asked for now.
+    form.fields["reason"].required = True
+    context["written"] = form.written or written
+    part = "routing/policy/_document_form.html" if request.htmx else "routing/policy/document.html"
+    return render(request, part, context)
 
 
 def _titles() -> dict[str, str]:

@@ -184,7 +184,17 @@ def test_an_imported_contender_with_a_difficult_name_has_its_pages(editor: Clien
     contender = imported_contender(slug="org/Model (70B)@x")
     assert editor.get(reverse("evals:contender-retire", args=[contender.slug])).status_code == 200
     page = editor.get(reverse("evals:contender-edit", args=[contender.slug]))
-    assert "nothing to edit" in page.content.decode()
+    test = reverse("evals:contender-test", args=[contender.slug])
+    told = " ".join(page.content.decode().split())
+    assert "Arena knows no address at which to ask it, so there is nothing to edit or test." in told
+    assert "In use since" not in told
+    assert test not in told
+    for answer in (editor.get(test), editor.post(test, {"prompt": "Hi?"})):
+        told = " ".join(answer.content.decode().split())
+        assert "so there is nothing to test." in told
+        assert "One call to" not in told
+        assert 'name="prompt"' not in told
+        assert "It does not answer" not in told
     assert "org/Model (70B)@x" in editor.get(reverse("evals:contender-list")).content.decode()
 
 

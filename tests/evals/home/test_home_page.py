@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from arena.models import Role
 from evals.collection.services import start_run
@@ -52,6 +53,18 @@ def test_an_empty_installation_leads_through_the_steps(client_of, editor_user):
     assert "Your first table" in html
     assert "0 of at least 2" in html
     assert "/task-sets/new/" in html
+
+
+def test_imported_contenders_count_but_cannot_be_asked(client_of, editor_user):
+    provider = Provider.objects.create(slug="imported", name="Collected elsewhere", kind="imported")
+    for slug in ("basalt", "granite"):
+        Contender.objects.create(slug=slug, family=slug, provider=provider, model_name=slug)
+    Contender.objects.create(slug="old", family="old", provider=provider, model_name="old", retired_at=timezone.now())
+    TaskSet.objects.create(slug="nightly", name="Nightly")
+    html = home(client_of(editor_user))
+    assert "0 answers by 2 contenders" in html
+    assert "2 of at least 2" in html
+    assert "A run needs a contender to ask." in html
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,20 @@ def test_the_furthest_from_its_goal_comes_first(ranked, reviewer):
     assert shares[-1] > 0
 
 
+def test_few_votes_promise_no_decision(world):
+    casting.cast(world.category, [("mara", f"t{k}", "granit", "kiesel", "lo") for k in range(24)])
+
+    shown = progress(world.category)
+    assert (shown.to_go, shown.rough) == ("rough below 30", True)
+    assert shown.bar.label == "24 votes; rankings are rough below 30"
+
+
+def test_with_thirty_votes_it_is_estimated_how_many_more_it_takes(ranked):
+    shown = progress(Category.objects.get(slug="c0"))
+    assert not shown.rough
+    assert "to go" in shown.to_go or shown.to_go == "enough for now"
+
+
 def test_a_ballot_left_open_comes_before_everything(ranked, make_reviewer):
     mara, jonas = make_reviewer("mara"), make_reviewer("jonas")
     other = World("other").category

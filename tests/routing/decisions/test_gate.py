@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -202,6 +203,22 @@ def test_missing_evidence_disqualifies():
     route = made.plan.categories[0].routes[0]
     assert route.primary == "b"
     assert route.fallbacks == ()
+
+
+def test_a_limit_goes_by_the_figure_over_all_categories_where_the_categorys_own_is_thin():
+    here = {"a": measured(usd=0.5), "b": measured(usd=0.001, n=19), "c": measured(usd=0.5, n=19)}
+    everywhere = {"a": measured(usd=0.001), "b": measured(usd=0.002, n=20), "c": measured(usd=0.002, n=19)}
+    known = dataclasses.replace(evidence_of(CLEAR, seen=here), pooled=everywhere)
+    made = planned(known, limits={"max_usd_per_success": 0.01})
+    question = made.decisions[0].decision.question
+    assert question is not None
+    checks = {slug: one.checks[-1] for slug, one in question.candidates.items()}
+    assert {slug: (check.state, check.value) for slug, check in checks.items()} == {
+        "a": ("fail", "$0.50, limit $0.010"),
+        "b": ("ok", "$0.0020 over all categories, limit $0.010"),
+        "c": ("unknown", "19 of 20 measurements"),
+    }
+    assert only(made).to == "b"
 
 
 def test_a_local_route_holds_local_contenders_only_fallbacks_included():

@@ -56,6 +56,12 @@ def post(client: Client, address: str, page: Any, act: str = "save", **more: str
     return client.post(address, data | {"act": act})
 
 
+def test_what_holds_for_every_category_is_said_in_whole_sentences(editor: Client, code: Category):
+    page = " ".join(text(editor.get(POLICY)).split())
+    assert "Applies where a category has no rules of its own </p>" in page
+    assert "sure for these reviewers or people like them (as the category is set), at an error of" in page
+
+
 def test_the_policy_is_read_in_words(editor: Client, code: Category):
     save_policy(
         document={
@@ -322,6 +328,22 @@ def test_checking_a_document_shows_what_it_would_publish_and_saves_nothing(edito
     assert "What this would publish now" in page
     assert "leads after 5 votes" in page
     assert "There is no category cod: these rules hold for nothing yet. Did you mean code?" in page
+    assert not PolicyVersion.objects.exists()
+
+
+def test_a_checked_document_can_be_switched_to_the_other_form_and_saved(editor: Client, code: Category):
+    assert 'aria-pressed="true" formnovalidate' in text(editor.get(f"{DOCUMENT}?form=json")).partition('id="json"')[2]
+    data = {"document": "# Ours.\non_expired: refuse\n", "base": "0"}
+    for act in ("check", "json"):
+        page = editor.post(DOCUMENT, data | {"act": act}, headers={"HX-Request": "true"})
+        words = text(page)
+        assert words.lstrip().startswith('<form id="policy-form"')
+        assert ("What this would publish now" in words) == (act == "check")
+        assert "optional" not in words.partition("Reason")[2].partition("</label>")[0]
+        assert 'aria-pressed="true"' in words.partition(f'id="{"yaml" if act == "check" else act}"')[2][:60]
+    assert '{\n  "on_expired": "refuse"\n}' in words
+    wrong = editor.post(DOCUMENT, {"document": "- 1\n", "base": "0", "act": "json"})
+    assert "- 1\n" in text(wrong)
     assert not PolicyVersion.objects.exists()
 
 

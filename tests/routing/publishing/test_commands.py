@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from arena.accounts.tokens import find_token
 from arena.models import ApiToken
-from evals.models import Category
+from evals.models import Category, Contender
 from routing.models import RoutingTable
+from tests.routing.conftest import EAGER
 
 
 def run(*args: str) -> str:
@@ -26,6 +28,24 @@ def test_publish_says_for_each_category_what_happened(voted: Category):
     assert told.startswith("code: first (a). a leads after 315 votes")
     assert told.endswith("Version 1 published: first.\n")
     assert "every decision is the same as in version 1" in run("publish")
+
+
+def test_commands_warn_of_contenders_that_services_cannot_call(voted: Category, capsys: Any, tmp_path: Any):
+    run("publish", "--dry-run")
+    assert capsys.readouterr().err == ""
+    Contender.objects.filter(slug="a").update(kind="imported", base_url="", used_at=timezone.now())
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps(EAGER), encoding="utf-8")
+    warning = (
+        "Note: a was imported: services find no address to call. "
+        "Map it to a contender with import_generations --contender.\n"
+    )
+    for args in (["publish", "--dry-run"], ["policy", "--check", str(policy)], ["publish"], ["publish", "--dry-run"]):
+        run(*args)
+        assert capsys.readouterr().err == warning
+    Contender.objects.filter(slug="b").update(kind="imported", base_url="", used_at=timezone.now())
+    run("publish", "--dry-run")
+    assert capsys.readouterr().err.startswith("Note: a and b were imported: services find no address")
 
 
 def test_publish_json_is_one_document(voted: Category):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from typing import Any
 
@@ -10,14 +11,15 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from arena.models import User
-from evals.models import Category
+from evals.models import Category, Contender
 from routing.models import AuditEntry, Decision, Publication, RoutingTable
 from routing.publishing.freezing import freeze
 from routing.publishing.publisher import AUTOMATIC, RollbackError, publish, rollback
 from routing.publishing.views import tables
-from tests.routing.conftest import FLIPPED, cast
+from tests.routing.conftest import EAGER, FLIPPED, cast
 
 pytestmark = pytest.mark.runs_once(
     on="sqlite", because="what pages say; tests/routing/test_links.py opens them on PostgreSQL"
@@ -63,6 +65,20 @@ def test_the_live_table_reads_as_a_client_does(viewer: Client, two_tables: None)
     assert "What changed from 1" in page
     assert "leads" in page
     assert "http://testserver/api/v1/routing/latest" in page
+
+
+def test_pages_warn_of_contenders_that_services_cannot_call(editor: Client, voted: Category):
+    warning = "was imported: services find no address to call."
+    publish(actor="Mara")
+    assert warning not in text(editor.get("/routing/"))
+    Contender.objects.filter(slug="a").update(kind="imported", base_url="", used_at=timezone.now())
+    assert warning in text(editor.get("/routing/publish/"))
+    document = {"document": json.dumps(EAGER), "base": "1", "act": "check"}
+    assert warning in text(editor.post("/routing/policy/document/", document))
+    publish(actor="Mara")
+    for address in ("/routing/", "/routing/versions/2/"):
+        assert f'<span class="mono">a</span> {warning}' in text(editor.get(address))
+    assert warning not in text(editor.get("/routing/versions/1/"))
 
 
 def test_an_earlier_version_stays_readable(viewer: Client, two_tables: None):
