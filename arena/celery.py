@@ -1,7 +1,7 @@
 """The Celery application: `celery -A arena worker`. Jobs are in `evals.collection.jobs`.
 
 Celery only delivers; work is remembered in rows. See `evals.collection.jobs` for what is delivered, and
-`evals.collection.worker_poll` for what happens when it is not. Modules with jobs import `app` from here: their messages
+`evals.collection.worker_pump` for what happens when it is not. Modules with jobs import `app` from here: their messages
 reach our broker from any process, and a process that sends none does not load Celery.
 """
 
@@ -19,4 +19,4 @@ app = Celery("arena")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["evals.collection"], related_name="jobs")
 # By name: this module is imported before there are models.
-app.steps["worker"].add("evals.collection.worker_poll:WorkerPoll")
+app.steps["worker"].add("evals.collection.worker_pump:WorkerPump")

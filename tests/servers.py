@@ -53,12 +53,18 @@ class Misbehaving:
     scripts: list[Script]
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    # Method and path of each request: "POST /v1/chat/completions".
+    asked: list[str] = field(default_factory=list)
     connections: int = 0
     port: int = 0
 
     @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self.origin}/v1"
 
 
 @contextlib.contextmanager
@@ -76,11 +82,12 @@ def misbehaving(*scripts: Script) -> Iterator[Misbehaving]:
                 request = _read(stream)
                 if request is None:
                     return
-                headers, body = request
+                asked, headers, body = request
                 with lock:
                     script = server.scripts[min(len(server.requests), len(server.scripts) - 1)]
                     server.requests.append(body)
                     server.headers.append(headers)
+                    server.asked.append(asked)
                 script(Talk(body, headers, connection, closing))
                 if not isinstance(script, KeepsOpen):
                     return
@@ -103,14 +110,16 @@ def misbehaving(*scripts: Script) -> Iterator[Misbehaving]:
         listener.close()
 
 
-def _read(stream: Any) -> tuple[dict[str, str], dict[str, Any]] | None:
-    if not stream.readline():
+def _read(stream: Any) -> tuple[str, dict[str, str], dict[str, Any]] | None:
+    first = stream.readline()
+    if not first:
         return None
     headers = {}
     while (line := stream.readline().strip()) != b"":
         name, _, value = line.partition(b":")
         headers[name.decode().lower()] = value.decode().strip()
-    return headers, json.loads(stream.read(int(headers.get("content-length", 0))) or b"{}")
+    asked = first.decode().rpartition(" ")[0]
+    return asked, headers, json.loads(stream.read(int(headers.get("content-length", 0))) or b"{}")
 
 
 def chunk(text: str | None = None, *, finish: str | None = None, **delta: Any) -> bytes:
@@ -124,12 +133,24 @@ def usage(prompt: Any, completion: Any) -> bytes:
     return event({"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}})
 
 
+def line(data: Any) -> bytes:
+    """One document of a stream of JSON lines."""
+    return json.dumps(data).encode() + b"\n"
+
+
 def event(data: Any) -> bytes:
     return b"data: " + json.dumps(data).encode() + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"
 ANSWER = chunk("Hello ") + chunk("there.") + chunk(finish="stop") + usage(12, 5) + DONE
+
+
+def returns(document: Any, *, status: int = 200) -> Script:
+    """One whole JSON document."""
+    body = json.dumps(document).encode()
+    head = f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return says(body, head=f"{head}Connection: close\r\n\r\n".encode())
 
 
 def says(*parts: bytes, head: bytes = OK) -> Script:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from decimal import Decimal
@@ -9,10 +10,21 @@ from typing import Any
 
 import pytest
 
-from evals.collection.calls import collect
-from evals.collection.queue import Claim, claim_next
+from arena.net.many import AsyncGuardedTransport
+from evals.collection.calls import Call, prepare
+from evals.collection.queue import Claim, Result, claim_next, store
 from evals.collection.services import start_run
-from evals.models import Category, Contender, Generation, Provider, Run, Task, TaskSet, TaskSetItem, TaskSetVersion
+from evals.models import (
+    Category,
+    Contender,
+    Generation,
+    Provider,
+    Run,
+    Task,
+    TaskSet,
+    TaskSetItem,
+    TaskSetVersion,
+)
 from tests.servers import ANSWER, Misbehaving, Script, misbehaving, says
 
 
@@ -74,8 +86,19 @@ def next_claim(**options: Any) -> Claim:
     return claim
 
 
+def collect(claim: Claim) -> bool:
+    """What a pump does with one claim, at a test's own pace. False: another worker had taken over its lease."""
+
+    async def asked(call: Call) -> Result:
+        async with AsyncGuardedTransport() as http:
+            return Result(call.claim, await call.ask(http), in_flight=1)
+
+    [prepared] = prepare([claim])
+    return bool(store([asyncio.run(asked(prepared)) if isinstance(prepared, Call) else prepared]))
+
+
 def collect_all() -> int:
-    """Collect until nothing is due just now; how many calls that were."""
+    """Collect, one after another, until nothing is due just now; how many calls that were."""
     calls = 0
     while (claim := claim_next()) is not None:
         collect(claim)

@@ -1,69 +1,125 @@
-"""Asking a contender: for one claimed generation, with the checks on its answer; or once, to see whether it answers."""
+"""Asking a contender: what is sent for a claimed generation, and what becomes of the reply; or one call outside of any
+run, to see whether it answers."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db import Error
+import httpx
 
-from arena.net.client import http_client
+from arena.net.many import AsyncGuardedTransport
 from evals.catalog.services import providers
 from evals.catalog.services.providers import origin
 from evals.collection.checks.refusals import looks_like_refusal
 from evals.collection.checks.run import run_checks
 from evals.collection.providers import (
+    Cost,
     Endpoint,
+    InvalidReply,
     KeyRefused,
-    Lost,
-    Malformed,
     NotAllowed,
     ProviderError,
     Reply,
     Request,
     RequestRefused,
-    cost_usd,
+    Usage,
+    WireFormat,
+    cost_of,
     wire_format,
 )
 from evals.collection.quarantine import names_itself
 from evals.collection.queries.failures import advice
-from evals.collection.queue import CallOutcome, Claim, fail, finish, keep_lease
-from evals.models import Contender, Generation, Provider
+from evals.collection.queue import CallFailure, CallOutcome, Claim, Result
+from evals.models import Contender, Generation, Provider, Task
 
-__all__ = ["Probe", "ask_once", "collect", "probe"]
+__all__ = ["Call", "Probe", "ask_once", "prepare", "probe"]
 
 log = logging.getLogger(__name__)
 
 _QUARANTINE_CHARS = 255
 
 
+@dataclass(frozen=True)
+class Call:
+    """A claimed generation with everything that asking for it takes: from here on, the database is not needed."""
+
+    claim: Claim
+    generation: Generation
+    wire: WireFormat
+    endpoint: Endpoint
+    request: Request
+
+    @property
+    def provider_id(self) -> int:
+        return self.generation.contender.provider_id
+
+    async def ask(self, http: httpx.AsyncBaseTransport) -> CallOutcome | CallFailure:
+        """Asks, and scores the answer, in a thread if there are checks: they may take seconds. Never raises for what a
+        provider does."""
+        try:
+            reply = await _ask(self.wire, http, self.endpoint, self.request)
+            if self.generation.task.checks:
+                return await asyncio.to_thread(_checked, self.generation, reply)
+            return _checked(self.generation, reply)
+        except ProviderError as error:
+            return self.failed(error)
+
+    def failed(self, error: ProviderError) -> CallFailure:
+        return CallFailure(error, _cost_of_failure(self.generation.contender, error))
+
+
+def prepare(claims: Sequence[Claim]) -> list[Call | Result]:
+    """What to send for each claim, or why it is not sent."""
+    rows = Generation.objects.in_bulk([claim.generation_id for claim in claims])
+    # Apart, because each is asked for by many: a join would make one of each for every row.
+    tasks = Task.objects.in_bulk({row.task_id for row in rows.values()})
+    contenders = Contender.objects.select_related("provider").in_bulk({row.contender_id for row in rows.values()})
+    for row in rows.values():
+        row.task, row.contender = tasks[row.task_id], contenders[row.contender_id]
+    return [_prepared(claim, rows[claim.generation_id]) for claim in claims]
+
+
+def _prepared(claim: Claim, generation: Generation) -> Call | Result:
+    contender = generation.contender
+    try:
+        _check_may_be_sent(generation)
+        return Call(
+            claim,
+            generation,
+            wire_format(contender.kind or contender.provider.kind),
+            _endpoint(contender),
+            Request(contender.model_name, generation.task.messages, contender.settings),
+        )
+    except ProviderError as error:
+        return Result(claim, CallFailure(error, _cost_of_failure(contender, error)))
+
+
 def ask_once(*, contender: Contender, messages: Sequence[Mapping[str, Any]]) -> Reply:
     """A single call, outside of any run: nothing is stored. Raises ProviderError."""
-    return _ask(contender, messages)
+    wire, endpoint = wire_format(contender.kind or contender.provider.kind), _endpoint(contender)
+    request = Request(contender.model_name, messages, contender.settings)
+
+    async def asked() -> Reply:
+        async with AsyncGuardedTransport() as http:
+            return await _ask(wire, http, endpoint, request)
+
+    return asyncio.run(asked())
 
 
-def collect(claim: Claim) -> bool:
-    """Ask for the claimed generation and store the outcome, whatever it is. False if another worker has taken over the
-    lease, and nothing was stored."""
-    generation = Generation.objects.select_related("task", "contender__provider").get(pk=claim.generation_id)
+async def _ask(wire: WireFormat, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
     try:
-        with keep_lease(claim.token):
-            try:
-                _check_may_be_sent(generation)
-                reply = _ask(generation.contender, generation.task.messages)
-            except ProviderError as error:
-                return fail(claim=claim, error=error, cost=_cost_of_failure(generation.contender, error))
-            return finish(claim=claim, outcome=_checked(generation, reply))
-    except BaseException:
-        # Interrupted, or a bug in Arena. It counts as an attempt, so that a bug is not paid for forever; if even this
-        # cannot be written, the lease expires.
-        with suppress(Error):
-            fail(claim=claim, error=Lost("interrupted in the worker: its log says why"), cost=None)
+        return await wire.ask(http, endpoint, request)
+    except ProviderError:
         raise
+    except Exception as error:
+        # A malformed reply must not take a worker down, whatever it contains.
+        log.exception("A reply of %s was not understood.", request.model_name)
+        raise InvalidReply(f"the reply was not understood: {type(error).__name__}") from error
 
 
 def _check_may_be_sent(generation: Generation) -> None:
@@ -75,20 +131,6 @@ def _check_may_be_sent(generation: Generation) -> None:
         raise NotAllowed(f"the task is local_only, and {provider.slug} is a hosted provider: it was not sent")
     if not task.messages:
         raise RequestRefused("the task has no messages: it is known only by its id, from imported votes")
-
-
-def _ask(contender: Contender, messages: Sequence[Mapping[str, Any]]) -> Reply:
-    endpoint = _endpoint(contender)
-    client = wire_format(contender.kind or contender.provider.kind, http_client())
-    request = Request(model_name=contender.model_name, messages=messages, settings=contender.settings)
-    try:
-        return client.ask(endpoint, request)
-    except ProviderError:
-        raise
-    except Exception as error:
-        # A malformed reply must not take a worker down, whatever it contains.
-        log.exception("A reply from %s was not understood.", contender.slug)
-        raise Malformed(f"the reply was not understood: {type(error).__name__}") from error
 
 
 def _endpoint(contender: Contender) -> Endpoint:
@@ -118,24 +160,20 @@ def _checked(generation: Generation, reply: Reply) -> CallOutcome:
     task, contender = generation.task, generation.contender
     return CallOutcome(
         reply=reply,
-        cost=_cost(contender, reply.tokens_in, reply.tokens_out, reply.tokens_in_cached),
+        cost=_cost(contender, reply.usage),
         checks=run_checks(task.checks, text=reply.text, tool_calls=reply.tool_calls, refused=reply.refused),
         refused=reply.refused or looks_like_refusal(reply.text),
         quarantine=names_itself(reply.text, contender, messages=task.messages)[:_QUARANTINE_CHARS],
     )
 
 
-def _cost_of_failure(contender: Contender, error: ProviderError) -> Decimal | None:
-    if not error.billed:
-        return Decimal(0)
-    return _cost(contender, error.tokens_in, error.tokens_out, error.tokens_in_cached)
+def _cost_of_failure(contender: Contender, error: ProviderError) -> Cost:
+    return _cost(contender, error.usage) if error.billed else Cost(Decimal(0), "provider")
 
 
-def _cost(contender: Contender, tokens_in: int | None, tokens_out: int | None, cached: int | None) -> Decimal | None:
-    return cost_usd(
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        tokens_in_cached=cached,
+def _cost(contender: Contender, usage: Usage) -> Cost:
+    return cost_of(
+        usage,
         usd_per_mtok_input=contender.usd_per_mtok_input,
         usd_per_mtok_output=contender.usd_per_mtok_output,
         base_url=contender.base_url or contender.provider.base_url,
@@ -191,15 +229,6 @@ def probe(*, contender: Contender, prompt: str) -> Probe:
 
 
 def _probe_of(contender: Contender, reply: Reply) -> Probe:
-    cost = cost_usd(
-        tokens_in=reply.tokens_in,
-        tokens_out=reply.tokens_out,
-        tokens_in_cached=reply.tokens_in_cached,
-        usd_per_mtok_input=contender.usd_per_mtok_input,
-        usd_per_mtok_output=contender.usd_per_mtok_output,
-        base_url=contender.base_url or contender.provider.base_url,
-        model_name=contender.model_name,
-    )
     return Probe(
         ok=True,
         text=reply.text,
@@ -207,7 +236,7 @@ def _probe_of(contender: Contender, reply: Reply) -> Probe:
         tool_calls=tuple(call.name for call in reply.tool_calls),
         ttft_ms=reply.ttft_ms,
         latency_ms=reply.latency_ms,
-        tokens_in=reply.tokens_in,
-        tokens_out=reply.tokens_out,
-        cost_usd=cost,
+        tokens_in=reply.usage.tokens_in,
+        tokens_out=reply.usage.tokens_out,
+        cost_usd=_cost(contender, reply.usage).usd,
     )

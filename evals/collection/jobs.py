@@ -1,54 +1,18 @@
-"""Jobs that Celery delivers to workers. The work itself is in `calls` and `queue`.
+"""Jobs that Celery delivers to workers. The work itself is in `pump`.
 
-There is one job, the pump: it claims generations that are due, asks for them and stores the answers until none is due.
-A message does not say which work to do, so any number of them may be lost or doubled.
+There is one job: it wakes this worker's pump. A message does not say which work to do, so any number of them may be
+lost or doubled.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-
-from celery.signals import worker_shutting_down
-from django.db import connections
-
 from arena.celery import app
-from evals.collection.calls import collect
-from evals.collection.queue import claim_next
-from evals.collection.services import settle
-from evals.collection.wake import PUMP, wake_workers
+from evals.collection.wake import PUMP
+from evals.collection.worker_pump import wake
 
-__all__ = ["pump", "pump_until_idle"]
-
-# A message is acknowledged when its pump ends. Ending early and sending another keeps it far below the broker's limit.
-_TURN_S = 60.0
-
-_shutting_down = threading.Event()
+__all__ = ["pump"]
 
 
 @app.task(name=PUMP, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
 def pump() -> None:
-    if pump_until_idle(seconds=_TURN_S):
-        wake_workers(pumps=1)
-
-
-def pump_until_idle(*, seconds: float | None = None) -> bool:
-    """Collect until nothing is due, the time is up, or this worker is told to stop. True: there may be more work."""
-    ends = None if seconds is None else time.monotonic() + seconds
-    try:
-        while not _shutting_down.is_set():
-            if ends is not None and time.monotonic() > ends:
-                return True
-            claim = claim_next()
-            if claim is None:
-                settle()
-                return False
-            collect(claim)
-        return False
-    finally:
-        connections.close_all()
-
-
-@worker_shutting_down.connect  # type: ignore[untyped-decorator]
-def _stop_claiming(**_: object) -> None:
-    _shutting_down.set()
+    wake()

@@ -119,6 +119,8 @@ _INTRODUCTIONS = tuple(
         rf"\b{_WHO}['’]s\s+(?:large\s+)?(?:language\s+model|AI\s+assistant|assistant)\b[^.!?\n]{{0,40}}?\b(?:I|me|my)\b",
     )
 )
+# Without any of these, what is shown is what was written.
+_MARKED_UP = re.compile(r"[<>&\[\]()!\\|$*_`~#]")
 _EMPHASIS = re.compile(r"[*`~]+|(?<!\w)_+(?=\w)|(?<=[^\W_])_+(?!\w)")
 
 
@@ -144,6 +146,8 @@ def names_itself(text: str, contender: Contender, *, messages: Iterable[Any] = (
 
 def _shown(text: str) -> str:
     """The text as a reviewer would read it: `Chat&#71;PT` and `[Chat](x)GPT` show the name as well."""
+    if not _MARKED_UP.search(text):
+        return text
     read = html.unescape(nh3.clean(render(text), tags=set()))
     return re.sub(r"\[image: ([^\]]*)\]", r"\1", read)
 

@@ -1,18 +1,21 @@
-"""Claims generations to ask for and records the answers. Each is asked for by one worker at a time; none is lost.
+"""Claims generations to ask for and records what became of them. Each is asked for by one worker at a time; none is
+lost.
 
-Work is a row. A generation that is `waiting` and due is claimed by an UPDATE that names the state it was seen in, and
-leased for 20 s, renewed every 5 s (`arena.leases`). Every call ends in `finish` or `fail` and leaves an attempt. One
-that is `running` with an expired lease first gets its lost attempt recorded and then waits again. A provider's row is
-locked while one of its generations is claimed, so that its concurrency limit holds across any number of workers.
+Work is a row. Generations that are `waiting` and due are claimed by an UPDATE that names the state they were seen in,
+and leased for 20 s, renewed every 5 s (`arena.leases`). Every call ends in `store` and leaves an attempt. One that is
+`running` with an expired lease first gets its lost attempt recorded and then waits again. A provider's row is locked
+while its generations are claimed, so that its limits hold across any number of workers.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -20,28 +23,34 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from arena.leases import Heartbeat, Leases, expired, live
-from evals.collection.providers import Lost, ProviderError, Reply, back_off
+from arena.leases import FREED, Leases, expired, live
+from evals.collection.providers import UNKNOWN, Cost, Lost, ProviderError, Reply, back_off
 from evals.models import Attempt, Contender, Generation, Provider, Run, RunItem
+from evals.models.bulk import insert, update
 from evals.models.generations import ErrorCategory
 
 __all__ = [
     "LEASES",
+    "PAUSING",
+    "RENEW_EVERY_S",
+    "CallFailure",
     "CallOutcome",
     "Claim",
+    "Result",
     "active_runs",
+    "claim",
     "claim_next",
-    "fail",
-    "finish",
-    "keep_lease",
     "recover_lost",
+    "release",
+    "store",
+    "wanted",
     "work_is_due",
 ]
 
 log = logging.getLogger(__name__)
 
 LEASES = Leases(Generation, length=timedelta(seconds=20))
-_heartbeat = Heartbeat(LEASES, every=timedelta(seconds=5))
+RENEW_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -51,75 +60,49 @@ class Claim:
     generation_id: int
     token: UUID
     claimed_at: datetime
-
-
-def keep_lease(token: UUID) -> AbstractContextManager[None]:
-    """Renews this lease while the block runs, however long the provider takes."""
-    return _heartbeat.keeps(token)
+    # To be asked for only when another call to the same provider has ended: see `store`.
+    ahead: bool = False
 
 
 _STATE = Generation.State
+_MANY = 10_000
 
 
-# Other workers may claim every candidate first; then look again, but not forever.
-_CLAIM_ROUNDS = 3
+def claim(*, most: int = _MANY, ahead: int = 0, now: datetime | None = None) -> list[Claim]:
+    """Generations to ask for, leased to the caller, at most so many; fewer, or none, if no more are due.
 
+    `ahead`: so many more may come that are asked for one by one as calls to their providers end, so that no call waits
+    for the database. Providers with limits a minute and runs with a budget give none.
 
-@dataclass(frozen=True)
-class _Candidate:
-    contender_id: int
-    provider_id: int
-    generation_id: int
-
-
-def claim_next(*, now: datetime | None = None) -> Claim | None:
-    """The next generation to ask for, leased to the caller; None if nothing is due.
-
-    Fair across contenders: the oldest due generation of any of them. `start_run` creates them task by task, so the
-    first pair to vote on is ready early, and a slow provider delays only its own contenders.
+    Fair across contenders: each provider gives the oldest due generations of any of its contenders, as many as its
+    limits leave room for. `start_run` creates them task by task, so the first pair to vote on is ready early, and a
+    slow provider delays only its own contenders.
     """
     now = now or timezone.now()
     recover_lost(now=now)
-    for _ in range(_CLAIM_ROUNDS):
-        candidates = _candidates(now)
-        for candidate in candidates:
-            claim = _claim(candidate, now)
-            if claim is not None:
-                return claim
-        if not candidates:
-            return None
-    return None
+    scope = _active_scope()
+    claims: list[Claim] = []
+    for provider_id in _providers_with_room(now, scope):
+        if len(claims) < most + ahead:
+            claims += _claim(provider_id, most, ahead, now)
+    return claims
+
+
+def claim_next(*, now: datetime | None = None) -> Claim | None:
+    """One generation; None if nothing is due."""
+    return next(iter(claim(most=1, now=now)), None)
 
 
 def work_is_due(*, now: datetime | None = None) -> bool:
     """Whether anything could be claimed now, lost work included. Claims nothing."""
     now = now or timezone.now()
     lost = Generation.objects.filter(expired(now), state=_STATE.RUNNING)
-    return lost.exists() or bool(_candidates(now))
+    return lost.exists() or bool(_providers_with_room(now, _active_scope()))
 
 
 def active_runs() -> QuerySet[Run]:
     """Runs whose generations are asked for now: collecting, and within budget."""
     return Run.objects.filter(Q(budget_usd__isnull=True) | Q(spent_usd__lt=F("budget_usd")), state=Run.State.COLLECTING)
-
-
-def _candidates(now: datetime) -> list[_Candidate]:
-    """The oldest due generation of each contender whose provider has room, oldest first.
-
-    One index lookup per contender (`generation_of_contender`), however many generations wait.
-    """
-    scope = _active_scope()
-    providers = _providers_with_room(now) if scope.runs else []
-    if not providers:
-        return []
-    rows = (
-        Contender.objects.filter(provider__in=providers, runs__in=scope.runs)
-        .annotate(next=Subquery(_due(OuterRef("pk"), scope, now).values("pk")[:1]))
-        .values_list("pk", "provider_id", "next")
-        .distinct()
-    )
-    found = [_Candidate(contender, provider, due) for contender, provider, due in rows if due is not None]
-    return sorted(found, key=lambda candidate: candidate.generation_id)
 
 
 @dataclass(frozen=True)
@@ -130,6 +113,7 @@ class _ActiveScope:
     runs: list[int]
     first: int
     last: int
+    budgeted: bool
 
 
 def _active_scope() -> _ActiveScope:
@@ -138,16 +122,18 @@ def _active_scope() -> _ActiveScope:
     rows = active_runs().annotate(
         first=Subquery(items.order_by("generation_id")[:1]), last=Subquery(items.order_by("-generation_id")[:1])
     )
-    found = [row for row in rows.values_list("pk", "first", "last") if row[1] is not None]
+    found = [row for row in rows.values_list("pk", "first", "last", "budget_usd") if row[1] is not None]
     return _ActiveScope(
-        runs=[pk for pk, _, _ in found],
-        first=min((first for _, first, _ in found), default=0),
-        last=max((last for _, _, last in found), default=0),
+        runs=[row[0] for row in found],
+        first=min((row[1] for row in found), default=0),
+        last=max((row[2] for row in found), default=0),
+        budgeted=any(row[3] is not None for row in found),
     )
 
 
 def _due(contender: Any, scope: _ActiveScope, now: datetime) -> QuerySet[Generation]:
-    """What a contender may be asked for, oldest first."""
+    """What a contender may be asked for, oldest first: one index lookup (`generation_of_contender`), however many
+    generations wait."""
     return Generation.objects.filter(
         Exists(RunItem.objects.filter(run__in=scope.runs, generation=OuterRef("pk"))),
         contender=contender,
@@ -157,36 +143,148 @@ def _due(contender: Any, scope: _ActiveScope, now: datetime) -> QuerySet[Generat
     ).order_by("pk")
 
 
-def _providers_with_room(now: datetime) -> list[int]:
-    in_flight = dict(
-        Generation.objects.filter(live(now), state=_STATE.RUNNING)
-        .values_list("contender__provider_id")
-        .annotate(n=Count("pk"))
-    )
+def _providers_with_room(now: datetime, scope: _ActiveScope) -> list[int]:
+    """Those that may be asked for something that is due, by the age of what has waited longest."""
+    if not scope.runs:
+        return []
+    in_flight = _in_flight(now)
     providers = Provider.objects.exclude(kind=Provider.Kind.IMPORTED).exclude(paused_until__gt=now)
-    return [pk for pk, most in providers.values_list("pk", "max_concurrency") if in_flight.get(pk, 0) < most]
+    open_ones = [one.pk for one in providers if _room(one, in_flight.get(one.pk, 0), now) > 0]
+    if not open_ones:
+        return []
+    rows = (
+        Contender.objects.filter(provider__in=open_ones, runs__in=scope.runs)
+        .annotate(next=Subquery(_due(OuterRef("pk"), scope, now).values("pk")[:1]))
+        .values_list("provider_id", "next")
+        .distinct()
+    )
+    oldest: dict[int, int] = {}
+    for provider_id, due in rows:
+        if due is not None:
+            oldest[provider_id] = min(due, oldest.get(provider_id, due))
+    return sorted(oldest, key=lambda provider_id: oldest[provider_id])
+
+
+def _in_flight(now: datetime) -> dict[int, int]:
+    asked = Generation.objects.filter(live(now), state=_STATE.RUNNING, ahead=False)
+    rows = asked.values_list("contender__provider_id")
+    return dict(rows.annotate(n=Count("pk")))
+
+
+# Calls that found a provider down, one after another, until it is tried with one call at a time.
+_DOWN = 3
+# As much of a minute's requests may start at once; the rest follows at the limit's pace.
+_BURST_S = 2.0
+
+
+def _room(provider: Provider, in_flight: int, now: datetime) -> int:
+    """How many calls may start now: by calls at once, by requests and by tokens a minute."""
+    most = 1 if provider.down_in_a_row >= _DOWN else provider.max_concurrency
+    room = most - in_flight
+    if provider.tokens_per_minute and provider.tokens_due_at and provider.tokens_due_at > now:
+        return 0
+    if provider.requests_per_minute:
+        ahead = (max(provider.requests_due_at or now, now) - now).total_seconds()
+        room = min(room, max(0, int((_BURST_S - ahead) * provider.requests_per_minute / 60 + 1)))
+    return max(room, 0)
 
 
 @transaction.atomic
-def _claim(candidate: _Candidate, now: datetime) -> Claim | None:
-    provider = Provider.objects.select_for_update(no_key=True).get(pk=candidate.provider_id)
+def _claim(provider_id: int, most: int, ahead: int, now: datetime) -> list[Claim]:
+    provider = Provider.objects.select_for_update(no_key=True).get(pk=provider_id)
     if provider.paused_until is not None and provider.paused_until > now:
-        return None
-    in_flight = Generation.objects.filter(live(now), state=_STATE.RUNNING, contender__provider=provider).count()
-    if in_flight >= provider.max_concurrency:
-        return None
+        return []
+    leased = Generation.objects.filter(live(now), state=_STATE.RUNNING, contender__provider=provider)
+    counted = dict(leased.values_list("ahead").annotate(n=Count("pk")))
+    room = min(_room(provider, counted.get(False, 0), now), most)
+    room_ahead = min(ahead, provider.max_concurrency - counted.get(True, 0)) if _may_run_ahead(provider) else 0
+    if room <= 0 and room_ahead <= 0:
+        return []
     # Read again inside the transaction: a run may have been stopped, or its budget reached.
-    generation_id = _due(candidate.contender_id, _active_scope(), now).values_list("pk", flat=True).first()
-    if generation_id is None:
-        return None
-    # The provider's lock does not keep out a run that is stopped or an import that stores this answer just now.
-    as_seen = Generation.objects.filter(pk=generation_id, state=_STATE.WAITING, not_before__lte=now)
-    token = LEASES.claim(as_seen, now=now, state=_STATE.RUNNING, not_before=now, attempts_made=F("attempts_made") + 1)
-    return None if token is None else Claim(generation_id, token, now)
+    scope = _active_scope()
+    asked = Contender.objects.filter(provider=provider, runs__in=scope.runs).distinct().values_list("pk", flat=True)
+    room, room_ahead = max(room, 0), max(room_ahead, 0)
+    most = room + room_ahead
+    due = sorted(pk for one in asked for pk in _due(one, scope, now).values_list("pk", flat=True)[:most])[:most]
+    if scope.budgeted:
+        due = _within_budget(due[:room], scope)
+    claims = _lease(due[:room], now, ahead=False) + _lease(due[room:], now, ahead=True)
+    if provider.requests_per_minute and claims:
+        begins = max(provider.requests_due_at or now, now)
+        pace = timedelta(minutes=1) / provider.requests_per_minute
+        Provider.objects.filter(pk=provider.pk).update(requests_due_at=begins + pace * len(claims))
+    return claims
+
+
+def _may_run_ahead(provider: Provider) -> bool:
+    return not (provider.requests_per_minute or provider.tokens_per_minute or provider.down_in_a_row)
+
+
+def _lease(due: list[int], now: datetime, *, ahead: bool) -> list[Claim]:
+    if not due:
+        return []
+    # The provider's lock does not keep out a run that is stopped or an import that stores an answer just now.
+    as_seen = Generation.objects.filter(pk__in=due, state=_STATE.WAITING, not_before__lte=now)
+    token = LEASES.claim(
+        as_seen, now=now, state=_STATE.RUNNING, not_before=now, ahead=ahead, attempts_made=F("attempts_made") + 1
+    )
+    if token is None:
+        return []
+    taken = Generation.objects.filter(pk__in=due, lease_token=token).order_by("pk").values_list("pk", flat=True)
+    return [Claim(pk, token, now, ahead) for pk in taken]
+
+
+@transaction.atomic
+def release(claims: Sequence[Claim]) -> None:
+    """Give back what was claimed ahead and not asked for: it waits as if it had never been claimed."""
+    for token in {claim.token for claim in claims}:
+        ids = [claim.generation_id for claim in claims if claim.token == token]
+        Generation.objects.filter(pk__in=ids, lease_token=token, ahead=True).update(**_UNTOUCHED)
+
+
+def wanted(claims: Sequence[Claim]) -> set[int]:
+    """Those of these generations that a run still asks for."""
+    items = RunItem.objects.filter(run__in=active_runs(), generation__in=[claim.generation_id for claim in claims])
+    return set(items.values_list("generation_id", flat=True))
+
+
+_UNTOUCHED: dict[str, Any] = FREED | {
+    "state": _STATE.WAITING,
+    "ahead": False,
+    "attempts_made": F("attempts_made") - 1,
+}
+
+
+def _within_budget(due: list[int], scope: _ActiveScope) -> list[int]:
+    """Without those that could take a run past its budget: each call in flight counts as what one cost so far, and
+    while that is not known, one call is made to learn it. Locks the runs, so that two workers do not spend the same
+    money."""
+    runs = Run.objects.select_for_update(no_key=True).filter(pk__in=scope.runs, budget_usd__isnull=False).order_by("pk")
+    for run in runs:
+        items = RunItem.objects.filter(run=run)
+        mine = set(items.filter(generation__in=due).values_list("generation_id", flat=True))
+        in_flight = items.filter(generation__state=_STATE.RUNNING).count() if mine else 0
+        kept = due_of_run = [pk for pk in due if pk in mine]
+        if run.priced_calls:
+            assert run.budget_usd is not None
+            left = (run.budget_usd - run.spent_usd) / (run.spent_usd / run.priced_calls)
+            kept = due_of_run[: max(ceil(left) - in_flight, 0)]
+        elif mine and not Attempt.objects.filter(generation__run_items__run=run).exists():
+            kept = due_of_run[: max(1 - in_flight, 0)]
+        dropped = set(due_of_run) - set(kept)
+        due = [pk for pk in due if pk not in dropped]
+    return due
 
 
 # These errors concern the provider, not the request: its other generations wait too, instead of failing one by one.
-_PAUSING = (ErrorCategory.RATE_LIMIT, ErrorCategory.CONNECTION)
+PAUSING = {
+    ErrorCategory.RATE_LIMITED,
+    ErrorCategory.OVERLOADED,
+    ErrorCategory.CONNECTION,
+    ErrorCategory.TIMEOUT_CONNECT,
+}
+# It was not there, or not itself.
+_DOWN_BY = {ErrorCategory.CONNECTION, ErrorCategory.TIMEOUT_CONNECT, ErrorCategory.PROVIDER_ERROR}
 
 
 @dataclass(frozen=True)
@@ -194,49 +292,113 @@ class CallOutcome:
     """An answer with everything that is stored beside it."""
 
     reply: Reply
-    cost: Decimal | None
+    cost: Cost
     checks: list[dict[str, Any]]
     refused: bool
     quarantine: str
 
 
-@transaction.atomic
-def finish(*, claim: Claim, outcome: CallOutcome, now: datetime | None = None) -> bool:
-    """Store an answer. False, and nothing written, if another worker has taken over the lease."""
+@dataclass(frozen=True)
+class CallFailure:
+    error: ProviderError
+    cost: Cost = UNKNOWN
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a claim. `began_at`: if later than the claim. `in_flight`: the worker's calls to this provider at
+    once when this one began. `next`: the claim ahead that took its place."""
+
+    claim: Claim
+    outcome: CallOutcome | CallFailure
+    began_at: datetime | None = None
+    in_flight: int | None = None
+    next: Claim | None = None
+
+
+def store(results: Sequence[Result], *, now: datetime | None = None, only_if: Q | None = None) -> int:
+    """Store answers and failures, and free their rows; how many. Nothing is written for a generation whose lease
+    another worker has taken over."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        stored = _store({result.claim.generation_id: result for result in results}, now, only_if)
+        begun = {result.next.generation_id: result.next.token for result in results if result.next is not None}
+        # Together: a place that is taken over is never free in between.
+        ahead = Generation.objects.filter(pk__in=begun, lease_token__in=set(begun.values()), ahead=True)
+        if begun:
+            ahead.update(ahead=False)
+        return stored
+
+
+_HELD = ("lease_token", "attempts_made", "contender_id")
+
+
+def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> int:
+    rows = Generation.objects.select_for_update(no_key=True).filter(pk__in=results).order_by("pk")
+    rows = rows if only_if is None else rows.filter(only_if)
+    seen = [one for one in rows.only(*_HELD) if one.lease_token == results[one.pk].claim.token]
+    providers = dict(Contender.objects.filter(pk__in={one.contender_id for one in seen}).values_list("pk", "provider"))
+    held = {one.pk: (one.attempts_made, providers[one.contender_id]) for one in seen}
+    written = {pk: _row(results[pk], made, now) for pk, (made, _) in held.items()}
+    by_columns: dict[tuple[str, ...], list[list[Any]]] = {}
+    for pk, row in written.items():
+        by_columns.setdefault(tuple(row), []).append([pk, *row.values()])
+    for columns, values in by_columns.items():
+        update(Generation, columns, values)
+    if held:
+        _record([results[pk] for pk in held])
+        _tell_providers([(results[pk], made, provider) for pk, (made, provider) in held.items()], now)
+    return len(held)
+
+
+def _row(result: Result, attempts_made: int, now: datetime) -> dict[str, Any]:
+    """What a generation's row becomes."""
+    outcome = result.outcome
+    if isinstance(outcome, CallFailure):
+        wait = back_off(outcome.error.category, attempts_made=attempts_made, retry_after_s=outcome.error.retry_after_s)
+        return FREED | {
+            "ahead": False,
+            "state": _STATE.FAILED if wait is None else _STATE.WAITING,
+            "not_before": now + timedelta(seconds=wait or 0),
+            "error": outcome.error.category,
+            "error_detail": outcome.error.detail,
+            "finished_at": now if wait is None else None,
+        }
     reply = outcome.reply
-    measured: dict[str, Any] = {
-        "ttft_ms": reply.ttft_ms,
-        "latency_ms": reply.latency_ms,
-        "tokens_in": reply.tokens_in,
-        "tokens_out": reply.tokens_out,
-        "cost_usd": outcome.cost,
-    }
-    finished = LEASES.finish(
-        claim.generation_id,
-        claim.token,
-        state=_STATE.DONE,
-        text=reply.text,
-        finish_reason=reply.finish_reason,
-        tool_calls=[call.to_json() for call in reply.tool_calls],
-        error="",
-        error_detail="",
-        checks=outcome.checks,
-        refused=outcome.refused,
-        quarantine=outcome.quarantine,
-        finished_at=now or timezone.now(),
-        **measured,
+    return (
+        FREED
+        | _measured(result)
+        | {
+            "ahead": False,
+            "state": _STATE.DONE,
+            "text": reply.text,
+            "thinking": reply.thinking,
+            "finish_reason": reply.finish_reason,
+            "tool_calls": [call.to_json() for call in reply.tool_calls],
+            "error": "",
+            "error_detail": "",
+            "checks": outcome.checks,
+            "refused": outcome.refused,
+            "quarantine": outcome.quarantine,
+            "finished_at": now,
+        }
     )
-    if not finished:
-        return False
-    _record(claim, status_code=reply.status_code, **measured)
-    return True
 
 
-@transaction.atomic
-def fail(*, claim: Claim, error: ProviderError, cost: Decimal | None, now: datetime | None = None) -> bool:
-    """Store a failed call, to be retried after a while or failed for good. False if another worker has taken over the
-    lease."""
-    return _fail(claim, error, cost, now or timezone.now())
+def _measured(result: Result) -> dict[str, Any]:
+    """The columns that generations and attempts have in common."""
+    outcome = result.outcome
+    told: Reply | ProviderError = outcome.error if isinstance(outcome, CallFailure) else outcome.reply
+    return {
+        "ttft_ms": told.ttft_ms,
+        "latency_ms": told.latency_ms,
+        "tokens_in": told.usage.tokens_in,
+        "tokens_out": told.usage.tokens_out,
+        "tokens_in_cached": told.usage.tokens_in_cached,
+        "tokens_thinking": told.usage.tokens_thinking,
+        "cost_usd": outcome.cost.usd,
+        "cost_source": outcome.cost.source,
+    }
 
 
 def recover_lost(*, now: datetime | None = None) -> int:
@@ -246,52 +408,52 @@ def recover_lost(*, now: datetime | None = None) -> int:
     return sum(_recover(generation, now) for generation in list(lost[:100]))
 
 
-@transaction.atomic
 def _recover(seen: Generation, now: datetime) -> bool:
     assert seen.lease_token is not None
     assert seen.lease_until is not None
-    claim = Claim(seen.pk, seen.lease_token, claimed_at=seen.not_before)
+    if seen.ahead:
+        # It was never asked for.
+        return bool(LEASES.leased(seen.pk, seen.lease_token).filter(expired(now), ahead=True).update(**_UNTOUCHED))
     error = Lost(f"its worker was last heard of 20 s before {seen.lease_until:%H:%M:%S} UTC")
+    claim = Claim(seen.pk, seen.lease_token, claimed_at=seen.not_before)
     # Its worker may have renewed the lease since it was seen, or another worker may have recovered it.
-    recovered = _fail(claim, error, None, now, only_if=expired(now))
+    recovered = bool(store([Result(claim, CallFailure(error))], now=now, only_if=expired(now)))
     if recovered:
         log.warning("Generation %d: %s.", seen.pk, error.detail)
     return recovered
 
 
-def _fail(claim: Claim, error: ProviderError, cost: Decimal | None, now: datetime, *, only_if: Q | None = None) -> bool:
-    generation = LEASES.leased(claim.generation_id, claim.token).select_related("contender").first()
-    if generation is None:
-        return False
-    wait = back_off(error.category, attempts_made=generation.attempts_made, retry_after_s=error.retry_after_s)
-    for_good = wait is None
-    finished = LEASES.finish(
-        claim.generation_id,
-        claim.token,
-        only_if=only_if,
-        state=_STATE.FAILED if for_good else _STATE.WAITING,
-        not_before=now + timedelta(seconds=wait or 0),
-        error=error.category,
-        error_detail=error.detail,
-        finished_at=now if for_good else None,
-    )
-    if not finished:
-        return False
-    if error.category in _PAUSING:
-        until = now + timedelta(seconds=max(wait or 0, error.retry_after_s or 0))
-        _pause(generation.contender.provider_id, until)
-    _record(
-        claim,
-        status_code=error.status_code,
-        error=error.category,
-        error_detail=error.detail,
-        ttft_ms=error.ttft_ms,
-        latency_ms=error.latency_ms,
-        tokens_in=error.tokens_in,
-        tokens_out=error.tokens_out,
-        cost_usd=cost,
-    )
-    return True
+def _tell_providers(ended: Sequence[tuple[Result, int, int]], now: datetime) -> None:
+    """What the calls' results say of their providers: to pause, to be down or up again, and tokens used."""
+    for provider_id in sorted({provider for _, _, provider in ended}):
+        mine = [(result, made) for result, made, provider in ended if provider == provider_id]
+        errors = [(r.outcome.error, made) for r, made in mine if isinstance(r.outcome, CallFailure)]
+        pauses = [
+            max(back_off(error.category, attempts_made=made) or 0, error.retry_after_s or 0)
+            for error, made in errors
+            if error.category in PAUSING
+        ]
+        if pauses:
+            _pause(provider_id, now + timedelta(seconds=max(pauses)))
+        down = sum(error.category in _DOWN_BY for error, _ in errors)
+        if down and down == len(mine):
+            Provider.objects.filter(pk=provider_id).update(down_in_a_row=F("down_in_a_row") + down)
+        elif len(errors) < len(mine):
+            Provider.objects.filter(pk=provider_id).exclude(down_in_a_row=0).update(down_in_a_row=0)
+        _take_tokens(provider_id, sum(_tokens(result) for result, _ in mine), now)
+
+
+def _tokens(result: Result) -> int:
+    measured = _measured(result)
+    return (measured["tokens_in"] or 0) + (measured["tokens_out"] or 0)
+
+
+def _take_tokens(provider_id: int, tokens: int, now: datetime) -> None:
+    limited = Provider.objects.filter(pk=provider_id, tokens_per_minute__isnull=False)
+    provider = limited.select_for_update(no_key=True).first() if tokens else None
+    if provider is not None and provider.tokens_per_minute:
+        begins = max(provider.tokens_due_at or now, now)
+        limited.update(tokens_due_at=begins + timedelta(minutes=1) * (tokens / provider.tokens_per_minute))
 
 
 def _pause(provider_id: int, until: datetime) -> None:
@@ -301,25 +463,48 @@ def _pause(provider_id: int, until: datetime) -> None:
     )
 
 
-def _record(claim: Claim, **measured: Any) -> None:
-    """Store the attempt, and add its cost to the runs that include this generation. The caller has just updated the
-    generation's row, so no other transaction can number its attempts."""
-    last = Attempt.objects.filter(generation_id=claim.generation_id).aggregate(n=Max("n"))["n"]
-    Attempt.objects.create(
-        generation_id=claim.generation_id, n=(last or 0) + 1, started_at=claim.claimed_at, **measured
+def _record(results: Sequence[Result]) -> None:
+    """Store the attempts, and add their costs to the runs that include their generations. The caller holds the
+    generations' rows, so no other transaction can number their attempts."""
+    ids = [result.claim.generation_id for result in results]
+    last = dict(
+        Attempt.objects.filter(generation_id__in=ids).values_list("generation_id").annotate(n=Max("n")).order_by()
     )
-    if measured["cost_usd"]:
-        _spend(claim.generation_id, measured["cost_usd"])
+    rows = [
+        {
+            "generation_id": result.claim.generation_id,
+            "n": last.get(result.claim.generation_id, 0) + 1,
+            "started_at": result.began_at or result.claim.claimed_at,
+            "in_flight": result.in_flight,
+            **_measured(result),
+            **_answered(result.outcome),
+        }
+        for result in results
+    ]
+    insert(Attempt, list(rows[0]), (list(row.values()) for row in rows))
+    _spend({row["generation_id"]: row["cost_usd"] for row in rows if row["cost_usd"]})
 
 
-def _spend(generation_id: int, cost: Decimal) -> None:
+def _answered(outcome: CallOutcome | CallFailure) -> dict[str, Any]:
+    if isinstance(outcome, CallFailure):
+        error = outcome.error
+        return {"status_code": error.status_code, "error": error.category.value, "error_detail": error.detail}
+    return {"status_code": outcome.reply.status_code, "error": "", "error_detail": ""}
+
+
+def _spend(costs: Mapping[int, Decimal]) -> None:
     """Add to the runs' spending; a run whose budget is reached pauses, with the reason."""
-    runs = Run.objects.filter(
-        items__generation=generation_id, state__in=(Run.State.COLLECTING, Run.State.PAUSED)
-    ).values_list("pk", flat=True)
+    items = RunItem.objects.filter(
+        generation_id__in=costs, run__state__in=(Run.State.COLLECTING, Run.State.PAUSED)
+    ).values_list("run_id", "generation_id")
+    spent: dict[int, list[Decimal]] = defaultdict(list)
+    for run_id, generation_id in items:
+        spent[run_id].append(costs[generation_id])
     # In one order, so that two workers never deadlock.
-    for pk in sorted(runs):
-        Run.objects.filter(pk=pk).update(spent_usd=F("spent_usd") + cost)
+    for pk in sorted(spent):
+        Run.objects.filter(pk=pk).update(
+            spent_usd=F("spent_usd") + sum(spent[pk]), priced_calls=F("priced_calls") + len(spent[pk])
+        )
         run = Run.objects.get(pk=pk)
         if run.budget_usd is not None and run.spent_usd >= run.budget_usd and run.state == Run.State.COLLECTING:
             Run.objects.filter(pk=pk, state=Run.State.COLLECTING).update(

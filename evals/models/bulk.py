@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateTimeField, DecimalField, Field, JSONField, Model
 
-__all__ = ["insert"]
+__all__ = ["insert", "update"]
 
 _PREPARED = (DateTimeField, DecimalField, JSONField)
 
@@ -49,6 +49,24 @@ def insert(
         marks = ", ".join(["%s"] * len(fields))
         conflicts = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
         cursor.executemany(f"INSERT INTO {table} VALUES ({marks}){conflicts}", cast(Any, prepared()))  # noqa: S608
+
+
+def update(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Each row: its primary key, then the values of `columns`, named as on the model.
+
+    The caller holds the rows' locks: nothing here asks whether they are still as they were. `bulk_update` composes one
+    statement in which every value of every row is a condition.
+    """
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    fields = [by_name[name] for name in columns]
+    quote, database = connection.ops.quote_name, connections[DEFAULT_DB_ALIAS]
+    prepare = [partial(field.get_db_prep_save, connection=database) for field in fields]
+    sets = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
+    table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
+    values = [[*(make(value) for make, value in zip(prepare, row[1:], strict=True)), row[0]] for row in rows]
+    if values:
+        with connection.cursor() as cursor:
+            cursor.executemany(f"UPDATE {table} SET {sets} WHERE {key} = %s", values)  # noqa: S608
 
 
 def _preparing(field: Field[Any, Any], database: BaseDatabaseWrapper) -> Callable[[Any], Any]:

@@ -10,7 +10,13 @@ class Provider(models.Model):
     """Where contenders are asked. Its key is typed once, stored encrypted, and never shown again."""
 
     class Kind(models.TextChoices):
-        OPENAI = "openai", "OpenAI-compatible"
+        OPENAI = "openai", "OpenAI-compatible chat completions"
+        RESPONSES = "responses", "OpenAI responses"
+        ANTHROPIC = "anthropic", "Anthropic messages"
+        GEMINI = "gemini", "Gemini"
+        OLLAMA = "ollama", "Ollama's own"
+        REPLICATE = "replicate", "Replicate predictions"
+        FAL = "fal", "fal queue"
         IMPORTED = "imported", "imported: outputs collected elsewhere, never asked"
 
     class Locality(models.TextChoices):
@@ -25,11 +31,19 @@ class Provider(models.Model):
     # Fernet token; see arena.sealing. Empty: no key was typed.
     api_key_encrypted = models.TextField(blank=True)
     api_key_env = models.CharField(max_length=120, blank=True, help_text="Read the key from this variable instead.")
+    # Limits over all workers and machines. Null: none.
     max_concurrency = models.PositiveIntegerField(default=4)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveIntegerField(null=True, blank=True)
     first_token_timeout_s = models.FloatField(default=60)
     total_timeout_s = models.FloatField(default=300)
     # A provider that asked for a pause (429 with Retry-After) is not asked until then.
     paused_until = models.DateTimeField(null=True, blank=True)
+    # When the requests and tokens asked for so far will have been due at the limits' pace.
+    requests_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    tokens_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Calls that found it down since one last got through: it is then tried with one call at a time.
+    down_in_a_row = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

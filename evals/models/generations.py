@@ -14,21 +14,34 @@ class ErrorCategory(models.TextChoices):
     """Why a call failed. One taxonomy for every wire format; `collection.providers.errors` says which are retried."""
 
     CONNECTION = "connection", "could not connect"
-    TIMEOUT = "timeout", "timed out"
-    CUT_STREAM = "cut_stream", "the stream was cut"
-    MALFORMED = "malformed", "the reply was not understood"
-    RATE_LIMIT = "rate_limit", "rate limit"
-    SERVER_ERROR = "server_error", "error at the provider"
+    TIMEOUT_CONNECT = "timeout_connect", "no connection in time"
+    TIMEOUT_FIRST_TOKEN = "timeout_first_token", "no first token in time"
+    TIMEOUT_TOTAL = "timeout_total", "not finished in time"
+    STREAM_TRUNCATED = "stream_truncated", "the answer broke off"
+    INVALID_REPLY = "invalid_reply", "the reply was not understood"
+    RATE_LIMITED = "rate_limited", "rate limit"
+    OVERLOADED = "overloaded", "the provider is overloaded"
+    OUT_OF_MEMORY = "out_of_memory", "the model ran out of memory"
+    PROVIDER_ERROR = "provider_error", "error at the provider"
     AUTH = "auth", "key refused"
-    NOT_FOUND = "not_found", "no such model"
+    BILLING = "billing", "no credit left"
+    MODEL_NOT_FOUND = "model_not_found", "no such model"
     BAD_REQUEST = "bad_request", "request refused"
     CONTEXT_LENGTH = "context_length", "prompt too long for its context"
-    FILTERED = "filtered", "refused by the provider's filter"
+    CONTENT_FILTER = "content_filter", "refused by the provider's filter"
     EMPTY = "empty", "empty answer"
     TOO_LARGE = "too_large", "the reply exceeded our limit"
     NOT_ALLOWED = "not_allowed", "address not allowed"
     LOST = "lost", "the worker died during the call"
     IMPORTED = "imported", "recorded as failed where it was collected"
+
+
+class CostSource(models.TextChoices):
+    """Whose figure a cost is."""
+
+    PROVIDER = "provider", "as the provider told"
+    CONTENDER = "contender", "by the contender's prices"
+    LIST = "list", "by the price list"
 
 
 class Run(models.Model):
@@ -48,6 +61,8 @@ class Run(models.Model):
     # Known costs of every call made for this run, added as calls end. Calls without a known price are not included:
     # wherever it is shown, contenders without a price are named.
     spent_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0)
+    # Over how many calls: what the next one may cost, so that calls in flight do not run past the budget.
+    priced_calls = models.PositiveIntegerField(default=0, editable=False)
     state = models.CharField(max_length=12, choices=State, default=State.COLLECTING)
     reason = models.CharField(max_length=255, blank=True, help_text="Why it is in this state, in words.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
@@ -86,8 +101,12 @@ class Generation(models.Model):
     attempts_made = models.PositiveSmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    # Leased to a worker that asks for it as soon as another of its calls ends; until then it counts towards no limit.
+    ahead = models.BooleanField(default=False, editable=False)
 
     text = models.TextField(blank=True)
+    # What the model wrote before its answer: no part of what is judged, checked or shown on ballots.
+    thinking = models.TextField(blank=True)
     finish_reason = models.CharField(max_length=40, blank=True)
     tool_calls = models.JSONField(default=list)
     error = models.CharField(max_length=20, choices=ErrorCategory, blank=True)
@@ -96,8 +115,12 @@ class Generation(models.Model):
     latency_ms = models.FloatField(null=True, blank=True)
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    # Parts of the two above: read from the provider's cache, and spent on thinking.
+    tokens_in_cached = models.PositiveIntegerField(null=True, blank=True)
+    tokens_thinking = models.PositiveIntegerField(null=True, blank=True)
     # Of the attempt that finished; cost per success counts the sum over attempts. Null: unknown, never 0.
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True, blank=True)
+    cost_source = models.CharField(max_length=10, choices=CostSource, blank=True)
     # [{"type", "ok", "detail"}], in the order of the task's checks.
     checks = models.JSONField(default=list)
     refused = models.BooleanField(default=False)
@@ -153,7 +176,12 @@ class Attempt(models.Model):
     latency_ms = models.FloatField(null=True, blank=True)
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    tokens_in_cached = models.PositiveIntegerField(null=True, blank=True)
+    tokens_thinking = models.PositiveIntegerField(null=True, blank=True)
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True, blank=True)
+    cost_source = models.CharField(max_length=10, choices=CostSource, blank=True)
+    # Calls of its worker to its provider at once, this one included: latencies compare at equal numbers only.
+    in_flight = models.PositiveIntegerField(null=True, blank=True)
     status_code = models.PositiveSmallIntegerField(null=True, blank=True)
     error = models.CharField(max_length=20, choices=ErrorCategory, blank=True)
     error_detail = models.CharField(max_length=500, blank=True)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from evals.catalog.names import BadValueError
 from evals.collection.checks.refusals import looks_like_refusal
 from evals.collection.checks.run import run_checks
+from evals.collection.providers.answer import without_thinking
 from evals.collection.quarantine import names_itself
 from evals.models import Attempt, Contender, Generation, Task, TaskSet
 from evals.models.bulk import insert
@@ -64,6 +65,7 @@ class Answer:
     task: str
     model: str
     text: str
+    thinking: str
     sample: int | None
     latency_ms: float | None
     ttft_ms: float | None
@@ -87,11 +89,13 @@ def read_answer(row: Row) -> Answer:
     error = " ".join(prose(fields.get("error"), "error").split())[:_ERROR_LENGTH]
     if "text" not in fields and not error:
         raise BadValueError("has no text. If it is in another column, use --map text=…")
+    text, thinking = without_thinking(prose(fields.get("text"), "text"))
     return Answer(
         line=row.line,
         task=name_text(required(fields, "task"), "task", longest=200),
         model=name_text(required(fields, "model"), "model", longest=255),
-        text=prose(fields.get("text"), "text"),
+        text=text,
+        thinking=thinking,
         sample=whole_number(fields, "sample", least=1, most=32_767),
         latency_ms=number(fields, "latency_ms"),
         ttft_ms=number(fields, "ttft_ms"),
@@ -380,11 +384,11 @@ def _store(batch: list[_New]) -> None:
     insert(Generation, (*_PLACE, *_MEASURED, *_generation(batch[0], now)), (_row(new, now) for new in batch))
     ids = _ids(batch)
     # One attempt each, so that cost per success counts imported answers like collected ones.
-    columns = ("generation_id", "n", "started_at", "error", "error_detail", *_MEASURED)
+    columns = ("generation_id", "n", "started_at", "error", "error_detail", "cost_source", *_MEASURED)
     insert(
         Attempt,
         columns,
-        ((ids[new.place], 1, now, _error(new), new.answer.error, *_measured(new.answer)) for new in batch),
+        ((ids[new.place], 1, now, _error(new), new.answer.error, "", *_measured(new.answer)) for new in batch),
     )
 
 
@@ -398,7 +402,10 @@ def _generation(new: _New, now: datetime) -> dict[str, Any]:
         "state": Generation.State.FAILED if new.answer.error else Generation.State.DONE,
         "not_before": now,
         "attempts_made": 1,
+        "ahead": False,
         "text": new.answer.text,
+        "thinking": new.answer.thinking,
+        "cost_source": "",
         "finish_reason": "",
         "tool_calls": [],
         "error": _error(new),

@@ -23,7 +23,7 @@ TAKEN_UP_S = 30
 def model(suite):
     """A server whose calls hang until `model.opens` is set; the suite has one contender there."""
     model = HangingModel()
-    provider = suite.provider("local", model.answer)
+    provider = suite.provider("local", model.answer, max_concurrency=2)
     model.asked = suite.servers["local"].requests
     model.port = suite.servers["local"].port
     suite.contender("one", provider)
@@ -51,7 +51,7 @@ class HangingModel:
 def start_worker(processes, model):
     def start(**environment):
         return processes.python(
-            *("-m", "celery", "-A", "arena", "worker", "--concurrency", "2"),
+            *("-m", "celery", "-A", "arena", "worker"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ARENA_OUTBOUND_ALLOW=f"127.0.0.1:{model.port}",
             LOG_LEVEL="INFO",
@@ -71,9 +71,10 @@ def test_what_a_killed_worker_held_is_taken_up_by_another_and_everything_is_done
     suite.tasks(5)
     worker = start_worker()
     command = processes.manage("collect", "--task-set", "suite", "--wait")
-    wait_until(lambda: model.hanging == 2, "both threads of the worker are in the middle of a call")
-    held = set(Generation.objects.filter(state="running").values_list("pk", flat=True))
+    wait_until(lambda: model.hanging == 2, "the worker is in the middle of two calls")
+    held = set(Generation.objects.filter(state="running", ahead=False).values_list("pk", flat=True))
     assert len(held) == 2
+    assert Generation.objects.filter(state="running", ahead=True).count() == 2
 
     worker.kill_group()
     model.opens.set()
@@ -111,7 +112,7 @@ def test_a_worker_told_to_end_finishes_its_calls_and_takes_no_more(suite, model,
     suite.tasks(5)
     suite.run(*Contender.objects.all())
     worker = start_worker()
-    wait_until(lambda: model.hanging == 2, "both threads of the worker are in the middle of a call")
+    wait_until(lambda: model.hanging == 2, "the worker is in the middle of two calls")
 
     worker.signal(signal.SIGTERM)
     wait_until(lambda: "shut" in worker.output().lower(), "the worker has heard")

@@ -2,9 +2,10 @@
 
     ProviderError
       TransientError    worth asking again, a little later
-        ConnectionFailed, TimedOut, StreamCut, Malformed, RateLimited, ServerError, EmptyAnswer, Lost
+        ConnectionFailed, ConnectTimedOut, FirstTokenTimedOut, TimedOut, StreamTruncated, InvalidReply, RateLimited,
+        Overloaded, OutOfMemory, ServerError, EmptyAnswer, Lost
       LastingError      the same request would fail again
-        KeyRefused, NotFound, RequestRefused, ContextTooLong, Filtered, TooLarge, NotAllowed
+        KeyRefused, NoCredit, ModelNotFound, RequestRefused, ContextTooLong, Filtered, TooLarge, NotAllowed
 
 `back_off` says when, and whether at all: `ErrorCategory` names what is stored.
 """
@@ -14,25 +15,31 @@ from __future__ import annotations
 import random
 from typing import ClassVar
 
+from evals.collection.providers.usage import Usage
 from evals.models.generations import ErrorCategory
 
 __all__ = [
     "LONGEST_PAUSE_S",
+    "ConnectTimedOut",
     "ConnectionFailed",
     "ContextTooLong",
     "EmptyAnswer",
     "Filtered",
+    "FirstTokenTimedOut",
+    "InvalidReply",
     "KeyRefused",
     "LastingError",
     "Lost",
-    "Malformed",
+    "ModelNotFound",
+    "NoCredit",
     "NotAllowed",
-    "NotFound",
+    "OutOfMemory",
+    "Overloaded",
     "ProviderError",
     "RateLimited",
     "RequestRefused",
     "ServerError",
-    "StreamCut",
+    "StreamTruncated",
     "TimedOut",
     "TooLarge",
     "TransientError",
@@ -65,9 +72,7 @@ class ProviderError(Exception):
         self.retry_after_s = retry_after_s
         self.ttft_ms: float | None = None
         self.latency_ms: float | None = None
-        self.tokens_in: int | None = None
-        self.tokens_out: int | None = None
-        self.tokens_in_cached: int | None = None
+        self.usage = Usage()
 
 
 class TransientError(ProviderError):
@@ -82,27 +87,44 @@ class ConnectionFailed(TransientError):  # noqa: N818 (names say what happened, 
     category = ErrorCategory.CONNECTION
 
 
+class ConnectTimedOut(TransientError):  # noqa: N818
+    category = ErrorCategory.TIMEOUT_CONNECT
+
+
+class FirstTokenTimedOut(TransientError):  # noqa: N818
+    category = ErrorCategory.TIMEOUT_FIRST_TOKEN
+    billed = True
+
+
 class TimedOut(TransientError):  # noqa: N818
-    category = ErrorCategory.TIMEOUT
+    category = ErrorCategory.TIMEOUT_TOTAL
     billed = True
 
 
-class StreamCut(TransientError):  # noqa: N818
-    category = ErrorCategory.CUT_STREAM
+class StreamTruncated(TransientError):  # noqa: N818
+    category = ErrorCategory.STREAM_TRUNCATED
     billed = True
 
 
-class Malformed(TransientError):  # noqa: N818
-    category = ErrorCategory.MALFORMED
+class InvalidReply(TransientError):  # noqa: N818
+    category = ErrorCategory.INVALID_REPLY
     billed = True
 
 
 class RateLimited(TransientError):  # noqa: N818
-    category = ErrorCategory.RATE_LIMIT
+    category = ErrorCategory.RATE_LIMITED
+
+
+class Overloaded(TransientError):  # noqa: N818
+    category = ErrorCategory.OVERLOADED
+
+
+class OutOfMemory(TransientError):  # noqa: N818
+    category = ErrorCategory.OUT_OF_MEMORY
 
 
 class ServerError(TransientError):
-    category = ErrorCategory.SERVER_ERROR
+    category = ErrorCategory.PROVIDER_ERROR
 
 
 class EmptyAnswer(TransientError):  # noqa: N818
@@ -123,8 +145,12 @@ class KeyRefused(LastingError):  # noqa: N818
     category = ErrorCategory.AUTH
 
 
-class NotFound(LastingError):  # noqa: N818
-    category = ErrorCategory.NOT_FOUND
+class NoCredit(LastingError):  # noqa: N818
+    category = ErrorCategory.BILLING
+
+
+class ModelNotFound(LastingError):  # noqa: N818
+    category = ErrorCategory.MODEL_NOT_FOUND
 
 
 class RequestRefused(LastingError):  # noqa: N818
@@ -136,7 +162,7 @@ class ContextTooLong(LastingError):  # noqa: N818
 
 
 class Filtered(LastingError):  # noqa: N818
-    category = ErrorCategory.FILTERED
+    category = ErrorCategory.CONTENT_FILTER
     billed = True
 
 
@@ -152,19 +178,23 @@ class NotAllowed(LastingError):  # noqa: N818
 # Attempts before a generation has failed for good. Errors not listed here are not retried.
 _ATTEMPTS: dict[ErrorCategory, int] = {
     ErrorCategory.CONNECTION: 4,
-    ErrorCategory.TIMEOUT: 4,
-    ErrorCategory.CUT_STREAM: 4,
-    ErrorCategory.MALFORMED: 4,
-    ErrorCategory.SERVER_ERROR: 4,
+    ErrorCategory.TIMEOUT_CONNECT: 4,
+    ErrorCategory.TIMEOUT_FIRST_TOKEN: 4,
+    ErrorCategory.TIMEOUT_TOTAL: 4,
+    ErrorCategory.STREAM_TRUNCATED: 4,
+    ErrorCategory.INVALID_REPLY: 4,
+    ErrorCategory.OUT_OF_MEMORY: 4,
+    ErrorCategory.PROVIDER_ERROR: 4,
     ErrorCategory.LOST: 4,
-    # A rate limit says nothing about the request; the provider is paused meanwhile.
-    ErrorCategory.RATE_LIMIT: 8,
+    # These two say nothing about the request; the provider is paused meanwhile.
+    ErrorCategory.RATE_LIMITED: 8,
+    ErrorCategory.OVERLOADED: 8,
     ErrorCategory.EMPTY: 2,
 }
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 60.0
 # Even if a provider asks for a longer pause, it is asked again after this.
-LONGEST_PAUSE_S = 900.0
+LONGEST_PAUSE_S = 6 * 3600.0
 
 
 def allowed_attempts(category: ErrorCategory) -> int:

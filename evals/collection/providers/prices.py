@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-__all__ = ["cost_usd"]
+from evals.collection.providers.usage import Usage
+
+__all__ = ["UNKNOWN", "Cost", "cost_of"]
 
 log = logging.getLogger(__name__)
 
@@ -17,31 +20,43 @@ _STORED = Decimal("0.00000001")
 _MOST = Decimal(1_000_000)
 
 
-def cost_usd(
+@dataclass(frozen=True)
+class Cost:
+    """`usd` None: unknown, never 0. `source` says whose figure it is: provider, contender or list."""
+
+    usd: Decimal | None
+    source: str = ""
+
+
+UNKNOWN = Cost(None)
+
+
+def cost_of(
+    usage: Usage,
     *,
-    tokens_in: int | None,
-    tokens_out: int | None,
-    tokens_in_cached: int | None,
     usd_per_mtok_input: Decimal | None,
     usd_per_mtok_output: Decimal | None,
     base_url: str,
     model_name: str,
-) -> Decimal | None:
-    """By the contender's own prices if both are known, else by the price list, which knows hosted models by their
-    provider's address; else None. Also None if the provider did not count the tokens.
+) -> Cost:
+    """What the provider says it charges; else by the contender's own prices if both are known; else by the price list,
+    which knows hosted models by their provider's address. Unknown if the provider did not count the tokens.
 
     Only the list has a lower price for cached tokens: a contender has one price for input.
     """
-    if tokens_in is None or tokens_out is None:
-        return None
+    if usage.cost_usd is not None:
+        return _cost(usage.cost_usd, "provider")
+    if usage.tokens_in is None or usage.tokens_out is None:
+        return UNKNOWN
     if usd_per_mtok_input is not None and usd_per_mtok_output is not None:
-        cost = (tokens_in * usd_per_mtok_input + tokens_out * usd_per_mtok_output) / _PER
-    else:
-        listed = _listed(base_url, model_name, tokens_in, tokens_out, tokens_in_cached)
-        if listed is None:
-            return None
-        cost = listed
-    return cost.quantize(_STORED) if cost < _MOST else None
+        cost = (usage.tokens_in * usd_per_mtok_input + usage.tokens_out * usd_per_mtok_output) / _PER
+        return _cost(cost, "contender")
+    listed = _listed(base_url, model_name, usage.tokens_in, usage.tokens_out, usage.tokens_in_cached)
+    return UNKNOWN if listed is None else _cost(listed, "list")
+
+
+def _cost(usd: Decimal, source: str) -> Cost:
+    return Cost(usd.quantize(_STORED), source) if usd < _MOST else UNKNOWN
 
 
 def _listed(base_url: str, model_name: str, tokens_in: int, tokens_out: int, cached: int | None) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""Turns the refusal of an OpenAI-compatible server, its status and its words, into one of Arena's errors.
+"""Turns the refusal of a server, its status and its words, into one of Arena's errors.
 
 Servers agree on status codes, roughly, and on nothing else: the error is an object, a string, a list of objects,
 or under another name, and a prompt that is too long gives a 400, a 413, a 422 or a 500.
@@ -14,8 +14,11 @@ from evals.collection.providers.errors import (
     ContextTooLong,
     Filtered,
     KeyRefused,
+    ModelNotFound,
+    NoCredit,
     NotAllowed,
-    NotFound,
+    OutOfMemory,
+    Overloaded,
     ProviderError,
     RateLimited,
     RequestRefused,
@@ -27,7 +30,8 @@ __all__ = ["refusal", "words_of"]
 
 _TOO_LONG = re.compile(
     r"context[ _-]?(?:length|window|size)|maximum context|exceed_context|too many (?:input )?tokens|"
-    r"prompt (?:is )?too long|input (?:is )?too long|reduce the length|string_above_max_length",
+    r"prompt (?:is )?too long|input (?:is )?too long|reduce the length|string_above_max_length|"
+    r"exceeds the maximum number of tokens",
     re.IGNORECASE,
 )
 _FILTERED = re.compile(
@@ -35,43 +39,66 @@ _FILTERED = re.compile(
     r"flagged|moderation",
     re.IGNORECASE,
 )
-_BAD_KEY = re.compile(r"(?:invalid|incorrect|missing|expired)[ _]api[ _]key|api key not valid", re.IGNORECASE)
+_BAD_KEY = re.compile(
+    r"(?:invalid|incorrect|missing|expired)[ _]api[ _]key|api key not valid|authentication_error|permission_error|"
+    r"UNAUTHENTICATED|PERMISSION_DENIED",
+    re.IGNORECASE,
+)
 _NO_MODEL = re.compile(r"model[ _]not[ _]found|model .{0,120}(?:does not exist|not found)|no such model", re.IGNORECASE)
 _NO_CREDIT = re.compile(
-    r"insufficient[ _](?:quota|balance|funds|credit)|exceeded your current quota|billing_hard_limit", re.IGNORECASE
+    r"insufficient[ _](?:quota|balance|funds|credit)|exceeded your current quota|billing_hard_limit|"
+    r"credit balance is too low",
+    re.IGNORECASE,
+)
+_MEMORY = re.compile(
+    r"out of memory|\bOOM\b|cudaMalloc|requires more (?:system|gpu) memory|unable to allocate|failed to allocate|"
+    r"not enough memory|kv[ _-]?cache is full|insufficient memory",
+    re.IGNORECASE,
 )
 _RATE = re.compile(r"rate[ _-]?limit|too many requests|quota exceeded|resource_?exhausted", re.IGNORECASE)
-_OVERLOADED = re.compile(r"overloaded|server_error|internal|unavailable|try again", re.IGNORECASE)
+# Google's, for limits by the minute too, though its message is the one that OpenAI sends when the credit is used up.
+_EXHAUSTED = re.compile(r"RESOURCE_EXHAUSTED")
+_OVERLOADED = re.compile(r"overloaded|unavailable|at capacity|insufficient_system_resource", re.IGNORECASE)
 
 # The words decide first where one status has several meanings.
 _BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[ProviderError]], ...]] = {
-    400: ((_TOO_LONG, ContextTooLong), (_FILTERED, Filtered), (_BAD_KEY, KeyRefused), (_NO_MODEL, NotFound)),
-    403: ((_FILTERED, Filtered),),
-    422: ((_TOO_LONG, ContextTooLong), (_FILTERED, Filtered), (_NO_MODEL, NotFound)),
-    429: ((_NO_CREDIT, KeyRefused),),
-    500: ((_TOO_LONG, ContextTooLong),),
+    400: (
+        (_TOO_LONG, ContextTooLong),
+        (_FILTERED, Filtered),
+        (_BAD_KEY, KeyRefused),
+        (_NO_CREDIT, NoCredit),
+        (_NO_MODEL, ModelNotFound),
+    ),
+    422: ((_TOO_LONG, ContextTooLong), (_FILTERED, Filtered), (_NO_MODEL, ModelNotFound)),
+    403: ((_FILTERED, Filtered), (_NO_CREDIT, NoCredit)),
+    429: ((_EXHAUSTED, RateLimited), (_NO_CREDIT, NoCredit)),
+    500: ((_TOO_LONG, ContextTooLong), (_MEMORY, OutOfMemory), (_OVERLOADED, Overloaded)),
+    503: ((_MEMORY, OutOfMemory),),
 }
 _BY_STATUS: dict[int, type[ProviderError]] = {
     401: KeyRefused,
-    402: KeyRefused,
+    402: NoCredit,
     403: KeyRefused,
-    404: NotFound,
+    404: ModelNotFound,
     408: TimedOut,
     409: ServerError,
     413: ContextTooLong,
     425: ServerError,
     429: RateLimited,
     451: Filtered,
+    503: Overloaded,
+    529: Overloaded,
 }
 # An error object inside a stream has no status of its own.
 _IN_STREAM: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = (
     (_TOO_LONG, ContextTooLong),
     (_FILTERED, Filtered),
     (_BAD_KEY, KeyRefused),
-    (_NO_CREDIT, KeyRefused),
-    (_NO_MODEL, NotFound),
+    (_NO_CREDIT, NoCredit),
+    (_NO_MODEL, ModelNotFound),
     (_RATE, RateLimited),
-    (_OVERLOADED, ServerError),
+    (_MEMORY, OutOfMemory),
+    (_OVERLOADED, Overloaded),
 )
 
 
@@ -80,7 +107,7 @@ def refusal(status: int | None, body: str) -> tuple[type[ProviderError], str]:
     words = words_of(body)
     code = _code_of(body)
     if status is None or status == 200:
-        if code in _BY_STATUS or (code is not None and code in (*_BY_WORDS, 502, 503, 504)):
+        if code in _BY_STATUS or (code is not None and code in (*_BY_WORDS, 502, 504)):
             status = code
         else:
             kind = next((kind for pattern, kind in _IN_STREAM if pattern.search(words)), ServerError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evals.collection.providers.errors import Malformed, TooLarge
+from evals.collection.providers.errors import InvalidReply, TooLarge
 
 __all__ = ["Decoder", "Event"]
 
@@ -83,7 +83,7 @@ class Decoder:
         try:
             line = raw.decode("utf-8")
         except UnicodeDecodeError:
-            raise Malformed("the stream is not UTF-8") from None
+            raise InvalidReply("the stream is not UTF-8") from None
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import httpx
+
+from evals.collection.providers.usage import Usage
+
 __all__ = ["Endpoint", "Limits", "Reply", "Request", "ToolCall", "WireFormat"]
 
 
@@ -23,12 +27,35 @@ class Endpoint:
 class Request:
     """`settings` go into the request unchanged, except `system`, a text put before the task's own instructions.
 
-    `messages` are `{"role", "content"}`.
+    `messages` are OpenAI's `{"role", "content"}`, which every wire format translates to its own.
     """
 
     model_name: str
     messages: Sequence[Mapping[str, Any]]
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The settings without `system`."""
+        return {name: value for name, value in self.settings.items() if name != "system"}
+
+    def with_system(self) -> list[dict[str, Any]]:
+        """The messages with the contender's own instructions first, in one message with the task's: many chat templates
+        accept only one system message, at the beginning."""
+        messages = [dict(message) for message in self.messages]
+        system = self.settings.get("system")
+        if not isinstance(system, str) or not system.strip():
+            return messages
+        if messages and messages[0].get("role") == "system" and isinstance(messages[0].get("content"), str):
+            return [{"role": "system", "content": f"{system}\n\n{messages[0]['content']}"}, *messages[1:]]
+        return [{"role": "system", "content": system}, *messages]
+
+    def split_system(self) -> tuple[str, list[dict[str, Any]]]:
+        """For formats that take instructions apart: their text, and the other messages."""
+        messages = self.with_system()
+        instructions = [text_of(message.get("content")) for message in messages if message.get("role") == "system"]
+        others = [message for message in messages if message.get("role") != "system"]
+        return "\n\n".join(instructions), others
 
 
 @dataclass(frozen=True)
@@ -47,17 +74,16 @@ class ToolCall:
 class Reply:
     """A finished answer: `text` or `tool_calls`, or both. Everything in it is hostile.
 
-    `ttft_ms`: time to the first piece of the answer itself, not of thinking; None if the server did not stream. Tokens
-    are the provider's count, None if it gave none. `refused`: the provider marked it as a refusal.
+    `thinking` is what the model wrote before its answer, no part of it. `ttft_ms`: time to the first piece of the
+    answer itself; None if the server did not stream. `refused`: the provider marked it as a refusal.
     """
 
     text: str
     finish_reason: str
     latency_ms: float
     ttft_ms: float | None = None
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    tokens_in_cached: int | None = None
+    usage: Usage = field(default_factory=Usage)
+    thinking: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     refused: bool = False
     status_code: int = 200
@@ -77,6 +103,19 @@ class Limits:
 class WireFormat(Protocol):
     """One way of speaking to model servers over HTTP."""
 
-    def ask(self, endpoint: Endpoint, request: Request) -> Reply:
-        """One call. Blocks for at most `endpoint.total_timeout_s`; raises ProviderError."""
+    async def ask(self, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
+        """One call. Takes at most `endpoint.total_timeout_s`; raises ProviderError."""
         ...
+
+
+def text_of(content: Any) -> str:
+    """Text is a string, or a list of parts, of which those of type `text` count."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(
+            part["text"]
+            for part in content
+            if isinstance(part, Mapping) and part.get("type", "text") == "text" and isinstance(part.get("text"), str)
+        )
+    return ""

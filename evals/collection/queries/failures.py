@@ -18,23 +18,30 @@ __all__ = ["Cause", "advice", "causes_of", "paused_providers"]
 _ADVICE: dict[str, str] = {
     ErrorCategory.CONNECTION: "Nothing answered at the provider's address. Start the server, or correct its base URL, "
     "then retry.",
-    ErrorCategory.TIMEOUT: "The answer took longer than the provider's limits allow. Raise them on the provider, then "
-    "retry.",
-    ErrorCategory.CUT_STREAM: "The provider closed the connection in the middle of the answer. Retry; if it happens "
-    "again, a proxy in between may be cutting long answers.",
-    ErrorCategory.MALFORMED: "The reply is not what this kind of provider sends. Check the base URL (most end in "
+    ErrorCategory.TIMEOUT_CONNECT: "The provider's address did not accept a connection in 10 seconds. Check the "
+    "address and any firewall, then retry.",
+    ErrorCategory.TIMEOUT_FIRST_TOKEN: "The model did not begin to answer in time. Raise the provider's limit for the "
+    "first token, then retry.",
+    ErrorCategory.TIMEOUT_TOTAL: "The answer took longer than the provider's limit allows. Raise it on the provider, "
+    "then retry.",
+    ErrorCategory.STREAM_TRUNCATED: "The provider closed the connection in the middle of the answer. Retry; if it "
+    "happens again, a proxy in between may be cutting long answers.",
+    ErrorCategory.INVALID_REPLY: "The reply is not what this kind of provider sends. Check the base URL (most end in "
     "/v1), then retry.",
-    ErrorCategory.RATE_LIMIT: "Too many requests for this key. Lower the provider's concurrency, then retry.",
-    ErrorCategory.SERVER_ERROR: "The provider had an error of its own. Retry later.",
-    ErrorCategory.AUTH: "The provider refused the key, or the account has no credit left. Type the key again on the "
-    "provider, then retry.",
-    ErrorCategory.NOT_FOUND: "The provider does not know this model name. Make a new revision of the contender with "
-    "the right one.",
+    ErrorCategory.RATE_LIMITED: "Too many requests for this key. Lower the provider's limits, then retry.",
+    ErrorCategory.OVERLOADED: "The provider has more to do than it can. Retry later, or lower its concurrency.",
+    ErrorCategory.OUT_OF_MEMORY: "The machine of the model ran out of memory. Lower the provider's concurrency, or "
+    "give the model a smaller context, then retry.",
+    ErrorCategory.PROVIDER_ERROR: "The provider had an error of its own. Retry later.",
+    ErrorCategory.AUTH: "The provider refused the key. Type it again on the provider, then retry.",
+    ErrorCategory.BILLING: "The account at the provider has no credit left. Add some, then retry.",
+    ErrorCategory.MODEL_NOT_FOUND: "The provider does not know this model name. Make a new revision of the contender "
+    "with the right one.",
     ErrorCategory.BAD_REQUEST: "The provider refused the request, most often because of a setting. Make a new revision "
     "of the contender without it.",
     ErrorCategory.CONTEXT_LENGTH: "The prompt is longer than the model's context. Leave these tasks out for it, or "
     "accept the gaps.",
-    ErrorCategory.FILTERED: "Counts as a failure of the contender. Nothing to do.",
+    ErrorCategory.CONTENT_FILTER: "Counts as a failure of the contender. Nothing to do.",
     ErrorCategory.EMPTY: "Finished without any text. If the reason is “length”, raise max_tokens in a new revision.",
     ErrorCategory.TOO_LARGE: "The reply was longer than Arena accepts. Set max_tokens in a new revision of the "
     "contender.",
@@ -69,7 +76,7 @@ def advice(error: str, *, retrying: bool, next_try_at: datetime | None, paused_u
     """What to do about it. Names no times: templates localise them."""
     if not retrying:
         return _ADVICE[error]
-    if error == ErrorCategory.RATE_LIMIT and paused_until is not None:
+    if error == ErrorCategory.RATE_LIMITED and paused_until is not None:
         return "The provider asked for a pause. Arena continues after it."
     if next_try_at is None:
         return "Arena tries again by itself."
@@ -105,7 +112,7 @@ def causes_of(run: Run, *, paused: dict[int, datetime]) -> tuple[Cause, ...]:
     for (state, error), members in groups.items():
         retrying = state == Generation.State.WAITING
         next_try = min(row["next"] for row in members) if retrying else None
-        if next_try and error == ErrorCategory.RATE_LIMIT and pause_ends:
+        if next_try and error == ErrorCategory.RATE_LIMITED and pause_ends:
             next_try = max(next_try, pause_ends)
         members.sort(key=lambda row: (-row["n"], row["generation__contender__slug"]))
         causes.append(

@@ -6,7 +6,8 @@ import sys
 import threading
 import time
 from argparse import ArgumentTypeError
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,7 +16,7 @@ from django.db import connections
 
 from arena.commands import ExampleCommand
 from evals.catalog.queries.contenders import asked_by_default
-from evals.collection.jobs import pump_until_idle
+from evals.collection.pump import Pump
 from evals.collection.queries.runs import Progress, run_progress, run_view
 from evals.collection.queue import work_is_due
 from evals.collection.services import RunError, settle, start_run
@@ -59,7 +60,7 @@ class Command(ExampleCommand):
             "--wait", action="store_true", help="show progress; exit non-zero if anything failed for good"
         )
         parser.add_argument(
-            "--here", metavar="CALLS", type=int, nargs="?", const=4, help="collect in this process, CALLS at once (4)"
+            "--here", metavar="CALLS", type=int, nargs="?", const=20, help="collect in this process, CALLS at once (20)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -81,12 +82,12 @@ class Command(ExampleCommand):
             f"{progress.linked} of them collected before."
         )
         if options["here"]:
-            for _ in range(options["here"]):
-                threading.Thread(target=_pump_here, args=(run.pk,), daemon=True).start()
+            with _pumping(most=options["here"]):
+                self._wait(run, here=True)
         else:
             wake_workers()
-        if options["wait"] or options["here"]:
-            self._wait(run, here=bool(options["here"]))
+            if options["wait"]:
+                self._wait(run, here=False)
 
     def _version(self, slug: str) -> TaskSetVersion:
         version = TaskSetVersion.objects.select_related("task_set").filter(task_set__slug=slug).order_by("-n").first()
@@ -185,12 +186,22 @@ class _Bar:
             self._out.write("")
 
 
-def _pump_here(run_id: int) -> None:
-    """Polls and pumps as a worker does, until the run ends."""
+@contextmanager
+def _pumping(*, most: int) -> Iterator[None]:
+    """A pump in a thread of its own, as a worker has one."""
+    pump = Pump(most=most)
+    thread = threading.Thread(target=_pump, args=(pump,), name="pump", daemon=True)
+    thread.start()
     try:
-        while Run.objects.filter(pk=run_id, state=Run.State.COLLECTING).exists():
-            pump_until_idle()
-            time.sleep(_LOOK_EVERY_S)
+        yield
+    finally:
+        pump.stop()
+        thread.join()
+
+
+def _pump(pump: Pump) -> None:
+    try:
+        pump.run()
     finally:
         connections.close_all()
 

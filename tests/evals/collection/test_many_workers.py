@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 from django.db.models import Count
 
-from evals.collection.jobs import pump_until_idle
+from evals.collection.pump import Pump
 from evals.collection.queue import claim_next
 from evals.models import Attempt, Generation, Run
 from tests.servers import ANSWER, OK, says
@@ -18,6 +18,10 @@ from tests.servers import ANSWER, OK, says
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORKERS = 8
+
+
+def pump_until_idle():
+    Pump().run(until_idle=True)
 
 
 def in_threads(work):

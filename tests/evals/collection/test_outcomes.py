@@ -9,14 +9,15 @@ import pytest
 from django.utils import timezone
 
 from arena.sealing import seal
-from evals.collection.calls import ask_once, collect
+from evals.collection.calls import ask_once
 from evals.collection.providers import ProviderError
+from evals.collection.pump import Pump
 from evals.collection.queue import LEASES, claim_next, recover_lost, work_is_due
 from evals.collection.services import settle
 from evals.models import Attempt, Generation, Provider, Run
 from evals.models.generations import ErrorCategory
 from tests.servers import ANSWER, DONE, chunk, refuses, says, usage
-from tests.suites import collect_all, next_claim, states
+from tests.suites import collect, collect_all, next_claim, states
 
 
 def later(seconds=120):
@@ -78,13 +79,13 @@ def test_what_may_pass_is_asked_again_later_and_every_call_is_kept(suite):
 
     assert collect_all() == 1
     waiting = Generation.objects.get()
-    assert (waiting.state, waiting.error, waiting.error_detail) == ("waiting", "server_error", "500: oops")
+    assert (waiting.state, waiting.error, waiting.error_detail) == ("waiting", "provider_error", "500: oops")
     assert waiting.not_before > timezone.now()
     collect_later()
 
     assert states(run) == ["done"]
     assert list(Attempt.objects.values_list("n", "error", "status_code", "cost_usd")) == [
-        (1, "server_error", 500, 0),
+        (1, "provider_error", 500, 0),
         (2, "", 200, Decimal("0.017")),
     ]
     assert Generation.objects.get().error == ""
@@ -229,12 +230,10 @@ class TestLeases:
         suite.task(checks=7)  # no list of checks at all: nothing that importing would have let through
         run = suite.run()
 
-        with pytest.raises(TypeError):
-            collect(next_claim())
+        Pump().run(until_idle=True)
 
-        assert states(run) == ["waiting"]
-        assert Attempt.objects.get().error == ErrorCategory.LOST
-        assert claim_next() is not None
+        assert states(run) == ["failed"]
+        assert list(Attempt.objects.values_list("error", flat=True)) == [ErrorCategory.LOST] * 4
 
     def test_leases_are_renewed_while_a_call_lasts(self, suite):
         suite.task()

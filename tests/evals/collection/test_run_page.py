@@ -128,7 +128,7 @@ def test_a_team_mates_run_can_be_stopped(client_of, make_user, run):
 
 
 def test_who_may_not_steer_is_offered_nothing_to_press(viewer, run):
-    fail(run, ErrorCategory.TIMEOUT)
+    fail(run, ErrorCategory.TIMEOUT_TOTAL)
     html = text(page(viewer, run))
     assert "Stop…" not in html
     assert "data-key" not in html
@@ -139,7 +139,7 @@ def test_who_may_not_steer_is_offered_nothing_to_press(viewer, run):
 
 
 def test_the_five_figures_and_a_bar_for_each_contender(viewer, run):
-    fail(run, ErrorCategory.TIMEOUT)
+    fail(run, ErrorCategory.TIMEOUT_TOTAL)
     Generation.objects.filter(run_items__run=run, contender__slug="granite", state="waiting").update(state="done")
     html = text(page(viewer, run))
     for name in ("Collected", "In flight", "Failed for good", "Spent", "Done in"):
@@ -158,16 +158,16 @@ def test_an_unknown_price_is_never_zero(viewer, run):
 
 
 def test_failures_are_grouped_by_cause_with_what_to_do(editor, run):
-    fail(run, ErrorCategory.TIMEOUT, 2)
-    fail(run, ErrorCategory.FILTERED, 1)
+    fail(run, ErrorCategory.TIMEOUT_TOTAL, 2)
+    fail(run, ErrorCategory.CONTENT_FILTER, 1)
     html = text(page(editor, run))
-    assert "Timed out" in html
+    assert "Not finished in time" in html
     assert "Retry 2" in html
-    assert "Raise them on the provider" in html
+    assert "Raise it on the provider" in html
 
 
 def test_a_providers_words_are_shown_as_text(editor, run):
-    fail(run, ErrorCategory.TIMEOUT)
+    fail(run, ErrorCategory.TIMEOUT_TOTAL)
     html = text(page(editor, run))
     assert "&lt;b&gt;60 s&lt;/b&gt;" in html
     assert "<b>60 s</b>" not in html
@@ -220,9 +220,9 @@ def test_whoever_comes_second_is_told(editor, run):
 
 
 def test_one_cause_is_retried_alone(editor, run):
-    fail(run, ErrorCategory.TIMEOUT, 2)
+    fail(run, ErrorCategory.TIMEOUT_TOTAL, 2)
     fail(run, ErrorCategory.EMPTY, 1)
-    editor.post(reverse("evals:run-retry", args=[run.pk]), {"error": ErrorCategory.TIMEOUT})
+    editor.post(reverse("evals:run-retry", args=[run.pk]), {"error": ErrorCategory.TIMEOUT_TOTAL})
     assert Generation.objects.filter(state="failed").values_list("error", flat=True).get() == ErrorCategory.EMPTY
 
 

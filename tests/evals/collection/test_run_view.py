@@ -8,12 +8,11 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from evals.collection.calls import collect
 from evals.collection.queries.runs import LATENCIES, Progress, run_list, run_progress, run_view
-from evals.collection.services import settle
+from evals.collection.services import change_budget, settle
 from evals.models import Attempt, Generation, Run
 from tests.servers import ANSWER, refuses, says
-from tests.suites import collect_all, next_claim
+from tests.suites import collect, collect_all, next_claim
 
 
 def viewed(run):
@@ -26,8 +25,10 @@ def busy(suite):
     flight, one waiting."""
     suite.tasks(4)
     two = suite.contender("two", suite.provider("bad", refuses(401), refuses(500, "oops")))
-    run = suite.run(suite.priced("one"), two, budget_usd=Decimal(1))
-    for claim in [next_claim() for _ in range(7)][:5]:
+    run = suite.run(suite.priced("one"), two)
+    claims = [next_claim() for _ in range(7)]
+    change_budget(run=run, budget_usd=Decimal(1))
+    for claim in claims[:5]:
         collect(claim)
     return run
 
@@ -50,14 +51,14 @@ def test_causes_are_grouped_and_say_what_helps(busy):
     retrying, failed = viewed(busy).causes
 
     assert (retrying.error, retrying.state, retrying.calls, retrying.can_retry) == (
-        "server_error",
+        "provider_error",
         "retrying",
         1,
         False,
     )
     assert retrying.detail == "500: oops"
     assert (failed.error, failed.state, failed.contenders, failed.can_retry) == ("auth", "failed", ("two",), True)
-    assert "Type the key again" in failed.advice
+    assert "Type it again" in failed.advice
 
 
 def test_a_retry_says_that_it_heals_by_itself(suite):
@@ -68,7 +69,7 @@ def test_a_retry_says_that_it_heals_by_itself(suite):
     view = viewed(run)
 
     (cause,) = view.causes
-    assert (cause.error, cause.state, cause.label, cause.can_retry) == ("rate_limit", "retrying", "rate limit", False)
+    assert (cause.error, cause.state, cause.label, cause.can_retry) == ("rate_limited", "retrying", "rate limit", False)
     assert cause.advice == "The provider asked for a pause. Arena continues after it."
     assert cause.next_try_at > timezone.now() + timedelta(seconds=30)
     assert view.rows[0].slowed == "rate limit"

@@ -8,12 +8,11 @@ from decimal import Decimal
 import pytest
 from django.db import connections, transaction
 
-from evals.collection.calls import collect
 from evals.collection.queue import claim_next, work_is_due
 from evals.collection.services import RunError, change_budget, pause, resume, retry_failed, settle, stop
 from evals.models import Generation, Run
 from tests.servers import ANSWER, refuses, says
-from tests.suites import collect_all, next_claim, states
+from tests.suites import collect, collect_all, next_claim, states
 
 
 def reloaded(run):

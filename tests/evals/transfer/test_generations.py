@@ -75,6 +75,13 @@ def test_a_known_contender_is_used_and_so_frozen():
     assert (done.contenders, done.contenders_new) == (("m",), ())
 
 
+def test_thinking_is_kept_apart_from_the_answer():
+    take(HEADER + "2,m,<think>Where?</think> Here.\n1,m,So it is so.</think>sorted(x)\n")
+
+    stored = Generation.objects.order_by("task_id").values_list("text", "thinking")
+    assert list(stored) == [("sorted(x)", "So it is so."), ("Here.", "Where?")]
+
+
 def test_an_empty_text_is_an_answer():
     take(HEADER + "2,m,\n")
     assert Generation.objects.get().state == "done"

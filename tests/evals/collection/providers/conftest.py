@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -9,31 +10,53 @@ from typing import Any
 import httpx
 import pytest
 
-from arena.net.client import open_client
-from evals.collection.providers import Endpoint, Limits, OpenAIFormat, Reply, Request
+from arena.net.many import AsyncGuardedTransport
+from evals.collection.providers import Endpoint, Limits, Reply, Request
+from evals.collection.providers.chat_completions import ChatCompletions
 from tests.servers import Misbehaving, misbehaving
 
 HELLO = ({"role": "user", "content": "Say hello."},)
 
 
 @pytest.fixture
-def http(settings: Any) -> Iterator[httpx.Client]:
+def ask_anywhere(settings: Any) -> Iterator[Callable[..., Reply]]:
+    """`ask_anywhere(base_url, …)`: one call, all of a test's over one client. Keywords are the wire format, the
+    contender's settings (`request`), limits and times."""
     settings.ARENA_OUTBOUND_ALLOW = []
-    with open_client() as client:
-        yield client
+    with asyncio.Runner() as runner:
+        http = runner.run(_opened())
+
+        def call(
+            base_url: str,
+            *,
+            wire: Any = ChatCompletions,
+            limits: Limits | None = None,
+            messages: Any = HELLO,
+            request: Any = None,
+            model: str = "some-model",
+            **endpoint: Any,
+        ) -> Reply:
+            where = Endpoint(base_url, **({"first_token_timeout_s": 20, "total_timeout_s": 20} | endpoint))
+            asked = Request(model, messages, request or {})
+            reply: Reply = runner.run(wire(limits=limits).ask(http, where, asked))
+            return reply
+
+        yield call
+        runner.run(http.aclose())
+
+
+async def _opened() -> AsyncGuardedTransport:
+    return AsyncGuardedTransport()
 
 
 @pytest.fixture
-def ask(http: httpx.Client, settings: Any) -> Callable[..., Reply]:
-    """`ask(base_url, …)`: one call to a server on loopback. Keywords are settings, limits and times."""
+def ask(ask_anywhere: Callable[..., Reply], settings: Any) -> Callable[..., Reply]:
+    """The same to a server on loopback, which is allowed."""
 
-    def call(base_url: str, *, limits: Limits | None = None, messages=HELLO, request=None, **endpoint: Any) -> Reply:
+    def call(base_url: str, **options: Any) -> Reply:
         url = httpx.URL(base_url)
         settings.ARENA_OUTBOUND_ALLOW = [*settings.ARENA_OUTBOUND_ALLOW, f"{url.host}:{url.port}"]
-        return OpenAIFormat(http, limits=limits).ask(
-            Endpoint(base_url, **({"first_token_timeout_s": 20, "total_timeout_s": 20} | endpoint)),
-            Request("some-model", messages, request or {}),
-        )
+        return ask_anywhere(base_url, **options)
 
     return call
 

@@ -15,7 +15,7 @@ def test_a_streamed_answer_is_put_together_and_measured(serve, ask):
     reply = ask(serve(says(ANSWER)).base_url)
 
     assert reply.text == "Hello there."
-    assert (reply.tokens_in, reply.tokens_out, reply.finish_reason) == (12, 5, "stop")
+    assert (reply.usage.tokens_in, reply.usage.tokens_out, reply.finish_reason) == (12, 5, "stop")
     assert 0 < reply.ttft_ms <= reply.latency_ms
     assert not reply.refused
 
@@ -99,14 +99,14 @@ def test_what_a_database_cannot_hold_is_replaced(serve, ask):
 def test_missing_usage_is_unknown_not_zero(serve, ask):
     reply = ask(serve(says(chunk("Hi"), chunk(finish="stop"), DONE)).base_url)
 
-    assert (reply.tokens_in, reply.tokens_out) == (None, None)
+    assert (reply.usage.tokens_in, reply.usage.tokens_out) == (None, None)
 
 
 @pytest.mark.parametrize("count", [-1, True, "12", 1e3, 10**30, None, [1]])
 def test_usage_that_is_no_count_is_unknown(serve, ask, count):
     reply = ask(serve(says(chunk("Hi"), chunk(finish="stop"), usage(count, count), DONE)).base_url)
 
-    assert (reply.tokens_in, reply.tokens_out) == (None, None)
+    assert (reply.usage.tokens_in, reply.usage.tokens_out) == (None, None)
 
 
 def test_thinking_is_no_answer_but_a_sign_of_life(serve, ask):
@@ -176,14 +176,14 @@ def test_a_server_that_does_not_stream_is_understood_without_a_first_token_time(
 
     reply = ask(serve(says(json.dumps(whole).encode(), head=head)).base_url)
 
-    assert (reply.text, reply.tokens_in, reply.tokens_in_cached, reply.ttft_ms) == ("Hi", 3, 2, None)
+    assert (reply.text, reply.usage.tokens_in, reply.usage.tokens_in_cached, reply.ttft_ms) == ("Hi", 3, 2, None)
 
 
 def test_an_empty_answer_is_an_error_that_says_why(serve, ask):
     with pytest.raises(EmptyAnswer, match="“length” before any text: raise max_tokens") as caught:
         ask(serve(says(chunk("  \n"), chunk(finish="length"), usage(9, 4), DONE)).base_url)
 
-    assert (caught.value.tokens_in, caught.value.tokens_out) == (9, 4)
+    assert (caught.value.usage.tokens_in, caught.value.usage.tokens_out) == (9, 4)
 
 
 def test_a_filtered_answer_is_an_error_even_with_text(serve, ask):

@@ -38,17 +38,17 @@ def test_an_empty_answer_is_asked_for_once_more():
 
 
 def test_waits_double_and_are_spread():
-    longest = [back_off(Category.TIMEOUT, attempts_made=n, jitter=1) for n in (1, 2, 3)]
-    shortest = [back_off(Category.TIMEOUT, attempts_made=n, jitter=0) for n in (1, 2, 3)]
+    longest = [back_off(Category.TIMEOUT_TOTAL, attempts_made=n, jitter=1) for n in (1, 2, 3)]
+    shortest = [back_off(Category.TIMEOUT_TOTAL, attempts_made=n, jitter=0) for n in (1, 2, 3)]
 
     assert (shortest, longest) == ([1, 2, 4], [2, 4, 8])
-    assert back_off(Category.TIMEOUT, attempts_made=4) is None
-    assert len({back_off(Category.TIMEOUT, attempts_made=1) for _ in range(20)}) > 1
+    assert back_off(Category.TIMEOUT_TOTAL, attempts_made=4) is None
+    assert len({back_off(Category.TIMEOUT_TOTAL, attempts_made=1) for _ in range(20)}) > 1
 
 
 def test_never_sooner_than_the_provider_asked_and_never_forever():
-    assert back_off(Category.RATE_LIMIT, attempts_made=1, retry_after_s=40) == 40
-    assert back_off(Category.RATE_LIMIT, attempts_made=1, retry_after_s=1e9) == 900
+    assert back_off(Category.RATE_LIMITED, attempts_made=1, retry_after_s=40) == 40
+    assert back_off(Category.RATE_LIMITED, attempts_made=1, retry_after_s=1e9) == 6 * 3600
 
 
 def test_lost_work_is_taken_up_at_once():

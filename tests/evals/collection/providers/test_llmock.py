@@ -35,8 +35,8 @@ def test_dialects_of_the_format(mock, ask, dialect):
 def test_usage_is_asked_for_and_counted(mock, ask):
     reply = ask(mock.base_url())
 
-    assert reply.tokens_in is not None
-    assert reply.tokens_out > 0
+    assert reply.usage.tokens_in is not None
+    assert reply.usage.tokens_out > 0
 
 
 def test_tool_calls(mock, ask):
@@ -50,15 +50,15 @@ def test_tool_calls(mock, ask):
 @pytest.mark.parametrize(
     ("fault", "category"),
     [
-        (Fail(429, retry_after=7), Category.RATE_LIMIT),
-        (Fail(500), Category.SERVER_ERROR),
+        (Fail(429, retry_after=7), Category.RATE_LIMITED),
+        (Fail(500), Category.PROVIDER_ERROR),
         (Fail(401), Category.AUTH),
-        (Fail(404), Category.NOT_FOUND),
+        (Fail(404), Category.MODEL_NOT_FOUND),
         (Fail(400, code="context_length_exceeded", message="maximum context length is 8"), Category.CONTEXT_LENGTH),
-        (StreamFault("disconnect", after_chunks=2), Category.CUT_STREAM),
-        (StreamFault("truncate", after_chunks=2), Category.CUT_STREAM),
-        (StreamFault("malformed", after_chunks=2), Category.MALFORMED),
-        (StreamFault("stall", after_chunks=2, stall_seconds=30), Category.TIMEOUT),
+        (StreamFault("disconnect", after_chunks=2), Category.STREAM_TRUNCATED),
+        (StreamFault("truncate", after_chunks=2), Category.STREAM_TRUNCATED),
+        (StreamFault("malformed", after_chunks=2), Category.INVALID_REPLY),
+        (StreamFault("stall", after_chunks=2, stall_seconds=30), Category.TIMEOUT_TOTAL),
     ],
 )
 def test_faults(mock, ask, fault, category):
@@ -68,5 +68,5 @@ def test_faults(mock, ask, fault, category):
         ask(mock.base_url(), total_timeout_s=2)
 
     assert caught.value.category == category
-    if category == Category.RATE_LIMIT:
+    if category == Category.RATE_LIMITED:
         assert caught.value.retry_after_s == 7

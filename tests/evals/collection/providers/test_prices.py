@@ -6,26 +6,26 @@ from decimal import Decimal
 
 import pytest
 
-from evals.collection.providers import cost_usd
+from evals.collection.providers import Usage, cost_of
 
 OPENAI = "https://api.openai.com/v1"
 
 
-def cost(
-    tokens_in=1_000_000, tokens_out=500_000, own=(None, None), base_url=OPENAI, model_name="gpt-4o-mini", cached=None
-):
-    return cost_usd(
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        tokens_in_cached=cached,
+def cost(tokens_in=1_000_000, tokens_out=500_000, own=(None, None), base_url=OPENAI, model_name="gpt-4o-mini", **usage):
+    return cost_of(
+        Usage(tokens_in=tokens_in, tokens_out=tokens_out, **usage),
         usd_per_mtok_input=own[0],
         usd_per_mtok_output=own[1],
         base_url=base_url,
         model_name=model_name,
-    )
+    ).usd
 
 
-def test_the_contender_s_own_prices_come_first():
+def test_what_the_provider_charges_comes_first():
+    assert cost(own=(Decimal("2.5"), Decimal(10)), cost_usd=Decimal("0.0123")) == Decimal("0.0123")
+
+
+def test_then_the_contenders_own_prices():
     assert cost(own=(Decimal("2.5"), Decimal(10))) == Decimal("7.5")
 
 
@@ -35,7 +35,7 @@ def test_a_price_of_zero_is_a_price():
 
 def test_hosted_models_are_in_the_price_list():
     assert cost() > 0
-    assert cost(cached=1_000_000) < cost()
+    assert cost(tokens_in_cached=1_000_000) < cost()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,176 @@
+"""The pump keeps its places filled and its providers' limits, and gives back what it need not ask."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from evals.collection.pump import Pump
+from evals.collection.queue import claim, claim_next, recover_lost
+from evals.collection.services import stop
+from evals.models import Attempt, Generation, Provider
+from tests.processes import wait_until
+from tests.servers import ANSWER, OK, refuses, says
+from tests.suites import collect, states
+
+
+def pump_until_idle(**options):
+    Pump(**options).run(until_idle=True)
+
+
+class Counting:
+    """A server that knows how many calls it had at once."""
+
+    def __init__(self):
+        self.flying = self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, talk):
+        with self.lock:
+            self.flying += 1
+            self.most = max(self.most, self.flying)
+        talk.pause(0.03)
+        with self.lock:
+            self.flying -= 1
+        talk.send(OK + ANSWER)
+
+
+def test_a_call_that_ends_hands_its_place_to_the_next_and_no_more_are_made_at_once(suite):
+    counting = Counting()
+    suite.tasks(12)
+    run = suite.run(suite.contender("one", suite.provider("narrow", counting, max_concurrency=3)))
+
+    pump_until_idle()
+
+    assert states(run) == ["done"] * 12
+    assert counting.most <= 3
+    assert max(Attempt.objects.values_list("in_flight", flat=True)) <= 3
+    assert not Generation.objects.filter(ahead=True).exists()
+    # Asked for after others had ended, and so later than claimed.
+    began = Attempt.objects.order_by("started_at").values_list("started_at", flat=True)
+    assert len(set(began)) == 12
+
+
+def test_a_pump_makes_no_more_calls_at_once_than_it_is_told(suite):
+    counting = Counting()
+    suite.tasks(6)
+    suite.run(suite.contender("one", suite.provider("wide", counting)))
+
+    pump_until_idle(most=2)
+
+    assert counting.most <= 2
+    assert Attempt.objects.count() == 6
+
+
+def test_what_was_claimed_ahead_waits_again_when_the_provider_pauses(suite):
+    suite.tasks(5)
+    provider = suite.provider("busy", refuses(429, "slow down", Retry_After="60"), max_concurrency=1)
+    run = suite.run(suite.contender("one", provider))
+
+    pump_until_idle()
+
+    assert Attempt.objects.count() == 1
+    assert states(run) == ["waiting"] * 5
+    assert sorted(Generation.objects.values_list("attempts_made", flat=True)) == [0, 0, 0, 0, 1]
+    assert not Generation.objects.filter(ahead=True).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stopped_run_ends_with_the_calls_in_flight(suite):
+    opens = threading.Event()
+
+    def hangs(talk):
+        while not opens.is_set() and not talk.pause(0.02):
+            pass
+        talk.send(OK + ANSWER)
+
+    suite.tasks(6)
+    run = suite.run(suite.contender("one", suite.provider("slow", hangs, max_concurrency=2)))
+    pump = Pump()
+    thread = threading.Thread(target=run_and_close, args=(pump,), daemon=True)
+    thread.start()
+    wait_until(lambda: len(suite.servers["slow"].requests) == 2, "two calls are in flight")
+
+    stop(run=run)
+    wait_until(lambda: not Generation.objects.filter(ahead=True).exists(), "what was ahead is given back")
+    opens.set()
+    wait_until(lambda: Attempt.objects.count() == 2, "the calls in flight are stored")
+    pump.stop()
+    thread.join()
+
+    assert sorted(states(run)) == ["done", "done", "waiting", "waiting", "waiting", "waiting"]
+    assert len(suite.servers["slow"].requests) == 2
+
+
+def run_and_close(pump):
+    try:
+        pump.run()
+    finally:
+        connections.close_all()
+
+
+def test_a_lost_claim_ahead_is_no_lost_call(suite):
+    suite.tasks(2)
+    run = suite.run(suite.contender("one", suite.provider("narrow", max_concurrency=1)))
+    first, second = claim(ahead=5)
+    assert (first.ahead, second.ahead) == (False, True)
+
+    assert recover_lost(now=timezone.now() + timedelta(minutes=1)) == 2
+
+    assert states(run) == ["waiting", "waiting"]
+    assert [(one.generation_id, one.error) for one in Attempt.objects.all()] == [(first.generation_id, "lost")]
+    assert Generation.objects.get(pk=second.generation_id).attempts_made == 0
+
+
+def test_requests_a_minute_are_spread(suite):
+    suite.tasks(20)
+    suite.run(suite.contender("one", suite.provider("limited", requests_per_minute=60)))
+    start = timezone.now()
+
+    began = [len(claim(ahead=9, now=start + timedelta(seconds=at))) for at in range(11)]
+
+    assert began == [3, *[1] * 10]
+
+
+def test_tokens_a_minute_are_taken_as_they_are_counted(suite):
+    suite.tasks(4)
+    suite.run(suite.contender("one", suite.provider("limited", tokens_per_minute=17)))
+    start = timezone.now()
+
+    collect(claim_next(now=start))  # 12 + 5 tokens: a whole minute's
+
+    assert claim(now=start + timedelta(seconds=50)) == []
+    assert len(claim(now=start + timedelta(seconds=70))) == 3
+
+
+def test_a_provider_that_is_down_is_tried_with_one_call_until_it_answers(suite):
+    suite.tasks(8)
+    provider = suite.provider("shaky", *[refuses(500)] * 3, says(ANSWER), max_concurrency=4)
+    suite.run(suite.contender("one", provider))
+    for one in claim(most=3):
+        collect(one)
+
+    alone = claim()
+    assert (len(alone), claim()) == (1, [])
+    collect(alone[0])
+
+    assert len(claim()) == 4
+    assert Provider.objects.get(pk=provider.pk).down_in_a_row == 0
+
+
+def test_calls_in_flight_count_towards_a_budget(suite):
+    suite.tasks(9)
+    run = suite.run(suite.priced("one"), budget_usd=Decimal("0.08"))
+    first = claim()
+    assert len(first) == 1, "what a call costs is not known yet"
+    collect(first[0])  # $0.017
+
+    assert len(claim()) == 4, "four more reach the budget"
+    assert claim() == []
+    run.refresh_from_db()
+    assert run.priced_calls == 1
