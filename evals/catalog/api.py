@@ -29,6 +29,8 @@ class ProviderOut(serializers.Serializer[Any]):
     locality = serializers.ChoiceField(Provider.Locality.choices)
     key = serializers.ChoiceField(["stored", "environment", "none"], help_text="Whether there is one; never the key.")
     max_concurrency = serializers.IntegerField()
+    requests_per_minute = serializers.IntegerField(allow_null=True, help_text="Null: no limit.")
+    tokens_per_minute = serializers.IntegerField(allow_null=True, help_text="Null: no limit.")
     first_token_timeout_s = serializers.FloatField()
     total_timeout_s = serializers.FloatField()
     paused_until = serializers.DateTimeField(allow_null=True)

@@ -11,6 +11,9 @@ __all__ = ["IMPORTED", "ContenderCard"]
 
 # `evals.models.Provider.Kind.IMPORTED`, whose outputs were collected elsewhere.
 IMPORTED = "imported"
+# Other kinds: those without chat completions, and where they are beside the provider's own API.
+_NO_CHAT = {IMPORTED, "replicate", "fal"}
+_CHAT_AT = {"ollama": "/v1", "gemini": "/openai"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,16 @@ class ContenderCard:
     usd_per_mtok_output: Decimal | None
     used_at: datetime | None
     retired_at: datetime | None
+
+    @property
+    def chat_base_url(self) -> str:
+        """Where services and gateways ask it by OpenAI's chat completions, whatever API Arena asked it by; "" if
+        nowhere."""
+        address = self.base_url.rstrip("/")
+        if self.kind in _NO_CHAT:
+            return ""
+        after = _CHAT_AT.get(self.kind, "")
+        return address + after if after and not address.endswith(after) else self.base_url
 
     @property
     def used(self) -> bool:

@@ -175,10 +175,16 @@ class ProviderForm(forms.Form):
         label="Short name",
         help_text="Letters, digits, dashes and underscores. Used in addresses and files.",
     )
+    kind = forms.ChoiceField(
+        choices=[(kind.value, kind.label) for kind in Provider.Kind if kind != Provider.Kind.IMPORTED],
+        initial=Provider.Kind.OPENAI,
+        label="API",
+        help_text="How the provider is asked. Most servers speak OpenAI's chat completions.",
+    )
     base_url = forms.CharField(
         max_length=500,
         label="Address",
-        help_text="Without the last part: Arena adds /chat/completions.",
+        help_text="Without the last part, such as /chat/completions: Arena adds it.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "inputmode": "url"}),
     )
     locality = forms.ChoiceField(
@@ -204,6 +210,20 @@ class ProviderForm(forms.Form):
     )
     max_concurrency = forms.IntegerField(
         min_value=1, max_value=1000, initial=4, label="Requests at a time", help_text="In total, over all workers."
+    )
+    requests_per_minute = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        label="Requests a minute",
+        help_text="As the provider allows. Empty: no limit.",
+    )
+    tokens_per_minute = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        label="Tokens a minute",
+        help_text="Of prompts and answers together. Empty: no limit.",
     )
     first_token_timeout_s = forms.FloatField(
         min_value=0.1, max_value=3600, initial=60, label="Seconds to the first token"
@@ -248,6 +268,7 @@ def _initial_provider(provider: Provider | None, preset: Preset | None) -> dict[
     return {
         "name": preset.name,
         "slug": preset.slug,
+        "kind": preset.kind,
         "base_url": preset.base_url,
         "locality": preset.locality,
         "max_concurrency": preset.max_concurrency,

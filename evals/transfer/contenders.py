@@ -26,6 +26,7 @@ __all__ = ["FIELDS", "ContenderRow", "ContendersImported", "ImportedLine", "impo
 FIELDS = (
     "slug",
     "provider",
+    "provider_name",
     "kind",
     "base_url",
     "api_key_env",
@@ -33,6 +34,8 @@ FIELDS = (
     "settings",
     "locality",
     "max_concurrency",
+    "requests_per_minute",
+    "tokens_per_minute",
     "first_token_timeout_s",
     "total_timeout_s",
     "tier",
@@ -45,7 +48,14 @@ REQUIRED = ("slug", "provider", "model_name")
 LIMITS = replace(Limits(), file_bytes=4 * 1024 * 1024, rows=10_000, field_chars=100_000)
 
 _KEY_FIELDS = re.compile(r"(?i)(?!api_key_env$).*(api[_-]?key|^key$|secret|token$|password|authorization)")
-_INTEGERS = {"tier": (0, 99), "context_tokens": (1, 2**31 - 1), "max_concurrency": (1, 32_767)}
+_INTEGERS = {
+    "tier": (0, 99),
+    "context_tokens": (1, 2**31 - 1),
+    "max_concurrency": (1, 32_767),
+    "requests_per_minute": (1, 2**31 - 1),
+    "tokens_per_minute": (1, 2**31 - 1),
+}
+_PER_MINUTE = ("requests_per_minute", "tokens_per_minute")
 _SECONDS = ("first_token_timeout_s", "total_timeout_s")
 # As on the provider's page.
 _LONGEST_S = 7200
@@ -54,7 +64,8 @@ _PRICES = ("usd_per_mtok_input", "usd_per_mtok_output")
 
 @dataclass(frozen=True)
 class ContenderRow:
-    """`given` holds the fields in the file, in their own types; fields that are left out stay unchanged."""
+    """`given` holds the fields in the file, in their own types; fields that are left out stay unchanged. A limit per
+    minute is None where the file says `none`."""
 
     line: int
     slug: str
@@ -123,6 +134,8 @@ def _typed(name: str, value: Any) -> Any:
         return _settings(value)
     if name == "capabilities":
         return _capabilities(value)
+    if name in _PER_MINUTE and isinstance(value, str) and value.strip().lower() == "none":
+        return None
     if name in _INTEGERS:
         return _integer(name, value)
     if name in _PRICES:
@@ -157,7 +170,8 @@ def _integer(name: str, value: Any) -> int:
     low, high = _INTEGERS[name]
     text = str(value).strip().replace("_", "")
     if isinstance(value, bool) or not re.fullmatch(r"\d{1,10}", text, re.ASCII) or not low <= int(text) <= high:
-        raise BadValueError(f"has {name} {value!r}. Write a whole number from {low} to {high}.")
+        or_none = ", or none for no limit" if name in _PER_MINUTE else ""
+        raise BadValueError(f"has {name} {value!r}. Write a whole number from {low} to {high}{or_none}.")
     return int(text)
 
 
@@ -187,7 +201,16 @@ def _price(name: str, value: Any) -> Decimal:
 
 
 # Fields of a row that describe its provider.
-_OF_PROVIDER = ("kind", "base_url", "api_key_env", "locality", "max_concurrency", *_SECONDS)
+_OF_PROVIDER = (
+    "provider_name",
+    "kind",
+    "base_url",
+    "api_key_env",
+    "locality",
+    "max_concurrency",
+    *_PER_MINUTE,
+    *_SECONDS,
+)
 
 
 @dataclass(frozen=True)
@@ -251,9 +274,9 @@ def _providers(rows: Iterable[ContenderRow], problems: Problems) -> list[_Provid
     for row in rows:
         of_provider = by_slug.setdefault(row.given["provider"], {"line": (row.line, row.line)})
         for name in _OF_PROVIDER:
-            value = row.given.get(name)
-            if value is None:
+            if name not in row.given:
                 continue
+            value = row.given[name]
             line, other = of_provider.setdefault(name, (row.line, value))
             if other != value:
                 problems.add(row.line, f"has {name} {value!r} for {row.given['provider']}; line {line} says {other!r}.")
@@ -273,14 +296,17 @@ def _providers(rows: Iterable[ContenderRow], problems: Problems) -> list[_Provid
 
 def _merged(slug: str, given: dict[str, Any], known: Provider | None) -> ProviderFields:
     """The stored provider, or the preset of that name, updated with the fields in the file."""
+    if "provider_name" in given:
+        given["name"] = given.pop("provider_name")
+    base: dict[str, Any] = {"name": slug, "base_url": ""}
     if known is not None:
         base = {name: getattr(known, name) for name in ProviderFields.__dataclass_fields__}
         return ProviderFields(**(base | given))
-    base = {"name": slug, "base_url": ""}
     by_name = preset(slug)
     if by_name is not None:
         base |= {
             "name": by_name.name,
+            "kind": by_name.kind,
             "base_url": by_name.base_url,
             "locality": by_name.locality,
             "api_key_env": by_name.key_env,

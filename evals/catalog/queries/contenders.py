@@ -37,6 +37,8 @@ class ProviderCard:
     key: Literal["stored", "environment", "none"]
     api_key_env: str
     max_concurrency: int
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
     first_token_timeout_s: float
     total_timeout_s: float
     paused_until: datetime | None
@@ -45,6 +47,10 @@ class ProviderCard:
     @property
     def askable(self) -> bool:
         return self.kind != Provider.Kind.IMPORTED
+
+    @property
+    def api(self) -> str:
+        return str(Provider.Kind(self.kind).label)
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,8 @@ def provider_card(provider: Provider, *, contenders: int = 0) -> ProviderCard:
         key="stored" if provider.api_key_encrypted else "environment" if provider.api_key_env else "none",
         api_key_env=provider.api_key_env,
         max_concurrency=provider.max_concurrency,
+        requests_per_minute=provider.requests_per_minute,
+        tokens_per_minute=provider.tokens_per_minute,
         first_token_timeout_s=provider.first_token_timeout_s,
         total_timeout_s=provider.total_timeout_s,
         paused_until=provider.paused_until,

@@ -33,12 +33,16 @@ _ENV_REFUSED = re.compile(r"SECRET_KEY|ARENA_.*|.*SECRET.*|.*PRIVATE.*|.*SIGNING
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderFields:
+    """Limits per minute are None where there is none."""
+
     name: str
     base_url: str
     locality: str = Provider.Locality.HOSTED
     kind: str = Provider.Kind.OPENAI
     api_key_env: str = ""
     max_concurrency: int = 4
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     first_token_timeout_s: float = 60
     total_timeout_s: float = 300
 
@@ -108,6 +112,9 @@ def check_base_url(url: str) -> None:
         raise FieldError("base_url", problem) from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise FieldError("base_url", f"{url!r}: write an http or https address such as https://api.openai.com/v1.")
+    if parts.hostname.startswith("your-"):
+        placeholder = parts.hostname.partition(".")[0]
+        raise FieldError("base_url", f"Replace {placeholder} in the address with the name of your own.")
     if parts.username or parts.password:
         raise FieldError("base_url", "Leave name and password out of the address; the key has its own field.")
     if parts.query or parts.fragment:
@@ -120,12 +127,13 @@ def _check(fields: ProviderFields) -> None:
     if fields.kind == Provider.Kind.IMPORTED:
         raise FieldError("kind", "Only imports create providers of this kind. Choose a provider that can be asked.")
     if fields.kind not in Provider.Kind.values:
-        raise FieldError("kind", f"{fields.kind!r} is not known. Use one of: openai.")
+        askable = ", ".join(kind for kind in Provider.Kind.values if kind != Provider.Kind.IMPORTED)
+        raise FieldError("kind", f"{fields.kind!r} is not known. Use one of: {askable}.")
     if fields.locality not in Provider.Locality.values:
         raise FieldError("locality", f"{fields.locality!r} is not known. Use local or hosted.")
     check_base_url(fields.base_url)
-    name = fields.api_key_env
-    if name and (not _ENV_NAME.fullmatch(name) or _ENV_REFUSED.fullmatch(name)):
+    variable = fields.api_key_env
+    if variable and (not _ENV_NAME.fullmatch(variable) or _ENV_REFUSED.fullmatch(variable)):
         raise FieldError(
             "api_key_env",
             # The value is not repeated: it may be the key itself.
@@ -133,6 +141,10 @@ def _check(fields: ProviderFields) -> None:
         )
     if fields.max_concurrency < 1:
         raise FieldError("max_concurrency", "Allow at least 1 request at a time.")
+    for name in ("requests_per_minute", "tokens_per_minute"):
+        limit = getattr(fields, name)
+        if limit is not None and not 1 <= limit < 2**31:
+            raise FieldError(name, "Allow at least 1 a minute, or leave it empty for no limit.")
     if not 0 < fields.first_token_timeout_s <= fields.total_timeout_s:
         raise FieldError("first_token_timeout_s", "This must be more than 0 and at most the total time.")
 

@@ -134,7 +134,7 @@ def _saved_message(saved: SavedContender) -> str:
 @require_safe
 @role_required(Role.VIEWER)
 def provider_list(request: HttpRequest) -> HttpResponse:
-    context = {"providers": provider_cards(), "may_edit": person(request).may(Role.ADMIN), "presets": PRESETS}
+    context = {"providers": provider_cards(), "may_edit": person(request).may(Role.ADMIN)}
     return render(request, "evals/catalog/provider_list.html", context)
 
 
@@ -162,9 +162,9 @@ def provider_edit(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _left_behind(provider: Provider) -> str:
-    """Contenders in use keep the address they were measured at; the editor who moves a provider is told which."""
+    """Contenders in use keep the address and API they were measured at; whoever moves a provider is told which."""
     behind = Contender.objects.filter(provider=provider, retired_at=None, used_at__isnull=False)
-    slugs = list(behind.exclude(base_url=provider.base_url).values_list("slug", flat=True))
+    slugs = list(behind.exclude(base_url=provider.base_url, kind=provider.kind).values_list("slug", flat=True))
     if not slugs:
         return ""
-    return f" {', '.join(slugs)} keep the old address: edit them to create revisions at the new one."
+    return f" {', '.join(slugs)} keep the old address and API: edit them to create revisions at the new one."

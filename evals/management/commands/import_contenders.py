@@ -20,10 +20,12 @@ class Command(ExampleCommand):
         "out stays as it is. Keys are never in the file: name a variable in api_key_env, or type them on the page."
     )
     example = """
-fields: slug, provider, model_name; optional: kind, base_url, api_key_env, locality, max_concurrency,
-first_token_timeout_s, total_timeout_s, settings, tier, capabilities, context_tokens, usd_per_mtok_input,
-usd_per_mtok_output. Those from kind to total_timeout_s speak of the provider: give each once, or the same in every row.
-The providers openai, ollama and lm-studio need no base_url.
+fields: slug, provider, model_name; optional: provider_name, kind, base_url, api_key_env, locality, max_concurrency,
+requests_per_minute, tokens_per_minute, first_token_timeout_s, total_timeout_s, settings, tier, capabilities,
+context_tokens, usd_per_mtok_input, usd_per_mtok_output. Those from provider_name to total_timeout_s speak of the
+provider: give each once, or the same in every row. A provider called as a preset (openai, anthropic, ollama, …) needs
+no kind and no base_url. kind is openai (chat completions), responses, anthropic, gemini, ollama, replicate or fal. A
+limit per minute is a number, or none.
 
 example:
   manage.py import_contenders examples/contenders.yaml

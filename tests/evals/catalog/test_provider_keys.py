@@ -33,6 +33,7 @@ def form(**changes: Any) -> dict[str, Any]:
     base = {
         "name": "Ollama",
         "slug": "ollama",
+        "kind": "openai",
         "base_url": HERE,
         "locality": "local",
         "max_concurrency": 2,
@@ -93,6 +94,7 @@ def test_a_stored_key_does_not_follow_to_another_host(provider: Provider):
         ("http://127.0.0.1:9/v1", "ARENA_OUTBOUND_ALLOW"),
         ("http://169.254.169.254/latest", "ARENA_OUTBOUND_ALLOW"),
         ("http://" + "a" * 70 + ".example/v1", "not a host name"),
+        ("https://your-resource.openai.azure.com/openai/v1", "Replace your-resource"),
     ],
 )
 def test_an_address_that_cannot_be(url: str, reason: str):
@@ -134,9 +136,3 @@ def test_the_page_asks_for_the_key_of_a_new_host(client_of, admin_user: User, pr
     assert "is not sent elsewhere" in page.content.decode()
     provider.refresh_from_db()
     assert provider.base_url == HERE
-
-
-@pytest.mark.parametrize("preset", ["openai", "ollama", "lm-studio"])
-def test_a_preset_fills_the_form_in(client_of, admin_user: User, preset: str):
-    page = client_of(admin_user).get(reverse("evals:provider-new"), {"preset": preset}).content.decode()
-    assert f'value="{preset}"' in page

@@ -109,12 +109,43 @@ def test_our_presets_need_no_address(run):
     run(json.dumps([{"slug": "gpt", "provider": "openai", "model_name": "gpt-4.1-mini"}]), "c.json")
     provider = Provider.objects.get()
     assert (provider.base_url, provider.api_key_env) == ("https://api.openai.com/v1", "OPENAI_API_KEY")
+    assert provider.kind == "openai"
+
+
+def test_a_preset_brings_its_api_and_the_file_may_name_another(run):
+    gemini = {"slug": "gemini-flash", "provider": "gemini", "model_name": "gemini-2.5-flash"}
+    compatible = {
+        "slug": "llama",
+        "provider": "ollama",
+        "model_name": "llama3.2:3b",
+        "kind": "openai",
+        "base_url": LOCAL,
+    }
+    text = json.dumps([gemini, compatible])
+    run(text, "c.json")
+    assert dict(Provider.objects.values_list("slug", "kind")) == {"gemini": "gemini", "ollama": "openai"}
+    before = state()
+    assert "4 unchanged" in run(text, "c.json")
+    assert state() == before
+
+
+def test_a_preset_whose_address_is_to_be_filled_in_needs_one(run):
+    row = {"slug": "gpt", "provider": "azure-openai", "model_name": "ours"}
+    with pytest.raises(CommandError, match="base_url: Replace your-resource in the address"):
+        run(json.dumps([row]), "c.json")
+
+
+def test_a_provider_gets_a_name(run):
+    run(rows({"provider_name": "The lab's Ollama"}), "c.json")
+    assert Provider.objects.get().name == "The lab's Ollama"
+    assert "2 unchanged" in run(rows({}), "c.json")
 
 
 def test_the_example_is_a_file_that_works(run):
     path = django_settings.BASE_DIR / "examples" / "contenders.yaml"
     run(path.read_text())
-    assert set(Provider.objects.values_list("slug", flat=True)) == {"openai", "ollama", "lm-studio"}
+    kinds = {"openai": "openai", "anthropic": "anthropic", "ollama": "ollama", "lm-studio": "openai"}
+    assert dict(Provider.objects.values_list("slug", "kind")) == kinds
 
 
 @pytest.mark.parametrize("field", ["api_key", "apiKey", "key", "API-KEY", "token", "secret", "authorization"])
@@ -156,7 +187,12 @@ def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
         ({"settings": [1]}, "not an object"),
         ({"settings": {"api_key": "x"}}, "looks like a secret"),
         ({"capabilities": [1]}, "not a list of words"),
-        ({"kind": "gemini"}, "Use one of: openai"),
+        ({"kind": "telepathy"}, "Use one of: openai, responses, anthropic, gemini, ollama, replicate, fal."),
+        ({"kind": "imported"}, "Only imports create providers of this kind"),
+        ({"requests_per_minute": 0}, "or none for no limit"),
+        ({"tokens_per_minute": "many"}, "tokens_per_minute 'many'"),
+        ({"max_concurrency": "none"}, "max_concurrency 'none'"),
+        ({"provider_name": " "}, "name: Give it a name"),
         ({"locality": "moon"}, "Use local or hosted"),
         ({"base_url": "ftp://x"}, "http or https"),
         ({"base_url": "http://10.0.0.1/v1"}, "ARENA_OUTBOUND_ALLOW"),
@@ -217,7 +253,13 @@ def test_no_such_file():
         call_command("import_contenders", "/nowhere/c.yaml")
 
 
-LIMITS = {"max_concurrency": 1, "first_token_timeout_s": 12.5, "total_timeout_s": 90}
+LIMITS = {
+    "max_concurrency": 1,
+    "requests_per_minute": 600,
+    "tokens_per_minute": 200_000,
+    "first_token_timeout_s": 12.5,
+    "total_timeout_s": 90,
+}
 
 
 @pytest.mark.parametrize("name", ["c.json", "c.csv"])
@@ -234,6 +276,17 @@ def test_a_file_sets_its_providers_limits(run, name: str):
     # What a file leaves out stays as it is.
     run(rows({}), "c.json")
     assert state() == before
+
+
+def test_none_removes_a_limit_per_minute(run):
+    run(rows(LIMITS), "c.json")
+    text = rows({"requests_per_minute": "none"}, {"slug": "other", "requests_per_minute": "None"})
+    assert "provider ollama: changed" in run(text, "c.json")
+    provider = Provider.objects.get()
+    assert (provider.requests_per_minute, provider.tokens_per_minute) == (None, 200_000)
+    assert "3 unchanged" in run(text, "c.json")
+    with pytest.raises(CommandError, match="requests_per_minute 5 for ollama; line 1 says None"):
+        run(rows({"requests_per_minute": "none"}, {"slug": "other", "requests_per_minute": 5}), "c.json")
 
 
 @pytest.mark.parametrize(
