@@ -324,7 +324,7 @@ def _model_entry(contender: ContenderCard) -> dict[str, Any]:
     return {
         "provider": contender.provider,
         "model_name": contender.model_name,
-        "base_url": contender.base_url,
+        "base_url": contender.chat_base_url,
         "settings": dict(contender.settings),
         "locality": contender.locality,
         "tier": contender.tier,

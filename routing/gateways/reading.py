@@ -61,7 +61,7 @@ class Model:
     @property
     def unreachable(self) -> str:
         """Why no gateway can ask it; "" if one can."""
-        return "" if self.base_url else "its outputs were imported, and where it is asked is not known"
+        return "" if self.base_url else "no address is known at which it speaks chat completions"
 
 
 @dataclass(frozen=True)
