@@ -5,7 +5,8 @@
         ConnectionFailed, ConnectTimedOut, FirstTokenTimedOut, TimedOut, StreamTruncated, InvalidReply, RateLimited,
         Overloaded, OutOfMemory, ServerError, EmptyAnswer, Lost
       LastingError      the same request would fail again
-        KeyRefused, NoCredit, ModelNotFound, RequestRefused, ContextTooLong, Filtered, TooLarge, NotAllowed
+        KeyRefused, NoCredit, ModelNotFound, RequestRefused, ContextTooLong, NotText, Filtered, TooLarge,
+        NotAllowed
 
 `back_off` says when, and whether at all: `ErrorCategory` names what is stored.
 """
@@ -33,6 +34,7 @@ __all__ = [
     "ModelNotFound",
     "NoCredit",
     "NotAllowed",
+    "NotText",
     "OutOfMemory",
     "Overloaded",
     "ProviderError",
@@ -159,6 +161,13 @@ class RequestRefused(LastingError):  # noqa: N818
 
 class ContextTooLong(LastingError):  # noqa: N818
     category = ErrorCategory.CONTEXT_LENGTH
+
+
+class NotText(LastingError):  # noqa: N818
+    """The model answers with images or files. Each further call would be paid for, too."""
+
+    category = ErrorCategory.INVALID_REPLY
+    billed = True
 
 
 class Filtered(LastingError):  # noqa: N818

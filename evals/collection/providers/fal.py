@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from evals.collection.providers.answer import Answer
-from evals.collection.providers.errors import InvalidReply, ProviderError, RequestRefused
+from evals.collection.providers.errors import InvalidReply, NotText, ProviderError, RequestRefused
 from evals.collection.providers.exchange import Exchange, Outgoing
 from evals.collection.providers.polling import check_same_origin, poll
 from evals.collection.providers.prompts import as_prompt
@@ -97,9 +97,7 @@ class _Answer(Answer):
         told = next((document[key] for key in ("output", "text") if document.get(key) is not None), None)
         text = _text(told)
         if not text and (told or not {"output", "text"} & document.keys()):
-            raise InvalidReply(
-                "the result has no text under `output` or `text`: it cannot be compared", status_code=200
-            )
+            raise NotText("the result has no text under `output` or `text`: it cannot be compared", status_code=200)
         self.add_text(text)
         if document.get("partial") is True:
             raise InvalidReply("the result is only a part of the answer", status_code=200)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from evals.collection.providers.answer import Answer
-from evals.collection.providers.errors import InvalidReply, RequestRefused
+from evals.collection.providers.errors import InvalidReply, NotText, RequestRefused
 from evals.collection.providers.exchange import Exchange, Outgoing
 from evals.collection.providers.polling import check_same_origin, poll
 from evals.collection.providers.prompts import as_prompt
@@ -109,12 +109,10 @@ _HOW = {"failed": "failed without a reason", "canceled": "was canceled", "aborte
 
 
 def _pieces(output: Any) -> list[str]:
-    """The text of an output. Raises InvalidReply for anything else, such as an image."""
+    """The text of an output. Raises NotText for anything else, such as an image."""
     pieces = [output] if isinstance(output, str) else [] if output is None else output
     if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
-        raise InvalidReply("the model's output is not text, and only text can be compared", status_code=200)
+        raise NotText("the model's output is not text, and only text can be compared", status_code=200)
     if pieces and all(_FILE.fullmatch(piece.strip()) for piece in pieces):
-        raise InvalidReply(
-            "the model's output is an image or another file, and only text can be compared", status_code=200
-        )
+        raise NotText("the model's output is an image or another file, and only text can be compared", status_code=200)
     return pieces

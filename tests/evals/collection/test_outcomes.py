@@ -11,8 +11,9 @@ from django.utils import timezone
 from arena.sealing import seal
 from evals.collection.calls import ask_once
 from evals.collection.providers import ProviderError
+from evals.collection.providers.errors import NotText
 from evals.collection.pump import Pump
-from evals.collection.queue import LEASES, claim_next, recover_lost, work_is_due
+from evals.collection.queue import LEASES, CallFailure, Result, claim_next, recover_lost, store, work_is_due
 from evals.collection.services import settle
 from evals.models import Attempt, Generation, Provider, Run
 from evals.models.generations import ErrorCategory
@@ -164,6 +165,18 @@ def test_a_server_that_is_down_does_not_use_up_everybody_s_attempts(suite):
     suite.run(suite.contender("one", down))
 
     assert collect_all() == 1
+
+
+def test_a_model_that_answers_with_images_is_paid_for_once(suite):
+    suite.task()
+    run = suite.run(suite.contender())
+    claim = next_claim()
+
+    store([Result(claim, CallFailure(NotText("the model's output is an image")))])
+
+    assert states(run) == ["failed"]
+    assert Generation.objects.get().error == ErrorCategory.INVALID_REPLY
+    assert Attempt.objects.get().cost_usd is None
 
 
 class TestLeases:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from evals.collection.providers import ProviderError, wire_format
-from evals.collection.providers.errors import EmptyAnswer, InvalidReply
+from evals.collection.providers.errors import EmptyAnswer, InvalidReply, NotText
 from evals.collection.providers.fal import FalQueue
 from evals.models import Provider
 from evals.models.generations import ErrorCategory as Category
@@ -122,7 +122,7 @@ def test_where_the_text_may_be(serve, ask_fal, result):
 def test_only_text_is_an_answer(failure, result):
     error = failure(queued(), COMPLETED, returns(result))
 
-    assert isinstance(error, InvalidReply)
+    assert isinstance(error, NotText)
     assert "it cannot be compared" in error.detail
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evals.collection.providers import Limits, ProviderError, wire_format
-from evals.collection.providers.errors import EmptyAnswer, InvalidReply
+from evals.collection.providers.errors import EmptyAnswer, InvalidReply, NotText
 from evals.collection.providers.replicate import Replicate
 from evals.models import Provider
 from evals.models.generations import ErrorCategory as Category
@@ -156,7 +156,7 @@ def test_an_answer_may_name_an_address(serve, ask_replicate, text):
 def test_only_text_is_an_answer(failure, output):
     error = failure(prediction("succeeded", output=output))
 
-    assert isinstance(error, InvalidReply)
+    assert isinstance(error, NotText)
     assert "only text can be compared" in error.detail
 
 
