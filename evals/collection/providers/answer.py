@@ -7,6 +7,7 @@ Only an ending that is known to be good makes an answer. Thinking is kept aside,
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +66,7 @@ class CallPieces:
             self.name = name[:200]
 
 
-class Answer:
+class Answer(ABC):
     """A wire format's own answer takes its events (`take`) and calls the `add_…` methods.
 
     After each event the clock reads `says_something` (any token, thinking included), `has_begun` (there is a piece of
@@ -85,9 +86,9 @@ class Answer:
         self.loading_ms = 0.0
         self.says_something = False
 
+    @abstractmethod
     def take(self, document: dict[str, Any], *, name: str = "") -> bool:
         """One event of the stream, or the whole reply. True: nothing more is expected."""
-        raise NotImplementedError
 
     @property
     def ended(self) -> bool:
