@@ -24,7 +24,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subqu
 from django.utils import timezone
 
 from arena.leases import FREED, Leases, expired, live
-from evals.collection.providers import UNKNOWN, Cost, LastingError, Lost, ProviderError, Reply, back_off
+from evals.collection.providers import UNKNOWN, Cost, Lost, ProviderError, Reply, back_off
 from evals.models import Attempt, Contender, Generation, Provider, Run, RunItem
 from evals.models.bulk import insert, update
 from evals.models.generations import ErrorCategory
@@ -357,8 +357,6 @@ def _row(result: Result, attempts_made: int, now: datetime) -> dict[str, Any]:
     if isinstance(outcome, CallFailure):
         error = outcome.error
         wait = back_off(error.category, attempts_made=attempts_made, retry_after_s=error.retry_after_s)
-        if isinstance(error, LastingError):
-            wait = None
         return FREED | {
             "ahead": False,
             "state": _STATE.FAILED if wait is None else _STATE.WAITING,

@@ -30,6 +30,7 @@ class ErrorCategory(models.TextChoices):
     CONTEXT_LENGTH = "context_length", "prompt too long for its context"
     CONTENT_FILTER = "content_filter", "refused by the provider's filter"
     EMPTY = "empty", "empty answer"
+    NOT_TEXT = "not_text", "the answer is not text"
     TOO_LARGE = "too_large", "the reply exceeded our limit"
     NOT_ALLOWED = "not_allowed", "address not allowed"
     LOST = "lost", "the worker died during the call"

@@ -166,7 +166,7 @@ class ContextTooLong(LastingError):  # noqa: N818
 class NotText(LastingError):  # noqa: N818
     """The model answers with images or files. Each further call would be paid for, too."""
 
-    category = ErrorCategory.INVALID_REPLY
+    category = ErrorCategory.NOT_TEXT
     billed = True
 
 

@@ -175,7 +175,7 @@ def test_a_model_that_answers_with_images_is_paid_for_once(suite):
     store([Result(claim, CallFailure(NotText("the model's output is an image")))])
 
     assert states(run) == ["failed"]
-    assert Generation.objects.get().error == ErrorCategory.INVALID_REPLY
+    assert Generation.objects.get().error == ErrorCategory.NOT_TEXT
     assert Attempt.objects.get().cost_usd is None
 
 
