@@ -14,22 +14,16 @@ that was believed dead and comes back names a token that the row no longer carri
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
-from django.db import Error, connection
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
-__all__ = ["FREED", "Heartbeat", "Leases", "expired", "free", "live"]
-
-log = logging.getLogger(__name__)
+__all__ = ["FREED", "Leases", "expired", "free", "live"]
 
 Row = TypeVar("Row", bound=Model)
 
@@ -81,54 +75,3 @@ class Leases(Generic[Row]):
         left alone."""
         rows = self.model._default_manager.filter(Q(lease_token__in=tokens))
         return rows.update(lease_until=timezone.now() + self.length)
-
-
-class Heartbeat:
-    """Renews the leases of this process from one thread, which exists only while there are leases to renew."""
-
-    def __init__(self, leases: Leases[Any], *, every: timedelta) -> None:
-        self._leases = leases
-        self._every_s = every.total_seconds()
-        self._changed = threading.Condition()
-        self._tokens: set[UUID] = set()
-        self._thread: threading.Thread | None = None
-
-    @contextmanager
-    def keeps(self, token: UUID) -> Iterator[None]:
-        """Renews this lease while the block runs, however long it blocks."""
-        self._add(token)
-        try:
-            yield
-        finally:
-            self._remove(token)
-
-    def _add(self, token: UUID) -> None:
-        with self._changed:
-            self._tokens.add(token)
-            # A forked child inherits this object, but not its thread.
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._beat, name="leases", daemon=True)
-                self._thread.start()
-
-    def _remove(self, token: UUID) -> None:
-        with self._changed:
-            self._tokens.discard(token)
-            self._changed.notify()
-
-    def _beat(self) -> None:
-        while True:
-            with self._changed:
-                # Ends early when the last lease goes. A lease added meanwhile is young, and can wait for the next beat.
-                self._changed.wait_for(lambda: not self._tokens, timeout=self._every_s)
-                if not self._tokens:
-                    self._thread = None
-                    return
-                tokens = set(self._tokens)
-            try:
-                self._leases.renew(tokens)
-            except Error:
-                log.warning(
-                    "Could not renew %d leases; trying again in %g s.", len(tokens), self._every_s, exc_info=True
-                )
-            finally:
-                connection.close()

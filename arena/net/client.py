@@ -15,18 +15,9 @@ import httpx
 from arena.net.deadlines import remaining
 from arena.net.rules import OutboundRefused, allowed_addresses
 
-__all__ = ["GuardedTransport", "http_client", "open_client"]
+__all__ = ["GuardedTransport", "open_client"]
 
 _KEEP_ALIVE_S = 30.0
-
-
-def http_client() -> httpx.Client:
-    """This thread's client. Kept for the thread's life, so that connections are used again."""
-    client: httpx.Client | None = getattr(_threads, "client", None)
-    if client is None:
-        client = open_client()
-        _threads.client = client
-    return client
 
 
 def open_client() -> httpx.Client:
