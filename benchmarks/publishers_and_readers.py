@@ -52,7 +52,7 @@ class Plan:
 
 
 FULL = Plan(publishers=20, processes=4, times=10, reads=100_000, readers=2, connections=8)
-QUICK = Plan(publishers=4, processes=2, times=2, reads=400, readers=2, connections=4)
+QUICK = Plan(publishers=4, processes=2, times=2, reads=400, readers=1, connections=4)
 
 
 class Part:

@@ -22,6 +22,7 @@ from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from arena.models import Role, User
+from tests import steps
 from tests.databases import Flush, copied_for
 from tests.processes import Processes, free_port, valkey_server
 
@@ -30,8 +31,8 @@ from tests.processes import Processes, free_port, valkey_server
 settings.register_profile("arena", settings.default, deadline=None, max_examples=60)
 settings.load_profile("arena")
 
-# Only the last session of `make test` has steps before it.
-collect_ignore = [] if os.environ.get("ARENA_TEST_STEPS") else ["test_steps.py"]
+# Only one session of `make test` has steps beside it.
+collect_ignore = [] if steps.NAMES else ["test_steps.py"]
 
 
 @pytest.fixture(scope="session")

@@ -50,13 +50,14 @@ def engines(item: pytest.Item) -> tuple[str, ...]:
 
 
 def slow_first(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Tests that start processes or a browser before all others: they wait, and would be waited for at the end."""
+    """Tests that start processes or a browser before all others: they wait, and would be waited for at the end. Those
+    that wait for the other session come last."""
 
     def waits(item: pytest.Item) -> bool:
         marked = any(map(item.get_closest_marker, ("crash", "browser")))
         return marked or "processes" in getattr(item, "fixturenames", ()) or "benchmarks" in item.path.parts
 
-    return sorted(items, key=lambda item: not waits(item))
+    return sorted(items, key=lambda item: (item.path.name == "test_steps.py", not waits(item)))
 
 
 def choose(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item], Counter[str]]:

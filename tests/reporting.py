@@ -1,8 +1,7 @@
-"""What a session tells beside its results: which tests run on which engine, and what `make test` ran before."""
+"""What a session tells beside its results: which tests run on which engine, and what `make test` ran beside it."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from functools import lru_cache
@@ -11,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests import databases
+from tests import databases, steps
 
-# Name to (exit code, seconds), from `tests/run.py`; only the last session has any.
-STEPS: dict[str, tuple[int, float]] = json.loads(os.environ.get("ARENA_TEST_STEPS", "{}"))
 _COUNTS = pytest.StashKey[Counter[str]]()
-# Written by the session on SQLite: the test files of which the one on PostgreSQL runs nothing, and need not read.
-_LEFT = os.environ.get("ARENA_TEST_LEFT", "")
+# In the folder that the sessions of `make test` share. The one on SQLite writes there the names of the test files of
+# which the one on PostgreSQL runs nothing, and need not read.
+LEFT_TO_SQLITE = "left-to-sqlite"
+_FOLDER = os.environ.get("ARENA_TEST_FOLDER", "")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,14 +29,22 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 @lru_cache(maxsize=1)
 def _left() -> frozenset[str]:
-    return frozenset(Path(_LEFT).read_text().splitlines()) if _LEFT and Path(_LEFT).exists() else frozenset()
+    left = Path(_FOLDER) / LEFT_TO_SQLITE
+    return frozenset(left.read_text().splitlines()) if _FOLDER and left.exists() else frozenset()
+
+
+def _write_left(files: list[str]) -> None:
+    """Whole or not at all: every worker writes it, and the other session waits for it."""
+    mine = Path(_FOLDER) / f"{LEFT_TO_SQLITE}-{os.getpid()}"
+    mine.write_text("\n".join(files))
+    mine.replace(Path(_FOLDER) / LEFT_TO_SQLITE)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen, left, config.stash[_COUNTS] = databases.choose(items)
-    if _LEFT and databases.SESSION == "sqlite":
-        Path(_LEFT).write_text("\n".join(databases.files_left_to_sqlite(items)))
+    if _FOLDER and databases.SESSION == "sqlite":
+        _write_left(databases.files_left_to_sqlite(items))
     if left:
         config.hook.pytest_deselected(items=left)
     items[:] = databases.slow_first(chosen) if databases.SESSION else chosen
@@ -61,6 +68,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if databases.SESSION and counts:
         told = ", ".join(f"{number} on {where}" for where, number in counts.most_common())
         terminalreporter.write_line(f"This was the session on {databases.SESSION}. Tests collected: {told}.")
-    if STEPS:
-        told = ", ".join(f"{name} {seconds:.0f} s" for name, (_, seconds) in STEPS.items())
-        terminalreporter.write_line(f"Before this session: {told}.")
+    if steps.NAMES:
+        told = ", ".join(f"{name} {step.seconds:.0f} s" for name, step in steps.ended().items())
+        terminalreporter.write_line(f"Beside this session: {told}.")

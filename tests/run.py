@@ -2,10 +2,11 @@
 
     python -m tests.run [--lint] [arguments for pytest …]
 
-The suite runs twice: on SQLite, with lint, types and import contracts beside it, and then on PostgreSQL, which leaves
-out what cannot differ there (`tests/databases.py`). Each time there is one worker more than processor cores, since some
-tests wait for processes. What the steps before it came to is a test of that last session (`tests/test_steps.py`), so
-its summary line, the last one printed, speaks for everything. What a platform lacks is skipped, and said.
+The suite runs on SQLite and, beside it, on PostgreSQL, which leaves out what cannot differ there
+(`tests/databases.py`); so do lint, types and import contracts. Each session has a worker for each processor core: some
+tests wait for processes, and the other session works meanwhile. What all these came to are the last tests of the
+session on SQLite (`tests/test_steps.py`), so its summary line, the last one printed, speaks for everything. What a
+platform lacks is skipped, and said.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from tests import steps
 from tests.debian import provide_nginx
+from tests.reporting import LEFT_TO_SQLITE
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = {
@@ -36,6 +40,7 @@ CHECKS = {
     "lint-imports": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
     "mypy": ["-m", "mypy", "."],
 }
+POSTGRESQL = "the suite on PostgreSQL"
 
 
 @dataclass(frozen=True)
@@ -53,27 +58,49 @@ def main(arguments: list[str]) -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     _say(chromium())
     _say(provide_nginx())
-    with ThreadPoolExecutor(max_workers=1) as beside, postgresql() as database:
-        checks: Future[list[Outcome]] = beside.submit(lambda: [_checked(name) for name in CHECKS])
-        if database is None:
-            return _last(arguments, {}, [_told(check) for check in checks.result()])
-        _say("the suite on SQLite")
-        with tempfile.TemporaryDirectory(prefix="arena-test-") as folder:
-            left = {"ARENA_TEST_LEFT": str(Path(folder) / "left")}
-            sqlite = _session("the suite on SQLite", arguments, left | {"ARENA_TEST_SESSION": "sqlite"})
-            before = [*(_told(check) for check in checks.result()), sqlite]
-            _say("the suite on PostgreSQL")
-            there = {"TEST_DATABASE_URL": database, "ARENA_TEST_SESSION": "postgresql"}
-            return _last(arguments, left | there, before)
+    with postgresql() as database, tempfile.TemporaryDirectory(prefix="arena-test-") as folder:
+        there = {"ARENA_TEST_FOLDER": folder}
+        names = [*CHECKS, *([POSTGRESQL] if database else [])]
+        sqlite_ended = threading.Event()
+        with steps.pending(Path(folder)) as write, ThreadPoolExecutor() as beside:
+            jobs = [beside.submit(_check_all)]
+            if database:
+                jobs.append(beside.submit(_on_postgresql, database, arguments, there, sqlite_ended))
+            written = beside.submit(_write, write, jobs)
+            _say("the suite on SQLite")
+            # Who names files of their own still hears of the steps.
+            named = ["tests/test_steps.py"] if any(argument.startswith("tests") for argument in arguments) else []
+            on_sqlite = there | {"ARENA_TEST_SESSION": "sqlite", "ARENA_TEST_STEPS": json.dumps(names)}
+            sqlite = _session("the suite on SQLite", [*arguments, *named], on_sqlite)
+            sqlite_ended.set()
+            return _status([sqlite, *written.result()])
 
 
-def _last(arguments: list[str], environment: dict[str, str], before: list[Outcome]) -> int:
-    steps = json.dumps({step.name: (step.code, step.seconds) for step in before})
-    # Who names files of their own still hears of the steps.
-    if any(argument.startswith("tests") for argument in arguments):
-        arguments = [*arguments, "tests/test_steps.py"]
-    last = _session("the last session", arguments, environment | {"ARENA_TEST_STEPS": steps})
-    return _status([*before, last])
+def _check_all() -> list[Outcome]:
+    return [_told(_checked(name)) for name in CHECKS]
+
+
+def _on_postgresql(
+    database: str, arguments: list[str], environment: dict[str, str], sqlite_ended: threading.Event
+) -> list[Outcome]:
+    """Begins when the session on SQLite has written down which files this one need not read. The output is printed at
+    the end, so that it does not run into the other session's."""
+    left = Path(environment["ARENA_TEST_FOLDER"]) / LEFT_TO_SQLITE
+    while not left.exists() and not sqlite_ended.wait(0.1):
+        pass
+    there = environment | {"TEST_DATABASE_URL": database, "ARENA_TEST_SESSION": "postgresql"}
+    outcome = _session(POSTGRESQL, arguments, there, capture=True)
+    print("\n" + outcome.output, flush=True)
+    return [_told(outcome)]
+
+
+def _write(write: Callable[[dict[str, steps.Step]], None], jobs: list[Future[list[Outcome]]]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    try:
+        outcomes += [outcome for job in jobs for outcome in job.result()]
+    finally:
+        write({outcome.name: steps.Step(outcome.code, outcome.seconds) for outcome in outcomes})
+    return outcomes
 
 
 def _status(outcomes: list[Outcome]) -> int:
@@ -81,12 +108,21 @@ def _status(outcomes: list[Outcome]) -> int:
     return int(any(outcome.code for outcome in outcomes))
 
 
-def _session(name: str, arguments: list[str], environment: dict[str, str]) -> Outcome:
-    spread = ["-n", str(_cores() + 1), "--dist", "worksteal"]
+def _session(name: str, arguments: list[str], environment: dict[str, str], *, capture: bool = False) -> Outcome:
+    spread = ["-n", str(_cores()), "--dist", "worksteal"]
     command = [sys.executable, "-m", "pytest", "-rs", "--durations=15", *spread, *arguments]
     started = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)
-    return Outcome(name, done.returncode, time.monotonic() - started)
+    output = subprocess.PIPE if capture else None
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=output,
+        stderr=output and subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Outcome(name, done.returncode, time.monotonic() - started, done.stdout or "")
 
 
 def _cores() -> int:
@@ -102,7 +138,7 @@ def _checked(name: str) -> Outcome:
 
 def _told(outcome: Outcome) -> Outcome:
     _say(f"{outcome.name}: {'ok' if outcome.code == 0 else 'FAILED'} ({outcome.seconds:.0f} s)")
-    if outcome.code:
+    if outcome.code and outcome.name in CHECKS:
         print(outcome.output, flush=True)
     return outcome
 

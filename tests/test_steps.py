@@ -1,11 +1,12 @@
-"""What `make test` ran before this session, so that the summary of the last one speaks for all."""
+"""What `make test` ran beside this session, so that its summary speaks for all."""
 
 import pytest
 
-from tests.reporting import STEPS
+from tests import steps
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_the_step_before_this_session_passed(step: str) -> None:
-    code, _ = STEPS[step]
-    assert code == 0, f"{step} failed: its output is further up"
+@pytest.mark.parametrize("name", steps.NAMES)
+def test_what_ran_beside_this_session_passed(name: str) -> None:
+    step = steps.ended().get(name)
+    assert step is not None, "make test was interrupted"
+    assert step.code == 0, f"{name} failed: its output is further up"

@@ -86,7 +86,7 @@ def test_a_year_goes_the_same_way_when_only_telling_evenings_are_looked_at(scene
 @pytest.mark.parametrize(
     ("year", "policy"),
     [
-        (Year(2, QUIET, days=45), CARELESS),
+        (Year(2, QUIET, days=30), CARELESS),
         (Year(2, UNEVEN, days=7), None),
         (Year(2, replace(PEOPLE, votes_a_day=2.5), days=20), None),
     ],

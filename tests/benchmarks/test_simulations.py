@@ -92,7 +92,7 @@ def test_the_fields_of_the_draw_have_the_leads_they_name():
 
 
 def test_every_choice_of_method_is_held_against_another():
-    rows = list(measure(16))
+    rows = list(measure(8))
     assert len(rows) == 9
     assert [row.question for row in rows if not row.better] == []
 

@@ -154,6 +154,7 @@ def test_contenders_that_share_no_task_are_found_by_looking_everywhere(db, revie
     assert len(draw_all(world.category, reviewer)) == 12
 
 
+@pytest.mark.runs_once(on="sqlite", because="the coin is tossed in Python")
 def test_each_side_gets_its_share_of_the_left(db, make_reviewer):
     world = World().fill(contenders=2, tasks=100)
     reviewer = make_reviewer("mara")
