@@ -175,7 +175,7 @@ def test_the_drawn_tables_are_valid():
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=8).map("".join)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.lists(texts, max_size=3), st.sampled_from((0.1, 0.35)), st.sampled_from((0.35, 0.7)))
 def test_the_client_estimates_as_arena_does(given_texts: list[str], medium_from: float, complex_from: float):
     thresholds = {"medium_from": medium_from, "complex_from": complex_from}

@@ -13,7 +13,7 @@ def fit_of(votes, **options):
     return tallies.contenders, fit_davidson(tallies.wins, tallies.ties, **options)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(vote_lists())
 def test_the_fit_is_the_mode_a_literal_implementation_finds(votes):
     names, fit = fit_of(votes)
@@ -28,7 +28,7 @@ def test_the_gradient_vanishes_at_the_fit(votes):
     assert np.abs(literal.gradient(np.append(fit.theta, fit.ln_ties), names, votes)).max() < 1e-9
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(vote_lists())
 def test_the_covariance_is_the_inverse_of_the_curvature(votes):
     names, fit = fit_of(votes)

@@ -18,7 +18,7 @@ def fitted(votes):
     return tallies, fit, components_of(tallies.wins + tallies.wins.T + tallies.ties)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(vote_lists())
 def test_the_reviewer_variance_is_the_literal_jackknife(votes):
     tallies, fit, components = fitted(ROUND + votes)
@@ -37,7 +37,7 @@ def test_the_reviewer_variance_is_the_literal_jackknife(votes):
         ("ana", "t2", "kestrel", "morrow", "hi"),
     ]
 )
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(vote_lists())
 def test_the_task_factor_is_the_literal_ratio_of_sandwiches(votes):
     tallies, fit, components = fitted(ROUND + votes)

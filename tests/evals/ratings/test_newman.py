@@ -47,7 +47,7 @@ def test_without_a_prior_it_is_evalicas_newman_on_real_votes(data, file_name):
     assert_agree(tallies, oracle.newman(votes, tallies.contenders))
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(vote_lists())
 def test_without_a_prior_it_is_evalicas_newman_on_any_votes_that_have_an_answer(votes):
     votes = BOND + votes

@@ -12,7 +12,7 @@ from tests.evals.ratings.same import POINTS, assert_same, close, close_points
 from tests.evals.ratings.votes import NAMES, mirrored, vote_lists
 
 # Each example is several whole results; both engines' sessions and every run draw others.
-quick = settings(max_examples=40)
+quick = settings(max_examples=30)
 
 TURNED = {"lo": "hi", "hi": "lo"}
 PEOPLE = Params(speaks_for="people")

@@ -15,7 +15,7 @@ def standings_of(votes, params=None, **options):
     return compute(Tallies.from_votes(votes), params, elo, **options)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(vote_lists(), st.sampled_from(["panel", "people"]))
 def test_standings_survive_json(votes, speaks_for):
     before = standings_of(votes, Params(speaks_for=speaks_for), retired=["onyx"])

@@ -16,7 +16,7 @@ from tests.routing.gateways.gateway_rules import Refused, models, resolve
 from tests.routing.gateways.litellm_fields import checked
 from tests.routing.gateways.tables import ASKS, body, metadata, tables
 
-many = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+many = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def routes(document: Any) -> list[Any]:
@@ -133,7 +133,7 @@ def test_a_portkey_config_holds_the_tables_models_alone_and_keeps_local_routes_l
             assert model["locality"] == "local" or branch["name"].partition(": ")[0] not in local
 
 
-@settings(many, max_examples=100)
+@settings(many, max_examples=60)
 @given(document=tables(), ask=ASKS)
 def test_a_portkey_config_sends_a_request_where_the_table_does_or_nowhere(document: Any, ask: Ask):
     expressible = {
