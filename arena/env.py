@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -79,6 +80,22 @@ def database(name: str, *, default: str) -> dj_database_url.DBConfig:
     if not settings["ENGINE"].endswith((".sqlite3", ".postgresql")):
         refuse(name, "Arena runs on PostgreSQL and on SQLite", fix)
     return settings
+
+
+def certificates(name: str) -> str:
+    """The path of a file of certificate authorities in PEM form; empty: those that come with Arena."""
+    path = text(name)
+    if path:
+        try:
+            ssl.create_default_context(cafile=path)
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
+            why = error.strerror if isinstance(error, FileNotFoundError | PermissionError) else "no certificates in it"
+            refuse(
+                name,
+                f"{path} cannot be used: {why}",
+                f"Set {name} to a file of certificates in PEM form (-----BEGIN CERTIFICATE-----), or leave it out.",
+            )
+    return path
 
 
 def _new_key() -> str:

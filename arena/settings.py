@@ -8,6 +8,7 @@ import structlog
 from csp.constants import NONE, SELF
 
 from arena import env
+from arena.net.proxy import ProxyError, parse_proxy
 
 # Read by numpy as it is imported. The ratings' matrices are small: BLAS threads that spin against the web's and the
 # workers' for the same cores made a ranking of 0.1 s take 1 to 5.
@@ -37,10 +38,27 @@ ARENA_OUTCOMES_DAYS = env.integer("ARENA_OUTCOMES_DAYS", default=30, least=1, mo
 ARENA_METRICS_TOKEN = env.text("ARENA_METRICS_TOKEN")
 # Where the demo model listens; `manage.py up` starts it there, or elsewhere if that is taken.
 ARENA_DEMO_MODEL_PORT = env.integer("ARENA_DEMO_MODEL_PORT", default=8013)
+# On a development start the usual ports of Ollama, LM Studio, llama.cpp and vLLM, which the contenders' page looks at.
 ARENA_OUTBOUND_ALLOW = env.words(
     "ARENA_OUTBOUND_ALLOW",
-    ("127.0.0.1:11434", "127.0.0.1:1234", f"127.0.0.1:{ARENA_DEMO_MODEL_PORT}") if DEBUG else (),
+    tuple(f"127.0.0.1:{port}" for port in (11434, 1234, 8080, 8000, ARENA_DEMO_MODEL_PORT)) if DEBUG else (),
 )
+# The proxy for calls that leave the house. HTTPS_PROXY is not read: what other programs need must not move our calls.
+try:
+    ARENA_OUTBOUND_PROXY = (
+        parse_proxy(_proxy, bypass=env.words("NO_PROXY") or env.words("no_proxy"))
+        if (_proxy := env.text("ARENA_OUTBOUND_PROXY"))
+        else None
+    )
+except ProxyError as error:
+    # Without the value: it may hold a password.
+    env.refuse(
+        "ARENA_OUTBOUND_PROXY",
+        str(error),
+        "Write it as http://proxy.example:3128, or http://user:password@proxy.example:3128, or leave it out.",
+    )
+# Certificate authorities to trust instead of those that come with Arena, such as those of a proxy that reads along.
+SSL_CERT_FILE = env.certificates("SSL_CERT_FILE")
 
 INSTALLED_APPS = [
     "arena",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ class Misbehaving:
 
 
 @contextlib.contextmanager
-def misbehaving(*scripts: Script) -> Iterator[Misbehaving]:
+def misbehaving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[Misbehaving]:
     server = Misbehaving(list(scripts))
     closing = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -76,6 +77,10 @@ def misbehaving(*scripts: Script) -> Iterator[Misbehaving]:
     lock = threading.Lock()
 
     def serve(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            talk_on(connection if tls is None else tls.wrap_socket(connection, server_side=True))
+
+    def talk_on(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             stream = connection.makefile("rb")
             while not closing.is_set():

@@ -1,6 +1,7 @@
 """An httpx client that connects only where the rules let it, and keeps every read and write within its deadline.
 
-Redirects are not followed, and proxies in the environment are not used: neither could be checked.
+Redirects are not followed, and proxies in the environment are not used: neither could be checked. The operator's own
+proxy (`arena.net.proxy`) is, for what the rules send through it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from collections.abc import Iterable
 
 import httpcore
 import httpx
+from django.conf import settings
 
 from arena.net.deadlines import remaining
-from arena.net.rules import OutboundRefused, allowed_addresses
+from arena.net.proxy import Proxy, refused_by_proxy
+from arena.net.rules import OutboundRefused, allowed_addresses, tunnels
+from arena.net.tls import tls_context
 
 __all__ = ["GuardedTransport", "open_client"]
 
 _KEEP_ALIVE_S = 30.0
+_CONNECTIONS = 4
 
 
 def open_client() -> httpx.Client:
@@ -27,22 +32,70 @@ def open_client() -> httpx.Client:
     )
 
 
-class GuardedTransport(httpx.HTTPTransport):
-    """httpx's own transport on a pool whose connections are made by `_GuardedBackend`."""
+class GuardedTransport(httpx.BaseTransport):
+    """httpx's own transports: one whose connections are made by `_GuardedBackend`, and one to the operator's proxy."""
 
     def __init__(self) -> None:
-        super().__init__(verify=_tls_context())
         # httpx has no argument for the network backend; a test holds that the guard is asked.
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=_tls_context(),
-            max_connections=4,
-            keepalive_expiry=_KEEP_ALIVE_S,
-            network_backend=_GuardedBackend(),
+        self._direct = _transport(
+            httpcore.ConnectionPool(
+                ssl_context=tls_context(),
+                max_connections=_CONNECTIONS,
+                keepalive_expiry=_KEEP_ALIVE_S,
+                network_backend=_GuardedBackend(),
+            )
         )
+        self._proxy = settings.ARENA_OUTBOUND_PROXY
+        self._tunnelled = None if self._proxy is None else _transport(_proxy_pool(self._proxy))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        _threads.tls = request.url.scheme == "https"
-        return super().handle_request(request)
+        tls = request.url.scheme == "https"
+        if self._tunnelled is None or not tunnels(request.url.host, request.url.port or (443 if tls else 80), tls=tls):
+            _threads.tls = tls
+            return self._direct.handle_request(request)
+        try:
+            return self._tunnelled.handle_request(request)
+        except httpx.ProxyError as error:
+            status = str(error).partition(" ")[0]
+            refused = refused_by_proxy(self._proxy, int(status) if status.isdecimal() else 0, request.url.host)
+            raise refused or error from error
+
+    def close(self) -> None:
+        self._direct.close()
+        if self._tunnelled is not None:
+            self._tunnelled.close()
+
+
+def _transport(pool: httpcore.ConnectionPool) -> httpx.HTTPTransport:
+    transport = httpx.HTTPTransport(verify=tls_context(), trust_env=False)
+    transport._pool = pool
+    return transport
+
+
+def _proxy_pool(proxy: Proxy) -> httpcore.HTTPProxy:
+    return httpcore.HTTPProxy(
+        proxy.url,
+        proxy_auth=proxy.credentials,
+        ssl_context=tls_context(),
+        proxy_ssl_context=tls_context() if proxy.url.startswith("https:") else None,
+        max_connections=_CONNECTIONS,
+        keepalive_expiry=_KEEP_ALIVE_S,
+        network_backend=_DeadlineBackend(),
+    )
+
+
+class _DeadlineBackend(httpcore.SyncBackend):
+    """Connects where it is told to, which is the operator's proxy, within the call's deadline."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        return _DeadlineStream(super().connect_tcp(host, port, _within(timeout), local_address, socket_options))
 
 
 class _GuardedBackend(httpcore.SyncBackend):
@@ -113,15 +166,3 @@ def _within(timeout: float | None, *, over: type[Exception] = httpcore.ConnectTi
     if left <= 0:
         raise over("the time for this call is over")
     return left if timeout is None else min(timeout, left)
-
-
-def _tls_context() -> ssl.SSLContext:
-    global _context  # noqa: PLW0603 (made once: loading the certificates takes 20 ms)
-    with _context_lock:
-        if _context is None:
-            _context = httpx.create_ssl_context()
-        return _context
-
-
-_context: ssl.SSLContext | None = None
-_context_lock = threading.Lock()

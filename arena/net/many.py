@@ -4,23 +4,25 @@ With a hundred calls in flight httpx's own pool asks every connection for every 
 calls, where aiohttp's takes 1.8 s (`benchmarks/collection_speed.py`).
 
 Redirects are not followed, environment variables are not read, and names resolve only to addresses that the rules
-allow. Time limits are the caller's: `asyncio.timeout`.
+allow. What the rules send through the operator's proxy (`arena.net.proxy`) goes there in a tunnel, unless the request's
+extensions say `direct`. Time limits are the caller's: `asyncio.timeout`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import time
-from functools import lru_cache
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
+from django.conf import settings
 from httpx_aiohttp import AiohttpTransport
 
-from arena.net.rules import allowed_addresses
+from arena.net.proxy import Proxy, refused_by_proxy
+from arena.net.rules import allowed_addresses, tunnels
+from arena.net.tls import tls_context
 
 __all__ = ["AsyncGuardedTransport"]
 
@@ -40,16 +42,22 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
         # One set of connections for http and one for https: the rules treat them differently.
         self._by_scheme = {scheme: _transport(tls=scheme == "https") for scheme in ("http", "https")}
         self._checked: dict[tuple[str, int, bool], float] = {}
+        self._proxy = settings.ARENA_OUTBOUND_PROXY
+        self._tunnelled = None if self._proxy is None else _to_proxy(self._proxy)
+        # Whether calls to a host and port go through the proxy, and since when that is known.
+        self._tunnels: dict[tuple[str, int], tuple[float, asyncio.Future[bool]]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         transport = self._by_scheme.get(request.url.scheme)
         if transport is None:
             raise httpx.UnsupportedProtocol(f"{request.url} does not begin with http:// or https://.")
         tls = request.url.scheme == "https"
+        request.headers.setdefault("User-Agent", "Arena")
+        if self._tunnelled is not None and tls and await self._is_tunnelled(request):
+            return await self._ask_through(self._tunnelled, request)
         if _is_address(request.url.host):
             # aiohttp asks no resolver about these.
             self._check(request.url.host, request.url.port or (443 if tls else 80), tls=tls)
-        request.headers.setdefault("User-Agent", "Arena")
         return await transport.handle_async_request(request)
 
     def _check(self, host: str, port: int, *, tls: bool) -> None:
@@ -59,23 +67,61 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             allowed_addresses(host, port, tls=tls)
             self._checked[place] = now
 
+    async def _is_tunnelled(self, request: httpx.Request) -> bool:
+        """As long remembered as a name is. Behind a proxy names that do not resolve take seconds to say so: a hundred
+        calls wait for one look-up."""
+        if request.extensions.get("direct"):
+            return False
+        host, port, now = request.url.host, request.url.port or 443, time.monotonic()
+        since, known = self._tunnels.get((host, port), (now, None))
+        if known is None or now - since >= _NAMES_FOR_S:
+            known = asyncio.ensure_future(asyncio.to_thread(tunnels, host, port, tls=True))
+            self._tunnels[host, port] = (now, known)
+        return await asyncio.shield(known)
+
+    async def _ask_through(self, proxy: AiohttpTransport, request: httpx.Request) -> httpx.Response:
+        try:
+            return await proxy.handle_async_request(request)
+        except httpx.ProxyError as error:
+            status = getattr(error.__cause__, "status", 0)
+            if refused := refused_by_proxy(self._proxy, status, request.url.host):
+                raise refused from error
+            if status:
+                raise httpx.ProxyError(f"the proxy {self._proxy.url} answered {status}") from error
+            raise
+
     async def aclose(self) -> None:
-        for transport in self._by_scheme.values():
-            await transport.aclose()
+        for transport in (*self._by_scheme.values(), self._tunnelled):
+            if transport is not None:
+                await transport.aclose()
 
 
 def _transport(*, tls: bool) -> AiohttpTransport:
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             limit=0,
-            ssl=_tls_context(),
+            ssl=tls_context(),
             resolver=_GuardedResolver(tls=tls),
             ttl_dns_cache=_NAMES_FOR_S,
             keepalive_timeout=_KEEP_ALIVE_S,
         )
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
-    return AiohttpTransport(verify=_tls_context(), trust_env=False, client=session)
+    return AiohttpTransport(verify=tls_context(), trust_env=False, client=session)
+
+
+def _to_proxy(proxy: Proxy) -> AiohttpTransport:
+    """Connects to the proxy alone: its address is the operator's, and no rule applies to it."""
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=0, ssl=tls_context(), resolver=aiohttp.ThreadedResolver(), keepalive_timeout=_KEEP_ALIVE_S
+        )
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+    headers = {"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.credentials)} if proxy.credentials else {}
+    through = httpx.Proxy(proxy.url, headers=headers)
+    return AiohttpTransport(verify=tls_context(), trust_env=False, client=session, proxy=through)
 
 
 class _GuardedResolver(AbstractResolver):
@@ -107,9 +153,3 @@ class _GuardedResolver(AbstractResolver):
 def _is_address(host: str) -> bool:
     """What aiohttp connects to without asking the resolver, if not refused for its form."""
     return ":" in host or host.replace(".", "").isdigit()
-
-
-@lru_cache(maxsize=1)
-def _tls_context() -> ssl.SSLContext:
-    """Made once: loading the certificates takes 20 ms."""
-    return httpx.create_ssl_context()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-__all__ = ["OutboundRefused", "allowed_addresses", "check"]
+__all__ = ["OutboundRefused", "allowed_addresses", "check", "is_listed", "tunnels"]
 
 
 class OutboundRefused(Exception):  # noqa: N818 (names say what happened)
@@ -31,7 +31,8 @@ _HOW = " (an environment variable, commas between several; it is read at the sta
 
 
 def check(url: str) -> None:
-    """Raises OutboundRefused if a call to this address would be refused now. Resolves the name."""
+    """Raises OutboundRefused if a call to this address would be refused now. Resolves the name, which may have no
+    address here only if the call goes through the proxy."""
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -39,8 +40,10 @@ def check(url: str) -> None:
         raise OutboundRefused(f"{url!r} is not an address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise OutboundRefused(f"{url!r} is not an http or https address")
+    tls = parts.scheme == "https"
     try:
-        allowed_addresses(parts.hostname, port, tls=parts.scheme == "https")
+        if not tunnels(parts.hostname, port, tls=tls):
+            allowed_addresses(parts.hostname, port, tls=tls)
     except UnicodeError:
         raise OutboundRefused(f"{parts.hostname!r} is not a host name") from None
     except OSError as error:
@@ -56,6 +59,48 @@ def allowed_addresses(host: str, port: int, *, tls: bool) -> list[str]:
     if not allowed:
         raise OutboundRefused(_refusal(host, addresses, port, tls=tls))
     return allowed
+
+
+def tunnels(host: str, port: int, *, tls: bool) -> bool:
+    """Whether a call there goes through the operator's proxy: over https alone, and neither to what
+    ARENA_OUTBOUND_ALLOW lists nor to what NO_PROXY names. Raises OutboundRefused if the proxy must not be asked.
+    Resolves the name.
+
+    The proxy resolves the name itself. Here it may have no address at all, which is usual behind a proxy; but where it
+    has any that is not of the open internet, the proxy is not asked: it might connect to just that one.
+    """
+    proxy = settings.ARENA_OUTBOUND_PROXY
+    if proxy is None or not tls or is_listed(host, port) or not proxy.takes(host, port):
+        return False
+    plain = host.lower().rstrip(".")
+    if plain == "localhost" or plain.endswith(".localhost"):
+        raise OutboundRefused(_refusal(host, ["127.0.0.1"], port, tls=True))
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise OutboundRefused(f"{host!r} is not a host name") from None
+    except OSError:
+        if _ends_in_a_number(plain):
+            # Some resolvers read 0x7f.1 as an address and some do not; the proxy's may.
+            raise OutboundRefused(f"{host} is not a host name") from None
+        return True
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if any(is_listed(address, port) for address in addresses):
+        return False
+    private = [one for one in addresses if not _may_connect(host, one, port, tls=True)]
+    if private:
+        raise OutboundRefused(_refusal(host, private, port, tls=True))
+    return True
+
+
+def is_listed(host: str, port: int) -> bool:
+    """Whether ARENA_OUTBOUND_ALLOW lists this very host and port, by the name or address it is called by."""
+    return _entry(host.strip("[]"), port) in {entry.lower() for entry in settings.ARENA_OUTBOUND_ALLOW}
+
+
+def _ends_in_a_number(host: str) -> bool:
+    last = host.rpartition(".")[2]
+    return last.isdecimal() or last.startswith("0x")
 
 
 def _may_connect(host: str, address: str, port: int, *, tls: bool) -> bool:

@@ -156,7 +156,7 @@ class Exchange:
                 _parsed(outgoing.url),
                 json=outgoing.body,
                 headers={"Accept-Encoding": "identity", **outgoing.headers},
-                extensions={"timeout": {"connect": _CONNECT_TIMEOUT_S}},
+                extensions={"timeout": {"connect": _CONNECT_TIMEOUT_S}, "direct": self.endpoint.direct},
             )
         except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
             # A key with a line break, or settings that are not JSON: nothing was sent.
@@ -306,6 +306,8 @@ def _before_a_reply(error: Exception) -> ProviderError:
     if isinstance(cause, aiohttp.ServerTimeoutError | TimeoutError):
         return ConnectTimedOut(f"no connection in {_CONNECT_TIMEOUT_S:g} s")
     if isinstance(cause, aiohttp.ClientConnectorError):
+        return ConnectionFailed(f"no connection: {words}")
+    if isinstance(error, httpx.ProxyError):
         return ConnectionFailed(f"no connection: {words}")
     if isinstance(error, httpx.UnsupportedProtocol):
         return NotAllowed(f"{words} Base URLs begin with http:// or https://.")

@@ -15,12 +15,13 @@ __all__ = ["Endpoint", "Limits", "Reply", "Request", "ToolCall", "WireFormat"]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to ask, and how long to wait. The key never shows in a repr."""
+    """Where to ask, and how long to wait. The key never shows in a repr. `direct`: never through a proxy."""
 
     base_url: str
     api_key: str | None = field(default=None, repr=False)
     first_token_timeout_s: float = 60.0
     total_timeout_s: float = 300.0
+    direct: bool = False
 
 
 @dataclass(frozen=True)
