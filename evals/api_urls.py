@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from evals.catalog import api
 from evals.collection import api as collection_api
+from evals.collection import listing_api
 from evals.leaderboards import api as leaderboards_api
 from evals.transfer import api as transfer_api
 from evals.voting import api as voting_api
@@ -19,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets/<slug:slug>/tasks", transfer_api.TaskList.as_view(), name="task-list"),
     path("providers", api.ProviderList.as_view(), name="provider-list"),
     path("providers/<slug:slug>", api.ProviderDetail.as_view(), name="provider"),
+    path("providers/<slug:slug>/models", listing_api.ProviderModels.as_view(), name="provider-models"),
     path("contenders", api.ContenderList.as_view(), name="contender-list"),
     path("contenders/<path:slug>", api.ContenderDetail.as_view(), name="contender"),
     path("runs", collection_api.RunList.as_view(), name="run-list"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from evals.catalog.views import categories, contenders, task_sets
+from evals.catalog.views import categories, contenders, found, task_sets
 from evals.collection import views as collection_views
 from evals.leaderboards import views
 from evals.transfer import views as transfer_views
@@ -33,8 +33,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("providers/", contenders.provider_list, name="provider-list"),
     path("providers/new/", contenders.provider_new, name="provider-new"),
     path("providers/<slug:slug>/edit/", contenders.provider_edit, name="provider-edit"),
+    path("providers/<slug:slug>/models/", found.provider_models, name="provider-models"),
     path("contenders/", contenders.contender_list, name="contender-list"),
     path("contenders/new/", contenders.contender_new, name="contender-new"),
+    path("contenders/found/", found.contender_found, name="contender-found"),
     path("contenders/<path:slug>/edit/", contenders.contender_edit, name="contender-edit"),
     path("contenders/<path:slug>/test/", contenders.contender_test, name="contender-test"),
     path("contenders/<path:slug>/retire/", contenders.contender_retire, name="contender-retire"),

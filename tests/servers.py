@@ -26,6 +26,8 @@ class Talk:
     headers: dict[str, str]
     _socket: socket.socket
     _closing: threading.Event
+    # Method and path: "GET /v1/models?limit=20".
+    asked: str = ""
 
     def send(self, data: bytes) -> bool:
         try:
@@ -93,7 +95,7 @@ def misbehaving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator
                     server.requests.append(body)
                     server.headers.append(headers)
                     server.asked.append(asked)
-                script(Talk(body, headers, connection, closing))
+                script(Talk(body, headers, connection, closing, asked))
                 if not isinstance(script, KeepsOpen):
                     return
 
@@ -156,6 +158,19 @@ def returns(document: Any, *, status: int = 200) -> Script:
     body = json.dumps(document).encode()
     head = f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return says(body, head=f"{head}Connection: close\r\n\r\n".encode())
+
+
+def routes(documents: dict[str, Any]) -> Script:
+    """A document by path, with the query where one is named; 404 for everything else."""
+
+    def script(talk: Talk) -> None:
+        path = talk.asked.partition(" ")[2]
+        found = documents.get(path, documents.get(path.partition("?")[0]))
+        if callable(found):
+            found = found(talk)
+        (refuses(404, {"error": "not found"}) if found is None else returns(found))(talk)
+
+    return script
 
 
 def says(*parts: bytes, head: bytes = OK) -> Script:

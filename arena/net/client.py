@@ -45,12 +45,13 @@ class GuardedTransport(httpx.BaseTransport):
                 network_backend=_GuardedBackend(),
             )
         )
-        self._proxy = settings.ARENA_OUTBOUND_PROXY
+        self._proxy: Proxy | None = settings.ARENA_OUTBOUND_PROXY
         self._tunnelled = None if self._proxy is None else _transport(_proxy_pool(self._proxy))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         tls = request.url.scheme == "https"
-        if self._tunnelled is None or not tunnels(request.url.host, request.url.port or (443 if tls else 80), tls=tls):
+        port = request.url.port or (443 if tls else 80)
+        if self._proxy is None or self._tunnelled is None or not tunnels(request.url.host, port, tls=tls):
             _threads.tls = tls
             return self._direct.handle_request(request)
         try:

@@ -42,8 +42,8 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
         # One set of connections for http and one for https: the rules treat them differently.
         self._by_scheme = {scheme: _transport(tls=scheme == "https") for scheme in ("http", "https")}
         self._checked: dict[tuple[str, int, bool], float] = {}
-        self._proxy = settings.ARENA_OUTBOUND_PROXY
-        self._tunnelled = None if self._proxy is None else _to_proxy(self._proxy)
+        self._proxy: Proxy | None = settings.ARENA_OUTBOUND_PROXY
+        self._tunnelled: AiohttpTransport | None = None
         # Whether calls to a host and port go through the proxy, and since when that is known.
         self._tunnels: dict[tuple[str, int], tuple[float, asyncio.Future[bool]]] = {}
 
@@ -53,8 +53,8 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             raise httpx.UnsupportedProtocol(f"{request.url} does not begin with http:// or https://.")
         tls = request.url.scheme == "https"
         request.headers.setdefault("User-Agent", "Arena")
-        if self._tunnelled is not None and tls and await self._is_tunnelled(request):
-            return await self._ask_through(self._tunnelled, request)
+        if self._proxy is not None and tls and await self._is_tunnelled(request):
+            return await self._ask_through(self._proxy, request)
         if _is_address(request.url.host):
             # aiohttp asks no resolver about these.
             self._check(request.url.host, request.url.port or (443 if tls else 80), tls=tls)
@@ -79,15 +79,17 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             self._tunnels[host, port] = (now, known)
         return await asyncio.shield(known)
 
-    async def _ask_through(self, proxy: AiohttpTransport, request: httpx.Request) -> httpx.Response:
+    async def _ask_through(self, proxy: Proxy, request: httpx.Request) -> httpx.Response:
+        if self._tunnelled is None:
+            self._tunnelled = _to_proxy(proxy)
         try:
-            return await proxy.handle_async_request(request)
+            return await self._tunnelled.handle_async_request(request)
         except httpx.ProxyError as error:
             status = getattr(error.__cause__, "status", 0)
-            if refused := refused_by_proxy(self._proxy, status, request.url.host):
+            if refused := refused_by_proxy(proxy, status, request.url.host):
                 raise refused from error
             if status:
-                raise httpx.ProxyError(f"the proxy {self._proxy.url} answered {status}") from error
+                raise httpx.ProxyError(f"the proxy {proxy.url} answered {status}") from error
             raise
 
     async def aclose(self) -> None:

@@ -13,15 +13,13 @@ from typing import Any
 import httpx
 
 from arena.net.many import AsyncGuardedTransport
-from evals.catalog.services import providers
-from evals.catalog.services.providers import origin
 from evals.collection.checks.refusals import looks_like_refusal
 from evals.collection.checks.run import run_checks
+from evals.collection.endpoints import endpoint_of
 from evals.collection.providers import (
     Cost,
     Endpoint,
     InvalidReply,
-    KeyRefused,
     NotAllowed,
     ProviderError,
     Reply,
@@ -134,26 +132,7 @@ def _check_may_be_sent(generation: Generation) -> None:
 
 
 def _endpoint(contender: Contender) -> Endpoint:
-    """A frozen contender is asked where it was frozen; but a key goes only to the address it was typed for."""
-    provider = contender.provider
-    base_url = contender.base_url or provider.base_url
-    try:
-        key = providers.api_key(provider)
-    except providers.KeyUnreadableError as error:
-        raise KeyRefused(str(error)) from error
-    if key is None and provider.api_key_env:
-        raise KeyRefused(f"{provider.api_key_env} is not set where this worker runs")
-    if key is not None and base_url and origin(base_url) != origin(provider.base_url):
-        raise KeyRefused(
-            f"{provider.slug} has moved to {origin(provider.base_url)}; its key is not sent to {origin(base_url)}, "
-            "where this contender is frozen. Make a new revision of it"
-        )
-    return Endpoint(
-        base_url=base_url,
-        api_key=key,
-        first_token_timeout_s=provider.first_token_timeout_s,
-        total_timeout_s=provider.total_timeout_s,
-    )
+    return endpoint_of(contender.provider, frozen_url=contender.base_url)
 
 
 def _checked(generation: Generation, reply: Reply) -> CallOutcome:

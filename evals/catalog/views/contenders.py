@@ -40,7 +40,7 @@ def contender_list(request: HttpRequest) -> HttpResponse:
         "counts": {"active": sum(not card.retired for card in cards), "retired": sum(card.retired for card in cards)},
         "may_edit": person(request).may(Role.EDITOR),
         "may_add_providers": person(request).may(Role.ADMIN),
-        "has_provider": askable_providers().exists(),
+        "askable": askable_providers(),
     }
     return render(request, "evals/catalog/contender_list.html", context)
 
@@ -57,6 +57,7 @@ def contender_new(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "examples": known.example_models if known else (),
+        "chosen_provider": askable_providers().filter(slug=provider).first(),
         "has_provider": askable_providers().exists(),
         "may_add_providers": person(request).may(Role.ADMIN),
     }
@@ -134,7 +135,8 @@ def _saved_message(saved: SavedContender) -> str:
 @require_safe
 @role_required(Role.VIEWER)
 def provider_list(request: HttpRequest) -> HttpResponse:
-    context = {"providers": provider_cards(), "may_edit": person(request).may(Role.ADMIN)}
+    who = person(request)
+    context = {"providers": provider_cards(), "may_edit": who.may(Role.ADMIN), "may_find": who.may(Role.EDITOR)}
     return render(request, "evals/catalog/provider_list.html", context)
 
 
@@ -144,7 +146,7 @@ def provider_new(request: HttpRequest) -> HttpResponse:
     start = preset(request.GET.get("preset", ""))
     form = ProviderForm(request.POST or None, preset=start)
     if request.method == "POST" and form.is_valid() and (provider := form.save()) is not None:
-        messages.success(request, f"{provider.name} was added. Next, add a contender there.")
+        messages.success(request, f"{provider.name} was added. Next, choose its models, or type one.")
         return redirect(reverse("evals:contender-new", query={"provider": provider.slug}))
     context = {"form": form, "start": start, "presets": PRESETS, "blank": "preset" in request.GET}
     return render(request, "evals/catalog/provider_form.html", context)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import aiohttp
 import httpx
@@ -37,6 +37,8 @@ from evals.collection.providers.texts import detail
 from evals.collection.providers.wire import Endpoint, Limits, Reply
 
 __all__ = ["Exchange", "Outgoing"]
+
+T = TypeVar("T")
 
 _CONNECT_TIMEOUT_S = 10.0
 # Once the answer has ended, only its counts may follow; after those, the stream is read on for its connection's sake.
@@ -73,7 +75,7 @@ class Exchange:
         self._events = 0
         self._spoken = self._counting = False
 
-    async def run(self, work: Awaitable[Reply]) -> Reply:
+    async def run(self, work: Awaitable[T]) -> T:
         """`work` within the endpoint's times; raises ProviderError alone, redacted."""
         first = min(self.endpoint.first_token_timeout_s, self.endpoint.total_timeout_s)
         try:
@@ -82,7 +84,7 @@ class Exchange:
                     return await work
             except TimeoutError:
                 if self.answer is not None and self.answer.ended:
-                    return self._reply()
+                    return cast(T, self._reply())
                 raise self._late() from None
         except ProviderError as error:
             self._measure(error)
@@ -117,13 +119,17 @@ class Exchange:
 
     async def document(self, outgoing: Outgoing) -> dict[str, Any]:
         """The whole reply, a JSON object."""
+        return document(Event("", await self.text(outgoing)))
+
+    async def text(self, outgoing: Outgoing) -> str:
+        """The whole reply."""
         async with self._response(outgoing) as response:
             body = bytearray()
             async for chunk in self._chunks(response):
                 body += chunk
                 if len(body) > self.limits.body_bytes:
                     raise InvalidReply(f"the reply is longer than {self.limits.body_bytes:,} bytes", status_code=200)
-        return document(Event("", body.decode("utf-8", "replace")))
+        return body.decode("utf-8", "replace")
 
     def conclude(self, found: dict[str, Any], answer: Answer) -> Reply:
         """The reply that a whole document holds, which did not come as a stream."""
