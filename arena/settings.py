@@ -43,6 +43,8 @@ ARENA_OUTBOUND_ALLOW = env.words(
     "ARENA_OUTBOUND_ALLOW",
     tuple(f"127.0.0.1:{port}" for port in (11434, 1234, 8080, 8000, ARENA_DEMO_MODEL_PORT)) if DEBUG else (),
 )
+# How long the contenders' page waits for a model server on this machine that takes a call and does not answer.
+LOCAL_LOOK_S = 2.0
 # The proxy for calls that leave the house. HTTPS_PROXY is not read: what other programs need must not move our calls.
 try:
     ARENA_OUTBOUND_PROXY = (

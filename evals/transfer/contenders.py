@@ -32,6 +32,9 @@ FIELDS = (
     "api_key_env",
     "model_name",
     "settings",
+    "system",
+    "temperature",
+    "max_tokens",
     "locality",
     "max_concurrency",
     "requests_per_minute",
@@ -51,14 +54,19 @@ _KEY_FIELDS = re.compile(r"(?i)(?!api_key_env$).*(api[_-]?key|^key$|secret|token
 _INTEGERS = {
     "tier": (0, 99),
     "context_tokens": (1, 2**31 - 1),
-    "max_concurrency": (1, 32_767),
+    "max_tokens": (1, 10_000_000),
+    "max_concurrency": (1, 1000),
     "requests_per_minute": (1, 2**31 - 1),
     "tokens_per_minute": (1, 2**31 - 1),
 }
 _PER_MINUTE = ("requests_per_minute", "tokens_per_minute")
-_SECONDS = ("first_token_timeout_s", "total_timeout_s")
-# As on the provider's page.
-_LONGEST_S = 7200
+# As on the provider's page, in seconds.
+_SECONDS = {"first_token_timeout_s": 3600, "total_timeout_s": 7200}
+_SHORTEST_S = 0.1
+# Settings that have a field of their own, here as on the page.
+_NAMED = ("system", "temperature", "max_tokens")
+_SYSTEM_CHARS = 20_000
+_HOTTEST = 5
 _PRICES = ("usd_per_mtok_input", "usd_per_mtok_output")
 
 
@@ -117,6 +125,9 @@ def _row(line: int, values: Any) -> ContenderRow:
     for name in REQUIRED:
         if not given.get(name):
             raise BadValueError(f"has no {name}.")
+    for name in _NAMED:
+        if name in given and name in given.get("settings", {}):
+            raise BadValueError(f"has {name} twice: as a field, and in settings. Keep one.")
     return ContenderRow(line, given["slug"], given)
 
 
@@ -142,10 +153,23 @@ def _typed(name: str, value: Any) -> Any:
         return _price(name, value)
     if name in _SECONDS:
         return _seconds(name, value)
+    if name == "temperature":
+        return _temperature(value)
     if not isinstance(value, str):
         raise BadValueError(f"has a {name} that is not text: {value!r}. Put it in quotes.")
     check_texts(value, name, LIMITS)
-    return value.strip()
+    if name != "system":
+        return value.strip()
+    if len(value) > _SYSTEM_CHARS:
+        raise BadValueError(f"has a system prompt of {len(value):,} characters. At most {_SYSTEM_CHARS:,} are taken.")
+    return value
+
+
+def _temperature(value: Any) -> float:
+    text = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,2}(\.\d{1,6})?", text, re.ASCII) or float(text) > _HOTTEST:
+        raise BadValueError(f"has temperature {value!r}. Write a number from 0 to {_HOTTEST}, as 0.7.")
+    return float(text)
 
 
 def _settings(value: Any) -> dict[str, Any]:
@@ -176,13 +200,10 @@ def _integer(name: str, value: Any) -> int:
 
 
 def _seconds(name: str, value: Any) -> float:
-    text = str(value).strip()
-    if (
-        isinstance(value, bool)
-        or not re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text, re.ASCII)
-        or not 0 < float(text) <= _LONGEST_S
-    ):
-        raise BadValueError(f"has {name} {value!r}. Write seconds, as 60 or 2.5, up to {_LONGEST_S}.")
+    text, longest = str(value).strip(), _SECONDS[name]
+    fits = not isinstance(value, bool) and re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text, re.ASCII)
+    if not fits or not _SHORTEST_S <= float(text) <= longest:
+        raise BadValueError(f"has {name} {value!r}. Write seconds, as 60 or 2.5, from {_SHORTEST_S} to {longest}.")
     return float(text)
 
 
@@ -351,7 +372,9 @@ def _contender_fields(row: ContenderRow, provider: Provider, known: Contender | 
         base = {name: getattr(known, name) for name in ("settings", *ContenderFields.FREE)}
         base["capabilities"] = tuple(base["capabilities"])
     names = ("model_name", "settings", *ContenderFields.FREE)
-    return ContenderFields(provider=provider, **(base | {name: row.given[name] for name in names if name in row.given}))
+    fields = base | {name: row.given[name] for name in names if name in row.given}
+    fields["settings"] = fields["settings"] | {name: row.given[name] for name in _NAMED if name in row.given}
+    return ContenderFields(provider=provider, **fields)
 
 
 def _fields_of(provider: Provider) -> ProviderFields:

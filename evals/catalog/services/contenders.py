@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 FAMILY_LENGTH = Contender._meta.get_field("family").max_length or 0
+_NAME_LENGTH = Contender._meta.get_field("model_name").max_length or 0
+_CAPABILITIES = 40
 # Settings go into published tables and onto pages, so they must not contain secrets.
 _SECRET_WORDS = ("api_key", "apikey", "authorization", "password", "secret", "token")
 _NOT_SECRET = {"max_tokens", "max_completion_tokens", "max_output_tokens", "stop_token_ids", "min_tokens"}
@@ -198,7 +200,11 @@ def _check_fields(fields: ContenderFields) -> None:
     if fields.provider.kind == Provider.Kind.IMPORTED:
         raise FieldError("provider", f"{fields.provider.slug} cannot be asked. Choose another provider.")
     if not fields.model_name.strip():
-        raise FieldError("model_name", "Give the provider's own id of the model, such as gpt-4.1-mini.")
+        raise FieldError("model_name", "Give the provider's own id of the model, such as gpt-6-luna.")
+    if len(fields.model_name) > _NAME_LENGTH:
+        raise FieldError("model_name", f"{fields.model_name[:40]}… is longer than {_NAME_LENGTH} characters.")
+    if len(fields.capabilities) > _CAPABILITIES or any(len(word) > _CAPABILITIES for word in fields.capabilities):
+        raise FieldError("capabilities", f"Give up to {_CAPABILITIES} words of up to {_CAPABILITIES} letters.")
     for name in fields.settings:
         if name in _OURS:
             raise FieldError("settings", f"{name} is set by Arena for each request. Leave it out.")

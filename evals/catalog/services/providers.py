@@ -124,6 +124,11 @@ def check_base_url(url: str) -> None:
 def _check(fields: ProviderFields) -> None:
     if not fields.name.strip():
         raise FieldError("name", "Give it a name.")
+    for name in ("name", "base_url", "api_key_env"):
+        longest = Provider._meta.get_field(name).max_length or 0
+        if len(getattr(fields, name)) > longest:
+            # The value is not repeated: it may be a key.
+            raise FieldError(name, f"At most {longest} characters are kept. Write a shorter one.")
     if fields.kind == Provider.Kind.IMPORTED:
         raise FieldError("kind", "Only imports create providers of this kind. Choose a provider that can be asked.")
     if fields.kind not in Provider.Kind.values:

@@ -29,6 +29,8 @@ from evals.models import Provider
 
 # More are not shown at once; a search narrows them.
 SHOWN = 200
+# Of each server on this machine; the rest unfold.
+_IN_SIGHT = 12
 _NAMED = 5
 
 
@@ -145,6 +147,8 @@ def _survey_context(seen: Any, errors: dict[str, str], request: HttpRequest) -> 
                 "listing": server.listing,
                 "total": len(server.listing.models),
                 "rows": rows,
+                "first": rows[:_IN_SIGHT],
+                "more": rows[_IN_SIGHT:],
                 "new": sum(row["contender"] is None for row in rows),
             }
         )

@@ -25,8 +25,6 @@ from evals.models import Provider
 
 __all__ = ["LocalServer", "Place", "Survey", "survey"]
 
-# A page waits for it, beside nothing else.
-TOTAL_S = 2.0
 _MOST_PLACES = 32
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -66,7 +64,8 @@ class Survey:
 
 
 def survey(*, only: str = "", except_port: int = 0) -> Survey:
-    """Blocks for up to 2 s. `only` is a place as `host:port`; `except_port` is Arena's own, which is not asked."""
+    """Blocks for up to `LOCAL_LOOK_S`, 2 s. `only` is a place as `host:port`; `except_port` is Arena's own, which is not
+    asked."""
     places = [one for one in _places() if (not only or str(one) == only) and one.port != except_port]
     closed = tuple(one for one in places if not _is_open(one))
     asked = [one for one in places if one not in closed]
@@ -103,7 +102,8 @@ async def _all(places: Sequence[Place]) -> list[LocalServer | None]:
 
 async def _at(http: httpx.AsyncBaseTransport, place: Place) -> LocalServer | None:
     """None if nothing is there, nothing that is known, or nothing that answers in time."""
-    endpoint = Endpoint(f"http://{place}", first_token_timeout_s=TOTAL_S, total_timeout_s=TOTAL_S, direct=True)
+    within = settings.LOCAL_LOOK_S
+    endpoint = Endpoint(f"http://{place}", first_token_timeout_s=within, total_timeout_s=within, direct=True)
     exchange = Exchange(http, endpoint, limits=LIMITS)
     try:
         return await exchange.run(_server(exchange, endpoint, place))

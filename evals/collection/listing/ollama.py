@@ -26,10 +26,10 @@ from evals.collection.providers.wire import Endpoint
 
 __all__ = ["list_models", "parse_show", "parse_tags"]
 
-# Each model is asked about by itself: so many of them, so many at a time, and no longer than this.
+# Each model is asked about by itself: so many of them, so many at a time, and for no longer than this part of the time.
 _ASKED_ABOUT = 60
 _AT_ONCE = 8
-_SHOW_S = 0.8
+_PART = 0.4
 
 
 async def list_models(exchange: Exchange, endpoint: Endpoint, *, only: frozenset[str] | None = None) -> Listing:
@@ -48,7 +48,7 @@ async def list_models(exchange: Exchange, endpoint: Endpoint, *, only: frozenset
                 shown[model.model_name] = parsed(await exchange.text(outgoing))
 
     with suppress(TimeoutError):
-        async with asyncio.timeout(_SHOW_S):
+        async with asyncio.timeout(_PART * endpoint.total_timeout_s):
             await asyncio.gather(*(show(one) for one in wanted))
     detailed = [parse_show(shown[one.model_name], one) if one.model_name in shown else one for one in listing.models]
     found = gathered(detailed)

@@ -25,6 +25,11 @@ TWO = {"/api/tags": {"models": [{"model": "llama3.2:3b"}, {"model": "qwen2.5:7b"
 FOUND = reverse("evals:contender-found")
 
 
+@pytest.fixture(autouse=True)
+def patience(settings: Any) -> None:
+    settings.LOCAL_LOOK_S = 30
+
+
 @pytest.fixture
 def editor(client_of: Any, editor_user: User) -> Client:
     browser: Client = client_of(editor_user)

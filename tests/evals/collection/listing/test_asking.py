@@ -23,7 +23,7 @@ Kind = Provider.Kind
 @pytest.fixture
 def serve(settings: Any) -> Iterator[Callable[..., Misbehaving]]:
     """`serve({path: document})`: a server on loopback that Arena may ask."""
-    settings.ARENA_OUTBOUND_ALLOW = []
+    settings.ARENA_OUTBOUND_ALLOW, settings.LOCAL_LOOK_S = [], 30
     with ExitStack() as stack:
 
         def call(documents: Any) -> Misbehaving:
@@ -237,8 +237,11 @@ def test_arena_does_not_ask_itself(serve):
     assert server.connections == 0
 
 
-def test_a_server_is_left_after_two_seconds_and_the_others_are_found(serve):
-    serve(lambda talk: talk.pause(30))
-    serve(VLLM)
+def test_a_server_that_says_nothing_is_left_and_the_others_are_looked_for_beside_it(serve, settings):
+    silent, other = serve(lambda talk: talk.pause(30)), serve(VLLM)
+    settings.LOCAL_LOOK_S = 0.5
 
-    assert [one.slug for one in survey().found] == ["vllm"]
+    seen = survey()
+
+    assert silent.port in [one.port for one in seen.silent]
+    assert other.connections == 1
