@@ -277,7 +277,7 @@ def edges(floor: Floor) -> set[Role | None]:
 
 
 def complaint(answer: HttpResponse, who: Role | None, floor: Floor) -> str:
-    if answer.status_code >= 500:
+    if answer.status_code >= 500 and answer.status_code != 502:  # 502: a provider that was asked did
         return "fails"
     if floor == NOBODY:
         return "" if refused(answer) or answer.status_code == 405 else "takes it"

@@ -50,7 +50,5 @@ def test_a_file_without_certificates_stops_the_start(
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(
-        ImproperlyConfigured, match=r"^SSL_CERT_FILE: .* cannot be used: .* Set SSL_CERT_FILE to a file"
-    ):
+    with pytest.raises(ImproperlyConfigured, match=r"^SSL_CERT_FILE: .* cannot be used: .* Set SSL_CERT_FILE to"):
         settings_with(monkeypatch, SSL_CERT_FILE=str(path))

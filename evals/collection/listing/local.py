@@ -64,8 +64,8 @@ class Survey:
 
 
 def survey(*, only: str = "", except_port: int = 0) -> Survey:
-    """Blocks for up to `LOCAL_LOOK_S`, 2 s. `only` is a place as `host:port`; `except_port` is Arena's own, which is not
-    asked."""
+    """Blocks for up to `LOCAL_LOOK_S`, 2 s. `only` is a place as `host:port`; `except_port` is Arena's own, which is
+    not asked."""
     places = [one for one in _places() if (not only or str(one) == only) and one.port != except_port]
     closed = tuple(one for one in places if not _is_open(one))
     asked = [one for one in places if one not in closed]
@@ -75,13 +75,14 @@ def survey(*, only: str = "", except_port: int = 0) -> Survey:
 
 
 def _places() -> Sequence[Place]:
-    """The usual ones first; each port once."""
-    places = [Place("127.0.0.1", urlsplit(one.base_url).port or 0, one.name) for one in _local_presets()]
+    """The usual ones first; each port once, by the name that is allowed."""
+    ports = {urlsplit(one.base_url).port or 0: one.name for one in _local_presets()}
+    hosts = dict.fromkeys(ports, "")
     for entry in settings.ARENA_OUTBOUND_ALLOW:
-        host, _, port = entry.rpartition(":")
-        if host.lower() in _LOOPBACK and port.isdecimal() and all(one.port != int(port) for one in places):
-            places.append(Place(host.lower(), int(port)))
-    return places[:_MOST_PLACES]
+        host, _, port = entry.lower().rpartition(":")
+        if host in _LOOPBACK and port.isdecimal():
+            hosts[int(port)] = hosts.get(int(port)) or host
+    return [Place(host or _LOOPBACK[0], port, ports.get(port, "")) for port, host in hosts.items()][:_MOST_PLACES]
 
 
 def _local_presets() -> list[Preset]:

