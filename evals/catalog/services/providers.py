@@ -29,6 +29,7 @@ __all__ = [
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*_(?:KEY|TOKEN)")
 # Arena's own secrets, and variables whose names say that they are not keys of a model provider.
 _ENV_REFUSED = re.compile(r"SECRET_KEY|ARENA_.*|.*SECRET.*|.*PRIVATE.*|.*SIGNING.*|.*ENCRYPTION.*")
+_LENGTHS = {"name": 120, "base_url": 500, "api_key_env": 120}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +125,7 @@ def check_base_url(url: str) -> None:
 def _check(fields: ProviderFields) -> None:
     if not fields.name.strip():
         raise FieldError("name", "Give it a name.")
-    for name in ("name", "base_url", "api_key_env"):
-        longest = Provider._meta.get_field(name).max_length or 0
+    for name, longest in _LENGTHS.items():
         if len(getattr(fields, name)) > longest:
             # The value is not repeated: it may be a key.
             raise FieldError(name, f"At most {longest} characters are kept. Write a shorter one.")
