@@ -1,9 +1,10 @@
 """The suite's databases: migrated once a run and copied for each worker, emptied after a transactional test, and
 the choice of which tests run on which engine.
 
-`make test` runs the suite on SQLite and, beside it, on PostgreSQL, and tells each session which it is (`ARENA_TEST_SESSION`).
-A test that reaches a database runs on both, any other on SQLite alone. `@pytest.mark.runs_once(on=…, because=…)` is for
-a test that starts processes or a browser, and for what pages say: it runs on the engine where its fault would show.
+`make test` runs the suite on SQLite and, beside it, on PostgreSQL, and tells each session which it is
+(`ARENA_TEST_SESSION`). A test that reaches a database runs on both, any other on SQLite alone.
+`@pytest.mark.runs_once(on=…, because=…)` is for a test that starts processes or a browser, and for what pages say: it
+runs on the engine where its fault would show.
 pytest called directly runs everything.
 """
 
