@@ -13,8 +13,6 @@ from rest_framework.views import APIView
 
 from arena.api.problems import problem_response
 from evals.catalog.queries.found import offers
-from evals.collection.listing.asking import models_of, note_on, why_no_list
-from evals.collection.providers import ProviderError
 from evals.models import Provider
 
 __all__ = ["ProviderModels"]
@@ -55,6 +53,10 @@ class ProviderModels(APIView):
         responses={200: ListingOut, 409: OpenApiResponse(), 502: OpenApiResponse()},
     )
     def get(self, request: Request, slug: str) -> Response:
+        # With the first call: it brings httpx along, which most requests do not need.
+        from evals.collection.listing.asking import models_of, note_on, why_no_list  # noqa: PLC0415
+        from evals.collection.providers import ProviderError  # noqa: PLC0415
+
         provider = get_object_or_404(Provider, slug=slug)
         if words := why_no_list(provider.kind):
             return problem_response(409, words)
