@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from evals.collection.providers.answer import Answer, CallPieces
 from evals.collection.providers.conversation import (
     Function,
@@ -21,10 +19,11 @@ from evals.collection.providers.conversation import (
     tools_of,
 )
 from evals.collection.providers.errors import Filtered, InvalidReply
-from evals.collection.providers.exchange import Exchange, Outgoing
+from evals.collection.providers.exchange import Outgoing
 from evals.collection.providers.fields import object_in, objects_in, text_in
+from evals.collection.providers.formats import StreamedFormat
 from evals.collection.providers.usage import Usage, count
-from evals.collection.providers.wire import Endpoint, Limits, Reply, Request
+from evals.collection.providers.wire import Endpoint, Limits, Request
 
 __all__ = ["AnthropicMessages"]
 
@@ -40,18 +39,14 @@ _COUNTS = (
 )
 
 
-class AnthropicMessages:
+class AnthropicMessages(StreamedFormat):
     """Asks `POST {base_url}/messages`, streamed. The base URL ends with `/v1`."""
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def _outgoing(self, endpoint: Endpoint, request: Request) -> Outgoing:
+        return _outgoing(endpoint, request)
 
-    async def ask(self, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
-        exchange = Exchange(http, endpoint, limits=self._limits)
-        return await exchange.run(self._asked(exchange, endpoint, request))
-
-    async def _asked(self, exchange: Exchange, endpoint: Endpoint, request: Request) -> Reply:
-        return await exchange.stream(_outgoing(endpoint, request), _Answer(self._limits))
+    def _answer(self, limits: Limits) -> Answer:
+        return _Answer(limits)
 
 
 def _outgoing(endpoint: Endpoint, request: Request) -> Outgoing:

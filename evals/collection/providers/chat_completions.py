@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
-
 from evals.collection.providers.answer import Answer, CallPieces
 from evals.collection.providers.errors import InvalidReply, RequestRefused
 from evals.collection.providers.exchange import Exchange, Outgoing
+from evals.collection.providers.fields import object_in
+from evals.collection.providers.formats import Format
 from evals.collection.providers.refusals import refusal
 from evals.collection.providers.usage import of_openai
 from evals.collection.providers.wire import Endpoint, Limits, Reply, Request, text_of
@@ -20,15 +20,8 @@ __all__ = ["ChatCompletions", "request_body"]
 _refuse_usage: set[str] = set()
 
 
-class ChatCompletions:
+class ChatCompletions(Format):
     """Asks `POST {base_url}/chat/completions`, streamed."""
-
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
-
-    async def ask(self, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
-        exchange = Exchange(http, endpoint, limits=self._limits)
-        return await exchange.run(self._asked(exchange, endpoint, request))
 
     async def _asked(self, exchange: Exchange, endpoint: Endpoint, request: Request) -> Reply:
         usage = endpoint.base_url not in _refuse_usage
@@ -71,7 +64,7 @@ class _Answer(Answer):
     def take(self, document: dict[str, Any], *, name: str = "") -> bool:
         self._count(document)
         if "x_groq" in document:
-            self._count(_inner(document, "x_groq"))
+            self._count(object_in(document, "x_groq"))
         choices = document.get("choices")
         if choices is None:
             return False
@@ -117,7 +110,7 @@ class _Answer(Answer):
             self._take_call({"index": 0, "function": old}, 0)
 
     def _take_call(self, piece: dict[str, Any], position: int) -> None:
-        function = _inner(piece, "function")
+        function = object_in(piece, "function")
         call = self._call_of(piece, position)
         call.named(function.get("name"))
         self.add_arguments(call, function.get("arguments"))
@@ -145,8 +138,3 @@ def _thinking_of(part: Any) -> str:
     if not isinstance(part, dict) or part.get("type") not in ("thinking", "reasoning"):
         return ""
     return text_of(part.get("thinking") or part.get("text") or part.get("reasoning"))
-
-
-def _inner(document: dict[str, Any], name: str) -> dict[str, Any]:
-    found = document.get(name)
-    return found if isinstance(found, dict) else {}

@@ -7,36 +7,28 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from evals.collection.providers.answer import Answer
 from evals.collection.providers.errors import InvalidReply, NotText, ProviderError, RequestRefused
 from evals.collection.providers.exchange import Exchange, Outgoing
+from evals.collection.providers.formats import Format
 from evals.collection.providers.polling import check_same_origin, poll
 from evals.collection.providers.prompts import as_prompt
 from evals.collection.providers.refusals import refusal
 from evals.collection.providers.texts import clean
 from evals.collection.providers.usage import of_openai
-from evals.collection.providers.wire import Endpoint, Limits, Reply, Request
+from evals.collection.providers.wire import Endpoint, Reply, Request
 
 __all__ = ["FalQueue"]
 
 _MODEL = re.compile(r"(?P<app>\w[\w.-]*(?:/\w[\w.-]*)+)(?::(?P<model>.+))?", re.ASCII)
 
 
-class FalQueue:
+class FalQueue(Format):
     """Asks `POST {base_url}/{model}`, then the addresses that the reply names.
 
     A model named `app:model` is that app with `model` in its input: `fal-ai/any-llm:openai/gpt-4o` and the like. fal's
     own retries are off: they would hide failures, and be measured as a slow answer.
     """
-
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
-
-    async def ask(self, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
-        exchange = Exchange(http, endpoint, limits=self._limits)
-        return await exchange.run(self._asked(exchange, endpoint, request))
 
     async def _asked(self, exchange: Exchange, endpoint: Endpoint, request: Request) -> Reply:
         queued = await exchange.document(_outgoing(endpoint, request))

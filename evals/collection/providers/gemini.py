@@ -7,8 +7,6 @@ import mimetypes
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx
-
 from evals.collection.providers.answer import Answer
 from evals.collection.providers.conversation import (
     Function,
@@ -23,10 +21,11 @@ from evals.collection.providers.conversation import (
     tools_of,
 )
 from evals.collection.providers.errors import Filtered, InvalidReply
-from evals.collection.providers.exchange import Exchange, Outgoing
+from evals.collection.providers.exchange import Outgoing
 from evals.collection.providers.fields import object_in, objects_in, text_in
+from evals.collection.providers.formats import StreamedFormat
 from evals.collection.providers.usage import Usage, count
-from evals.collection.providers.wire import Endpoint, Limits, Reply, Request
+from evals.collection.providers.wire import Endpoint, Limits, Request
 
 __all__ = ["Gemini"]
 
@@ -78,18 +77,14 @@ _COUNTS = (
 )
 
 
-class Gemini:
+class Gemini(StreamedFormat):
     """Asks `POST {base_url}/models/{model}:streamGenerateContent`. The base URL ends with the version, `/v1beta`."""
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def _outgoing(self, endpoint: Endpoint, request: Request) -> Outgoing:
+        return _outgoing(endpoint, request)
 
-    async def ask(self, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
-        exchange = Exchange(http, endpoint, limits=self._limits)
-        return await exchange.run(self._asked(exchange, endpoint, request))
-
-    async def _asked(self, exchange: Exchange, endpoint: Endpoint, request: Request) -> Reply:
-        return await exchange.stream(_outgoing(endpoint, request), _Answer(self._limits))
+    def _answer(self, limits: Limits) -> Answer:
+        return _Answer(limits)
 
 
 def _outgoing(endpoint: Endpoint, request: Request) -> Outgoing:

@@ -8,13 +8,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from evals.collection.providers.answer import Answer
 from evals.collection.providers.errors import InvalidReply, RequestRefused, StreamTruncated
-from evals.collection.providers.exchange import Exchange, Outgoing
+from evals.collection.providers.exchange import Outgoing
+from evals.collection.providers.fields import object_in
+from evals.collection.providers.formats import StreamedFormat
 from evals.collection.providers.usage import Usage, count
-from evals.collection.providers.wire import Endpoint, Limits, Reply, Request, text_of
+from evals.collection.providers.wire import Endpoint, Limits, Request, text_of
 
 __all__ = ["Ollama"]
 
@@ -26,21 +26,17 @@ _DAY_NS = 24 * 3600 * 10**9
 _DATA_URL = re.compile(r"data:[\w.+/-]*;base64,(.*)", re.IGNORECASE | re.DOTALL)
 
 
-class Ollama:
+class Ollama(StreamedFormat):
     """Asks `POST {base_url}/api/chat`, streamed as JSON lines.
 
     A base URL that ends in /v1, the address of its OpenAI-compatible API, is understood too.
     """
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def _outgoing(self, endpoint: Endpoint, request: Request) -> Outgoing:
+        return _outgoing(endpoint, request)
 
-    async def ask(self, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
-        exchange = Exchange(http, endpoint, limits=self._limits)
-        return await exchange.run(self._asked(exchange, endpoint, request))
-
-    async def _asked(self, exchange: Exchange, endpoint: Endpoint, request: Request) -> Reply:
-        return await exchange.stream(_outgoing(endpoint, request), _Answer(self._limits))
+    def _answer(self, limits: Limits) -> Answer:
+        return _Answer(limits)
 
 
 def _outgoing(endpoint: Endpoint, request: Request) -> Outgoing:
@@ -112,7 +108,7 @@ def _image(part: Mapping[str, Any]) -> str:
 
 
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    function = _inner(call, "function")
+    function = object_in(call, "function")
     arguments = function.get("arguments")
     if isinstance(arguments, str):
         try:
@@ -128,7 +124,7 @@ class _Answer(Answer):
     def take(self, document: dict[str, Any], *, name: str = "") -> bool:
         if "message" not in document and "done" not in document:
             raise InvalidReply("this is not Ollama's chat API: neither `message` nor `done`", status_code=200)
-        message = _inner(document, "message")
+        message = object_in(document, "message")
         self.add_thinking(text_of(message.get("thinking")))
         self.add_text(text_of(message.get("content")))
         calls = message.get("tool_calls")
@@ -146,7 +142,7 @@ class _Answer(Answer):
 
     def _take_call(self, call: Any) -> None:
         if isinstance(call, dict):
-            function = _inner(call, "function")
+            function = object_in(call, "function")
             taken = self.new_call(id=call.get("id"), name=function.get("name"))
             self.add_arguments(taken, function.get("arguments"))
 
@@ -154,8 +150,3 @@ class _Answer(Answer):
 def _milliseconds(nanoseconds: Any) -> float:
     told = isinstance(nanoseconds, int | float) and not isinstance(nanoseconds, bool)
     return nanoseconds / 1e6 if told and 0 < nanoseconds < _DAY_NS else 0.0
-
-
-def _inner(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = document.get(name)
-    return found if isinstance(found, dict) else {}

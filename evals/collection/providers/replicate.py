@@ -7,16 +7,15 @@ import math
 import re
 from typing import Any
 
-import httpx
-
 from evals.collection.providers.answer import Answer
 from evals.collection.providers.errors import InvalidReply, NotText, RequestRefused
 from evals.collection.providers.exchange import Exchange, Outgoing
+from evals.collection.providers.formats import Format
 from evals.collection.providers.polling import check_same_origin, poll
 from evals.collection.providers.prompts import as_prompt
 from evals.collection.providers.refusals import refusal
 from evals.collection.providers.usage import Usage, count
-from evals.collection.providers.wire import Endpoint, Limits, Reply, Request
+from evals.collection.providers.wire import Endpoint, Reply, Request
 
 __all__ = ["Replicate"]
 
@@ -33,18 +32,11 @@ _FILE = re.compile(
 )
 
 
-class Replicate:
+class Replicate(Format):
     """Asks `POST {base_url}/models/{owner}/{name}/predictions`, then the prediction's own address until it has ended.
 
     A model named `owner/name:version` is asked at `{base_url}/predictions`. The prompt and the settings are its input.
     """
-
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
-
-    async def ask(self, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
-        exchange = Exchange(http, endpoint, limits=self._limits)
-        return await exchange.run(self._asked(exchange, endpoint, request))
 
     async def _asked(self, exchange: Exchange, endpoint: Endpoint, request: Request) -> Reply:
         prediction = await exchange.document(_outgoing(endpoint, request))

@@ -11,11 +11,18 @@ import httpx
 import pytest
 
 from arena.net.many import AsyncGuardedTransport
-from evals.collection.providers import Endpoint, Limits, Reply, Request
+from evals.collection.providers import Endpoint, Limits, ProviderError, Reply, Request
 from evals.collection.providers.chat_completions import ChatCompletions
 from tests.servers import Misbehaving, misbehaving
 
 HELLO = ({"role": "user", "content": "Say hello."},)
+# With the contender's own `{"system": "Be brief."}`, what the formats that take instructions apart have to translate.
+CONVERSATION = (
+    {"role": "system", "content": "Answer in German."},
+    *HELLO,
+    {"role": "assistant", "content": "Hallo."},
+    {"role": "user", "content": "Again."},
+)
 
 
 @pytest.fixture
@@ -66,3 +73,15 @@ def serve() -> Iterator[Callable[..., Misbehaving]]:
     """`serve(script, …)`: a server that answers with these scripts in turn."""
     with ExitStack() as stack:
         yield lambda *scripts: stack.enter_context(misbehaving(*scripts))
+
+
+@pytest.fixture
+def failure(serve: Callable[..., Misbehaving], ask: Callable[..., Reply]) -> Callable[..., ProviderError]:
+    """`failure(script, …)`: the error that a call to such a server ends with. Takes a module's own `ask`."""
+
+    def fail(script: Any, **options: Any) -> ProviderError:
+        with pytest.raises(ProviderError) as caught:
+            ask(serve(script).base_url, **options)
+        return caught.value
+
+    return fail

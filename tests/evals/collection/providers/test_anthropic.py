@@ -7,10 +7,11 @@ from functools import partial
 
 import pytest
 
-from evals.collection.providers import ProviderError, ToolCall
+from evals.collection.providers import ToolCall
 from evals.collection.providers.anthropic import AnthropicMessages
 from evals.collection.providers.errors import EmptyAnswer, Filtered, RequestRefused
 from evals.models.generations import ErrorCategory as Category
+from tests.evals.collection.providers.conftest import CONVERSATION
 from tests.servers import OK, refuses, says
 
 WHOLE = OK.replace(b"text/event-stream", b"application/json")
@@ -57,16 +58,6 @@ def ask(ask):
     return partial(ask, wire=AnthropicMessages)
 
 
-@pytest.fixture
-def failure(serve, ask):
-    def fail(script, **options):
-        with pytest.raises(ProviderError) as caught:
-            ask(serve(script).base_url, **options)
-        return caught.value
-
-    return fail
-
-
 def test_a_streamed_answer_is_put_together_and_measured(serve, ask):
     reply = ask(serve(says(ANSWER)).base_url)
 
@@ -77,14 +68,7 @@ def test_a_streamed_answer_is_put_together_and_measured(serve, ask):
 
 def test_the_request_has_the_key_the_version_and_the_instructions_apart(serve, ask):
     server = serve(says(ANSWER))
-    messages = [
-        {"role": "system", "content": "Answer in German."},
-        {"role": "user", "content": "Say hello."},
-        {"role": "assistant", "content": "Hallo."},
-        {"role": "user", "content": "Again."},
-    ]
-
-    ask(server.base_url, messages=messages, request={"temperature": 0, "system": "Be brief."}, api_key="k-1")
+    ask(server.base_url, messages=CONVERSATION, request={"temperature": 0, "system": "Be brief."}, api_key="k-1")
 
     assert server.asked == ["POST /v1/messages"]
     assert server.headers[0]["x-api-key"] == "k-1"

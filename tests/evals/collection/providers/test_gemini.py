@@ -7,10 +7,11 @@ from functools import partial
 
 import pytest
 
-from evals.collection.providers import ProviderError, ToolCall
+from evals.collection.providers import ToolCall
 from evals.collection.providers.errors import EmptyAnswer, Filtered
 from evals.collection.providers.gemini import Gemini, _resource
 from evals.models.generations import ErrorCategory as Category
+from tests.evals.collection.providers.conftest import CONVERSATION
 from tests.servers import OK, event, refuses, says
 
 WHOLE = OK.replace(b"text/event-stream", b"application/json")
@@ -39,16 +40,6 @@ def ask(ask):
     return partial(ask, wire=Gemini)
 
 
-@pytest.fixture
-def failure(serve, ask):
-    def fail(script, **options):
-        with pytest.raises(ProviderError) as caught:
-            ask(serve(script).base_url, **options)
-        return caught.value
-
-    return fail
-
-
 def test_a_streamed_answer_is_put_together_and_measured(serve, ask):
     reply = ask(serve(says(ANSWER)).base_url)
 
@@ -59,14 +50,7 @@ def test_a_streamed_answer_is_put_together_and_measured(serve, ask):
 
 def test_the_request_names_the_model_in_its_address_and_has_the_instructions_apart(serve, ask):
     server = serve(says(ANSWER))
-    messages = [
-        {"role": "system", "content": "Answer in German."},
-        {"role": "user", "content": "Say hello."},
-        {"role": "assistant", "content": "Hallo."},
-        {"role": "user", "content": "Again."},
-    ]
-
-    ask(server.base_url, messages=messages, request={"system": "Be brief."}, api_key="k-1")
+    ask(server.base_url, messages=CONVERSATION, request={"system": "Be brief."}, api_key="k-1")
 
     assert server.asked == ["POST /v1/models/some-model:streamGenerateContent?alt=sse"]
     assert server.headers[0]["x-goog-api-key"] == "k-1"

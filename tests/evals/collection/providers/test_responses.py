@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from evals.collection.providers import ProviderError, ToolCall
+from evals.collection.providers import ToolCall
 from evals.collection.providers.errors import EmptyAnswer, Filtered
 from evals.collection.providers.responses import Responses
 from evals.models.generations import ErrorCategory as Category
@@ -56,16 +56,6 @@ ANSWER = (
 @pytest.fixture
 def ask(ask):
     return partial(ask, wire=Responses)
-
-
-@pytest.fixture
-def failure(serve, ask):
-    def fail(script, **options):
-        with pytest.raises(ProviderError) as caught:
-            ask(serve(script).base_url, **options)
-        return caught.value
-
-    return fail
 
 
 def test_a_streamed_answer_is_put_together_once_and_measured(serve, ask):

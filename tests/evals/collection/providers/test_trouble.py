@@ -18,18 +18,6 @@ from tests.servers import ANSWER, DONE, OK, chunk, event, refuses, says
 FOREVER = 60.0
 
 
-@pytest.fixture
-def failure(serve, ask):
-    """`failure(script, …)`: the error that a call to such a server ends with."""
-
-    def fail(script, **options):
-        with pytest.raises(ProviderError) as caught:
-            ask(serve(script).base_url, **options)
-        return caught.value
-
-    return fail
-
-
 def test_nobody_listens(ask):
     with pytest.raises(ProviderError) as caught:
         ask(f"http://127.0.0.1:{free_port()}/v1")
