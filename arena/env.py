@@ -62,6 +62,19 @@ def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
+def folders(name: str, default: tuple[Path, ...] = ()) -> list[Path]:
+    """A comma-separated list of absolute paths. They need not exist yet."""
+    if name not in os.environ:
+        return list(default)
+    paths = [Path(word) for word in words(name)]
+    for path in paths:
+        if not path.is_absolute() or path == Path(path.anchor):
+            refuse(
+                name, f"{str(path)!r} is not the absolute path of a folder", f"Set {name} to one, such as /srv/models."
+            )
+    return paths
+
+
 def choice(name: str, *, options: tuple[str, ...], default: str) -> str:
     value = text(name, default)
     if value not in options:

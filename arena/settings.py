@@ -62,6 +62,15 @@ except ProxyError as error:
 # Certificate authorities to trust instead of those that come with Arena, such as those of a proxy that reads along.
 SSL_CERT_FILE = env.certificates("SSL_CERT_FILE")
 
+# Model files that llama.cpp may load (`evals.catalog.gguf`), and what the models of one process may take.
+ARENA_GGUF_DIRS = env.folders("ARENA_GGUF_DIRS", (VAR_DIR / "models",) if DEBUG else ())
+ARENA_GGUF_MEMORY_MB = env.integer("ARENA_GGUF_MEMORY_MB", default=4096, least=512)
+ARENA_GGUF_THREADS = env.integer(
+    "ARENA_GGUF_THREADS", default=max(1, min(4, (os.cpu_count() or 1) - 1)), least=1, most=512
+)
+ARENA_GGUF_LOADED = env.integer("ARENA_GGUF_LOADED", default=1, least=1, most=64)
+ARENA_GGUF_IDLE_MINUTES = env.integer("ARENA_GGUF_IDLE_MINUTES", default=10, least=1, most=1440)
+
 INSTALLED_APPS = [
     "arena",
     "arena.ui",

@@ -12,7 +12,7 @@ __all__ = ["IMPORTED", "ContenderCard"]
 # `evals.models.Provider.Kind.IMPORTED`, whose outputs were collected elsewhere.
 IMPORTED = "imported"
 # Other kinds: those without chat completions, and where they are beside the provider's own API.
-_NO_CHAT = {IMPORTED, "replicate", "fal"}
+_NO_CHAT = {IMPORTED, "replicate", "fal", "llama_cpp"}
 _CHAT_AT = {"ollama": "/v1", "gemini": "/openai"}
 
 

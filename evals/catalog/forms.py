@@ -182,9 +182,10 @@ class ProviderForm(forms.Form):
         help_text="How the provider is asked. Most servers speak OpenAI's chat completions.",
     )
     base_url = forms.CharField(
+        required=False,
         max_length=500,
         label="Address",
-        help_text="Without the last part, such as /chat/completions: Arena adds it.",
+        help_text="Without the last part, such as /chat/completions: Arena adds it. Empty for a model file.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "inputmode": "url"}),
     )
     locality = forms.ChoiceField(

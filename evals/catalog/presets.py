@@ -13,7 +13,8 @@ _HOSTED, _LOCAL = Provider.Locality.HOSTED, Provider.Locality.LOCAL
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """`help` is one sentence: what to do first. A host that begins with `your-` has to be replaced."""
+    """`help` is one sentence: what to do first. A host that begins with `your-` has to be replaced. `base_url` is empty
+    where Arena starts the server itself."""
 
     slug: str
     name: str
@@ -211,6 +212,16 @@ PRESETS = (
         locality=_LOCAL,
         help="Start `llama-server -m model.gguf`; in production, allow its address in ARENA_OUTBOUND_ALLOW.",
         docs_url="https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
+        max_concurrency=1,
+    ),
+    Preset(
+        slug="gguf",
+        name="A GGUF file on this machine",
+        base_url="",
+        kind=Provider.Kind.LLAMA_CPP,
+        locality=_LOCAL,
+        help="Put the file into a folder that ARENA_GGUF_DIRS lists, and name contenders' models by its path there.",
+        docs_url="https://github.com/ggml-org/llama.cpp",
         max_concurrency=1,
     ),
     Preset(

@@ -17,6 +17,7 @@ class Provider(models.Model):
         OLLAMA = "ollama", "Ollama's own"
         REPLICATE = "replicate", "Replicate predictions"
         FAL = "fal", "fal queue"
+        LLAMA_CPP = "llama_cpp", "llama.cpp: a model file on this machine"
         IMPORTED = "imported", "imported: outputs collected elsewhere, never asked"
 
     class Locality(models.TextChoices):
@@ -51,7 +52,8 @@ class Provider(models.Model):
         constraints = [
             models.CheckConstraint(name="provider_concurrency_positive", condition=models.Q(max_concurrency__gte=1)),
             models.CheckConstraint(
-                name="provider_asked_has_url", condition=models.Q(kind="imported") | ~models.Q(base_url="")
+                name="provider_asked_has_url",
+                condition=models.Q(kind__in=["imported", "llama_cpp"]) | ~models.Q(base_url=""),
             ),
         ]
 

@@ -13,6 +13,7 @@ from django.db.models import Max, Q, Subquery
 from django.utils import timezone
 
 from arena.errors import FieldError
+from evals.catalog import gguf
 from evals.catalog.names import is_clean, is_reserved
 from evals.models import Contender, Provider
 from evals.signals import contender_retired
@@ -205,6 +206,11 @@ def _check_fields(fields: ContenderFields) -> None:
         raise FieldError("model_name", f"{fields.model_name[:40]}… is longer than {_NAME_LENGTH} characters.")
     if len(fields.capabilities) > _CAPABILITIES or any(len(word) > _CAPABILITIES for word in fields.capabilities):
         raise FieldError("capabilities", f"Give up to {_CAPABILITIES} words of up to {_CAPABILITIES} letters.")
+    if fields.provider.kind == Provider.Kind.LLAMA_CPP:
+        try:
+            gguf.check_name(fields.model_name)
+        except gguf.GgufError as error:
+            raise FieldError("model_name", str(error)) from error
     for name in fields.settings:
         if name in _OURS:
             raise FieldError("settings", f"{name} is set by Arena for each request. Leave it out.")

@@ -66,7 +66,7 @@ def check_provider(*, slug: str, fields: ProviderFields, provider: Provider | No
     if provider is None:
         _check_slug(slug)
     _check(fields)
-    if provider is None or provider.base_url != fields.base_url:
+    if fields.base_url and (provider is None or provider.base_url != fields.base_url):
         _check_allowed(fields.base_url)
 
 
@@ -88,6 +88,8 @@ def store_provider(
                 f"The stored key was typed for {origin(provider.base_url)} and is not sent elsewhere. "
                 "Type the key for the new address, or delete the stored one.",
             )
+    if fields.kind == Provider.Kind.LLAMA_CPP and (provider.api_key_encrypted if api_key is None else api_key):
+        raise FieldError("api_key", "A model file needs no key. Leave it empty, or delete the stored one.")
     for name in ProviderFields.__dataclass_fields__:
         setattr(provider, name, getattr(fields, name))
     if api_key is not None:
@@ -136,7 +138,10 @@ def _check(fields: ProviderFields) -> None:
         raise FieldError("kind", f"{fields.kind!r} is not known. Use one of: {askable}.")
     if fields.locality not in Provider.Locality.values:
         raise FieldError("locality", f"{fields.locality!r} is not known. Use local or hosted.")
-    check_base_url(fields.base_url)
+    if fields.kind == Provider.Kind.LLAMA_CPP:
+        _check_file_provider(fields)
+    else:
+        check_base_url(fields.base_url)
     variable = fields.api_key_env
     if variable and (not _ENV_NAME.fullmatch(variable) or _ENV_REFUSED.fullmatch(variable)):
         raise FieldError(
@@ -152,6 +157,15 @@ def _check(fields: ProviderFields) -> None:
             raise FieldError(name, "Allow at least 1 a minute, or leave it empty for no limit.")
     if not 0 < fields.first_token_timeout_s <= fields.total_timeout_s:
         raise FieldError("first_token_timeout_s", "This must be more than 0 and at most the total time.")
+
+
+def _check_file_provider(fields: ProviderFields) -> None:
+    if fields.base_url:
+        raise FieldError("base_url", "Leave it empty: Arena starts llama.cpp itself, and contenders name the file.")
+    if fields.locality != Provider.Locality.LOCAL:
+        raise FieldError("locality", "A model file on this machine is local. Choose local.")
+    if fields.api_key_env:
+        raise FieldError("api_key_env", "A model file needs no key. Leave it empty.")
 
 
 def _check_allowed(base_url: str) -> None:

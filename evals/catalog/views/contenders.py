@@ -3,6 +3,7 @@ addresses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -15,6 +16,7 @@ from arena.accounts.roles import person, role_required
 from arena.models import Role
 from arena.ui.htmx import HtmxHttpRequest
 from evals import signals
+from evals.catalog import gguf
 from evals.catalog.forms import ContenderForm, ProbeForm, ProviderForm, askable_providers
 from evals.catalog.presets import PRESETS, preset
 from evals.catalog.queries.contenders import (
@@ -53,11 +55,10 @@ def contender_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and (saved := form.save()) is not None:
         messages.success(request, _saved_message(saved))
         return redirect("evals:contender-test", saved.contender.slug)
-    known = preset(provider)
     context = {
         "form": form,
-        "examples": known.example_models if known else (),
         "chosen_provider": askable_providers().filter(slug=provider).first(),
+        "examples": _examples(provider),
         "has_provider": askable_providers().exists(),
         "may_add_providers": person(request).may(Role.ADMIN),
     }
@@ -111,6 +112,15 @@ def contender_retire(request: HttpRequest, slug: str) -> HttpResponse:
         retire(contender=contender)
         messages.success(request, f"{contender.slug} is retired. Its answers and votes stay.")
     return redirect("evals:contender-list")
+
+
+def _examples(provider: str) -> Sequence[str]:
+    """Model names to choose from: the preset's, or the files that there are."""
+    chosen = Provider.objects.filter(slug=provider).first()
+    if chosen is not None and chosen.kind == Provider.Kind.LLAMA_CPP:
+        return gguf.names()
+    known = preset(provider)
+    return known.example_models if known else ()
 
 
 def _contender(slug: str) -> Contender:

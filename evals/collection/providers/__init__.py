@@ -21,6 +21,7 @@ from evals.collection.providers.errors import (
 )
 from evals.collection.providers.fal import FalQueue
 from evals.collection.providers.gemini import Gemini
+from evals.collection.providers.llama_cpp import LlamaCpp
 from evals.collection.providers.ollama import Ollama
 from evals.collection.providers.prices import UNKNOWN, Cost, cost_of
 from evals.collection.providers.replicate import Replicate
@@ -59,6 +60,7 @@ _FORMATS: dict[str, type[WireFormat]] = {
     Provider.Kind.ANTHROPIC: AnthropicMessages,
     Provider.Kind.GEMINI: Gemini,
     Provider.Kind.OLLAMA: Ollama,
+    Provider.Kind.LLAMA_CPP: LlamaCpp,
     Provider.Kind.REPLICATE: Replicate,
     Provider.Kind.FAL: FalQueue,
 }

@@ -26,7 +26,7 @@ from evals.collection.providers.errors import (
     TimedOut,
 )
 
-__all__ = ["refusal", "words_of"]
+__all__ = ["is_about_memory", "refusal", "words_of"]
 
 _TOO_LONG = re.compile(
     r"context[ _-]?(?:length|window|size)|maximum context|exceed_context|too many (?:input )?tokens|"
@@ -52,9 +52,11 @@ _NO_CREDIT = re.compile(
 )
 _MEMORY = re.compile(
     r"out of memory|\bOOM\b|cudaMalloc|requires more (?:system|gpu) memory|unable to allocate|failed to allocate|"
-    r"not enough memory|kv[ _-]?cache is full|insufficient memory",
+    r"not enough memory|kv[ _-]?cache is full|insufficient memory|cannot allocate memory|MemoryError|bad_alloc",
     re.IGNORECASE,
 )
+# llama.cpp's status for an image to a model that has no eyes is 500: to ask again would not give it any.
+_UNSUPPORTED = re.compile(r"(?:image|audio|video|multimodal)s? (?:input )?(?:is|are) not supported", re.IGNORECASE)
 _RATE = re.compile(r"rate[ _-]?limit|too many requests|quota exceeded|resource_?exhausted", re.IGNORECASE)
 # Google's, for limits by the minute too, though its message is the one that OpenAI sends when the credit is used up.
 _EXHAUSTED = re.compile(r"RESOURCE_EXHAUSTED")
@@ -72,7 +74,12 @@ _BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[ProviderError]], ...]] = 
     422: ((_TOO_LONG, ContextTooLong), (_FILTERED, Filtered), (_NO_MODEL, ModelNotFound)),
     403: ((_FILTERED, Filtered), (_NO_CREDIT, NoCredit)),
     429: ((_EXHAUSTED, RateLimited), (_NO_CREDIT, NoCredit)),
-    500: ((_TOO_LONG, ContextTooLong), (_MEMORY, OutOfMemory), (_OVERLOADED, Overloaded)),
+    500: (
+        (_TOO_LONG, ContextTooLong),
+        (_MEMORY, OutOfMemory),
+        (_UNSUPPORTED, RequestRefused),
+        (_OVERLOADED, Overloaded),
+    ),
     503: ((_MEMORY, OutOfMemory),),
 }
 _BY_STATUS: dict[int, type[ProviderError]] = {
@@ -121,6 +128,10 @@ def refusal(status: int | None, body: str) -> tuple[type[ProviderError], str]:
     if 300 <= status < 400:
         return NotAllowed, "it redirects, and redirects are not followed: set the base URL to the final address"
     return (ServerError if status >= 500 else RequestRefused), words
+
+
+def is_about_memory(words: str) -> bool:
+    return bool(_MEMORY.search(words))
 
 
 def words_of(body: str) -> str:

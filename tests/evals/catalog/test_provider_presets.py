@@ -59,7 +59,8 @@ def test_a_preset_is_a_provider_that_can_be_saved(preset: Preset, settings):
     check_provider(slug=preset.slug, fields=fields)
 
     assert preset.kind != Provider.Kind.IMPORTED
-    assert own.startswith("http://127.0.0.1:" if preset.locality == "local" else "https://")
+    if preset.kind != Provider.Kind.LLAMA_CPP:
+        assert own.startswith("http://127.0.0.1:" if preset.locality == "local" else "https://")
     assert preset.needs_key == (preset.locality == "hosted")
     assert preset.docs_url.startswith("https://")
     assert preset.help.endswith(".")
