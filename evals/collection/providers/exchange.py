@@ -31,7 +31,7 @@ from evals.collection.providers.errors import (
     TimedOut,
 )
 from evals.collection.providers.framing import Frames, document
-from evals.collection.providers.refusals import refusal
+from evals.collection.providers.refusals import asked_wait_s, refusal
 from evals.collection.providers.sse import Event
 from evals.collection.providers.texts import detail
 from evals.collection.providers.wire import Endpoint, Limits, Reply
@@ -67,6 +67,8 @@ class Exchange:
         self.http = http
         self.endpoint = endpoint
         self.limits = limits or Limits()
+        # What tells a server to end work that it does in the background, should nobody wait for it any longer.
+        self.cancelling: Outgoing | None = None
         self.answer: Answer | None = None
         self.status_code: int | None = None
         self.ttft_ms: float | None = None
@@ -131,6 +133,12 @@ class Exchange:
                     raise InvalidReply(f"the reply is longer than {self.limits.body_bytes:,} bytes", status_code=200)
         return body.decode("utf-8", "replace")
 
+    async def discard(self, outgoing: Outgoing) -> None:
+        """Sends it, within the endpoint's total time, and looks only at whether it was refused."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.endpoint.total_timeout_s) as self._timeout, self._response(outgoing):
+                pass
+
     def conclude(self, found: dict[str, Any], answer: Answer) -> Reply:
         """The reply that a whole document holds, which did not come as a stream."""
         self.answer = answer
@@ -194,12 +202,14 @@ class Exchange:
             raise StreamTruncated(words, status_code=self.status_code) from error
 
     async def _refused(self, response: httpx.Response) -> ProviderError:
-        kind, words = refusal(response.status_code, await self._first_bytes(response))
+        body = await self._first_bytes(response)
+        kind, words = refusal(response.status_code, body)
         status = response.status_code
+        asked = retry_after(response.headers, now=datetime.now(UTC), at_most_s=LONGEST_PAUSE_S)
         return kind(
             f"{status}: {words}" if words else f"{status} without a reason",
             status_code=status,
-            retry_after_s=retry_after(response.headers, now=datetime.now(UTC), at_most_s=LONGEST_PAUSE_S),
+            retry_after_s=asked_wait_s(body) if asked is None else asked,
         )
 
     async def _first_bytes(self, response: httpx.Response) -> str:

@@ -34,7 +34,9 @@ class FalQueue(Format):
         queued = await exchange.document(_outgoing(endpoint, request))
         status_url = check_same_origin(queued.get("status_url"), endpoint, what="the request's status_url")
         response_url = check_same_origin(queued.get("response_url"), endpoint, what="the request's response_url")
+        exchange.cancelling = _cancelling(queued.get("cancel_url"), endpoint)
         await poll(exchange, Outgoing(status_url, _headers(endpoint), method="GET"), is_done=_is_completed)
+        exchange.cancelling = None
         result = await exchange.document(Outgoing(response_url, _headers(endpoint), method="GET"))
         return exchange.conclude(result, _Answer(self._limits))
 
@@ -51,6 +53,15 @@ def _outgoing(endpoint: Endpoint, request: Request) -> Outgoing:
         body["model"] = named["model"]
     headers = _headers(endpoint) | {"x-fal-no-retry": "1"}
     return Outgoing(f"{endpoint.base_url.rstrip('/')}/{named['app']}", headers, body)
+
+
+def _cancelling(url: Any, endpoint: Endpoint) -> Outgoing | None:
+    """Nothing to cancel with is no reason for the call to fail."""
+    try:
+        address = check_same_origin(url, endpoint, what="the request's cancel_url")
+    except InvalidReply:
+        return None
+    return Outgoing(address, _headers(endpoint), method="PUT")
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:

@@ -43,11 +43,16 @@ def _outgoing(endpoint: Endpoint, request: Request) -> Outgoing:
     headers = {"Accept": "application/x-ndjson, application/json"}
     if endpoint.api_key:
         headers["Authorization"] = f"Bearer {endpoint.api_key}"
-    body = _settings(request.options) | {
-        "model": request.model_name,
-        "messages": [_message(message) for message in request.with_system()],
-        "stream": True,
-    }
+    # A prompt longer than its context is refused, then; otherwise Ollama cuts it, and counts only what is left.
+    body = (
+        {"truncate": False}
+        | _settings(request.options)
+        | {
+            "model": request.model_name,
+            "messages": [_message(message) for message in request.with_system()],
+            "stream": True,
+        }
+    )
     return Outgoing(endpoint.base_url.rstrip("/").removesuffix("/v1") + "/api/chat", headers, body)
 
 

@@ -26,7 +26,7 @@ from evals.collection.providers.errors import (
     TimedOut,
 )
 
-__all__ = ["is_about_memory", "refusal", "words_of"]
+__all__ = ["asked_wait_s", "is_about_memory", "refusal", "words_of"]
 
 _TOO_LONG = re.compile(
     r"context[ _-]?(?:length|window|size)|maximum context|exceed_context|too many (?:input )?tokens|"
@@ -61,6 +61,8 @@ _RATE = re.compile(r"rate[ _-]?limit|too many requests|quota exceeded|resource_?
 # Google's, for limits by the minute too, though its message is the one that OpenAI sends when the credit is used up.
 _EXHAUSTED = re.compile(r"RESOURCE_EXHAUSTED")
 _OVERLOADED = re.compile(r"overloaded|unavailable|at capacity|insufficient_system_resource", re.IGNORECASE)
+
+_SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,9})?s", re.ASCII)
 
 # The words decide first where one status has several meanings.
 _BY_WORDS: dict[int, tuple[tuple[re.Pattern[str], type[ProviderError]], ...]] = {
@@ -132,6 +134,20 @@ def refusal(status: int | None, body: str) -> tuple[type[ProviderError], str]:
 
 def is_about_memory(words: str) -> bool:
     return bool(_MEMORY.search(words))
+
+
+def asked_wait_s(body: str) -> float | None:
+    """How long the body asks to wait: google.rpc.RetryInfo, which Gemini sends in place of a header."""
+    try:
+        error = _unpack(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+    details = error.get("details") if isinstance(error, dict) else None
+    for one in details if isinstance(details, list) else []:
+        delay = one.get("retryDelay") if isinstance(one, dict) else None
+        if isinstance(delay, str) and _SECONDS.fullmatch(delay):
+            return float(delay[:-1])
+    return None
 
 
 def words_of(body: str) -> str:

@@ -30,3 +30,26 @@ NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 )
 def test_retry_after(headers, seconds):
     assert retry_after(headers, now=NOW, at_most_s=900) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}, 360),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "20ms"}, 0.02),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1h2m3.5s"}, 3723.5),
+        ({"x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": "6m0s"}, None),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "later"}, None),
+        ({"anthropic-ratelimit-tokens-remaining": "0", "anthropic-ratelimit-tokens-reset": "2026-11-22T12:01:30Z"}, 90),
+        (
+            {
+                "anthropic-ratelimit-input-tokens-remaining": "0",
+                "anthropic-ratelimit-input-tokens-reset": "2026-11-22T12:00:09Z",
+                "retry-after": "4",
+            },
+            4,
+        ),
+    ],
+)
+def test_without_retry_after_the_reset_of_what_is_used_up_counts(headers, seconds):
+    assert retry_after(headers, now=NOW, at_most_s=7200) == seconds

@@ -191,10 +191,24 @@ def test_polls_that_fail_in_between_do_not_lose_the_request(serve, ask_fal):
     assert [asked.partition(" ")[0] for asked in server.asked].count("POST") == 1
 
 
-def test_a_poll_that_never_ends_times_out(failure):
-    error = failure(queued(), status("IN_QUEUE"), first_token_timeout_s=0.3, total_timeout_s=1)
+def test_a_request_that_nobody_waits_for_is_cancelled(serve, ask_fal):
+    server = serve(queued(), status("IN_QUEUE"))
 
-    assert (error.category, error.detail) == (Category.TIMEOUT_TOTAL, "not finished in 1 s")
+    with pytest.raises(ProviderError, match="not finished in 1 s") as caught:
+        ask_fal(server, first_token_timeout_s=0.3, total_timeout_s=1, api_key="id:secret")
+
+    assert caught.value.category == Category.TIMEOUT_TOTAL
+    assert server.asked[-1] == "PUT /v1/fal-ai/any-llm/requests/r1/cancel"
+    assert server.headers[-1]["authorization"] == "Key id:secret"
+
+
+def test_a_request_is_not_cancelled_elsewhere(serve, ask_fal):
+    server = serve(queued(cancel_url="http://127.0.0.1:1/cancel"), status("IN_QUEUE"))
+
+    with pytest.raises(ProviderError, match="not finished in 1 s"):
+        ask_fal(server, total_timeout_s=1)
+
+    assert not any(asked.startswith("PUT") for asked in server.asked)
 
 
 @pytest.mark.parametrize("field", ["status_url", "response_url"])

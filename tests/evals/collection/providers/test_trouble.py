@@ -82,6 +82,16 @@ def test_retry_after_is_reported(failure):
     assert failure(refuses(429, "slow down", Retry_After="17")).retry_after_s == 17
 
 
+def test_a_wait_that_only_the_body_asks_for_is_reported(failure):
+    """google.rpc.RetryInfo, as Gemini sends it."""
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "58.934310785s"}
+    error = {"code": 429, "message": "Quota exceeded", "status": "RESOURCE_EXHAUSTED", "details": [{}, info]}
+
+    assert failure(refuses(429, {"error": error})).retry_after_s == 58.934310785
+    assert failure(refuses(429, [{"error": error}], Retry_After="3")).retry_after_s == 3
+    assert failure(refuses(429, {"error": error | {"details": [info | {"retryDelay": "soon"}]}})).retry_after_s is None
+
+
 @pytest.mark.parametrize(
     "body",
     [
