@@ -21,6 +21,8 @@ from routing.policy.services import save_policy
 
 __all__ = ["PROVIDER", "is_empty", "seed"]
 
+# Each shows the model two to four examples as turns of a conversation: told only in words what to do, one of this size
+# answers something else. With them it is often right, and its settings differ in how.
 TASKS = settings.BASE_DIR / "examples" / "demo-tasks.jsonl"
 TASK_SET = "demo"
 PROVIDER = "smollm2"
@@ -28,72 +30,24 @@ MODEL = "smollm2-135m-instruct"
 # One model, three ways to ask it: what differs between them is what the votes are about. Short answers, so that the
 # first pair is there within seconds on a laptop without a graphics card.
 CONTENDERS: dict[str, dict[str, Any]] = {
-    "smollm2-plain": {"temperature": 0.2, "max_tokens": 120},
-    "smollm2-terse": {
-        "temperature": 0,
-        "max_tokens": 80,
-        "system": "Do exactly what is asked, in as few words as you can. No greeting, no explanation.",
-    },
+    "smollm2-plain": {"temperature": 0.5, "max_tokens": 60},
+    "smollm2-terse": {"temperature": 0, "max_tokens": 40, "system": "Answer in as few words as you can."},
     "smollm2-warm": {
-        "temperature": 0.8,
-        "max_tokens": 140,
-        "system": "You are a careful and friendly colleague. Answer in your own words.",
+        "temperature": 0.9,
+        "max_tokens": 80,
+        "system": "You are a friendly colleague. Answer in your own words.",
     },
 }
 # A demo has one person and few votes; the defaults ask for more of both.
 GATE = {"min_votes": 3, "min_reviewers": 1, "single_reviewer": True, "dwell_hours": 0.0}
 # How to judge each category: what reviewers read beside the answers.
 GUIDELINES = {
-    "support-summaries": """\
-Ask one question: **which summary would let you answer the customer without reading the message?**
-
-### Look at, in this order
-1. Is it true? A date, an amount or a promise that was not in the message is worse than a missing one.
-2. Does it say what the customer wants, not only what happened?
-3. Is it short enough to be read between two calls?
-
-### Do not look at
-- Polite phrases. The colleague who reads it needs none.
-- Length as such: two full sentences can beat one empty one.
-
-### Tie or both bad?
-**Tie**: either would do. **Both bad**: with either you would have to open the message.
-""",
-    "sql": """\
-Ask one question: **which statement would you rather run?**
-
-### Look at, in this order
-1. Does it fetch or change what was asked, and nothing else? Run it in your head on three rows.
-2. Does it use the tables and columns that were given?
-3. Is it the statement alone, ready to paste?
-
-### Do not look at
-- Upper or lower case, line breaks, the names of aliases.
-- An explanation around it: it counts neither for nor against, unless it was asked for.
-
-### Tie or both bad?
-**Tie**: both are right. **Both bad**: you would run neither.
-""",
-    "json-extraction": """\
-Ask one question: **which object could go straight into a program?**
-
-### Look at, in this order
-1. Is it one JSON object, with the fields that were asked for and no others?
-2. Are the values those of the text? Nothing invented, nothing rounded.
-3. Numbers as numbers, yes and no as `true` and `false`.
-
-### Do not look at
-- Spaces, line breaks, the order of the fields.
-
-### Tie or both bad?
-**Tie**: a program would read the same from both. **Both bad**: it would stumble over either.
-""",
     "rewriting": """\
 Ask one question: **which text would you send as it stands?**
 
 ### Look at, in this order
 1. Does it still say the same? Nothing added, nothing lost.
-2. Is it rewritten in the way that was asked for: kinder, shorter, plainer?
+2. Is it rewritten in the way that was asked for: shorter, or kinder?
 3. Does it sound like a person who means it?
 
 ### Do not look at
@@ -101,6 +55,46 @@ Ask one question: **which text would you send as it stands?**
 
 ### Tie or both bad?
 **Tie**: you would send either. **Both bad**: you would write it yourself.
+""",
+    "json-extraction": """\
+Ask one question: **which object could go straight into a program?**
+
+### Look at, in this order
+1. Is it one JSON object, with a name and a city and nothing else?
+2. Are the values those of the text? Nothing invented, nothing left over from the examples.
+
+### Do not look at
+- Spaces, line breaks, the order of the fields.
+
+### Tie or both bad?
+**Tie**: a program would read the same from both. **Both bad**: it would stumble over either.
+""",
+    "short-answers": """\
+Ask one question: **which answer would you rather hear, had you asked?**
+
+### Look at, in this order
+1. Is it what the text says?
+2. Does it answer the question, and not another one?
+3. Does it stop there?
+
+### Do not look at
+- Whether it is a whole sentence.
+
+### Tie or both bad?
+**Tie**: either tells you. **Both bad**: you would have to read the text again.
+""",
+    "tagging": """\
+Ask one question: **which tag would send the message to the right desk?**
+
+### Look at, in this order
+1. Is it the right one of billing, account, delivery and bug?
+2. Is it the tag alone? A program reads it.
+
+### Do not look at
+- Upper or lower case, a full stop at the end.
+
+### Tie or both bad?
+**Tie**: both reach the right desk. **Both bad**: neither does.
 """,
 }
 

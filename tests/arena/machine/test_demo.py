@@ -22,8 +22,8 @@ def test_it_asks_three_contenders_for_ten_tasks_in_each_of_four_categories(seede
     assert {category.slug: category.tasks.count() for category in categories} == {
         "json-extraction": 10,
         "rewriting": 10,
-        "sql": 10,
-        "support-summaries": 10,
+        "short-answers": 10,
+        "tagging": 10,
     }
     assert all(category.guidelines and category.single_reviewer for category in categories)
     run = Run.objects.get()
@@ -48,7 +48,7 @@ def test_the_contenders_differ_in_nothing_but_how_the_model_is_asked(seeded: Non
 
 def test_its_policy_lets_one_person_decide_by_three_votes(seeded: None) -> None:
     _, policy = current_policy()
-    gate = policy.rules("sql").gate
+    gate = policy.rules("tagging").gate
     assert (gate.min_votes, gate.min_reviewers, gate.single_reviewer) == (3, 1, True)
 
 

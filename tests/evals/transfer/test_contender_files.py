@@ -187,7 +187,7 @@ def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
         ({"settings": [1]}, "not an object"),
         ({"settings": {"api_key": "x"}}, "looks like a secret"),
         ({"capabilities": [1]}, "not a list of words"),
-        ({"kind": "telepathy"}, "Use one of: openai, responses, anthropic, gemini, ollama, replicate, fal."),
+        ({"kind": "telepathy"}, "Use one of: openai, responses, anthropic, gemini, ollama, replicate, fal, llama_cpp."),
         ({"kind": "imported"}, "Only imports create providers of this kind"),
         ({"requests_per_minute": 0}, "or none for no limit"),
         ({"tokens_per_minute": "many"}, "tokens_per_minute 'many'"),
