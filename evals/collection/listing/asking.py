@@ -48,6 +48,7 @@ _WHY_NOT = {
         "fal's list of models is at another host than its queue, and the key is only sent to the queue. Look for names "
         "at fal.ai/models."
     ),
+    Provider.Kind.LLAMA_CPP: "Its models are files on this machine: the form of a new contender lists them.",
     Provider.Kind.IMPORTED: "Its outputs were collected elsewhere: there is nothing to ask.",
 }
 _AZURE = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
