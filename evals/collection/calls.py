@@ -73,10 +73,17 @@ class Call:
 
 def prepare(claims: Sequence[Claim]) -> list[Call | Result]:
     """What to send for each claim, or why it is not sent."""
-    rows = Generation.objects.in_bulk([claim.generation_id for claim in claims])
+    if not claims:
+        return []
+    # Without what it has not got yet: texts and measurements.
+    asked = Generation.objects.only("task", "contender", "sample", "take")
+    rows = asked.in_bulk([claim.generation_id for claim in claims])
     # Apart, because each is asked for by many: a join would make one of each for every row.
     tasks = Task.objects.in_bulk({row.task_id for row in rows.values()})
     contenders = Contender.objects.select_related("provider").in_bulk({row.contender_id for row in rows.values()})
+    for contender in contenders.values():
+        # Loads the price list, which would hold up every call in flight if the first answer did.
+        _cost(contender, Usage(tokens_in=1, tokens_out=1))
     for row in rows.values():
         row.task, row.contender = tasks[row.task_id], contenders[row.contender_id]
     return [_prepared(claim, rows[claim.generation_id]) for claim in claims]

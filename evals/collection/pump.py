@@ -33,6 +33,7 @@ from evals.collection.queue import (
     Claim,
     Result,
     claim,
+    claim_ahead,
     release,
     store,
     wanted,
@@ -47,10 +48,13 @@ log = logging.getLogger(__name__)
 _POLL_EVERY_S = 2.0
 _POLL_AT_WORK_S = 0.2
 # The first result waits this long for others to be stored with.
-_GATHER_S = 0.05
-# Calls of one process at once, and claimed ahead of them. Providers have limits of their own.
+_GATHER_S = 0.1
+# Whether what was claimed ahead is still wanted is asked this often.
+_WANTED_EVERY_S = 0.5
+# Calls of one process at once. Providers have limits of their own.
 _MOST = 400
-_AHEAD = 100
+# As many are claimed in one turn, so that workers who are woken together share the work.
+_CLAIM = 100
 
 
 class Pump:
@@ -62,6 +66,7 @@ class Pump:
         self._unstored: list[Result] = []
         self._stopping = threading.Event()
         self._network: Network | None = None
+        self._looked_if_wanted = 0.0
 
     def wake(self) -> None:
         """There may be work."""
@@ -92,6 +97,7 @@ class Pump:
     def _run(self, network: Network, *, until_idle: bool) -> None:
         renewed = time.monotonic()
         while True:
+            claimed = False
             try:
                 if time.monotonic() - renewed > RENEW_EVERY_S:
                     renewed = time.monotonic()
@@ -108,13 +114,15 @@ class Pump:
                 log.exception("The database failed the pump; trying again in %g s.", _POLL_EVERY_S)
                 connections.close_all()
                 time.sleep(_POLL_EVERY_S)
-            self._wait(network)
+            self._wait(network, more_to_claim=claimed)
 
     def _claim(self, network: Network) -> bool:
-        room = self._most - network.in_flight
-        if self._stopping.is_set() or room <= 0:
+        if self._stopping.is_set():
             return False
-        claims = claim(most=room, ahead=max(_AHEAD - network.waiting, 0) if self._most > 1 else 0)
+        room = min(self._most - network.in_flight, _CLAIM)
+        claims = claim(most=room) if room > 0 else []
+        if self._most > 1:
+            claims += claim_ahead(network.room_ahead())
         for one in prepare(claims):
             if isinstance(one, Call):
                 network.ask(one)
@@ -124,20 +132,23 @@ class Pump:
 
     def _give_back(self, network: Network) -> None:
         """What is not to be asked for any more: the provider pauses, the run was stopped, or this pump is."""
-        back = network.take_back() if self._stopping.is_set() else network.take_back(only_paused=True)
-        if network.waiting and not self._stopping.is_set():
+        back = network.take_back() if self._stopping.is_set() else network.take_back(only_stuck=True)
+        now = time.monotonic()
+        if network.waiting and now - self._looked_if_wanted > _WANTED_EVERY_S:
+            self._looked_if_wanted = now
             back += network.take_back(but=wanted(network.ahead()))
         if back:
             release(back)
 
-    def _wait(self, network: Network) -> None:
+    def _wait(self, network: Network, *, more_to_claim: bool) -> None:
         """Until something happens, or it is time to look for work."""
-        try:
-            self._take(self._inbox.get(timeout=_POLL_AT_WORK_S if network.busy else _POLL_EVERY_S))
-        except queue.Empty:
-            return
-        if network.in_flight > 1:
-            time.sleep(_GATHER_S)
+        if not more_to_claim:
+            try:
+                self._take(self._inbox.get(timeout=_POLL_AT_WORK_S if network.busy else _POLL_EVERY_S))
+            except queue.Empty:
+                return
+            if network.in_flight > 1:
+                time.sleep(_GATHER_S)
         with suppress(queue.Empty):
             while True:
                 self._take(self._inbox.get_nowait())
@@ -208,6 +219,16 @@ class Network:
     def claims(self) -> list[Claim]:
         return self.asked() + self.ahead()
 
+    def room_ahead(self) -> dict[int, int]:
+        """How many to claim ahead, by provider: two for each call in flight, once fewer than one are left."""
+        with self._lock:
+            waiting = {provider_id: len(calls) for provider_id, calls in self._ahead.items()}
+            return {
+                provider_id: 2 * calls - waiting.get(provider_id, 0)
+                for provider_id, calls in self._in_flight.items()
+                if waiting.get(provider_id, 0) < calls and provider_id not in self._paused
+            }
+
     def ask(self, call: Call) -> None:
         with self._lock:
             if call.claim.ahead:
@@ -221,18 +242,19 @@ class Network:
         with self._lock:
             self._hands_over = False
 
-    def take_back(self, *, only_paused: bool = False, but: set[int] | None = None) -> list[Claim]:
-        """Claims ahead that are not asked for any more: all, those of paused providers, or all `but` some."""
+    def take_back(self, *, only_stuck: bool = False, but: set[int] | None = None) -> list[Claim]:
+        """Claims ahead that are not asked for any more: all, all `but` some, or those whose provider pauses or has no
+        call in flight here that could hand its place over."""
         with self._lock:
             back: list[Claim] = []
             for provider_id, calls in self._ahead.items():
-                if only_paused and provider_id not in self._paused:
+                if only_stuck and provider_id not in self._paused and self._in_flight[provider_id]:
                     continue
                 kept = deque(call for call in calls if but is not None and call.claim.generation_id in but)
                 if len(kept) < len(calls):
                     back += [call.claim for call in calls if but is None or call.claim.generation_id not in but]
                     self._ahead[provider_id] = kept
-            if only_paused:
+            if only_stuck:
                 self._paused.clear()
             return back
 

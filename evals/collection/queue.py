@@ -39,6 +39,7 @@ __all__ = [
     "Result",
     "active_runs",
     "claim",
+    "claim_ahead",
     "claim_next",
     "recover_lost",
     "release",
@@ -68,11 +69,8 @@ _STATE = Generation.State
 _MANY = 10_000
 
 
-def claim(*, most: int = _MANY, ahead: int = 0, now: datetime | None = None) -> list[Claim]:
+def claim(*, most: int = _MANY, now: datetime | None = None) -> list[Claim]:
     """Generations to ask for, leased to the caller, at most so many; fewer, or none, if no more are due.
-
-    `ahead`: so many more may come that are asked for one by one as calls to their providers end, so that no call waits
-    for the database. Providers with limits a minute and runs with a budget give none.
 
     Fair across contenders: each provider gives the oldest due generations of any of its contenders, as many as its
     limits leave room for. `start_run` creates them task by task, so the first pair to vote on is ready early, and a
@@ -83,9 +81,17 @@ def claim(*, most: int = _MANY, ahead: int = 0, now: datetime | None = None) -> 
     scope = _active_scope()
     claims: list[Claim] = []
     for provider_id in _providers_with_room(now, scope):
-        if len(claims) < most + ahead:
-            claims += _claim(provider_id, most, ahead, now)
+        if len(claims) < most:
+            claims += _claim(provider_id, most - len(claims), now)
     return claims
+
+
+def claim_ahead(room: Mapping[int, int], *, now: datetime | None = None) -> list[Claim]:
+    """Generations that the caller asks for one by one as its calls to their providers end, so that no call waits for
+    the database; at most so many for each provider. They count towards no limit, so the caller may claim them only for
+    providers that it has calls in flight to. Providers with limits a minute and runs with a budget give none."""
+    now = now or timezone.now()
+    return [one for provider_id, most in sorted(room.items()) for one in _claim_ahead(provider_id, most, now)]
 
 
 def claim_next(*, now: datetime | None = None) -> Claim | None:
@@ -190,25 +196,20 @@ def _room(provider: Provider, in_flight: int, now: datetime) -> int:
 
 
 @transaction.atomic
-def _claim(provider_id: int, most: int, ahead: int, now: datetime) -> list[Claim]:
+def _claim(provider_id: int, most: int, now: datetime) -> list[Claim]:
     provider = Provider.objects.select_for_update(no_key=True).get(pk=provider_id)
     if provider.paused_until is not None and provider.paused_until > now:
         return []
-    leased = Generation.objects.filter(live(now), state=_STATE.RUNNING, contender__provider=provider)
-    counted = dict(leased.values_list("ahead").annotate(n=Count("pk")))
-    room = min(_room(provider, counted.get(False, 0), now), most)
-    room_ahead = min(ahead, provider.max_concurrency - counted.get(True, 0)) if _may_run_ahead(provider) else 0
-    if room <= 0 and room_ahead <= 0:
+    in_flight = Generation.objects.filter(live(now), state=_STATE.RUNNING, ahead=False, contender__provider=provider)
+    room = min(_room(provider, in_flight.count(), now), most)
+    if room <= 0:
         return []
     # Read again inside the transaction: a run may have been stopped, or its budget reached.
     scope = _active_scope()
-    asked = Contender.objects.filter(provider=provider, runs__in=scope.runs).distinct().values_list("pk", flat=True)
-    room, room_ahead = max(room, 0), max(room_ahead, 0)
-    most = room + room_ahead
-    due = sorted(pk for one in asked for pk in _due(one, scope, now).values_list("pk", flat=True)[:most])[:most]
+    due = _due_at(provider, room, scope, now)
     if scope.budgeted:
-        due = _within_budget(due[:room], scope)
-    claims = _lease(due[:room], now, ahead=False) + _lease(due[room:], now, ahead=True)
+        due = _within_budget(due, scope)
+    claims = _lease(due, now, ahead=False)
     if provider.requests_per_minute and claims:
         begins = max(provider.requests_due_at or now, now)
         pace = timedelta(minutes=1) / provider.requests_per_minute
@@ -216,8 +217,20 @@ def _claim(provider_id: int, most: int, ahead: int, now: datetime) -> list[Claim
     return claims
 
 
-def _may_run_ahead(provider: Provider) -> bool:
-    return not (provider.requests_per_minute or provider.tokens_per_minute or provider.down_in_a_row)
+@transaction.atomic
+def _claim_ahead(provider_id: int, most: int, now: datetime) -> list[Claim]:
+    provider = Provider.objects.select_for_update(no_key=True).get(pk=provider_id)
+    if provider.requests_per_minute or provider.tokens_per_minute or provider.down_in_a_row:
+        return []
+    if provider.paused_until is not None and provider.paused_until > now:
+        return []
+    scope = _active_scope()
+    return [] if scope.budgeted else _lease(_due_at(provider, most, scope, now), now, ahead=True)
+
+
+def _due_at(provider: Provider, most: int, scope: _ActiveScope, now: datetime) -> list[int]:
+    asked = Contender.objects.filter(provider=provider, runs__in=scope.runs).distinct().values_list("pk", flat=True)
+    return sorted(pk for one in asked for pk in _due(one, scope, now).values_list("pk", flat=True)[:most])[:most]
 
 
 def _lease(due: list[int], now: datetime, *, ahead: bool) -> list[Claim]:
@@ -330,15 +343,17 @@ def store(results: Sequence[Result], *, now: datetime | None = None, only_if: Q 
         return stored
 
 
-_HELD = ("lease_token", "attempts_made", "contender_id")
-
-
 def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> int:
     rows = Generation.objects.select_for_update(no_key=True).filter(pk__in=results).order_by("pk")
     rows = rows if only_if is None else rows.filter(only_if)
-    seen = [one for one in rows.only(*_HELD) if one.lease_token == results[one.pk].claim.token]
-    providers = dict(Contender.objects.filter(pk__in={one.contender_id for one in seen}).values_list("pk", "provider"))
-    held = {one.pk: (one.attempts_made, providers[one.contender_id]) for one in seen}
+    seen = [
+        (pk, made, contender)
+        for pk, token, made, contender in rows.values_list("pk", "lease_token", "attempts_made", "contender")
+        if token == results[pk].claim.token
+    ]
+    asked = Contender.objects.filter(pk__in={contender for _, _, contender in seen})
+    providers = dict(asked.values_list("pk", "provider"))
+    held = {pk: (made, providers[contender]) for pk, made, contender in seen}
     written = {pk: _row(results[pk], made, now) for pk, (made, _) in held.items()}
     by_columns: dict[tuple[str, ...], list[list[Any]]] = {}
     for pk, row in written.items():
@@ -426,7 +441,8 @@ def _recover(seen: Generation, now: datetime) -> bool:
 
 def _tell_providers(ended: Sequence[tuple[Result, int, int]], now: datetime) -> None:
     """What the calls' results say of their providers: to pause, to be down or up again, and tokens used."""
-    for provider_id in sorted({provider for _, _, provider in ended}):
+    asked = Provider.objects.filter(pk__in={provider for _, _, provider in ended}).order_by("pk")
+    for provider_id, down_before, limited in asked.values_list("pk", "down_in_a_row", "tokens_per_minute"):
         mine = [(result, made) for result, made, provider in ended if provider == provider_id]
         errors = [(r.outcome.error, made) for r, made in mine if isinstance(r.outcome, CallFailure)]
         pauses = [
@@ -439,9 +455,10 @@ def _tell_providers(ended: Sequence[tuple[Result, int, int]], now: datetime) -> 
         down = sum(error.category in _DOWN_BY for error, _ in errors)
         if down and down == len(mine):
             Provider.objects.filter(pk=provider_id).update(down_in_a_row=F("down_in_a_row") + down)
-        elif len(errors) < len(mine):
-            Provider.objects.filter(pk=provider_id).exclude(down_in_a_row=0).update(down_in_a_row=0)
-        _take_tokens(provider_id, sum(_tokens(result) for result, _ in mine), now)
+        elif down_before and len(errors) < len(mine):
+            Provider.objects.filter(pk=provider_id).update(down_in_a_row=0)
+        if limited:
+            _take_tokens(provider_id, sum(_tokens(result) for result, _ in mine), now)
 
 
 def _tokens(result: Result) -> int:

@@ -8,11 +8,12 @@ from typing import Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import DateTimeField, DecimalField, Field, JSONField, Model
+from django.db.models import DateTimeField, DecimalField, Field, JSONField, Model, UUIDField
 
 __all__ = ["insert", "update"]
 
-_PREPARED = (DateTimeField, DecimalField, JSONField)
+# For all other fields the value itself is what the database stores.
+_PREPARED = (DateTimeField, DecimalField, JSONField, UUIDField)
 
 
 def insert(
@@ -24,31 +25,20 @@ def insert(
     100,000 votes reviewers would get "database is locked". Defaults of the model are not applied. The iterator of
     `rows` must not query the database. `ignore_conflicts`: rows that violate a unique constraint are left out.
     """
-    by_name = {field.attname: field for field in model._meta.concrete_fields}
-    fields = [by_name[name] for name in columns]
+    fields = _fields(model, columns)
     names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     table = f"{connection.ops.quote_name(model._meta.db_table)} ({names})"
-    # For all other fields the value itself is what the database stores.
-    database = connections[DEFAULT_DB_ALIAS]
-    special = [(at, _preparing(field, database)) for at, field in enumerate(fields) if isinstance(field, _PREPARED)]
-
-    def prepared() -> Iterator[list[Any]]:
-        for row in rows:
-            values = list(row)
-            for at, prepare in special:
-                values[at] = prepare(values[at])
-            yield values
-
+    prepared = _prepared(fields, rows)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql" and not ignore_conflicts:
             # One statement for all rows: parsed, planned and executed one by one, they take ten times as long.
             with cursor.copy(f"COPY {table} FROM STDIN") as copy:
-                for row in prepared():
+                for row in prepared:
                     copy.write_row(row)
             return
         marks = ", ".join(["%s"] * len(fields))
         conflicts = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-        cursor.executemany(f"INSERT INTO {table} VALUES ({marks}){conflicts}", cast(Any, prepared()))  # noqa: S608
+        cursor.executemany(f"INSERT INTO {table} VALUES ({marks}){conflicts}", cast(Any, prepared))  # noqa: S608
 
 
 def update(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -57,16 +47,30 @@ def update(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[A
     The caller holds the rows' locks: nothing here asks whether they are still as they were. `bulk_update` composes one
     statement in which every value of every row is a condition.
     """
-    by_name = {field.attname: field for field in model._meta.concrete_fields}
-    fields = [by_name[name] for name in columns]
-    quote, database = connection.ops.quote_name, connections[DEFAULT_DB_ALIAS]
-    prepare = [partial(field.get_db_prep_save, connection=database) for field in fields]
+    fields = _fields(model, columns)
+    quote = connection.ops.quote_name
     sets = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
     table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
-    values = [[*(make(value) for make, value in zip(prepare, row[1:], strict=True)), row[0]] for row in rows]
+    values = list(_prepared(fields, ([*row[1:], row[0]] for row in rows)))
     if values:
         with connection.cursor() as cursor:
             cursor.executemany(f"UPDATE {table} SET {sets} WHERE {key} = %s", values)  # noqa: S608
+
+
+def _fields(model: type[Model], columns: Sequence[str]) -> list[Field[Any, Any]]:
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    return [by_name[name] for name in columns]
+
+
+def _prepared(fields: Sequence[Field[Any, Any]], rows: Iterable[Sequence[Any]]) -> Iterator[list[Any]]:
+    """The rows' values, the first of them of these fields, as the database stores them."""
+    database = connections[DEFAULT_DB_ALIAS]
+    special = [(at, _preparing(field, database)) for at, field in enumerate(fields) if isinstance(field, _PREPARED)]
+    for row in rows:
+        values = list(row)
+        for at, prepare in special:
+            values[at] = prepare(values[at])
+        yield values
 
 
 def _preparing(field: Field[Any, Any], database: BaseDatabaseWrapper) -> Callable[[Any], Any]:

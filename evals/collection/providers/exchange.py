@@ -4,6 +4,7 @@ format's; every failure leaves as a ProviderError with what was measured until t
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -76,6 +77,8 @@ class Exchange:
         self._last_ms = 0.0
         self._events = 0
         self._spoken = self._counting = False
+        # What the timer was last set for.
+        self._timed = (False, False)
 
     async def run(self, work: Awaitable[T]) -> T:
         """`work` within the endpoint's times; raises ProviderError alone, redacted."""
@@ -94,14 +97,15 @@ class Exchange:
 
     def speaks(self) -> None:
         """The model is at work: from here on only the total time counts."""
-        if not self._spoken:
-            self._spoken = True
-            self._timeout.reschedule(asyncio.get_running_loop().time() + self._left())
+        self._spoken = True
+        self._set_timer()
 
-    def _only_counts(self) -> None:
-        loop_now = asyncio.get_running_loop().time()
-        self._spoken = self._counting = True
-        self._timeout.reschedule(loop_now + min(_COUNTS_S, self._left()))
+    def _set_timer(self) -> None:
+        """Once for all events that came together: a timer costs as much as reading one of them."""
+        if self._timed != (self._spoken, self._counting):
+            self._timed = (self._spoken, self._counting)
+            left = min(_COUNTS_S, self._left()) if self._counting else self._left()
+            self._timeout.reschedule(asyncio.get_running_loop().time() + left)
 
     async def stream(self, outgoing: Outgoing, answer: Answer) -> Reply:
         """Reads events into `answer` until it is complete."""
@@ -114,6 +118,7 @@ class Exchange:
                     if self._take(event, answer):
                         await self._drain(chunks)
                         return self._reply()
+                self._set_timer()
             self._take_last(list(frames.close()), answer)
         if not self._events:
             raise InvalidReply("the reply is empty", status_code=200)
@@ -164,12 +169,18 @@ class Exchange:
                 await response.aclose()
 
     async def _send(self, outgoing: Outgoing) -> httpx.Response:
+        headers = {"Accept-Encoding": "identity", **outgoing.headers}
         try:
+            # As a stream of one piece: what httpx derives from a body (its length, the host), the transport does too.
+            body = b""
+            if outgoing.body is not None:
+                body = json.dumps(outgoing.body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+                headers["Content-Type"] = "application/json"
             prepared = httpx.Request(
                 outgoing.method,
                 _parsed(outgoing.url),
-                json=outgoing.body,
-                headers={"Accept-Encoding": "identity", **outgoing.headers},
+                stream=httpx.ByteStream(body),
+                headers=headers,
                 extensions={"timeout": {"connect": _CONNECT_TIMEOUT_S}, "direct": self.endpoint.direct},
             )
         except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
@@ -192,8 +203,10 @@ class Exchange:
             raise _before_a_reply(error) from error
 
     async def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        # Not `aiter_raw`, which cuts what came into pieces of the same length and counts them: work for nothing here.
+        assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
-            async for chunk in response.aiter_raw():
+            async for chunk in response.stream:
                 yield chunk
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             if self.answer is not None and self.answer.ended:
@@ -237,10 +250,10 @@ class Exchange:
             raise kind(words, status_code=200)
         done = answer.take(found, name=event.name)
         self._last_ms = self.elapsed_ms()
-        if answer.ended and not self._counting:
-            self._only_counts()
+        if answer.ended:
+            self._spoken = self._counting = True
         elif answer.says_something:
-            self.speaks()
+            self._spoken = True
         if not answer.has_begun:
             self.ttft_ms = None
         elif self.ttft_ms is None and not (self._events == 1 and answer.ended):

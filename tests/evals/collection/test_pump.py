@@ -11,7 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from evals.collection.pump import Pump
-from evals.collection.queue import claim, claim_next, recover_lost
+from evals.collection.queue import claim, claim_ahead, claim_next, recover_lost
 from evals.collection.services import stop
 from evals.models import Attempt, Generation, Provider
 from tests.processes import wait_until
@@ -117,7 +117,7 @@ def run_and_close(pump):
 def test_a_lost_claim_ahead_is_no_lost_call(suite):
     suite.tasks(2)
     run = suite.run(suite.contender("one", suite.provider("narrow", max_concurrency=1)))
-    first, second = claim(ahead=5)
+    [first], [second] = claim(), claim_ahead({Provider.objects.get().pk: 5})
     assert (first.ahead, second.ahead) == (False, True)
 
     assert recover_lost(now=timezone.now() + timedelta(minutes=1)) == 2
@@ -129,11 +129,13 @@ def test_a_lost_claim_ahead_is_no_lost_call(suite):
 
 def test_requests_a_minute_are_spread(suite):
     suite.tasks(20)
-    suite.run(suite.contender("one", suite.provider("limited", requests_per_minute=60)))
+    provider = suite.provider("limited", requests_per_minute=60)
+    suite.run(suite.contender("one", provider))
     start = timezone.now()
 
-    began = [len(claim(ahead=9, now=start + timedelta(seconds=at))) for at in range(11)]
+    began = [len(claim(now=start + timedelta(seconds=at))) for at in range(11)]
 
+    assert claim_ahead({provider.pk: 9}) == []
     assert began == [3, *[1] * 10]
 
 
