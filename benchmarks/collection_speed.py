@@ -1,30 +1,31 @@
-"""How fast a worker collects: `python -m benchmarks.collection_speed [CALLS] [AT_ONCE]`.
+"""How fast workers collect: `python -m benchmarks.collection_speed [one] [four] [memory]`.
 
-A provider on loopback answers every call after 200 ms. `manage.py collect --here AT_ONCE` asks it for CALLS answers on
-a new SQLite database: from the first call until the last answer is stored. Beside it, in the same turn, a bare asyncio
-loop on sockets asks as often, as many at a time, and stores nothing. Medians over three turns; a ratio is the median
-over the turns of its seconds to ours.
+A provider on loopback answers every call after 200 ms. Workers' pumps, each in a process of its own, ask it for answers
+on a new database: from the first call until the last answer is stored. Beside it, in the same turn, a bare asyncio loop
+on sockets asks as often, as many at a time, and stores nothing. Medians over the turns; a ratio is the median over the
+turns of the bare loop's seconds to ours.
+
+`one`: one worker, 2,000 calls, 100 at once. `four`: four workers, 8,000 calls, 400 at once together. `memory`: what one
+worker holds (RSS) after 2,000, 10,000 and 20,000 generations. On SQLite and PostgreSQL, memory on SQLite.
 """
 
 from __future__ import annotations
 
 import os
-import resource
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.collecting.bench import ROOT, Double, double, python, until, workers
+from benchmarks.years.databases import Environment, Fresh, on_postgresql, on_sqlite
+
 ANSWER_S, TURNS = 0.2, 3
+WATCHED = (2_000, 10_000, 20_000)
 
 SETUP = """
-import django; django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from evals.catalog.services.task_sets import TaskRow, save_version
 from evals.models import Contender, Provider
 asked = [[{{"role": "user", "content": f"Say something short, {{n}}."}}] for n in range({calls})]
@@ -35,79 +36,88 @@ provider = Provider.objects.create(
 )
 Contender.objects.create(slug="one", family="one", provider=provider, model_name="m")
 """
-# The run's own times, to the microsecond: the command's start is not what is measured.
+START = """
+from evals.collection.services import start_run
+from evals.models import Contender, TaskSetVersion
+start_run(version=TaskSetVersion.objects.get(), contenders=Contender.objects.all())
+"""
+LEFT = """
+from evals.models import Generation
+print(Generation.objects.exclude(state="done").count())
+"""
+# The run's own times, to the microsecond: the start of processes is not what is measured.
 TOOK = """
-import django; django.setup()
 from django.db.models import Max, Min
-from evals.models import Attempt
+from evals.models import Attempt, Generation
+assert set(Generation.objects.values_list("state", flat=True)) == {"done"}
 found = Attempt.objects.aggregate(first=Min("started_at"), last=Max("generation__finished_at"))
 print((found["last"] - found["first"]).total_seconds())
 """
 
 
-def main(calls: int = 2_000, at_once: int = 100) -> None:
-    port = _free_port()
-    double = [sys.executable, "-m", "benchmarks.collecting.provider", str(port), str(ANSWER_S)]
-    provider = subprocess.Popen(double, cwd=ROOT)
-    try:
-        _listening(port)
-        turns = [_turn(port, calls, at_once) for _ in range(TURNS)]
-    finally:
-        provider.terminate()
-        provider.wait()
-    bare, ours, cpu = (statistics.median(turn[n] for turn in turns) for n in range(3))
-    ratio = statistics.median(turn[0] / turn[1] for turn in turns)
-    print(
-        f"  {calls:,} calls of {ANSWER_S * 1000:.0f} ms, {at_once} at once; at best {calls * ANSWER_S / at_once:.1f} s"
-    )
-    print(f"  {'a bare asyncio loop, nothing stored':<40}{bare:>8.1f} s")
-    print(f"  {'collect --here ' + str(at_once):<40}{ours:>8.1f} s{cpu:>8.1f} s of processor time, ratio {ratio:.2f}")
+def main(parts: Sequence[str]) -> None:
+    print(f"  load average {os.getloadavg()[0]:.1f}")
+    with tempfile.TemporaryDirectory(prefix="arena-bench-") as folder, double(ANSWER_S) as asked:
+        with on_sqlite(Path(folder)) as fresh:
+            _measured("SQLite", fresh, asked, parts)
+            if "memory" in parts:
+                _memory(fresh("memory"), asked)
+        if {"one", "four"} & set(parts):
+            with on_postgresql(Path(folder)) as fresh_there:
+                if fresh_there is not None:
+                    _measured("PostgreSQL", fresh_there, asked, parts)
 
 
-def _turn(port: int, calls: int, at_once: int) -> tuple[float, float, float]:
-    """Seconds of the bare loop and of the run, and the command's processor time."""
-    bare = float(_python("-m", "benchmarks.collecting.bare", str(port), str(calls), str(at_once)))
-    with tempfile.TemporaryDirectory(prefix="arena-bench-") as var:
-        environment = {
-            "DJANGO_SETTINGS_MODULE": "arena.settings",
-            "ARENA_VAR": var,
-            "ARENA_OUTBOUND_ALLOW": f"127.0.0.1:{port}",
-            "DATABASE_URL": "",
-            "DEBUG": "1",
-            "LOG_LEVEL": "ERROR",
-        }
-        _python("-c", SETUP.format(calls=calls, port=port, at_once=at_once), **environment)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        _python("manage.py", "collect", "--task-set", "speed", "--here", str(at_once), **environment)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ours = float(_python("-c", TOOK, **environment))
-    return bare, ours, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def _measured(engine: str, fresh: Fresh, asked: Double, parts: Sequence[str]) -> None:
+    for part, count, calls, at_once in (("one", 1, 2_000, 100), ("four", 4, 8_000, 400)):
+        if part not in parts:
+            continue
+        turns = [_turn(fresh(f"{part}-{turn}"), asked, count, calls, at_once) for turn in range(TURNS)]
+        bare, ours, cpu = (statistics.median(turn[n] for turn in turns) for n in range(3))
+        ratios = sorted(turn[0] / turn[1] for turn in turns)
+        print(
+            f"  {engine:<11}{count} worker{'s' if count > 1 else ' '} {calls:>6,} calls, {at_once} at once; at best "
+            f"{calls * ANSWER_S / at_once:.1f} s; bare loop {bare:.1f} s; Arena {ours:.1f} s, {cpu:.1f} s of processor "
+            f"time; ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
+            flush=True,
+        )
 
 
-def _python(*arguments: str, **environment: str) -> str:
-    command = [sys.executable, *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
-    return done.stdout
+def _turn(environment: Environment, asked: Double, count: int, calls: int, at_once: int) -> tuple[float, float, float]:
+    """Seconds of the bare loop and of the run, and the workers' processor time during the run."""
+    command = [sys.executable, "-m", "benchmarks.collecting.bare", str(asked.port), str(calls), str(at_once)]
+    bare = float(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    environment |= _allowed(asked)
+    python(SETUP.format(calls=calls, port=asked.port, at_once=at_once), environment)
+    with workers(count, environment) as started:
+        before, calls_before = sum(worker.cpu_s() for worker in started), asked.calls()
+        python(START, environment)
+        for worker in started:
+            worker.wake()
+        # Starting Django takes a core for a second: not before the last call.
+        until(lambda: asked.calls() - calls_before >= calls, "everything is asked", seconds=300, every_s=0.5)
+        until(lambda: python(LEFT, environment) == "0\n", "everything is collected", seconds=60)
+        cpu = sum(worker.cpu_s() for worker in started) - before
+    return bare, float(python(TOOK, environment)), cpu
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def _memory(environment: Environment, asked: Double) -> None:
+    environment |= _allowed(asked)
+    python(SETUP.format(calls=WATCHED[-1], port=asked.port, at_once=100), environment)
+    before = asked.calls()
+    with workers(1, environment) as [worker]:
+        python(START, environment)
+        worker.wake()
+        held = []
+        for calls in WATCHED:
+            until(lambda calls=calls: asked.calls() - before >= calls, f"{calls} calls", seconds=600)  # type: ignore[misc]
+            held.append(f"{worker.rss_mb():.0f} MB after {calls:,}")
+    print(f"  One worker holds {', '.join(held)} generations", flush=True)
 
 
-def _listening(port: int) -> None:
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError("the provider does not listen")
+def _allowed(asked: Double) -> Environment:
+    return {"ARENA_OUTBOUND_ALLOW": f"127.0.0.1:{asked.port}", "DJANGO_SETTINGS_MODULE": "arena.settings"}
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(sys.argv[1:] or ["one", "four", "memory"])
