@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import httpx
+from django.db.models import Q
 
 from arena.net.many import AsyncGuardedTransport
 from evals.collection.checks.refusals import looks_like_refusal
@@ -86,13 +87,21 @@ def prepare(claims: Sequence[Claim]) -> list[Call | Result]:
         _cost(contender, Usage(tokens_in=1, tokens_out=1))
     for row in rows.values():
         row.task, row.contender = tasks[row.task_id], contenders[row.contender_id]
-    return [_prepared(claim, rows[claim.generation_id]) for claim in claims]
+    kept_here = _kept_here(rows.values())
+    return [_prepared(claim, rows[claim.generation_id], kept_here) for claim in claims]
 
 
-def _prepared(claim: Claim, generation: Generation) -> Call | Result:
+def _kept_here(rows: Collection[Generation]) -> set[int]:
+    """The tasks that hosted providers must not receive, of those that are to be sent to one."""
+    hosted = {row.task_id for row in rows if row.contender.provider.locality == Provider.Locality.HOSTED}
+    local = Q(local_only=True) | Q(task_set_versions__task_set__local_only=True)
+    return set(Task.objects.filter(local, pk__in=hosted).values_list("pk", flat=True)) if hosted else set()
+
+
+def _prepared(claim: Claim, generation: Generation, kept_here: Collection[int]) -> Call | Result:
     contender = generation.contender
     try:
-        _check_may_be_sent(generation)
+        _check_may_be_sent(generation, kept_here)
         return Call(
             claim,
             generation,
@@ -127,12 +136,10 @@ async def _ask(wire: WireFormat, http: httpx.AsyncBaseTransport, endpoint: Endpo
         raise InvalidReply(f"the reply was not understood: {type(error).__name__}") from error
 
 
-def _check_may_be_sent(generation: Generation) -> None:
+def _check_may_be_sent(generation: Generation, kept_here: Collection[int]) -> None:
     """The second fence: `start_run` refuses such a run, but a task may have become local_only since."""
     task, provider = generation.task, generation.contender.provider
-    if provider.locality == Provider.Locality.HOSTED and (
-        task.local_only or task.task_set_versions.filter(task_set__local_only=True).exists()
-    ):
+    if provider.locality == Provider.Locality.HOSTED and task.pk in kept_here:
         raise NotAllowed(f"the task is local_only, and {provider.slug} is a hosted provider: it was not sent")
     if not task.messages:
         raise RequestRefused("the task has no messages: it is known only by its id, from imported votes")

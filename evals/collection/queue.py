@@ -179,7 +179,8 @@ def _in_flight(now: datetime) -> dict[int, int]:
 
 # Calls that found a provider down, one after another, until it is tried with one call at a time.
 _DOWN = 3
-# As much of a minute's requests may start at once; the rest follows at the limit's pace.
+# As much of a minute's requests may start at once; the rest follows at a pace at which no minute gets more than the
+# limit, the burst included.
 _BURST_S = 2.0
 
 
@@ -191,8 +192,12 @@ def _room(provider: Provider, in_flight: int, now: datetime) -> int:
         return 0
     if provider.requests_per_minute:
         ahead = (max(provider.requests_due_at or now, now) - now).total_seconds()
-        room = min(room, max(0, int((_BURST_S - ahead) * provider.requests_per_minute / 60 + 1)))
+        room = min(room, max(0, int((_BURST_S - ahead) / _pace_s(provider.requests_per_minute) + 1)))
     return max(room, 0)
+
+
+def _pace_s(requests_per_minute: int) -> float:
+    return (60 + _BURST_S) / requests_per_minute
 
 
 @transaction.atomic
@@ -212,7 +217,7 @@ def _claim(provider_id: int, most: int, now: datetime) -> list[Claim]:
     claims = _lease(due, now, ahead=False)
     if provider.requests_per_minute and claims:
         begins = max(provider.requests_due_at or now, now)
-        pace = timedelta(minutes=1) / provider.requests_per_minute
+        pace = timedelta(seconds=_pace_s(provider.requests_per_minute))
         Provider.objects.filter(pk=provider.pk).update(requests_due_at=begins + pace * len(claims))
     return claims
 

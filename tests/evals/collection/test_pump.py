@@ -136,7 +136,17 @@ def test_requests_a_minute_are_spread(suite):
     began = [len(claim(now=start + timedelta(seconds=at))) for at in range(11)]
 
     assert claim_ahead({provider.pk: 9}) == []
-    assert began == [3, *[1] * 10]
+    assert began == [2, *[1] * 10]
+
+
+def test_no_minute_gets_more_requests_than_the_limit(suite):
+    suite.tasks(25)
+    suite.run(suite.contender("one", suite.provider("limited", requests_per_minute=12)))
+    start = timezone.now()
+
+    began = [len(claim(now=start + timedelta(seconds=at))) for at in range(120)]
+
+    assert max(sum(began[at : at + 60]) for at in range(61)) == 12
 
 
 def test_tokens_a_minute_are_taken_as_they_are_counted(suite):
