@@ -194,7 +194,8 @@ _ATTEMPTS: dict[ErrorCategory, int] = {
     ErrorCategory.INVALID_REPLY: 4,
     ErrorCategory.OUT_OF_MEMORY: 4,
     ErrorCategory.PROVIDER_ERROR: 4,
-    ErrorCategory.LOST: 4,
+    # Workers that are killed again and again must not cost answers.
+    ErrorCategory.LOST: 12,
     # These two say nothing about the request; the provider is paused meanwhile.
     ErrorCategory.RATE_LIMITED: 8,
     ErrorCategory.OVERLOADED: 8,
@@ -220,8 +221,10 @@ def back_off(
     """
     if attempts_made >= allowed_attempts(category):
         return None
-    if category == ErrorCategory.LOST:
-        return 0.0  # the worker failed, not the provider
+    if category == ErrorCategory.LOST and attempts_made == 1:
+        # The worker failed, not the provider. If it happens again, others go first: the oldest work would be what each
+        # doomed worker takes up.
+        return 0.0
     full = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempts_made - 1))
     wait = full * (0.5 + 0.5 * (random.random() if jitter is None else jitter))
     return max(wait, min(retry_after_s or 0.0, LONGEST_PAUSE_S))
