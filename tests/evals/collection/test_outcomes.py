@@ -231,13 +231,14 @@ class TestLeases:
         suite.task()
         run = suite.run()
 
-        for n in range(4):
-            assert claim_next(now=later(60 * n)) is not None
-        assert claim_next(now=later(600)) is None
+        for n in range(12):
+            recover_lost(now=later(200 * n))
+            assert claim_next(now=later(200 * n + 100)) is not None
+        assert claim_next(now=later(3000)) is None
 
         assert states(run) == ["failed"]
         assert Generation.objects.get().error == ErrorCategory.LOST
-        assert Attempt.objects.filter(error=ErrorCategory.LOST).count() == 4
+        assert Attempt.objects.filter(error=ErrorCategory.LOST).count() == 12
 
     def test_a_fault_of_our_own_gives_the_work_back_and_counts(self, suite):
         suite.task(checks=7)  # no list of checks at all: nothing that importing would have let through
@@ -245,8 +246,9 @@ class TestLeases:
 
         Pump().run(until_idle=True)
 
-        assert states(run) == ["failed"]
-        assert list(Attempt.objects.values_list("error", flat=True)) == [ErrorCategory.LOST] * 4
+        # Again at once, and from then on after a while.
+        assert states(run) == ["waiting"]
+        assert list(Attempt.objects.values_list("error", flat=True)) == [ErrorCategory.LOST] * 2
 
     def test_leases_are_renewed_while_a_call_lasts(self, suite):
         suite.task()
