@@ -110,6 +110,9 @@ class Generation(models.Model):
     thinking = models.TextField(blank=True)
     finish_reason = models.CharField(max_length=40, blank=True)
     tool_calls = models.JSONField(default=list)
+    # Of a conversation, every answer with its own measurements (`collection.turns`); empty if the task has one answer.
+    # The columns here hold the last answer's text, thinking, calls and ending, and the measurements of the whole.
+    turns = models.JSONField(default=list)
     error = models.CharField(max_length=20, choices=ErrorCategory, blank=True)
     error_detail = models.CharField(max_length=500, blank=True)
     ttft_ms = models.FloatField(null=True, blank=True)

@@ -75,15 +75,17 @@ class TaskSet(models.Model):
 
 
 class Task(models.Model):
-    """One request, identified by its content: the same messages, reference and checks in a category are one task, so an
-    unchanged task keeps its generations and votes across versions of a task set.
+    """One request, identified by its content: the same messages, tools, reference and checks in a category are one
+    task, so an unchanged task keeps its generations and votes across versions of a task set.
 
-    `messages` is a list of {"role", "content"}; empty for a task known only by id, from imported votes.
+    `messages` and `tools` are in OpenAI's form. An assistant message without content is a gap for the model
+    (`evals.catalog.conversations`). `messages` is empty for a task known only by id, from imported votes.
     """
 
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="tasks")
     digest = models.CharField(max_length=64)
     messages = models.JSONField(default=list)
+    tools = models.JSONField(default=list)
     reference = models.TextField(blank=True)
     checks = models.JSONField(default=list)
     # Sticky: once in a local_only task set, a task's text is never sent to a hosted provider.

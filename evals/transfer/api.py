@@ -42,7 +42,14 @@ class TaskOut(serializers.Serializer[Any]):
     task = serializers.IntegerField(source="task_id", help_text="Identifies the content: the same in every version.")
     position = serializers.IntegerField()
     category = serializers.CharField(source="task.category.slug")
-    messages = serializers.ListField(child=serializers.DictField(), source="task.messages")
+    messages = serializers.ListField(
+        child=serializers.DictField(),
+        source="task.messages",
+        help_text="In OpenAI's form. An assistant message without content is a gap: there the model answers.",
+    )
+    tools = serializers.ListField(
+        child=serializers.DictField(), source="task.tools", help_text="Functions that are offered, in OpenAI's form."
+    )
     reference = serializers.CharField(source="task.reference")
     checks = serializers.ListField(child=serializers.DictField(), source="task.checks")
     metadata = serializers.SerializerMethodField(
@@ -65,7 +72,8 @@ class TaskSetIn(serializers.Serializer[Any]):
         child=serializers.DictField(),
         allow_empty=False,
         max_length=100_000,
-        help_text="As in a JSONL file: id, category, and prompt or messages; optional system, reference, checks; "
+        help_text="As in a JSONL file: id, category, and prompt, messages or turns; optional system, tools, reference, "
+        "checks, attachments; "
         "other fields are kept as metadata.",
     )
 

@@ -1,7 +1,8 @@
 """Imports task sets from files of several formats.
 
-ours          id, category, prompt or messages, system, reference, checks, attachments; the rest is metadata
-MT-bench      question_id, category, turns, reference: the first turn is asked
+ours          id, category, prompt or messages or turns, system, tools, reference, checks, attachments; the rest is
+              metadata
+MT-bench      question_id, category, turns, reference: each turn is asked, with the answers to those before it
 OpenAI evals  input, ideal
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 
 from django.db import transaction
 
+from evals.catalog.conversations import turns_asked
 from evals.catalog.names import BadValueError
 from evals.catalog.services.categories import CategoryNameError
 from evals.catalog.services.task_sets import TaskRow, TaskSetError, save_version
@@ -22,6 +24,7 @@ from evals.transfer.files.errors import BadRowsError, Problems, RowError, Unread
 from evals.transfer.files.rows import Layout, Row, read_rows
 from evals.transfer.files.text import Limits, Source
 from evals.transfer.files.values import Fields, is_missing, json_value, name_text, prose
+from evals.transfer.messages import GAP, MOST_TURNS, read_messages, read_tools
 
 __all__ = ["TASK_FIELDS", "TasksImported", "import_tasks", "read_task", "read_tasks"]
 
@@ -31,6 +34,7 @@ TASK_FIELDS = (
     "prompt",
     "messages",
     "system",
+    "tools",
     "reference",
     "checks",
     "attachments",
@@ -40,7 +44,7 @@ TASK_FIELDS = (
     "input",
     "ideal",
 )
-_ROLES = ("system", "developer", "user", "assistant")
+_CONVERSATIONS = "Conversations: each turn is asked, with the answers to those before it."
 _ID_LENGTH = 200
 _CATEGORY_LENGTH = 120
 
@@ -49,10 +53,9 @@ _CATEGORY_LENGTH = 120
 class _Request:
     """What a format gives: the messages to ask, and the metadata to keep. `reference` None: it is in its own column."""
 
-    messages: list[dict[str, str]]
+    messages: list[dict[str, Any]]
     reference: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-    notice: str = ""
 
 
 def read_tasks(
@@ -85,17 +88,19 @@ def read_task(row: Row, *, number: int, category: str, limits: Limits) -> tuple[
     fields = row.fields
     request = _request(fields, limits)
     reference = prose(fields.get("reference"), "reference") if request.reference is None else request.reference
-    checks = fields.get("checks")
+    checks, tools = fields.get("checks"), fields.get("tools")
+    messages = _with_attachments(_with_system(request.messages, fields), fields, limits)
     named = fields.get("id") if not is_missing(fields.get("id")) else fields.get("question_id")
     return TaskRow(
         line=row.line,
         external_id=str(number) if is_missing(named) else name_text(named, "id", longest=_ID_LENGTH),
         category=_category(fields, category),
-        messages=_with_attachments(_with_system(request.messages, fields), fields, limits),
+        messages=messages,
+        tools=[] if is_missing(tools) else read_tools(json_value(tools, "tools", limits)),
         reference=reference,
         checks=[] if is_missing(checks) else read_checks(json_value(checks, "checks", limits), reference=reference),
         metadata=row.extra | request.extra | _metadata(fields, limits),
-    ), request.notice
+    ), _CONVERSATIONS if turns_asked(messages) > 1 else ""
 
 
 def _category(fields: Fields, default: str) -> str:
@@ -120,7 +125,7 @@ def _request(fields: Fields, limits: Limits) -> _Request:
     # The row has an id besides question_id, which then is only kept as metadata.
     if not is_missing(fields.get("id")) and "question_id" in fields:
         unread["question_id"] = fields["question_id"]
-    return _Request(request.messages, request.reference, unread | request.extra, request.notice)
+    return _Request(request.messages, request.reference, unread | request.extra)
 
 
 def _plain(fields: Fields, limits: Limits) -> _Request:
@@ -128,30 +133,31 @@ def _plain(fields: Fields, limits: Limits) -> _Request:
 
 
 def _chat(fields: Fields, limits: Limits) -> _Request:
-    return _Request(_messages(json_value(fields["messages"], "messages", limits), "messages"))
+    return _Request(read_messages(json_value(fields["messages"], "messages", limits), "messages"))
 
 
 def _mt_bench(fields: Fields, limits: Limits) -> _Request:
     turns = json_value(fields["turns"], "turns", limits)
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
-        raise BadValueError("turns must be a list of texts.")
+        raise BadValueError("turns must be a list of texts, the user's; write other conversations as messages.")
+    if len(turns) > MOST_TURNS:
+        raise BadValueError(f"has {len(turns):,} turns; the limit is {MOST_TURNS}. Split the task.")
+    said = [_user(turn, f"turn {n}") for n, turn in enumerate(turns, start=1)]
+    messages = read_messages([message for one in said for message in (one, GAP)], "turns")
     references = fields.get("reference")
     if isinstance(references, str) and references.startswith("["):
         references = json_value(references, "reference", limits)
     references = references if isinstance(references, list) else [references]
-    extra: dict[str, Any] = {"later_turns": turns[1:]} if turns[1:] else {}
-    if references[1:]:
-        extra["later_references"] = references[1:]
-    reference = prose(references[0], "reference") if references else ""
-    notice = "The first turn is asked; later turns are kept as metadata." if turns[1:] else ""
-    return _Request([_user(turns[0], "turns")], reference, extra, notice)
+    # Checks read the last answer.
+    reference = prose(references[-1], "reference") if references else ""
+    return _Request(messages, reference, {"references": references} if references[1:] else {})
 
 
 def _openai_eval(fields: Fields, limits: Limits) -> _Request:
     given, ideal = fields["input"], fields.get("ideal")
     if isinstance(given, str) and given.lstrip().startswith("[{"):
         given = json_value(given, "input", limits)
-    messages = [_user(given, "input")] if isinstance(given, str) else _messages(given, "input")
+    messages = [_user(given, "input")] if isinstance(given, str) else read_messages(given, "input")
     if isinstance(ideal, str) and ideal.startswith("["):
         ideal = json_value(ideal, "ideal", limits)
     if not isinstance(ideal, list):
@@ -160,38 +166,13 @@ def _openai_eval(fields: Fields, limits: Limits) -> _Request:
     return _Request(messages, prose(ideal[0], "ideal") if ideal else "", extra)
 
 
-def _user(text: str, name: str) -> dict[str, str]:
+def _user(text: str, name: str) -> dict[str, Any]:
     if not text.strip():
         raise BadValueError(f"{name} is blank.")
     return {"role": "user", "content": text}
 
 
-def _messages(given: Any, name: str) -> list[dict[str, str]]:
-    if not isinstance(given, list) or not given:
-        raise BadValueError(f'{name} must be a JSON list, such as [{{"role": "user", "content": "…"}}].')
-    messages = [_message(n, one) for n, one in enumerate(given, start=1)]
-    if messages[-1]["role"] == "assistant":
-        raise BadValueError(f"{name} end with the assistant's: there is nothing to ask.")
-    if not any(message["content"].strip() for message in messages):
-        raise BadValueError(f"{name} are blank.")
-    return messages
-
-
-def _message(n: int, given: Any) -> dict[str, str]:
-    if not isinstance(given, dict) or given.get("role") not in _ROLES:
-        raise BadValueError(f"message {n} needs a role: {', '.join(_ROLES)}.")
-    if not isinstance(given.get("content"), str):
-        raise BadValueError(f"message {n} needs content, as text.")
-    unknown = sorted(set(given) - {"role", "content", "name"})
-    if unknown:
-        raise BadValueError(f"message {n} has “{unknown[0][:40]}”; a message is role and content (and name).")
-    message = {"role": given["role"], "content": given["content"]}
-    if "name" in given:
-        message["name"] = name_text(given["name"], "a message's name", longest=64)
-    return message
-
-
-def _with_system(messages: list[dict[str, str]], fields: Fields) -> list[dict[str, str]]:
+def _with_system(messages: list[dict[str, Any]], fields: Fields) -> list[dict[str, Any]]:
     system = prose(fields.get("system"), "system")
     if not system.strip():
         return messages
@@ -200,7 +181,7 @@ def _with_system(messages: list[dict[str, str]], fields: Fields) -> list[dict[st
     return [{"role": "system", "content": system}, *messages]
 
 
-def _with_attachments(messages: list[dict[str, str]], fields: Fields, limits: Limits) -> list[dict[str, str]]:
+def _with_attachments(messages: list[dict[str, Any]], fields: Fields, limits: Limits) -> list[dict[str, Any]]:
     """Attached texts are added to the last user message, each under its name."""
     given = fields.get("attachments")
     if is_missing(given):
@@ -212,8 +193,14 @@ def _with_attachments(messages: list[dict[str, str]], fields: Fields, limits: Li
     last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=None)
     if last is None:
         raise BadValueError("has attachments, but no user message to attach them to.")
-    message = messages[last] | {"content": "\n\n".join([messages[last]["content"], *texts])}
+    message = messages[last] | {"content": _with_texts(messages[last]["content"], texts)}
     return [*messages[:last], message, *messages[last + 1 :]]
+
+
+def _with_texts(content: str | list[dict[str, Any]], texts: list[str]) -> str | list[dict[str, Any]]:
+    if isinstance(content, str):
+        return "\n\n".join([content, *texts])
+    return [*content, *({"type": "text", "text": text} for text in texts)]
 
 
 def _attachment(n: int, given: Any) -> str:

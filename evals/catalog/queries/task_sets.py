@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, TextField
+from django.db.models.functions import Cast
 
-from evals.models import Generation, Run, TaskSet, TaskSetItem, TaskSetVersion, Vote
+from evals.catalog.conversations import calls_in, content_text, is_gap, segments, turns_asked
+from evals.models import Generation, Run, Task, TaskSet, TaskSetItem, TaskSetVersion, Vote
 
 __all__ = [
     "CategoryTasks",
     "KnownTask",
+    "MessageView",
     "RunRow",
     "TaskSetCard",
     "TaskSetPage",
@@ -27,11 +30,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class KnownTask:
-    """What an external id of a task set stands for. `has_text` False: known only by id, from imported votes."""
+    """What an external id of a task set stands for. `has_text` False: known only by id, from imported votes. `turns`:
+    the answers that its conversation asks for."""
 
     task_id: int
     category_id: int
     has_text: bool
+    turns: int = 1
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,25 @@ class VersionRow:
 
 
 @dataclass(frozen=True)
+class MessageView:
+    """`gap`: the model's answer comes here. `calls` are tool calls, name and arguments."""
+
+    role: str
+    content: str
+    calls: tuple[str, ...] = ()
+    gap: bool = False
+
+
+@dataclass(frozen=True)
 class TaskView:
-    """`asked` is the text of the last user message, `around` the others in their order; both empty for a task known
-    only by its id. `gist` is the beginning of its first line."""
+    """`asked` is the last user message before the first answer; `messages` are all, with the gaps for the model. Both
+    are empty for a task known only by its id. `gist` is the beginning of the first line of what is asked."""
 
     external_id: str
     asked: str
-    around: tuple[dict[str, str], ...]
+    messages: tuple[MessageView, ...]
+    tools: tuple[str, ...]
+    turns: int
     reference: str
     checks: tuple[str, ...]
     metadata: dict[str, Any]
@@ -77,7 +94,7 @@ class TaskView:
     @property
     def more(self) -> bool:
         """Whether there is anything to see beyond the gist."""
-        return self.gist != self.asked.strip() or bool(self.around or self.reference)
+        return self.gist != self.asked.strip() or bool(self.messages[1:] or self.tools or self.reference)
 
 
 @dataclass(frozen=True)
@@ -121,12 +138,16 @@ class TaskSetPage:
 
 
 def known_tasks(slug: str) -> dict[str, KnownTask]:
-    """What each external id stands for: in the newest version that has it. Two queries."""
+    """What each external id stands for: in the newest version that has it. Three queries."""
     items = TaskSetItem.objects.filter(version__task_set__slug=slug)
     by_id = set(items.filter(task__messages=[]).values_list("task_id", flat=True).distinct())
+    # Only those with an assistant's message may have gaps: the others' messages are not read.
+    spoken = Task.objects.filter(pk__in=items.values("task")).annotate(said=Cast("messages", TextField()))
+    answered = spoken.filter(said__contains='"assistant"').values_list("pk", "messages")
+    turns = {pk: turns_asked(messages) for pk, messages in answered.iterator()}
     rows = items.order_by("version__n").values_list("external_id", "task_id", "task__category_id")
     return {
-        external_id: KnownTask(task_id, category_id, task_id not in by_id)
+        external_id: KnownTask(task_id, category_id, task_id not in by_id, turns.get(task_id, 1))
         for external_id, task_id, category_id in rows.iterator()
     }
 
@@ -218,15 +239,22 @@ def _task_views(items: list[TaskSetItem]) -> tuple[TaskView, ...]:
 
 
 def _task_view(item: TaskSetItem, generations: int, votes: int) -> TaskView:
-    messages = item.task.messages
-    last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=0)
+    messages, first = item.task.messages, next(iter(segments(item.task.messages)), [])
+    asked = [message for message in first if message["role"] == "user"] or first[:1]
     return TaskView(
         external_id=item.external_id,
-        asked=messages[last]["content"] if messages else "",
-        around=tuple(messages[:last] + messages[last + 1 :]),
+        asked=content_text(asked[-1].get("content")) if asked else "",
+        messages=tuple(map(_message_view, messages)),
+        tools=tuple(tool["function"]["name"] for tool in item.task.tools),
+        turns=turns_asked(messages),
         reference=item.task.reference,
         checks=tuple(check["type"] for check in item.task.checks),
         metadata=item.metadata,
         generations=generations,
         votes=votes,
     )
+
+
+def _message_view(message: dict[str, Any]) -> MessageView:
+    calls = tuple(f"{name}({arguments})" for name, arguments in calls_in(message.get("tool_calls")))
+    return MessageView(message["role"], content_text(message.get("content")), calls, is_gap(message))

@@ -45,7 +45,8 @@ class TaskRow:
 
     external_id: str
     category: str
-    messages: list[dict[str, str]]
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]] = field(default_factory=list)
     reference: str = ""
     checks: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -75,10 +76,16 @@ class _Place:
 
 
 def task_digest(
-    *, messages: Sequence[Mapping[str, Any]], reference: str = "", checks: Sequence[Mapping[str, Any]] = ()
+    *,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Mapping[str, Any]] = (),
+    reference: str = "",
+    checks: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """SHA-256 of the content that identifies a task within its category."""
-    return _sha256({"messages": list(messages), "reference": reference, "checks": list(checks)})
+    content = {"messages": list(messages), "reference": reference, "checks": list(checks)}
+    # Only where there are some: tasks from before there were tools keep their digests.
+    return _sha256(content | ({"tools": list(tools)} if tools else {}))
 
 
 def check_task_set_slug(slug: str) -> None:
@@ -118,8 +125,9 @@ def save_version(
     tasks = [
         Task(
             category=categories[row.category],
-            digest=task_digest(messages=row.messages, reference=row.reference, checks=row.checks),
+            digest=task_digest(messages=row.messages, tools=row.tools, reference=row.reference, checks=row.checks),
             messages=row.messages,
+            tools=row.tools,
             reference=row.reference,
             checks=row.checks,
         )

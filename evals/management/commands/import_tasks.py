@@ -12,10 +12,11 @@ from evals.transfer.tasks import import_tasks
 
 class Command(ImportCommand):
     help = (
-        "Import a task set from a CSV or JSONL file. Fields: id (else the row's number), category, prompt or "
-        "messages, system, reference, checks, attachments; other fields are kept as metadata. MT-bench questions and "
-        "OpenAI evals are read as they are. Any bad row, and nothing is written; an unchanged file adds nothing; a "
-        "changed one becomes the task set's next version, in which unchanged tasks keep their answers and votes."
+        "Import a task set from a CSV or JSONL file. Fields: id (else the row's number), category, prompt or messages "
+        "or turns (a conversation), system, tools, reference, checks, attachments; other fields are kept as metadata. "
+        "MT-bench questions and OpenAI evals are read as they are. Any bad row, and nothing is written; an unchanged "
+        "file adds nothing; a changed one becomes the task set's next version, in which unchanged tasks keep their "
+        "answers and votes."
     )
     example = """
 examples:

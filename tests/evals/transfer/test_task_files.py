@@ -101,10 +101,10 @@ def test_mt_bench_questions_are_read_as_they_are():
         {"question_id": 81, "category": "math", "turns": ["First?", "And then?"], "reference": ["42", "43"]}
     )
     (task,), notices = tasks_in(content)
-    assert (task.external_id, task.category, task.reference) == ("81", "math", "42")
-    assert asked(task) == [("user", "First?")]
-    assert task.metadata == {"later_turns": ["And then?"], "later_references": ["43"]}
-    assert notices == ["The first turn is asked; later turns are kept as metadata. (1 rows)"]
+    assert (task.external_id, task.category, task.reference) == ("81", "math", "43")
+    assert asked(task) == [("user", "First?"), ("assistant", ""), ("user", "And then?")]
+    assert task.metadata == {"references": ["42", "43"]}
+    assert notices == ["Conversations: each turn is asked, with the answers to those before it. (1 rows)"]
 
 
 def test_an_mt_bench_question_of_one_turn_without_reference_needs_no_notice():
@@ -152,7 +152,7 @@ def test_attached_texts_are_asked_along_with_the_last_user_message():
         ({"category": "c", "prompt": ["a"]}, "prompt must be text, not a list"),
         ({"category": "c", "messages": "Hello"}, "messages is not JSON"),
         ({"category": "c", "messages": {}}, "must be a JSON list"),
-        ({"category": "c", "messages": [{"role": "tool", "content": "x"}]}, "message 1 needs a role"),
+        ({"category": "c", "messages": [{"role": "robot", "content": "x"}]}, "message 1 needs a role"),
         ({"category": "c", "messages": [{"role": "user", "content": 5}]}, "message 1 needs content, as text"),
         ({"category": "c", "messages": [{"role": "user", "content": "x", "at": 1}]}, "message 1 has “at”"),
         (
