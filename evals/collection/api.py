@@ -177,6 +177,17 @@ class CheckOut(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
+class TurnOut(serializers.Serializer[Any]):
+    text = serializers.CharField()
+    tool_calls = serializers.ListField(child=serializers.DictField())
+    finish_reason = serializers.CharField()
+    ttft_ms = serializers.FloatField(allow_null=True)
+    latency_ms = serializers.FloatField(allow_null=True)
+    tokens_in = serializers.IntegerField(allow_null=True)
+    tokens_out = serializers.IntegerField(allow_null=True)
+    cost_usd = serializers.FloatField(allow_null=True, help_text="Null: not known, never 0.")
+
+
 class GenerationOut(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     task = serializers.IntegerField(source="task_id")
@@ -185,9 +196,14 @@ class GenerationOut(serializers.Serializer[Any]):
     sample = serializers.IntegerField()
     take = serializers.IntegerField()
     state = serializers.ChoiceField(Generation.State.choices)
-    text = serializers.CharField()
+    text = serializers.CharField(help_text="Of a conversation: of its last answer, as are calls and ending.")
     finish_reason = serializers.CharField()
     tool_calls = serializers.ListField(child=serializers.DictField())
+    turns = TurnOut(
+        many=True,
+        help_text="Every answer of a conversation; empty if the task asks for one. Latency, tokens and cost of the "
+        "generation are the sums over its turns, the time to the first token is the first turn's.",
+    )
     error = serializers.ChoiceField(ErrorCategory.choices, allow_blank=True)
     error_detail = serializers.CharField()
     ttft_ms = serializers.FloatField(allow_null=True)

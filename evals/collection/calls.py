@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ import httpx
 from django.db.models import Q
 
 from arena.net.many import AsyncGuardedTransport
+from evals.catalog.conversations import segments, turns_asked, written
 from evals.collection.checks.refusals import looks_like_refusal
 from evals.collection.checks.run import run_checks
 from evals.collection.endpoints import endpoint_of
@@ -31,16 +32,15 @@ from evals.collection.providers import (
     cost_of,
     wire_format,
 )
-from evals.collection.quarantine import names_itself
+from evals.collection.quarantine import reveals_its_model
 from evals.collection.queries.failures import advice
 from evals.collection.queue import CallFailure, CallOutcome, Claim, Result
+from evals.collection.turns import as_messages, spent_before, sum_of_costs, to_json, whole
 from evals.models import Contender, Generation, Provider, Task
 
 __all__ = ["Call", "Probe", "ask_once", "prepare", "probe"]
 
 log = logging.getLogger(__name__)
-
-_QUARANTINE_CHARS = 255
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,26 @@ class Call:
         return self.generation.contender.provider_id
 
     async def ask(self, http: httpx.AsyncBaseTransport) -> CallOutcome | CallFailure:
-        """Asks, and scores the answer, in a thread if there are checks: they may take seconds. Never raises for what a
-        provider does."""
+        """Asks, in a conversation turn by turn, and scores what came, in a thread if there are checks: they may take
+        seconds. If one turn fails, the whole has. Never raises for what a provider does."""
+        replies: list[Reply] = []
+        messages: list[Mapping[str, Any]] = []
         try:
-            reply = await _ask(self.wire, http, self.endpoint, self.request)
-            if self.generation.task.checks:
-                return await asyncio.to_thread(_checked, self.generation, reply)
-            return _checked(self.generation, reply)
+            for said in segments(self.request.messages):
+                messages = [*messages, *said]
+                replies.append(await _ask(self.wire, http, self.endpoint, replace(self.request, messages=messages)))
+                messages = [*messages, *as_messages(replies[-1], turn=len(replies))]
         except ProviderError as error:
-            return self.failed(error)
+            return self._failed(error, replies)
+        if self.generation.task.checks:
+            return await asyncio.to_thread(_checked, self.generation, replies)
+        return _checked(self.generation, replies)
 
-    def failed(self, error: ProviderError) -> CallFailure:
-        return CallFailure(error, _cost_of_failure(self.generation.contender, error))
+    def _failed(self, error: ProviderError, replies: Sequence[Reply]) -> CallFailure:
+        contender = self.generation.contender
+        costs = [*(_cost(contender, reply.usage) for reply in replies), _cost_of_failure(contender, error)]
+        spent_before(error, replies, turns=turns_asked(self.request.messages))
+        return CallFailure(error, sum_of_costs(costs))
 
 
 def prepare(claims: Sequence[Claim]) -> list[Call | Result]:
@@ -107,7 +115,7 @@ def _prepared(claim: Claim, generation: Generation, kept_here: Collection[int]) 
             generation,
             wire_format(contender.kind or contender.provider.kind),
             _endpoint(contender),
-            Request(contender.model_name, generation.task.messages, contender.settings),
+            Request(contender.model_name, generation.task.messages, contender.settings, generation.task.tools),
         )
     except ProviderError as error:
         return Result(claim, CallFailure(error, _cost_of_failure(contender, error)))
@@ -149,14 +157,21 @@ def _endpoint(contender: Contender) -> Endpoint:
     return endpoint_of(contender.provider, frozen_url=contender.base_url)
 
 
-def _checked(generation: Generation, reply: Reply) -> CallOutcome:
+def _checked(generation: Generation, replies: Sequence[Reply]) -> CallOutcome:
+    """Checks read the text of the last answer, and the tool calls and refusals of all."""
     task, contender = generation.task, generation.contender
+    reply, costs = whole(replies), [_cost(contender, one.usage) for one in replies]
+    turns = [to_json(*one) for one in zip(replies, costs, strict=True)] if len(replies) > 1 else []
+    calls = [call for one in replies for call in one.tool_calls]
+    shown = written(text=reply.text, tool_calls=[call.to_json() for call in reply.tool_calls], turns=turns)
+    refused = reply.refused or any(looks_like_refusal(one.text) for one in replies)
     return CallOutcome(
         reply=reply,
-        cost=_cost(contender, reply.usage),
-        checks=run_checks(task.checks, text=reply.text, tool_calls=reply.tool_calls, refused=reply.refused),
-        refused=reply.refused or looks_like_refusal(reply.text),
-        quarantine=names_itself(reply.text, contender, messages=task.messages)[:_QUARANTINE_CHARS],
+        cost=sum_of_costs(costs),
+        checks=run_checks(task.checks, text=reply.text, tool_calls=calls, refused=refused),
+        refused=refused,
+        quarantine=reveals_its_model(shown, contender, task),
+        turns=turns,
     )
 
 

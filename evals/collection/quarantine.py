@@ -1,7 +1,7 @@
 """Answers that reveal which model wrote them are never shown to a reviewer.
 
-`names_itself` is called when a generation finishes or is imported; its result is stored in
-`Generation.quarantine`. It looks for two things:
+`reveals_its_model` is called when a generation finishes or is imported; its result is stored in
+`Generation.quarantine`. It reads every turn's text and tool calls, and `names_itself` looks in each for two things:
 
 - *an introduction*, of any model: "I am ChatGPT", "as a language model trained by Anthropic";
 - *the contender's own names*: the provider's id for it, its slug and family, the brand at their front, and the
@@ -14,6 +14,7 @@ A name that the task itself mentions reveals nothing, and does not count.
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -22,9 +23,10 @@ from typing import Any
 import nh3
 
 from arena.ui.markup import render, visible
-from evals.models import Contender
+from evals.catalog.conversations import calls_in
+from evals.models import Contender, Task
 
-__all__ = ["names_itself"]
+__all__ = ["names_itself", "reveals_its_model"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -124,6 +126,16 @@ _MARKED_UP = re.compile(r"[<>&\[\]()!\\|$*_`~#]")
 _EMPHASIS = re.compile(r"[*`~]+|(?<!\w)_+(?=\w)|(?<=[^\W_])_+(?!\w)")
 
 
+def reveals_its_model(
+    written: Iterable[tuple[str, tuple[str, ...]]], contender: Contender, task: Task, *, most: int = 255
+) -> str:
+    """As `names_itself`, for all that the model wrote (`evals.catalog.conversations.written`); at most so long. Names
+    in the task's messages and tools are not counted."""
+    asked = [*task.messages, *([json.dumps(task.tools, ensure_ascii=False)] if task.tools else [])]
+    pieces = (piece for text, calls in written for piece in (text, *calls) if piece)
+    return next(filter(None, (names_itself(piece, contender, messages=asked) for piece in pieces)), "")[:most]
+
+
 def names_itself(text: str, contender: Contender, *, messages: Iterable[Any] = ()) -> str:
     """Why the answer reveals its model, in words for an editor; empty if it does not.
 
@@ -160,6 +172,8 @@ def _plain(text: str) -> str:
 def _texts(messages: Iterable[Any]) -> Iterator[str]:
     for message in messages:
         content = message.get("content") if isinstance(message, dict) else message
+        if isinstance(message, dict):
+            yield from (f"{name} {arguments}" for name, arguments in calls_in(message.get("tool_calls")))
         if isinstance(content, str):
             yield content
         elif isinstance(content, list):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import ceil
@@ -24,6 +24,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subqu
 from django.utils import timezone
 
 from arena.leases import FREED, Leases, expired, live
+from evals.catalog.conversations import turns_asked
 from evals.collection.providers import UNKNOWN, Cost, Lost, ProviderError, Reply, back_off
 from evals.models import Attempt, Contender, Generation, Provider, Run, RunItem
 from evals.models.bulk import insert, update
@@ -218,8 +219,14 @@ def _claim(provider_id: int, most: int, now: datetime) -> list[Claim]:
     if provider.requests_per_minute and claims:
         begins = max(provider.requests_due_at or now, now)
         pace = timedelta(seconds=_pace_s(provider.requests_per_minute))
-        Provider.objects.filter(pk=provider.pk).update(requests_due_at=begins + pace * len(claims))
+        Provider.objects.filter(pk=provider.pk).update(requests_due_at=begins + pace * _requests(claims))
     return claims
+
+
+def _requests(claims: Sequence[Claim]) -> int:
+    """A conversation takes one for each of its answers."""
+    claimed = Generation.objects.filter(pk__in=[claim.generation_id for claim in claims])
+    return sum(turns_asked(messages) or 1 for messages in claimed.values_list("task__messages", flat=True))
 
 
 @transaction.atomic
@@ -314,6 +321,8 @@ class CallOutcome:
     checks: list[dict[str, Any]]
     refused: bool
     quarantine: str
+    # Of a conversation, as `Generation.turns` keeps them.
+    turns: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -396,6 +405,7 @@ def _row(result: Result, attempts_made: int, now: datetime) -> dict[str, Any]:
             "thinking": reply.thinking,
             "finish_reason": reply.finish_reason,
             "tool_calls": [call.to_json() for call in reply.tool_calls],
+            "turns": outcome.turns,
             "error": "",
             "error_detail": "",
             "checks": outcome.checks,

@@ -229,6 +229,7 @@ _BLANK: dict[str, Any] = {
     "thinking": "",
     "finish_reason": "",
     "tool_calls": [],
+    "turns": [],
     "error": "",
     "error_detail": "",
     "cost_source": "",

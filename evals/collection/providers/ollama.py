@@ -11,7 +11,7 @@ from typing import Any
 from evals.collection.providers.answer import Answer
 from evals.collection.providers.errors import InvalidReply, RequestRefused, StreamTruncated
 from evals.collection.providers.exchange import Outgoing
-from evals.collection.providers.fields import object_in
+from evals.collection.providers.fields import object_in, objects_in
 from evals.collection.providers.formats import StreamedFormat
 from evals.collection.providers.usage import Usage, count
 from evals.collection.providers.wire import Endpoint, Limits, Request, text_of
@@ -49,7 +49,7 @@ def _outgoing(endpoint: Endpoint, request: Request) -> Outgoing:
         | _settings(request.options)
         | {
             "model": request.model_name,
-            "messages": [_message(message) for message in request.with_system()],
+            "messages": _messages(request.with_system()),
             "stream": True,
         }
     )
@@ -82,6 +82,16 @@ def _format(wanted: Any) -> Any:
             return schema["schema"]
         return "json" if wanted.get("type") == "json_object" else None
     return wanted
+
+
+def _messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A result names its function, where OpenAI's form names the call."""
+    names = {
+        call.get("id"): _inner(call, "function").get("name")
+        for message in messages
+        for call in objects_in(message, "tool_calls")
+    }
+    return [_message({"name": names.get(message.get("tool_call_id"))} | message) for message in messages]
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ def as_prompt(request: Request) -> tuple[str, str]:
 
     Raises RequestRefused for what a text cannot hold: an answer to half a question must not be judged.
     """
+    if request.tools:
+        raise RequestRefused("this provider takes a prompt, which cannot offer the task's tools")
     system, messages = request.split_system()
     for message in messages:
         _check(message)

@@ -28,17 +28,25 @@ class Endpoint:
 class Request:
     """`settings` go into the request unchanged, except `system`, a text put before the task's own instructions.
 
-    `messages` are OpenAI's `{"role", "content"}`, which every wire format translates to its own.
+    `messages` and `tools`, which are the task's, are in OpenAI's form; every wire format translates them to its own.
     """
 
     model_name: str
     messages: Sequence[Mapping[str, Any]]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tools: Sequence[Mapping[str, Any]] = ()
 
     @property
     def options(self) -> dict[str, Any]:
-        """The settings without `system`."""
-        return {name: value for name, value in self.settings.items() if name != "system"}
+        """The settings without `system`, and the task's tools before the contender's own. Of two functions with one
+        name the task's is offered: it is what every contender is asked with."""
+        options = {name: value for name, value in self.settings.items() if name != "system"}
+        if self.tools:
+            own = options.get("tools")
+            given = {_function_name(tool) for tool in self.tools}
+            kept = [tool for tool in own if _function_name(tool) not in given] if isinstance(own, list) else []
+            options["tools"] = [*self.tools, *kept]
+        return options
 
     def with_system(self) -> list[dict[str, Any]]:
         """The messages with the contender's own instructions first, in one message with the task's: many chat templates
@@ -107,6 +115,13 @@ class WireFormat(Protocol):
     async def ask(self, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
         """One call. Takes at most `endpoint.total_timeout_s`; raises ProviderError."""
         ...
+
+
+def _function_name(tool: Any) -> str | None:
+    """None for a tool that is no function in OpenAI's form."""
+    function = tool.get("function") if isinstance(tool, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def text_of(content: Any) -> str:

@@ -141,6 +141,21 @@ def test_tool_calls_are_put_together_by_index(serve, ask):
     assert reply.ttft_ms is not None
 
 
+def test_two_calls_with_one_index_stay_two_and_in_order(serve, ask):
+    def begun(told, name):
+        return chunk(tool_calls=[{"index": 0, "id": told, "function": {"name": name, "arguments": ""}}])
+
+    def goes_on(arguments):
+        return chunk(tool_calls=[{"index": 0, "function": {"arguments": arguments}}])
+
+    server = serve(
+        says(begun("x1", "b"), goes_on('{"n":'), goes_on(" 1}"), begun("x2", "a"), goes_on('{"n": 2}'),
+             chunk(finish="tool_calls"), DONE)
+    )  # fmt: skip
+
+    assert ask(server.base_url).tool_calls == (ToolCall("x1", "b", '{"n": 1}'), ToolCall("x2", "a", '{"n": 2}'))
+
+
 def test_tool_calls_without_index_are_told_apart_by_id(serve, ask):
     whole = [{"id": f"c{n}", "function": {"name": name, "arguments": {"n": n}}} for n, name in enumerate("ab")]
 
