@@ -21,7 +21,7 @@ from markdown_it.utils import OptionsDict
 
 from arena.ui.highlight import highlight
 
-__all__ = ["MOST", "first_line", "render", "visible"]
+__all__ = ["MOST", "first_line", "render", "render_code", "visible"]
 
 # Characters of one text that are rendered; longer ones end in a notice.
 MOST = 60_000
@@ -133,14 +133,24 @@ def visible(text: str) -> str:
 
 def render(text: str) -> SafeString:
     """Markdown as safe HTML. Empty for a text without anything to see; a long one is cut, and says so."""
-    text = visible(text)
-    notice = ""
-    if len(text) > MOST:
-        notice = f"<p><em>Cut here: {MOST:,} of {len(text):,} characters are shown.</em></p>"
-        text = text[:MOST]
+    text, notice = _cut(visible(text))
     # Once more: entities such as &#8238; have become characters by now.
     html = _cleaner.clean(visible(_parser_for(text).render(text)))
     return mark_safe(html.strip() + notice)  # noqa: S308 (this is where it becomes safe)
+
+
+def render_code(code: str, language: str = "") -> SafeString:
+    """Text as it is, in a block of code; `language` as a fence in Markdown names it. A long one is cut, and says so."""
+    code, notice = _cut(visible(code))
+    html = f'<pre class="code" tabindex="0"><code>{highlight(code, language)}</code></pre>'
+    return mark_safe(_cleaner.clean(html) + notice)  # noqa: S308 (as above)
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """At most so much of the text, and the notice that says so."""
+    if len(text) <= MOST:
+        return text, ""
+    return text[:MOST], f"<p><em>Cut here: {MOST:,} of {len(text):,} characters are shown.</em></p>"
 
 
 def _parser_for(text: str) -> MarkdownIt:

@@ -19,10 +19,10 @@ from django.db import transaction
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
+from evals.catalog.conversations import written
 from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer, Task
 from evals.models.votes import Side
 from evals.ratings import draw_pair
-from evals.voting.queries.battles import answer_text
 from evals.voting.standings import newest_standings
 
 __all__ = ["RESERVED_FOR", "draw", "is_withdrawn"]
@@ -243,8 +243,8 @@ def _first_that_differs(battles: list[Found]) -> Found | None:
     while start < len(battles):
         some = battles[start : start + size]
         ids = {pk for _, pair in some for pk in pair}
-        rows = Generation.objects.filter(pk__in=ids).values_list("pk", "text", "tool_calls")
-        shown = {pk: answer_text(text, tool_calls) for pk, text, tool_calls in rows}
+        rows = Generation.objects.filter(pk__in=ids).values_list("pk", "text", "tool_calls", "turns")
+        shown = {pk: written(text=text, tool_calls=calls, turns=turns) for pk, text, calls, turns in rows}
         for task, (lo, hi) in some:
             if shown[lo] != shown[hi]:
                 return task, (lo, hi)

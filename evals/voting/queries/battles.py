@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from arena.ui.charts import Bar, Segment, bar, tick_row
-from arena.ui.markup import first_line, render
+from arena.ui.markup import first_line, render, render_code
 from arena.ui.wording import count
-from evals.models import Ballot, Category, Generation, Reviewer, ReviewerTally
+from evals.catalog.conversations import calls_in, content_text, pretty_arguments, segments, written
+from evals.models import Ballot, Category, Generation, Reviewer, ReviewerTally, Task
 from evals.models.votes import VOTES, Outcome
 from evals.ratings import Standings, votes_to_go
 from evals.voting.queries.categories import CategoryProgress
@@ -27,7 +28,6 @@ __all__ = [
     "NothingToVoteOn",
     "Progress",
     "Prompt",
-    "answer_text",
     "battle_page",
     "battles_closed",
     "choice_label",
@@ -54,25 +54,44 @@ _CHOICE_LABELS = {"left": "A is better", "right": "B is better", "tie": "tie", "
 
 @dataclass(frozen=True)
 class Turn:
-    """`who` is empty in a prompt of one message."""
+    """`who` is empty where only one speaks. `asked`: said between two answers. `not_run`: the conversation went on
+    after its tool calls."""
 
     who: str
     html: SafeString
+    calls: tuple[SafeString, ...] = ()
+    asked: bool = False
+    not_run: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return not self.html and not self.calls
+
+
+@dataclass(frozen=True)
+class Tool:
+    name: str
+    description: SafeString
+    parameters: SafeString
 
 
 @dataclass(frozen=True)
 class Prompt:
+    """What is said before the first answer, and the tools that the task offers."""
+
     gist: str
     turns: tuple[Turn, ...]
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`letter` is what the reviewer calls it, `side` what the page posts. Nothing else about it is known here."""
+    """`letter` is what the reviewer calls it, `side` what the page posts. Nothing else about it is known here. In a
+    conversation `turns` are the answers, and between them what was said next."""
 
     letter: str
     side: str
-    html: SafeString
+    turns: tuple[Turn, ...]
 
 
 @dataclass(frozen=True)
@@ -118,48 +137,67 @@ def battle_page(ballot: Ballot) -> BattlePage:
     return BattlePage(
         token=ballot.token,
         state=ballot.state,
-        prompt=_prompt(battle.task.messages),
-        answers=(_answer("A", "left", left), _answer("B", "right", right)),
+        prompt=_prompt(battle.task),
+        answers=(_answer("A", "left", left, battle.task), _answer("B", "right", right, battle.task)),
         guidelines=render(battle.task.category.guidelines),
         choice=choice_label(choice_of(outcome, ballot.left)),
     )
 
 
-def _answer(letter: str, side: str, generation: Generation) -> Answer:
-    return Answer(letter, side, render(answer_text(generation.text, generation.tool_calls)))
+def _answer(letter: str, side: str, generation: Generation, task: Task) -> Answer:
+    """Ids of tool calls are left out: their form reveals the provider."""
+    answers = written(text=generation.text, tool_calls=generation.tool_calls, turns=generation.turns)
+    next_said = [[], *(_spoken(said, asked=True) for said in segments(task.messages)[1:])]
+    turns: list[Turn] = []
+    for n, (text, calls) in enumerate(answers):
+        turns += next_said[n] if n < len(next_said) else []
+        who = f"Answer {n + 1}" if len(answers) > 1 else ""
+        went_on = n + 1 < len(answers)
+        turns.append(Turn(who, render(text), tuple(map(_call, calls)), not_run=bool(calls) and went_on))
+    return Answer(letter, side, tuple(turns))
 
 
-def answer_text(text: str, tool_calls: Sequence[Mapping[str, Any]]) -> str:
-    """The whole answer as Markdown: its text, then its tool calls. Ids of calls are left out: their form reveals the
-    provider."""
-    calls = (f"{call.get('name', '')}({_arguments(call.get('arguments', ''))})" for call in tool_calls)
-    fenced = ("```\n" + call.replace("```", "'''") + "\n```" for call in calls)
-    return "\n\n".join(part for part in (text.strip(), *fenced) if part)
+def _call(call: str) -> SafeString:
+    return render_code(call, "json")
 
 
-def _arguments(written: Any) -> str:
-    """JSON in one form, whatever its spaces and order; anything else unchanged."""
-    try:
-        parsed = json.loads(written) if isinstance(written, str) else written
-    except ValueError:
-        return str(written)
-    return json.dumps(parsed, indent=2, ensure_ascii=False, sort_keys=True)
+def _prompt(task: Task) -> Prompt:
+    """The gist is the beginning of the last user message before the first answer."""
+    said = next(iter(segments(task.messages)), [])
+    prompts = [message for message in said if message.get("role") == "user"] or said
+    gist = first_line(content_text(prompts[-1].get("content"))) if prompts else "The prompt's text is not known here."
+    turns = _spoken(said)
+    return Prompt(gist, tuple(turns if len(turns) > 1 else (replace(turn, who="") for turn in turns)), _tools(task))
 
 
-def _prompt(messages: Sequence[Mapping[str, Any]]) -> Prompt:
-    """The gist is the beginning of the last user message."""
-    spoken = [(str(message.get("role", "")), _content(message.get("content"))) for message in messages]
-    prompts = [text for role, text in spoken if role == "user"] or [text for _, text in spoken]
-    alone = len(spoken) == 1
-    turns = tuple(Turn("" if alone else _WHO.get(role, role.title()), render(text)) for role, text in spoken)
-    return Prompt(first_line(prompts[-1]) if prompts else "The prompt's text is not known here.", turns)
+def _spoken(messages: Sequence[Mapping[str, Any]], *, asked: bool = False) -> list[Turn]:
+    return [
+        Turn(
+            _WHO.get(str(message.get("role", "")), str(message.get("role", "")).title()),
+            _said(message),
+            tuple(_call(f"{name}({arguments})") for name, arguments in calls_in(message.get("tool_calls"))),
+            asked=asked,
+        )
+        for message in messages
+    ]
 
 
-def _content(content: Any) -> str:
-    if isinstance(content, list):
-        parts = (part for part in content if isinstance(part, Mapping))
-        return "\n\n".join(str(part.get("text") or f"[{part.get('type', 'attachment')}]") for part in parts)
-    return "" if content is None else str(content)
+def _said(message: Mapping[str, Any]) -> SafeString:
+    """The result of a tool is data, not Markdown."""
+    text = content_text(message.get("content"))
+    return render_code(pretty_arguments(text), "json") if message.get("role") == "tool" and text else render(text)
+
+
+def _tools(task: Task) -> tuple[Tool, ...]:
+    functions = (tool.get("function", {}) for tool in task.tools)
+    return tuple(
+        Tool(
+            str(function.get("name", "")),
+            render(str(function.get("description", ""))),
+            render_code(json.dumps(function.get("parameters", {}), indent=2, ensure_ascii=False), "json"),
+        )
+        for function in functions
+    )
 
 
 def choice_of(outcome: str | None, left: str) -> str:
