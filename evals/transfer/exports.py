@@ -16,7 +16,7 @@ from evals.models import Category, Generation, Task, TaskSetItem, TaskSetVersion
 from evals.models.generations import ErrorCategory
 from evals.models.votes import LeftSide, Outcome, effective_votes
 from evals.transfer.files.writing import ExportError, write_rows
-from evals.transfer.generations import GENERATION_FIELDS
+from evals.transfer.generations import GENERATION_FIELDS, TURN_FIELDS, in_openai_form
 from evals.transfer.votes import JUDGES, VOTE_FIELDS
 
 __all__ = [
@@ -65,7 +65,7 @@ def tasks_of(task_set: str) -> QuerySet[Task]:
     return Task.objects.filter(items__version__task_set__slug=task_set)
 
 
-_COLUMNS = ("id", "category", "system", "prompt", "messages", "reference", "checks", "metadata")
+_COLUMNS = ("id", "category", "system", "prompt", "messages", "tools", "reference", "checks", "metadata")
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def _task_rows(items: Iterator[TaskSetItem]) -> Iterator[dict[str, Any]]:
             "id": item.external_id,
             "category": _category_name(item.task.category),
             **_asked(item.task.messages),
+            "tools": item.task.tools or None,
             "reference": item.task.reference or None,
             "checks": item.task.checks or None,
             "metadata": item.metadata or None,
@@ -107,9 +108,9 @@ def _category_name(category: Category) -> str:
     return category.name if derived_slug(category.name, longest=80) == category.slug else category.slug
 
 
-def _asked(messages: list[dict[str, str]]) -> dict[str, Any]:
+def _asked(messages: list[dict[str, Any]]) -> dict[str, Any]:
     """As a prompt, which is easier to read and edit in a table, if that loses nothing."""
-    plain = [set(message) == {"role", "content"} for message in messages]
+    plain = [set(message) == {"role", "content"} and isinstance(message["content"], str) for message in messages]
     roles = [message["role"] for message in messages]
     if all(plain) and roles == ["user"]:
         return {"prompt": messages[0]["content"]}
@@ -164,6 +165,8 @@ def _generation_row(generation: Generation, task: TaskId) -> dict[str, Any]:
         "task": task.external_id,
         "model": generation.contender.slug,
         "text": generation.text,
+        "tool_calls": in_openai_form(generation.tool_calls) or None,
+        "turns": [_turn_row(turn) for turn in generation.turns] or None,
         "sample": generation.sample,
         "latency_ms": generation.latency_ms,
         "ttft_ms": generation.ttft_ms,
@@ -172,6 +175,13 @@ def _generation_row(generation: Generation, task: TaskId) -> dict[str, Any]:
         "cost_usd": generation.cost_usd,
         "error": _error(generation) if generation.state == Generation.State.FAILED else None,
     }
+
+
+def _turn_row(turn: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: turn[name] for name in TURN_FIELDS if turn.get(name) not in (None, "", [])}
+    return (
+        {"text": turn["text"]} | kept | ({"tool_calls": calls} if (calls := in_openai_form(turn["tool_calls"])) else {})
+    )
 
 
 def _error(generation: Generation) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,22 +14,37 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from arena.ui.wording import count
+from evals.catalog.conversations import written
 from evals.catalog.names import BadValueError
+from evals.catalog.queries.task_sets import KnownTask
 from evals.collection.checks.refusals import looks_like_refusal
 from evals.collection.checks.run import run_checks
+from evals.collection.providers import ToolCall
 from evals.collection.providers.answer import without_thinking
-from evals.collection.quarantine import names_itself
+from evals.collection.quarantine import reveals_its_model
 from evals.models import Attempt, Contender, Generation, Task, TaskSet
 from evals.models.bulk import insert
 from evals.models.generations import ErrorCategory
 from evals.transfer.files.errors import Problems, UnreadableError
 from evals.transfer.files.rows import Layout, Row, read_rows
 from evals.transfer.files.text import Limits, Source
-from evals.transfer.files.values import money, name_text, number, prose, required, whole_number
+from evals.transfer.files.values import (
+    is_missing,
+    json_value,
+    money,
+    name_text,
+    number,
+    prose,
+    required,
+    whole_number,
+)
+from evals.transfer.messages import MOST_TURNS, read_calls
 from evals.transfer.names import KnownTasks, Named, contenders_named
 
 __all__ = [
     "GENERATION_FIELDS",
+    "TURN_FIELDS",
     "Answer",
     "AnswerChecker",
     "CheckedAnswer",
@@ -37,6 +53,7 @@ __all__ = [
     "Stored",
     "answer_key",
     "import_generations",
+    "in_openai_form",
     "read_answer",
     "stored_samples",
 ]
@@ -46,6 +63,8 @@ GENERATION_FIELDS = (
     "task",
     "model",
     "text",
+    "tool_calls",
+    "turns",
     "sample",
     "latency_ms",
     "ttft_ms",
@@ -54,6 +73,19 @@ GENERATION_FIELDS = (
     "cost_usd",
     "error",
 )
+# Of one turn, beside its text and tool calls.
+TURN_FIELDS = (
+    "thinking",
+    "finish_reason",
+    "latency_ms",
+    "ttft_ms",
+    "tokens_in",
+    "tokens_out",
+    "tokens_in_cached",
+    "tokens_thinking",
+    "cost_usd",
+)
+_TURN_COUNTS = ("tokens_in", "tokens_out", "tokens_in_cached", "tokens_thinking")
 _ERROR_LENGTH = 500
 
 
@@ -66,6 +98,8 @@ class Answer:
     model: str
     text: str
     thinking: str
+    tool_calls: list[dict[str, str]]
+    turns: list[dict[str, Any]]
     sample: int | None
     latency_ms: float | None
     ttft_ms: float | None
@@ -76,34 +110,123 @@ class Answer:
 
     @property
     def key(self) -> bytes:
-        return answer_key(self.text, self.error)
+        return answer_key(self.text, self.error, self.written)
+
+    @property
+    def written(self) -> list[tuple[str, tuple[str, ...]]]:
+        return written(text=self.text, tool_calls=self.tool_calls, turns=self.turns)
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """Of all turns."""
+        turns = self.turns or [{"tool_calls": self.tool_calls}]
+        return [ToolCall(**call) for turn in turns for call in turn["tool_calls"]]
 
 
-def answer_key(text: str, error: str) -> bytes:
-    """Two answers of a contender to a task are the same if their keys are equal."""
-    return hashlib.sha256(f"{len(error)}:{error}{text}".encode()).digest()
+def answer_key(text: str, error: str, answers: list[tuple[str, tuple[str, ...]]]) -> bytes:
+    """Two answers of a contender to a task are the same if their keys are equal. `answers`: the texts and calls of all
+    turns (`evals.catalog.conversations.written`)."""
+    more = json.dumps(answers) if len(answers) > 1 or answers[0][1] else ""
+    return hashlib.sha256(f"{len(error)}:{error}{text}{more}".encode()).digest()
 
 
-def read_answer(row: Row) -> Answer:
+def read_answer(row: Row, limits: Limits | None = None) -> Answer:
     fields = row.fields
+    limits = limits or Limits()
     error = " ".join(prose(fields.get("error"), "error").split())[:_ERROR_LENGTH]
-    if "text" not in fields and not error:
+    turns = _turns(fields.get("turns"), limits)
+    if turns and not is_missing(fields.get("tool_calls")) and is_missing(fields.get("text")):
+        raise BadValueError("has turns and tool_calls. Write the calls of a conversation into its turns.")
+    calls = fields.get("tool_calls")
+    calls = [] if is_missing(calls) else _calls(json_value(calls, "tool_calls", limits), "the row")
+    if "text" not in fields and not error and not turns and not calls:
         raise BadValueError("has no text. If it is in another column, use --map text=…")
     text, thinking = without_thinking(prose(fields.get("text"), "text"))
+    if turns:
+        last = turns[-1]
+        if not is_missing(fields.get("text")) and text != last["text"]:
+            raise BadValueError("text is not the text of the last of its turns. Leave it out, or correct one of them.")
+        text, thinking, calls = last["text"], last["thinking"], last["tool_calls"]
     return Answer(
         line=row.line,
         task=name_text(required(fields, "task"), "task", longest=200),
         model=name_text(required(fields, "model"), "model", longest=255),
         text=text,
         thinking=thinking,
+        tool_calls=calls,
+        turns=turns,
         sample=whole_number(fields, "sample", least=1, most=32_767),
-        latency_ms=number(fields, "latency_ms"),
-        ttft_ms=number(fields, "ttft_ms"),
-        tokens_in=whole_number(fields, "tokens_in"),
-        tokens_out=whole_number(fields, "tokens_out"),
-        cost_usd=money(fields, "cost_usd"),
         error=error,
+        **_figures(fields, turns),
     )
+
+
+def _figures(fields: Mapping[str, Any], turns: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the whole answer: as the row tells them, else from the turns, unknown if one of them does not tell its own."""
+    told: dict[str, Any] = {
+        "latency_ms": number(fields, "latency_ms"),
+        "ttft_ms": number(fields, "ttft_ms"),
+        "tokens_in": whole_number(fields, "tokens_in"),
+        "tokens_out": whole_number(fields, "tokens_out"),
+        "cost_usd": money(fields, "cost_usd"),
+    }
+    for name in [name for name, value in told.items() if value is None and turns]:
+        values = [turn[name] for turn in turns]
+        if name == "ttft_ms":
+            told[name] = values[0]
+        elif None not in values:
+            told[name] = sum(Decimal(str(one)) for one in values) if name == "cost_usd" else sum(values)
+    return told
+
+
+def _turns(given: Any, limits: Limits) -> list[dict[str, Any]]:
+    """As `Generation.turns` keeps them. One turn may be a text alone."""
+    if is_missing(given):
+        return []
+    given = json_value(given, "turns", limits)
+    if not isinstance(given, list):
+        raise BadValueError('turns must be a JSON list, such as ["…", "…"] or [{"text": "…", "latency_ms": 900}, …].')
+    if len(given) > MOST_TURNS:
+        raise BadValueError(f"has {len(given):,} turns; the limit is {MOST_TURNS}.")
+    return [_turn(f"turn {n}", {"text": one} if isinstance(one, str) else one) for n, one in enumerate(given, start=1)]
+
+
+def _turn(where: str, given: Any) -> dict[str, Any]:
+    known = {"text", "tool_calls", *TURN_FIELDS}
+    if not isinstance(given, dict) or set(given) - known:
+        what = str(min(set(given) - known) if isinstance(given, dict) else given)[:40]
+        raise BadValueError(f"{where} has “{what}”; a turn is a text, or an object of {', '.join(sorted(known))}.")
+    try:
+        text, thinking = without_thinking(prose(given.get("text"), "text"))
+        cost = money(given, "cost_usd")
+        return {
+            "text": text,
+            "thinking": prose(given.get("thinking"), "thinking") or thinking,
+            "tool_calls": _calls(given.get("tool_calls") or [], where),
+            "finish_reason": prose(given.get("finish_reason"), "finish_reason")[:40],
+            "ttft_ms": number(given, "ttft_ms"),
+            "latency_ms": number(given, "latency_ms"),
+            **{name: whole_number(given, name) for name in _TURN_COUNTS},
+            "cost_usd": None if cost is None else float(cost),
+        }
+    except BadValueError as error:
+        raise BadValueError(f"{where}: {error}" if where not in str(error) else str(error)) from None
+
+
+def _calls(given: Any, where: str) -> list[dict[str, str]]:
+    """From OpenAI's form to the one that generations store."""
+    return [{"id": call["id"], **call["function"]} for call in read_calls(given, where)]
+
+
+def in_openai_form(calls: list[dict[str, str]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": call.get("id", ""),
+            "type": "function",
+            "function": {"name": call.get("name", ""), "arguments": call.get("arguments", "")},
+        }
+        for call in calls
+    ]
 
 
 class Samples:
@@ -156,7 +279,6 @@ Stored = dict[tuple[int, int], Samples]
 
 _CHUNK = 500
 _TASKS_KEPT = 5_000
-_QUARANTINE_LENGTH = Generation._meta.get_field("quarantine").max_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +310,12 @@ class AnswerChecker:
 
     def _check(self, answer: Answer, task_id: int) -> CheckedAnswer:
         task = self._task(task_id)
-        quarantine = names_itself(answer.text, self._named[answer.model], messages=task.messages)
-        return CheckedAnswer(
-            quarantine=quarantine[:_QUARANTINE_LENGTH],
-            refused=not answer.error and looks_like_refusal(answer.text),
-            checks=[] if answer.error else run_checks(task.checks, text=answer.text),
-        )
+        quarantine = reveals_its_model(answer.written, self._named[answer.model], task)
+        if answer.error:
+            return CheckedAnswer(quarantine, refused=False, checks=[])
+        refused = any(looks_like_refusal(text) for text, _ in answer.written)
+        checks = run_checks(task.checks, text=answer.text, tool_calls=answer.calls, refused=refused)
+        return CheckedAnswer(quarantine, refused, checks)
 
     def _task(self, task_id: int) -> Task:
         """Cached: a file usually has its answers sorted by task or by model."""
@@ -213,11 +335,12 @@ def stored_samples(contenders: Iterable[Contender], task_ids: Iterable[int]) -> 
     ids = sorted(task_ids)
     for start in range(0, len(ids), _CHUNK):
         rows = Generation.objects.filter(contender__in=by, task__in=ids[start : start + _CHUNK])
-        columns = ("task_id", "contender_id", "sample", "state", "text", "error", "error_detail")
-        for task_id, contender_id, sample, state, text, error, detail in (
+        columns = ("task_id", "contender_id", "sample", "state", "error", "error_detail", "text", "tool_calls", "turns")
+        for task_id, contender_id, sample, state, error, detail, text, calls, turns in (
             rows.order_by("sample", "take").values_list(*columns).iterator()
         ):
-            key = answer_key(text, detail if error else "") if state in finished else None
+            answers = written(text=text, tool_calls=calls, turns=turns)
+            key = answer_key(text, detail if error else "", answers) if state in finished else None
             samples.setdefault((task_id, contender_id), Samples()).store(sample, key)
     return samples
 
@@ -327,13 +450,26 @@ def _answers(
             where = known.task_set(row.fields.get("task_set"), default)
             if not where:
                 raise UnreadableError("Name the task set these answers belong to: --task-set SLUG.")
-            answer = read_answer(row)
-            yield answer, where, _task_id(known, where, answer.task)
+            answer = read_answer(row, layout.limits)
+            task = _task(known, where, answer.task)
+            _check_turns(answer, task)
+            yield answer, where, task.task_id
         except BadValueError as error:
             problems.add(row.line, str(error))
 
 
-def _task_id(known: KnownTasks, task_set: str, external_id: str) -> int:
+def _check_turns(answer: Answer, task: KnownTask) -> None:
+    """A conversation is judged as a whole, so all of it has to be there."""
+    if answer.error or len(answer.turns) == task.turns or (task.turns == 1 and not answer.turns):
+        return
+    if not answer.turns:
+        raise BadValueError(
+            f"task “{answer.task}” is a conversation with {task.turns} answers. Give all of them: turns, a JSON list."
+        )
+    raise BadValueError(f"has {len(answer.turns)} turns; task “{answer.task}” asks for {count(task.turns, 'answer')}.")
+
+
+def _task(known: KnownTasks, task_set: str, external_id: str) -> KnownTask:
     task = known.find(task_set, external_id)
     if task is None:
         raise BadValueError(f"task “{external_id}” is not in the task set {task_set}. Import its tasks first.")
@@ -341,7 +477,7 @@ def _task_id(known: KnownTasks, task_set: str, external_id: str) -> int:
         raise BadValueError(
             f"task “{external_id}” of {task_set} is known only from votes, without its text. Import the task set first."
         )
-    return task.task_id
+    return task
 
 
 def _write(answers: Iterable[tuple[Answer, int]], named: Named, checker: AnswerChecker, samples: Stored) -> _Counts:
@@ -407,7 +543,8 @@ def _generation(new: _New, now: datetime) -> dict[str, Any]:
         "thinking": new.answer.thinking,
         "cost_source": "",
         "finish_reason": "",
-        "tool_calls": [],
+        "tool_calls": new.answer.tool_calls,
+        "turns": new.answer.turns,
         "error": _error(new),
         "error_detail": new.answer.error,
         "checks": new.checked.checks,

@@ -57,6 +57,21 @@ def test_a_generation_with_every_call_made_for_it(stocked, reader: Client):
     assert body["attempts"] == []
 
 
+def test_a_conversation_and_its_tools_are_read_with_every_answer(stocked, reader: Client):
+    item = stocked["run"].items.first()
+    task, told = item.generation.task, {"ttft_ms": 1.5, "latency_ms": 9.0, "tokens_in": 3, "tokens_out": None}
+    call = {"id": "c1", "name": "look", "arguments": "{}"}
+    turn = {"text": "First.", "tool_calls": [call], "finish_reason": "stop", "cost_usd": None} | told
+    type(item.generation).objects.filter(pk=item.generation.pk).update(turns=[turn | {"thinking": "Hm."}])
+    tools = [{"type": "function", "function": {"name": "look"}}]
+    gap = {"role": "assistant", "content": ""}
+    type(task).objects.filter(pk=task.pk).update(messages=[*task.messages, gap, *task.messages], tools=tools)
+
+    assert get(reader, f"generations/{item.generation.pk}")["turns"] == [turn]
+    (read,) = [one for one in get(reader, "task-sets/code/tasks")["results"] if one["task"] == task.pk]
+    assert (read["tools"], read["messages"][1]) == (tools, gap)
+
+
 def test_generations_are_found_by_run_contender_task_set_and_state(stocked, reader: Client):
     run = stocked["run"].pk
     assert len(get(reader, "generations", run=run, contender="kiesel")["results"]) == 3

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from decimal import Decimal
 
 import pytest
 
 from evals.models import Generation, Task, TaskSetItem, Vote
 from evals.models.votes import LeftSide
 from evals.transfer.exports import export_generations, export_task_set, export_votes
+from evals.transfer.files.errors import BadRowsError
 from evals.transfer.files.rows import open_source
 from evals.transfer.files.writing import ExportError
 from evals.transfer.generations import import_generations
@@ -93,6 +95,71 @@ def test_exported_answers_keep_their_measurements(out):
     assert (first["task_set"], first["task"], first["model"]) == ("support", "1", "m")
     assert (float(first["latency_ms"]), float(first["cost_usd"])) == (12.5, 1e-8)
     assert "tokens_in" not in first
+
+
+def test_conversations_tools_and_their_answers_come_back_as_they_were(out):
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+    rows = [
+        {
+            "id": "talk",
+            "category": "c",
+            "turns": ["A city?", "Its country?"],
+            "reference": ["Rome", "Italy"],
+            "tools": tools,
+        },
+        {"id": "tool", "category": "c", "prompt": "Weather?", "tools": tools},
+    ]
+    calls = [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city":  "Rome"}'}}]
+    answers = [
+        {"task": "talk", "model": "m", "turns": [{"text": "Rome.", "latency_ms": 9.5, "cost_usd": 0.1}, "=Italy."]},
+        {"task": "talk", "model": "n", "turns": [{"text": "Oslo.", "tool_calls": calls}, "=Italy."], "latency_ms": 4},
+        {"task": "talk", "model": "o", "turns": [{"text": n, "latency_ms": 2.5, "cost_usd": 0.1} for n in "ab"]},
+        {"task": "tool", "model": "m", "text": "", "tool_calls": calls},
+    ]
+    import_tasks(source=jsonl(rows), task_set="support")
+    assert import_generations(source=jsonl(answers), task_set="support").new == 4
+    before = list(Generation.objects.order_by("pk").values_list("text", "tool_calls", "turns"))
+    assert [turn["text"] for turn in before[0][2]] == ["Rome.", "=Italy."]
+    assert before[0][2][0]["latency_ms"] == 9.5
+    figures = [(None, None), (4, None), (5, Decimal("0.2"))]
+    assert list(Generation.objects.order_by("pk").values_list("latency_ms", "cost_usd"))[:3] == figures
+    assert before[3][1] == [{"id": "c1", "name": "weather", "arguments": '{"city":  "Rome"}'}]
+
+    export_task_set(slug="support", path=out)
+    with open_source(out) as source:
+        assert import_tasks(source=source, task_set="support").unchanged
+    export_generations(path=out, task_set="support")
+    with open_source(out) as source:
+        assert import_generations(source=source).present == 4
+    Generation.objects.all().delete()
+    with open_source(out) as source:
+        import_generations(source=source)
+    assert list(Generation.objects.order_by("pk").values_list("text", "tool_calls", "turns")) == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"text": "Italy."}, "is a conversation with 2 answers. Give all of them"),
+        ({"turns": ["Rome."]}, "has 1 turns; task “talk” asks for 2 answers"),
+        ({"turns": ["Rome.", "Italy."], "text": "France."}, "text is not the text of the last of its turns"),
+        ({"turns": ["Rome.", {"words": "Italy."}]}, "turn 2 has “words”"),
+        ({"turns": ["Rome.", {"text": "x", "latency_ms": -1}]}, "turn 2: latency_ms must be 0 or more"),
+        ({"turns": ["x"] * 21}, "has 21 turns; the limit is 20"),
+        ({"text": "", "tool_calls": [{"name": "weather"}]}, "the row, tool call 1 must have this form"),
+    ],
+)
+def test_an_answer_to_half_a_conversation_is_refused_with_its_line(answer, reason):
+    import_tasks(
+        source=jsonl([{"id": "talk", "category": "c", "turns": ["A city?", "Its country?"]}]), task_set="support"
+    )
+    with pytest.raises(BadRowsError, match="line 1: ") as caught:
+        import_generations(source=jsonl([{"task": "talk", "model": "m"} | answer]), task_set="support")
+    assert reason in str(caught.value)
+
+
+def jsonl(rows):
+    return file("\n".join(map(json.dumps, rows)), "rows.jsonl")
 
 
 def test_only_the_newest_finished_take_is_exported(out):
