@@ -10,7 +10,7 @@ def to_own_server(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evals', '0005_collection_at_full_strength'),
+        ('evals', '0006_turns_and_tools'),
     ]
 
     operations = [

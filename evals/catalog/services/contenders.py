@@ -200,17 +200,7 @@ def _free_differs(current: Contender, fields: ContenderFields) -> bool:
 def _check_fields(fields: ContenderFields) -> None:
     if fields.provider.kind == Provider.Kind.IMPORTED:
         raise FieldError("provider", f"{fields.provider.slug} cannot be asked. Choose another provider.")
-    if not fields.model_name.strip():
-        raise FieldError("model_name", "Give the provider's own id of the model, such as gpt-6-luna.")
-    if len(fields.model_name) > _NAME_LENGTH:
-        raise FieldError("model_name", f"{fields.model_name[:40]}… is longer than {_NAME_LENGTH} characters.")
-    if len(fields.capabilities) > _CAPABILITIES or any(len(word) > _CAPABILITIES for word in fields.capabilities):
-        raise FieldError("capabilities", f"Give up to {_CAPABILITIES} words of up to {_CAPABILITIES} letters.")
-    if fields.provider.kind == Provider.Kind.LLAMA_CPP:
-        try:
-            gguf.check_name(fields.model_name)
-        except gguf.GgufError as error:
-            raise FieldError("model_name", str(error)) from error
+    _check_names(fields)
     for name in fields.settings:
         if name in _OURS:
             raise FieldError("settings", f"{name} is set by Arena for each request. Leave it out.")
@@ -222,6 +212,20 @@ def _check_fields(fields: ContenderFields) -> None:
     for price in (fields.usd_per_mtok_input, fields.usd_per_mtok_output):
         if price is not None and price < 0:
             raise FieldError("usd_per_mtok_input", "A price is 0 or more. Leave it empty if it is not known.")
+
+
+def _check_names(fields: ContenderFields) -> None:
+    if not fields.model_name.strip():
+        raise FieldError("model_name", "Give the provider's own id of the model, such as gpt-6-luna.")
+    if len(fields.model_name) > _NAME_LENGTH:
+        raise FieldError("model_name", f"{fields.model_name[:40]}… is longer than {_NAME_LENGTH} characters.")
+    if len(fields.capabilities) > _CAPABILITIES or any(len(word) > _CAPABILITIES for word in fields.capabilities):
+        raise FieldError("capabilities", f"Give up to {_CAPABILITIES} words of up to {_CAPABILITIES} letters.")
+    if fields.provider.kind == Provider.Kind.LLAMA_CPP:
+        try:
+            gguf.check_name(fields.model_name)
+        except gguf.GgufError as error:
+            raise FieldError("model_name", str(error)) from error
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -142,13 +142,20 @@ def _check(fields: ProviderFields) -> None:
         _check_file_provider(fields)
     else:
         check_base_url(fields.base_url)
-    variable = fields.api_key_env
+    _check_key_variable(fields.api_key_env)
+    _check_limits(fields)
+
+
+def _check_key_variable(variable: str) -> None:
     if variable and (not _ENV_NAME.fullmatch(variable) or _ENV_REFUSED.fullmatch(variable)):
         raise FieldError(
             "api_key_env",
             # The value is not repeated: it may be the key itself.
             "Write the name of a variable that ends in _KEY or _TOKEN and is not one of Arena's own secrets.",
         )
+
+
+def _check_limits(fields: ProviderFields) -> None:
     if fields.max_concurrency < 1:
         raise FieldError("max_concurrency", "Allow at least 1 request at a time.")
     for name in ("requests_per_minute", "tokens_per_minute"):

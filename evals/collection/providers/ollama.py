@@ -87,7 +87,7 @@ def _format(wanted: Any) -> Any:
 def _messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A result names its function, where OpenAI's form names the call."""
     names = {
-        call.get("id"): _inner(call, "function").get("name")
+        call.get("id"): object_in(call, "function").get("name")
         for message in messages
         for call in objects_in(message, "tool_calls")
     }
