@@ -74,7 +74,7 @@ class Unstreamed(httpx.AsyncBaseTransport):
         self._onward = onward
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content)
+        body = json.loads(await request.aread())
         if body.pop("stream", False):
             body.pop("stream_options", None)
         url = str(request.url).replace(":streamGenerateContent?alt=sse", ":generateContent")
