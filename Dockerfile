@@ -8,7 +8,8 @@ RUN .venv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check --r
  && .venv/bin/pip uninstall --quiet --yes uv
 
 FROM python:3.12-slim
-RUN useradd --system --create-home --uid 10001 arena
+# A volume that is mounted on /media/arena for the first time takes over its owner.
+RUN useradd --system --create-home --uid 10001 arena && install -d -o arena -m 0750 /media/arena
 WORKDIR /app
 COPY --from=build /app/.venv .venv
 COPY manage.py pyproject.toml ./

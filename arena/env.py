@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -109,6 +110,28 @@ def certificates(name: str) -> str:
                 f"Set {name} to a file of certificates in PEM form (-----BEGIN CERTIFICATE-----), or leave it out.",
             )
     return path
+
+
+def media(name: str, *, default: Path | None) -> dict[str, Any]:
+    """Django's settings for the storage at a folder, or at `s3://bucket/prefix`. Without either, and without a default,
+    the storage refuses what it is given, and names the variable."""
+    place = text(name) or (str(default) if default is not None else "")
+    if not place:
+        return {"BACKEND": "arena.media.NoStorage", "OPTIONS": {"variable": name}}
+    scheme, separator, rest = place.partition("://")
+    if not separator:
+        if not Path(place).is_absolute():
+            refuse(name, f"{place!r} is not an absolute path", f"Set {name}=/path/to/folder, or {name}=s3://bucket.")
+        return {"BACKEND": "arena.media.FolderStorage", "OPTIONS": {"location": place}}
+    bucket, _, prefix = rest.partition("/")
+    if scheme.lower() != "s3" or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
+        refuse(
+            name,
+            f"{place!r} is neither a folder nor a bucket",
+            f"Set {name}=/path/to/folder, or {name}=s3://bucket/images.",
+        )
+    options = {"bucket_name": bucket, "location": prefix.strip("/"), "file_overwrite": True, "default_acl": None}
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
 
 
 def _new_key() -> str:

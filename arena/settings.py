@@ -170,7 +170,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Images, by their content. Nothing serves them by this address: views do, to those who may see them.
+    "default": env.media("ARENA_MEDIA", default=VAR_DIR.absolute() / "media" if DEBUG else None),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

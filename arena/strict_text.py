@@ -84,20 +84,21 @@ def read_items(text: str, form: str, *, key: str, nesting: int, longest: int | N
     return list(_json_items(text, key, nesting) if form == "json" else _yaml_items(text, key, nesting))
 
 
-def check_strings(value: Any, name: str, *, longest: int) -> None:
-    """Every string inside, names too, must be storable and within the limit; raises StrictTextError."""
+def check_strings(value: Any, name: str, *, longest: int, longest_image: int = 0) -> None:
+    """Every string inside, names too, must be storable and within the limit; raises StrictTextError. `longest_image`,
+    if that is more, is the limit on one that is an image as a data: URL."""
     if isinstance(value, str):
-        if len(value) > longest:
+        if len(value) > (max(longest, longest_image) if value.startswith("data:image/") else longest):
             shown = name[:_LONGEST_NAME]
             raise StrictTextError(f"“{shown}” has {len(value):,} characters; the limit on one field is {longest:,}")
         check_storable(value, name)
     elif isinstance(value, list):
         for one in value:
-            check_strings(one, name, longest=longest)
+            check_strings(one, name, longest=longest, longest_image=longest_image)
     elif isinstance(value, dict):
         for key, one in value.items():
             check_strings(key, name, longest=longest)
-            check_strings(one, name, longest=longest)
+            check_strings(one, name, longest=longest, longest_image=longest_image)
 
 
 def check_storable(text: str, name: str) -> None:

@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
 
 from arena.ui.admin import ReadOnlyAdmin, ReadOnlyInline
 from evals.models import (
@@ -71,8 +73,15 @@ class GenerationAdmin(ReadOnlyAdmin):
     list_filter = ("state", "error")
     list_select_related = ("contender", "task")
     search_fields = ("contender__slug",)
-    exclude = ("lease_token",)
+    exclude = ("lease_token", "images")
+    readonly_fields = ("shown_images",)
     inlines = (AttemptInline,)
+
+    @admin.display(description="images")
+    def shown_images(self, generation: Generation) -> str:
+        numbers = range(1, len(generation.images) + 1)
+        addresses = ((reverse("evals:generation-image", args=[generation.pk, n]), n) for n in numbers)
+        return format_html_join(" ", '<a href="{}" target="_blank" rel="noopener">image {}</a>', addresses) or "none"
 
 
 @admin.register(Vote)

@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vote/b/<str:token>/", battles.battle, name="battle"),
     path("vote/b/<str:token>/undo/", battles.undo_vote, name="battle-undo"),
     path("vote/b/<str:token>/report/", battles.report_answer, name="battle-report"),
+    path("vote/b/<str:token>/image/<str:place>/<int:n>/", battles.battle_image, name="battle-image"),
     path("vote/<slug:category>/", battles.category_vote, name="category-vote"),
     # leaderboards
     path("leaderboards/", views.leaderboard_list, name="leaderboard-list"),
@@ -29,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets/", task_sets.task_set_list, name="task-set-list"),
     path("task-sets/new/", transfer_views.task_set_new, name="task-set-new"),
     path("task-sets/<slug:slug>/", task_sets.task_set, name="task-set"),
+    path("tasks/<int:pk>/images/<int:n>/", task_sets.task_image, name="task-image"),
     # providers and contenders (imported names may contain a slash)
     path("providers/", contenders.provider_list, name="provider-list"),
     path("providers/new/", contenders.provider_new, name="provider-new"),
@@ -53,6 +55,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:run_id>/resume/", collection_views.run_resume, name="run-resume"),
     path("runs/<int:run_id>/retry/", collection_views.run_retry, name="run-retry"),
     path("runs/<int:run_id>/stop/", collection_views.run_stop, name="run-stop"),
+    path("generations/<int:pk>/images/<int:n>/", collection_views.generation_image, name="generation-image"),
     # reviewers
     path("reviewers/", reviewers.reviewer_list, name="reviewer-list"),
     path("reviewers/<int:pk>/exclude/", reviewers.reviewer_exclude, name="reviewer-exclude"),

@@ -40,9 +40,10 @@ def turns_asked(messages: Sequence[Message]) -> int:
 
 
 def content_text(content: Any) -> str:
-    """The text of a message's content: a text, or a list of parts, of which those that are not text are named."""
+    """The text of a message's content: a text, or a list of parts, of which those that are not text are named; images
+    are not, as pages show them."""
     if isinstance(content, list):
-        parts = (part for part in content if isinstance(part, Mapping))
+        parts = (part for part in content if isinstance(part, Mapping) and part.get("type") != "image_url")
         return "\n\n".join(str(part.get("text") or f"[{part.get('type', 'attachment')}]") for part in parts)
     return "" if content is None else str(content)
 

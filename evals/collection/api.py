@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
@@ -16,6 +17,7 @@ from rest_framework.response import Response
 from arena.accounts.tokens import BROWSE
 from arena.api.serializers import Query
 from arena.models import User
+from evals.catalog.images.serving import image_addresses, image_response, nth
 from evals.catalog.queries.contenders import asked_by_default
 from evals.collection import wake
 from evals.collection.queries.runs import run_view
@@ -199,6 +201,7 @@ class GenerationOut(serializers.Serializer[Any]):
     text = serializers.CharField(help_text="Of a conversation: of its last answer, as are calls and ending.")
     finish_reason = serializers.CharField()
     tool_calls = serializers.ListField(child=serializers.DictField())
+    images = serializers.SerializerMethodField(help_text="Addresses of the answer's images, for the same token.")
     turns = TurnOut(
         many=True,
         help_text="Every answer of a conversation; empty if the task asks for one. Latency, tokens and cost of the "
@@ -216,6 +219,9 @@ class GenerationOut(serializers.Serializer[Any]):
     quarantine = serializers.CharField(help_text="Why no reviewer sees it; empty if they may.")
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
+
+    def get_images(self, generation: Generation) -> list[str]:
+        return image_addresses(self.context["request"], "api:generation-image", generation.pk, generation.images)
 
 
 class GenerationDetailOut(GenerationOut):
@@ -255,7 +261,7 @@ class GenerationList(GenericAPIView[Generation]):
     @extend_schema(operation_id="generation_list", summary="Generations", parameters=[GenerationQuery])
     def get(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
-        return self.get_paginated_response(GenerationOut(page, many=True).data)
+        return self.get_paginated_response(GenerationOut(page, many=True, context={"request": request}).data)
 
 
 class GenerationDetail(GenericAPIView[Generation]):
@@ -268,4 +274,17 @@ class GenerationDetail(GenericAPIView[Generation]):
         generation = found.filter(pk=pk).first()
         if generation is None:
             raise Http404
-        return Response(GenerationDetailOut(generation).data)
+        return Response(GenerationDetailOut(generation, context={"request": request}).data)
+
+
+class GenerationImage(GenericAPIView[Generation]):
+    scopes = {"GET": "evals:read"}
+    queryset = Generation.objects.all()
+
+    @extend_schema(
+        operation_id="generation_image",
+        summary="An image of an answer",
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, pk: int, n: int) -> HttpResponse:
+        return image_response(nth(Generation.objects.filter(pk=pk).values_list("images", flat=True).first(), n))

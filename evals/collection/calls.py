@@ -15,6 +15,9 @@ from django.db.models import Q
 
 from arena.net.many import AsyncGuardedTransport
 from evals.catalog.conversations import segments, turns_asked, written
+from evals.catalog.images.encoding import EncodedImage, ImageRefusedError, encode
+from evals.catalog.images.references import images_in
+from evals.catalog.images.storing import ImageMissingError, keep_file, with_images
 from evals.collection.checks.refusals import looks_like_refusal
 from evals.collection.checks.run import run_checks
 from evals.collection.endpoints import endpoint_of
@@ -23,6 +26,7 @@ from evals.collection.providers import (
     Endpoint,
     InvalidReply,
     NotAllowed,
+    NotText,
     ProviderError,
     Reply,
     Request,
@@ -37,6 +41,7 @@ from evals.collection.queries.failures import advice
 from evals.collection.queue import CallFailure, CallOutcome, Claim, Result
 from evals.collection.turns import as_messages, spent_before, sum_of_costs, to_json, whole
 from evals.models import Contender, Generation, Provider, Task
+from evals.models.contenders import VISION
 
 __all__ = ["Call", "Probe", "ask_once", "prepare", "probe"]
 
@@ -58,8 +63,8 @@ class Call:
         return self.generation.contender.provider_id
 
     async def ask(self, http: httpx.AsyncBaseTransport) -> CallOutcome | CallFailure:
-        """Asks, in a conversation turn by turn, and scores what came, in a thread if there are checks: they may take
-        seconds. If one turn fails, the whole has. Never raises for what a provider does."""
+        """Asks, in a conversation turn by turn, and scores what came, in a thread if there are checks or images: they
+        may take seconds. If one turn fails, the whole has. Never raises for what a provider does."""
         replies: list[Reply] = []
         messages: list[Mapping[str, Any]] = []
         try:
@@ -69,9 +74,21 @@ class Call:
                 messages = [*messages, *as_messages(replies[-1], turn=len(replies))]
         except ProviderError as error:
             return self._failed(error, replies)
+        try:
+            images = await asyncio.to_thread(_kept, replies) if any(reply.images for reply in replies) else ()
+        except ImageRefusedError as refused:
+            return self._unreadable(refused, replies)
         if self.generation.task.checks:
-            return await asyncio.to_thread(_checked, self.generation, replies)
-        return _checked(self.generation, replies)
+            return await asyncio.to_thread(_checked, self.generation, replies, images)
+        return _checked(self.generation, replies, images)
+
+    def _unreadable(self, refused: ImageRefusedError, replies: Sequence[Reply]) -> CallFailure:
+        """Every turn was answered and is paid for, also the one whose image is of no use."""
+        reply = whole(replies)
+        error = NotText(f"an image in the answer {refused}", status_code=reply.status_code)
+        error.usage, error.latency_ms, error.ttft_ms = reply.usage, reply.latency_ms, reply.ttft_ms
+        costs = [_cost(self.generation.contender, one.usage) for one in replies]
+        return CallFailure(error, sum_of_costs(costs))
 
     def _failed(self, error: ProviderError, replies: Sequence[Reply]) -> CallFailure:
         contender = self.generation.contender
@@ -134,6 +151,9 @@ def ask_once(*, contender: Contender, messages: Sequence[Mapping[str, Any]]) -> 
 
 
 async def _ask(wire: WireFormat, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
+    if images_in(request.messages):
+        # Only now: hundreds of claimed calls would hold their images in memory while they wait.
+        request = replace(request, messages=await asyncio.to_thread(_with_images, request.messages))
     try:
         return await wire.ask(http, endpoint, request)
     except ProviderError:
@@ -144,11 +164,20 @@ async def _ask(wire: WireFormat, http: httpx.AsyncBaseTransport, endpoint: Endpo
         raise InvalidReply(f"the reply was not understood: {type(error).__name__}") from error
 
 
+def _with_images(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    try:
+        return with_images(messages)
+    except ImageMissingError as error:
+        raise RequestRefused(str(error)) from error
+
+
 def _check_may_be_sent(generation: Generation, kept_here: Collection[int]) -> None:
     """The second fence: `start_run` refuses such a run, but a task may have become local_only since."""
     task, provider = generation.task, generation.contender.provider
     if provider.locality == Provider.Locality.HOSTED and task.pk in kept_here:
         raise NotAllowed(f"the task is local_only, and {provider.slug} is a hosted provider: it was not sent")
+    if task.images and VISION not in generation.contender.capabilities:
+        raise RequestRefused(f"the task has images, and {generation.contender.slug} lacks the capability “{VISION}”")
     if not task.messages:
         raise RequestRefused("the task has no messages: it is known only by its id, from imported votes")
 
@@ -157,7 +186,7 @@ def _endpoint(contender: Contender) -> Endpoint:
     return endpoint_of(contender.provider, frozen_url=contender.base_url)
 
 
-def _checked(generation: Generation, replies: Sequence[Reply]) -> CallOutcome:
+def _checked(generation: Generation, replies: Sequence[Reply], images: tuple[EncodedImage, ...]) -> CallOutcome:
     """Checks read the text of the last answer, and the tool calls and refusals of all."""
     task, contender = generation.task, generation.contender
     reply, costs = whole(replies), [_cost(contender, one.usage) for one in replies]
@@ -171,8 +200,18 @@ def _checked(generation: Generation, replies: Sequence[Reply]) -> CallOutcome:
         checks=run_checks(task.checks, text=reply.text, tool_calls=calls, refused=refused),
         refused=refused,
         quarantine=reveals_its_model(shown, contender, task),
+        images=images,
         turns=turns,
     )
+
+
+def _kept(replies: Sequence[Reply]) -> tuple[EncodedImage, ...]:
+    """The images of all turns, their files kept; all in one form, which does not tell whose they are. Raises
+    ImageRefusedError for one that cannot be read."""
+    images = tuple(encode(image, only_png=True) for reply in replies for image in reply.images)
+    for image in images:
+        keep_file(image)
+    return images
 
 
 def _cost_of_failure(contender: Contender, error: ProviderError) -> Cost:

@@ -25,6 +25,8 @@ from django.utils import timezone
 
 from arena.leases import FREED, Leases, expired, live
 from evals.catalog.conversations import turns_asked
+from evals.catalog.images.encoding import EncodedImage
+from evals.catalog.images.storing import keep_rows
 from evals.collection.providers import UNKNOWN, Cost, Lost, ProviderError, Reply, back_off
 from evals.models import Attempt, Contender, Generation, Provider, Run, RunItem
 from evals.models.bulk import insert, update
@@ -321,6 +323,8 @@ class CallOutcome:
     checks: list[dict[str, Any]]
     refused: bool
     quarantine: str
+    # Their files are kept already; their rows come with the generation's.
+    images: tuple[EncodedImage, ...] = ()
     # Of a conversation, as `Generation.turns` keeps them.
     turns: list[dict[str, Any]] = field(default_factory=list)
 
@@ -368,6 +372,7 @@ def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> i
     asked = Contender.objects.filter(pk__in={contender for _, _, contender in seen})
     providers = dict(asked.values_list("pk", "provider"))
     held = {pk: (made, providers[contender]) for pk, made, contender in seen}
+    keep_rows(image for pk in held for image in _images(results[pk]))
     written = {pk: _row(results[pk], made, now) for pk, (made, _) in held.items()}
     by_columns: dict[tuple[str, ...], list[list[Any]]] = {}
     for pk, row in written.items():
@@ -378,6 +383,10 @@ def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> i
         _record([results[pk] for pk in held])
         _tell_providers([(results[pk], made, provider) for pk, (made, provider) in held.items()], now)
     return len(held)
+
+
+def _images(result: Result) -> tuple[EncodedImage, ...]:
+    return () if isinstance(result.outcome, CallFailure) else result.outcome.images
 
 
 def _row(result: Result, attempts_made: int, now: datetime) -> dict[str, Any]:
@@ -405,6 +414,7 @@ def _row(result: Result, attempts_made: int, now: datetime) -> dict[str, Any]:
             "thinking": reply.thinking,
             "finish_reason": reply.finish_reason,
             "tool_calls": [call.to_json() for call in reply.tool_calls],
+            "images": [image.sha256 for image in outcome.images],
             "turns": outcome.turns,
             "error": "",
             "error_detail": "",

@@ -20,6 +20,7 @@ from arena.models import User
 from evals.catalog.services.contenders import freeze
 from evals.models import Contender, Generation, Provider, Run, RunItem, Task, TaskSet, TaskSetVersion
 from evals.models.bulk import insert
+from evals.models.contenders import VISION
 from evals.models.generations import ErrorCategory
 
 __all__ = [
@@ -229,6 +230,7 @@ _BLANK: dict[str, Any] = {
     "thinking": "",
     "finish_reason": "",
     "tool_calls": [],
+    "images": [],
     "turns": [],
     "error": "",
     "error_detail": "",
@@ -316,7 +318,19 @@ def _check(version: TaskSetVersion, contenders: Sequence[Contender], samples: in
             f"The tasks of {version} are known only by their ids, from imported votes: there is nothing to ask. "
             "Import the task set itself.",
         )
+    _check_vision(version, contenders)
     _check_locality(version, contenders)
+
+
+def _check_vision(version: TaskSetVersion, contenders: Sequence[Contender]) -> None:
+    blind = [one.slug for one in contenders if VISION not in one.capabilities]
+    with_images = Task.objects.filter(items__version=version).exclude(images=[]).distinct().count() if blind else 0
+    if with_images:
+        raise RunError(
+            "contenders",
+            f"{with_images:,} of the tasks have images, and these contenders lack the capability “{VISION}”: "
+            f"{', '.join(blind)}. Add it to those that take images, or leave them out.",
+        )
 
 
 def _check_locality(version: TaskSetVersion, contenders: Sequence[Contender]) -> None:

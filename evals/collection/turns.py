@@ -23,7 +23,7 @@ _ERROR_CHARS = 500
 def as_messages(reply: Reply, *, turn: int) -> Iterator[dict[str, Any]]:
     """The answer as a part of the conversation, in OpenAI's form, without its thinking."""
     calls = [(call.id or f"call_{turn}_{n}", call) for n, call in enumerate(reply.tool_calls, start=1)]
-    message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text or ("[image]" if reply.images else None)}
     if calls:
         message["tool_calls"] = [
             {"id": told, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -53,6 +53,8 @@ def to_json(reply: Reply, cost: Cost) -> dict[str, Any]:
         "text": reply.text,
         "thinking": reply.thinking,
         "tool_calls": [call.to_json() for call in reply.tool_calls],
+        # How many of the generation's images came with this answer.
+        "images": len(reply.images),
         "finish_reason": reply.finish_reason,
         "ttft_ms": reply.ttft_ms,
         "latency_ms": reply.latency_ms,

@@ -16,6 +16,7 @@ from arena.accounts.roles import person, role_required
 from arena.errors import FieldError
 from arena.models import Role
 from arena.ui.wording import count
+from evals.catalog.images.serving import image_response, nth
 from evals.catalog.queries.contenders import askable_contenders
 from evals.collection import services as service
 from evals.collection import wake
@@ -25,7 +26,7 @@ from evals.collection.queries.runs import run_view
 from evals.collection.run_page import listed, run_parts
 from evals.collection.schedules import EVERY, add_bake_off, remove, set_every, timetable
 from evals.collection.services import RunError
-from evals.models import Run, TaskSet
+from evals.models import Generation, Run, TaskSet
 from evals.models.generations import ErrorCategory
 
 __all__ = [
@@ -53,6 +54,14 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @role_required(Role.VIEWER)
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     return render(request, "evals/collection/run.html", _context(_found(run_id)))
+
+
+@require_safe
+@never_cache
+@role_required(Role.EDITOR)
+def generation_image(request: HttpRequest, pk: int, n: int) -> HttpResponse:
+    """The nth image of an answer, to those who may read answers with their contenders' names (`evals:read`)."""
+    return image_response(nth(Generation.objects.filter(pk=pk).values_list("images", flat=True).first(), n))
 
 
 @require_safe

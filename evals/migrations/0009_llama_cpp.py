@@ -10,7 +10,7 @@ def to_own_server(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evals', '0006_turns_and_tools'),
+        ('evals', '0007_images'),
     ]
 
     operations = [

@@ -3,6 +3,7 @@
 from evals.models.battles import Ballot, Battle
 from evals.models.contenders import Contender, Provider
 from evals.models.generations import Attempt, Generation, Run, RunItem
+from evals.models.images import Image, ImageSource
 from evals.models.leaderboards import Leaderboard
 from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.votes import Reviewer, ReviewerTally, TaskTally, Vote, VoteImport
@@ -14,6 +15,8 @@ __all__ = [
     "Category",
     "Contender",
     "Generation",
+    "Image",
+    "ImageSource",
     "Leaderboard",
     "Ledger",
     "Provider",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+# The capability of contenders that take images: without it, tasks with images are not asked of them.
+VISION = "vision"
+
 
 class Provider(models.Model):
     """Where contenders are asked. Its key is typed once, stored encrypted, and never shown again."""

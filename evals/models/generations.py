@@ -110,6 +110,8 @@ class Generation(models.Model):
     thinking = models.TextField(blank=True)
     finish_reason = models.CharField(max_length=40, blank=True)
     tool_calls = models.JSONField(default=list)
+    # The answer's images, by the SHA-256 of what is stored (`Image`), in their order.
+    images = models.JSONField(default=list, blank=True)
     # Of a conversation, every answer with its own measurements (`collection.turns`); empty if the task has one answer.
     # The columns here hold the last answer's text, thinking, calls and ending, and the measurements of the whole.
     turns = models.JSONField(default=list)

@@ -79,12 +79,14 @@ class Task(models.Model):
     task, so an unchanged task keeps its generations and votes across versions of a task set.
 
     `messages` and `tools` are in OpenAI's form. An assistant message without content is a gap for the model
-    (`evals.catalog.conversations`). `messages` is empty for a task known only by id, from imported votes.
+    (`evals.catalog.conversations`). `messages` is empty for a task known only by id, from imported votes. Images in
+    them are named by their content (`image:sha256:…`), and listed in `images`.
     """
 
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="tasks")
     digest = models.CharField(max_length=64)
     messages = models.JSONField(default=list)
+    images = models.JSONField(default=list, blank=True, editable=False)
     tools = models.JSONField(default=list)
     reference = models.TextField(blank=True)
     checks = models.JSONField(default=list)

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
@@ -16,9 +17,11 @@ from rest_framework.response import Response
 
 from arena.accounts.tokens import BROWSE, granted_scopes
 from arena.api.serializers import Query
-from evals.models import TaskSet, TaskSetItem, TaskSetVersion
+from evals.catalog.images.serving import image_addresses, image_response, nth
+from evals.models import Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.transfer.files.errors import BadRowsError, RefusedError
 from evals.transfer.files.text import Source
+from evals.transfer.images import UPLOADED
 from evals.transfer.tasks import import_tasks
 
 
@@ -45,8 +48,10 @@ class TaskOut(serializers.Serializer[Any]):
     messages = serializers.ListField(
         child=serializers.DictField(),
         source="task.messages",
-        help_text="In OpenAI's form. An assistant message without content is a gap: there the model answers.",
+        help_text="In OpenAI's form. An assistant message without content is a gap: there the model answers. Images "
+        "are named by the SHA-256 of what is stored: image:sha256:…",
     )
+    images = serializers.SerializerMethodField(help_text="Addresses of the images, in the messages' order.")
     tools = serializers.ListField(
         child=serializers.DictField(), source="task.tools", help_text="Functions that are offered, in OpenAI's form."
     )
@@ -55,6 +60,9 @@ class TaskOut(serializers.Serializer[Any]):
     metadata = serializers.SerializerMethodField(
         help_text="Needs evals:read, else null: a file may contain answers of other models, with their names."
     )
+
+    def get_images(self, item: TaskSetItem) -> list[str]:
+        return image_addresses(self.context["request"], "api:task-image", item.task_id, item.task.images)
 
     def get_metadata(self, item: TaskSetItem) -> dict[str, Any] | None:
         request: Request = self.context["request"]
@@ -73,8 +81,8 @@ class TaskSetIn(serializers.Serializer[Any]):
         allow_empty=False,
         max_length=100_000,
         help_text="As in a JSONL file: id, category, and prompt, messages or turns; optional system, tools, reference, "
-        "checks, attachments; "
-        "other fields are kept as metadata.",
+        "checks, attachments; other fields are kept as metadata. Images are data: URLs, http(s) addresses, which are "
+        "fetched once, or references to images that are stored here (image:sha256:…).",
     )
 
 
@@ -117,6 +125,7 @@ class TaskSetList(GenericAPIView[TaskSet]):
                 file_format="jsonl",
                 local_only=fields["local_only"],
                 name=fields["name"],
+                image_limits=UPLOADED,
             )
         except BadRowsError as error:
             rows = {str(row.line): [row.reason] for row in error.errors}
@@ -162,3 +171,16 @@ class TaskList(GenericAPIView[TaskSetItem]):
     def get(self, request: Request, slug: str) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
         return self.get_paginated_response(TaskOut(page, many=True, context={"request": request}).data)
+
+
+class TaskImage(GenericAPIView[Task]):
+    scopes = {"GET": BROWSE}
+    queryset = Task.objects.all()
+
+    @extend_schema(
+        operation_id="task_image",
+        summary="An image of a task",
+        responses={(200, "image/png"): OpenApiTypes.BINARY, (200, "image/jpeg"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, pk: int, n: int) -> HttpResponse:
+        return image_response(nth(Task.objects.filter(pk=pk).values_list("images", flat=True).first(), n))

@@ -10,11 +10,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from evals.catalog.images.references import urls_in
 from evals.catalog.names import derived_slug
 from evals.catalog.queries.task_sets import known_tasks
 from evals.models import Category, Generation, Task, TaskSetItem, TaskSetVersion, Vote
 from evals.models.generations import ErrorCategory
 from evals.models.votes import LeftSide, Outcome, effective_votes
+from evals.transfer.exported_images import ImagesBeside
 from evals.transfer.files.writing import ExportError, write_rows
 from evals.transfer.generations import GENERATION_FIELDS, TURN_FIELDS, in_openai_form
 from evals.transfer.votes import JUDGES, VOTE_FIELDS
@@ -65,7 +67,7 @@ def tasks_of(task_set: str) -> QuerySet[Task]:
     return Task.objects.filter(items__version__task_set__slug=task_set)
 
 
-_COLUMNS = ("id", "category", "system", "prompt", "messages", "tools", "reference", "checks", "metadata")
+_COLUMNS = ("id", "category", "system", "prompt", "messages", "attachments", "tools", "reference", "checks", "metadata")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class TaskSetExported:
 
 
 def export_task_set(*, slug: str, path: str | Path, n: int | None = None) -> TaskSetExported:
-    """Export version `n`, by default the newest. Importing the file under the same name changes nothing."""
+    """Export version `n`, by default the newest. Importing the file under the same name changes nothing. Images become
+    files in a folder beside it, by the names that stand in it."""
     versions = TaskSetVersion.objects.filter(task_set__slug=slug).order_by("-n")
     version = versions.first() if n is None else versions.filter(n=n).first()
     if version is None:
@@ -86,16 +89,17 @@ def export_task_set(*, slug: str, path: str | Path, n: int | None = None) -> Tas
     items = version.items.order_by("position")
     left_out = items.filter(task__messages=[]).count()
     with_text = items.exclude(task__messages=[]).select_related("task__category")
-    written = write_rows(path, _COLUMNS, _task_rows(with_text.iterator(chunk_size=500)))
+    images = ImagesBeside(path)
+    written = write_rows(path, _COLUMNS, _task_rows(with_text.iterator(chunk_size=500), images))
     return TaskSetExported(version.n, written, left_out)
 
 
-def _task_rows(items: Iterator[TaskSetItem]) -> Iterator[dict[str, Any]]:
+def _task_rows(items: Iterator[TaskSetItem], images: ImagesBeside) -> Iterator[dict[str, Any]]:
     for item in items:
         yield {
             "id": item.external_id,
             "category": _category_name(item.task.category),
-            **_asked(item.task.messages),
+            **_asked(images.named_in(item.task.messages)),
             "tools": item.task.tools or None,
             "reference": item.task.reference or None,
             "checks": item.task.checks or None,
@@ -109,7 +113,13 @@ def _category_name(category: Category) -> str:
 
 
 def _asked(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """As a prompt, which is easier to read and edit in a table, if that loses nothing."""
+    """As a prompt, which is easier to read and edit in a table, if that loses nothing; images after it are
+    attachments."""
+    attached = _attached(messages[-1].get("content"))
+    if attached is not None and messages[-1]["role"] == "user":
+        text, files = attached
+        asked = _asked([*messages[:-1], messages[-1] | {"content": text}])
+        return asked | {"attachments": files} if "prompt" in asked else {"messages": messages}
     plain = [set(message) == {"role", "content"} and isinstance(message["content"], str) for message in messages]
     roles = [message["role"] for message in messages]
     if all(plain) and roles == ["user"]:
@@ -117,6 +127,18 @@ def _asked(messages: list[dict[str, Any]]) -> dict[str, Any]:
     if all(plain) and roles == ["system", "user"] and messages[0]["content"].strip():
         return {"system": messages[0]["content"], "prompt": messages[1]["content"]}
     return {"messages": messages}
+
+
+def _attached(content: Any) -> tuple[str, list[str]] | None:
+    """The text and the images of a content that is one text and images after it, as an import writes it."""
+    if not isinstance(content, list) or len(content) < 2:
+        return None
+    text, *files = content
+    names = [url for part in files if set(part) == {"type", "image_url"} and set(part["image_url"]) == {"url"}
+             for url in urls_in([{"content": [part]}])]  # fmt: skip
+    if set(text) != {"type", "text"} or text["type"] != "text" or len(names) < len(files):
+        return None
+    return text["text"], names
 
 
 @dataclass(frozen=True)
@@ -128,7 +150,9 @@ class GenerationsExported:
 
 
 def export_generations(*, path: str | Path, task_set: str = "") -> GenerationsExported:
-    """Export the newest finished take of each sample; a task with several ids under one of them."""
+    """Export the newest finished take of each sample; a task with several ids under one of them. Images become files in
+    a folder beside it."""
+    images = ImagesBeside(path)
     ids = task_ids(task_set)
     if task_set and not ids:
         raise ExportError(f"There is no task set “{task_set}”, or it has no tasks.")
@@ -141,7 +165,7 @@ def export_generations(*, path: str | Path, task_set: str = "") -> GenerationsEx
             if task is None or not task.current:
                 left_out += 1
             else:
-                yield _generation_row(generation, task)
+                yield _generation_row(generation, task, images)
 
     return GenerationsExported(write_rows(path, GENERATION_FIELDS, rows()), left_out)
 
@@ -159,12 +183,13 @@ def _newest_finished(task_set: str) -> Iterator[Generation]:
         last = this
 
 
-def _generation_row(generation: Generation, task: TaskId) -> dict[str, Any]:
+def _generation_row(generation: Generation, task: TaskId, images: ImagesBeside) -> dict[str, Any]:
     return {
         "task_set": task.task_set,
         "task": task.external_id,
         "model": generation.contender.slug,
         "text": generation.text,
+        "images": [images.name_of(sha256) for sha256 in generation.images] or None,
         "tool_calls": in_openai_form(generation.tool_calls) or None,
         "turns": [_turn_row(turn) for turn in generation.turns] or None,
         "sample": generation.sample,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, BinaryIO, cast
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 
 from evals.models import TaskSet
 from evals.transfer.files.errors import BadRowsError, RefusedError, UnreadableError
 from evals.transfer.files.rows import parse_pairs
 from evals.transfer.files.text import Limits, Source
+from evals.transfer.images import UPLOADED, UploadedFiles
 from evals.transfer.tasks import TasksImported, import_tasks
 
 __all__ = ["UPLOAD_LIMITS", "TaskSetForm"]
@@ -18,12 +20,39 @@ __all__ = ["UPLOAD_LIMITS", "TaskSetForm"]
 UPLOAD_LIMITS = Limits(file_bytes=20 * 1024 * 1024, rows=50_000)
 
 
+IMAGES_BYTES = 100 * 1024 * 1024
+
+
+class _SeveralFilesInput(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class _ImagesField(forms.FileField):
+    """Any number of files, which may be none."""
+
+    widget = _SeveralFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
+        files = [super(_ImagesField, self).clean(one) for one in data or []]
+        if sum(file.size or 0 for file in files) > IMAGES_BYTES:
+            raise forms.ValidationError(
+                f"These files have more than {IMAGES_BYTES >> 20} MiB together. Use manage.py import_tasks."
+            )
+        return files
+
+
 class TaskSetForm(forms.Form):
     file = forms.FileField(
         allow_empty_file=True,
         help_text="CSV with a header, or JSONL, in UTF-8 and up to 20 MiB. MT-bench questions and OpenAI evals are "
         "read as they are.",
         widget=forms.FileInput(attrs={"accept": ".csv,.jsonl,.ndjson,text/csv,application/jsonl"}),
+    )
+    images = _ImagesField(
+        required=False,
+        allow_empty_file=True,
+        help_text="Files that the tasks name: images, or a ZIP archive of them, up to 100 files and 100 MiB.",
+        widget=_SeveralFilesInput(attrs={"accept": "image/png,image/jpeg,image/webp,image/gif,.zip,application/zip"}),
     )
     slug = forms.SlugField(
         max_length=80,
@@ -63,6 +92,11 @@ class TaskSetForm(forms.Form):
             self.add_error("columns", str(error))
             return None
         try:
+            images = UploadedFiles((str(file.name), cast(BinaryIO, file.file)) for file in data["images"])
+        except UnreadableError as error:
+            self.add_error("images", str(error))
+            return None
+        try:
             return import_tasks(
                 source=Source(cast(BinaryIO, uploaded.file), uploaded.name),
                 task_set=data["slug"],
@@ -71,6 +105,8 @@ class TaskSetForm(forms.Form):
                 local_only=data["local_only"] or None,
                 name=data["name"],
                 limits=UPLOAD_LIMITS,
+                image_files=images,
+                image_limits=UPLOADED,
                 dry_run=dry_run,
             )
         except BadRowsError as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -30,6 +30,7 @@ from evals.transfer.files.errors import Problems, UnreadableError
 from evals.transfer.files.rows import Layout, Row, read_rows
 from evals.transfer.files.text import Limits, Source
 from evals.transfer.files.values import (
+    Fields,
     is_missing,
     json_value,
     money,
@@ -39,6 +40,7 @@ from evals.transfer.files.values import (
     required,
     whole_number,
 )
+from evals.transfer.images import ImageFiles, ImportedImages, ImportLimits
 from evals.transfer.messages import MOST_TURNS, read_calls
 from evals.transfer.names import KnownTasks, Named, contenders_named
 
@@ -63,6 +65,7 @@ GENERATION_FIELDS = (
     "task",
     "model",
     "text",
+    "images",
     "tool_calls",
     "turns",
     "sample",
@@ -91,13 +94,15 @@ _ERROR_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`error` empty: the call succeeded, even if the text is empty."""
+    """`error` empty: the call succeeded, even if the text is empty. `images`: as the file names them, until they are
+    read; then by their content."""
 
     line: int
     task: str
     model: str
     text: str
     thinking: str
+    images: tuple[str, ...]
     tool_calls: list[dict[str, str]]
     turns: list[dict[str, Any]]
     sample: int | None
@@ -110,7 +115,7 @@ class Answer:
 
     @property
     def key(self) -> bytes:
-        return answer_key(self.text, self.error, self.written)
+        return answer_key(self.text, self.error, self.written, self.images)
 
     @property
     def written(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -123,11 +128,11 @@ class Answer:
         return [ToolCall(**call) for turn in turns for call in turn["tool_calls"]]
 
 
-def answer_key(text: str, error: str, answers: list[tuple[str, tuple[str, ...]]]) -> bytes:
+def answer_key(text: str, error: str, answers: list[tuple[str, tuple[str, ...]]], images: Sequence[str] = ()) -> bytes:
     """Two answers of a contender to a task are the same if their keys are equal. `answers`: the texts and calls of all
     turns (`evals.catalog.conversations.written`)."""
     more = json.dumps(answers) if len(answers) > 1 or answers[0][1] else ""
-    return hashlib.sha256(f"{len(error)}:{error}{text}{more}".encode()).digest()
+    return hashlib.sha256("\x00".join([f"{len(error)}:{error}{text}{more}", *images]).encode()).digest()
 
 
 def read_answer(row: Row, limits: Limits | None = None) -> Answer:
@@ -139,7 +144,8 @@ def read_answer(row: Row, limits: Limits | None = None) -> Answer:
         raise BadValueError("has turns and tool_calls. Write the calls of a conversation into its turns.")
     calls = fields.get("tool_calls")
     calls = [] if is_missing(calls) else _calls(json_value(calls, "tool_calls", limits), "the row")
-    if "text" not in fields and not error and not turns and not calls:
+    images = _images(fields, limits)
+    if "text" not in fields and not error and not turns and not calls and not images:
         raise BadValueError("has no text. If it is in another column, use --map text=…")
     text, thinking = without_thinking(prose(fields.get("text"), "text"))
     if turns:
@@ -153,12 +159,23 @@ def read_answer(row: Row, limits: Limits | None = None) -> Answer:
         model=name_text(required(fields, "model"), "model", longest=255),
         text=text,
         thinking=thinking,
+        images=images,
         tool_calls=calls,
         turns=turns,
         sample=whole_number(fields, "sample", least=1, most=32_767),
         error=error,
         **_figures(fields, turns),
     )
+
+
+def _images(fields: Fields, limits: Limits | None) -> tuple[str, ...]:
+    given = fields.get("images")
+    if is_missing(given):
+        return ()
+    named = json_value(given, "images", limits or Limits())
+    if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
+        raise BadValueError('images must be a JSON list of files, data: URLs or addresses, such as ["cat.png"].')
+    return tuple(named)
 
 
 def _figures(fields: Mapping[str, Any], turns: list[dict[str, Any]]) -> dict[str, Any]:
@@ -335,12 +352,13 @@ def stored_samples(contenders: Iterable[Contender], task_ids: Iterable[int]) -> 
     ids = sorted(task_ids)
     for start in range(0, len(ids), _CHUNK):
         rows = Generation.objects.filter(contender__in=by, task__in=ids[start : start + _CHUNK])
-        columns = ("task_id", "contender_id", "sample", "state", "error", "error_detail", "text", "tool_calls", "turns")
-        for task_id, contender_id, sample, state, error, detail, text, calls, turns in (
+        told = ("error", "error_detail", "text", "tool_calls", "turns", "images")
+        columns = ("task_id", "contender_id", "sample", "state", *told)
+        for task_id, contender_id, sample, state, error, detail, text, calls, turns, images in (
             rows.order_by("sample", "take").values_list(*columns).iterator()
         ):
             answers = written(text=text, tool_calls=calls, turns=turns)
-            key = answer_key(text, detail if error else "", answers) if state in finished else None
+            key = answer_key(text, detail if error else "", answers, images) if state in finished else None
             samples.setdefault((task_id, contender_id), Samples()).store(sample, key)
     return samples
 
@@ -390,6 +408,8 @@ def import_generations(
     columns: Mapping[str, str] | None = None,
     contenders: Mapping[str, str] | None = None,
     limits: Limits | None = None,
+    image_files: ImageFiles | None = None,
+    image_limits: ImportLimits | None = None,
     dry_run: bool = False,
 ) -> GenerationsImported:
     """All of the file or, with a RefusedError, nothing; importing a file twice adds nothing.
@@ -398,18 +418,32 @@ def import_generations(
     database. `task_set` is for rows without one; `contenders` maps names in the file to contenders' slugs.
     """
     layout = Layout(GENERATION_FIELDS, file_format, columns or {}, limits or Limits())
+    with ImportedImages(image_files, limits=image_limits, only_png=True) as images:
+        return _import(source, layout, task_set, contenders or {}, images, dry_run=dry_run)
+
+
+def _import(
+    source: Source,
+    layout: Layout,
+    task_set: str,
+    contenders: Mapping[str, str],
+    images: ImportedImages,
+    *,
+    dry_run: bool,
+) -> GenerationsImported:
     known, problems, found = KnownTasks(), Problems(), _Found()
-    for answer, where, task_id in _answers(source, layout, problems, known, task_set):
+    for answer, where, task_id in _answers(source, layout, problems, known, task_set, images):
         found.models.setdefault(answer.model, answer.line)
         found.tasks.add(task_id)
         found.task_sets.add(where)
     problems.raise_if_any()
 
     def answers() -> Iterator[tuple[Answer, int]]:
-        return ((answer, task_id) for answer, _, task_id in _answers(source, layout, problems, known, task_set))
+        given = _answers(source, layout, problems, known, task_set, images)
+        return ((answer, task_id) for answer, _, task_id in given)
 
     def named() -> Named:
-        made = contenders_named(found.models, chosen=contenders or {}, problems=problems)
+        made = contenders_named(found.models, chosen=contenders, problems=problems)
         problems.raise_if_any()
         return made
 
@@ -419,9 +453,12 @@ def import_generations(
         checker = AnswerChecker(named())
         transaction.set_rollback(True)
     checker.check_new(answers(), found.tasks)
+    if not dry_run:
+        images.keep_files()
     with transaction.atomic():
         # If the same file is imported twice at once, the second waits here and then finds the first one's rows.
         list(TaskSet.objects.select_for_update().filter(slug__in=found.task_sets).order_by("pk"))
+        images.keep_rows()
         final = named()
         counts = _write(answers(), final, checker, stored_samples(final.values(), found.tasks))
         problems.raise_if_any()
@@ -442,7 +479,7 @@ def import_generations(
 
 
 def _answers(
-    source: Source, layout: Layout, problems: Problems, known: KnownTasks, default: str
+    source: Source, layout: Layout, problems: Problems, known: KnownTasks, default: str, images: ImportedImages
 ) -> Iterator[tuple[Answer, str, int]]:
     """Each valid row with its task set and its task's id."""
     for row in read_rows(source, layout, problems):
@@ -451,6 +488,8 @@ def _answers(
             if not where:
                 raise UnreadableError("Name the task set these answers belong to: --task-set SLUG.")
             answer = read_answer(row, layout.limits)
+            if answer.images:
+                answer = replace(answer, images=tuple(images.named(answer.images)))
             task = _task(known, where, answer.task)
             _check_turns(answer, task)
             yield answer, where, task.task_id
@@ -544,6 +583,7 @@ def _generation(new: _New, now: datetime) -> dict[str, Any]:
         "cost_source": "",
         "finish_reason": "",
         "tool_calls": new.answer.tool_calls,
+        "images": list(new.answer.images),
         "turns": new.answer.turns,
         "error": _error(new),
         "error_detail": new.answer.error,

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
 
 from evals.catalog.conversations import turns_asked
+from evals.catalog.images.references import images_in
 from evals.catalog.names import BadValueError
 from evals.catalog.services.categories import CategoryNameError
 from evals.catalog.services.task_sets import TaskRow, TaskSetError, save_version
@@ -24,6 +25,7 @@ from evals.transfer.files.errors import BadRowsError, Problems, RowError, Unread
 from evals.transfer.files.rows import Layout, Row, read_rows
 from evals.transfer.files.text import Limits, Source
 from evals.transfer.files.values import Fields, is_missing, json_value, name_text, prose
+from evals.transfer.images import ImageFiles, ImportedImages, ImportLimits
 from evals.transfer.messages import GAP, MOST_TURNS, read_messages, read_tools
 
 __all__ = ["TASK_FIELDS", "TasksImported", "import_tasks", "read_task", "read_tasks"]
@@ -59,15 +61,18 @@ class _Request:
 
 
 def read_tasks(
-    rows: Iterable[Row], *, category: str, limits: Limits, problems: Problems
+    rows: Iterable[Row], *, category: str, limits: Limits, problems: Problems, images: ImportedImages | None = None
 ) -> tuple[list[TaskRow], list[str]]:
-    """The tasks, and notices for the user. An id given twice is a problem that names both lines."""
+    """The tasks, and notices for the user. An id given twice is a problem that names both lines. Without `images` the
+    tasks' images keep the names that the file gives them."""
     tasks: list[TaskRow] = []
     lines: dict[str, int] = {}
     notices: Counter[str] = Counter()
     for n, row in enumerate(rows, start=1):
         try:
             task, notice = read_task(row, number=n, category=category, limits=limits)
+            if images is not None:
+                task = replace(task, messages=images.named_by_content(task.messages))
         except BadValueError as error:
             problems.add(row.line, str(error))
             continue
@@ -182,31 +187,42 @@ def _with_system(messages: list[dict[str, Any]], fields: Fields) -> list[dict[st
 
 
 def _with_attachments(messages: list[dict[str, Any]], fields: Fields, limits: Limits) -> list[dict[str, Any]]:
-    """Attached texts are added to the last user message, each under its name."""
+    """Attached texts are added to the last user message, each under its name, and images after its text."""
     given = fields.get("attachments")
     if is_missing(given):
         return messages
     given = json_value(given, "attachments", limits)
     if not isinstance(given, list):
-        raise BadValueError('attachments must be a JSON list, such as [{"name": "report.txt", "text": "…"}].')
-    texts = [_attachment(n, one) for n, one in enumerate(given, start=1)]
+        raise BadValueError('attachments must be a JSON list: ["photo.jpg"], or [{"name": "a.txt", "text": "…"}].')
+    attached = [_attachment(n, one) for n, one in enumerate(given, start=1)]
     last = max((i for i, message in enumerate(messages) if message["role"] == "user"), default=None)
     if last is None:
         raise BadValueError("has attachments, but no user message to attach them to.")
-    message = messages[last] | {"content": _with_texts(messages[last]["content"], texts)}
+    message = messages[last] | {"content": _with_parts(messages[last]["content"], attached)}
     return [*messages[:last], message, *messages[last + 1 :]]
 
 
-def _with_texts(content: str | list[dict[str, Any]], texts: list[str]) -> str | list[dict[str, Any]]:
+def _with_parts(content: Any, attached: list[dict[str, Any]]) -> Any:
+    """A text stays one where only texts are attached: its task is the same as ever."""
     if isinstance(content, str):
-        return "\n\n".join([content, *texts])
-    return [*content, *({"type": "text", "text": text} for text in texts)]
+        if all(part["type"] == "text" for part in attached):
+            return "\n\n".join([content, *(part["text"] for part in attached)])
+        content = [{"type": "text", "text": content}]
+    return [*content, *attached]
 
 
-def _attachment(n: int, given: Any) -> str:
-    if not isinstance(given, dict) or set(given) != {"name", "text"} or not isinstance(given["text"], str):
-        raise BadValueError(f"attachment {n}: only texts can be attached, as name and text.")
-    return f"{name_text(given['name'], 'an attachment’s name', longest=200)}:\n\n{given['text']}"
+def _attachment(n: int, given: Any) -> dict[str, Any]:
+    if isinstance(given, str):
+        return {"type": "image_url", "image_url": {"url": given}}
+    if isinstance(given, dict) and set(given) == {"name", "text"} and isinstance(given["text"], str):
+        return {
+            "type": "text",
+            "text": f"{name_text(given['name'], 'an attachment’s name', longest=200)}:\n\n{given['text']}",
+        }
+    raise BadValueError(
+        f"attachment {n} is neither an image nor a text. Write an image as its file, its data: URL or its address, "
+        'and a text as {"name": "a.txt", "text": "…"}.'
+    )
 
 
 def _metadata(fields: Fields, limits: Limits) -> dict[str, Any]:
@@ -231,6 +247,7 @@ class TasksImported:
     tasks_kept: int
     by_category: dict[str, int]
     with_checks: int
+    with_images: int
     notices: tuple[str, ...]
     dry_run: bool
 
@@ -245,28 +262,36 @@ def import_tasks(
     local_only: bool | None = None,
     name: str = "",
     limits: Limits | None = None,
+    image_files: ImageFiles | None = None,
+    image_limits: ImportLimits | None = None,
     dry_run: bool = False,
 ) -> TasksImported:
-    """All of the file or, with a RefusedError, nothing. `category` is for rows without one.
+    """All of the file or, with a RefusedError, nothing. `category` is for rows without one; `image_files` are where
+    images are found that the file names by a path.
 
     `dry_run` does the same work and rolls it back, so it reports exactly what would happen.
     """
     limits = limits or Limits()
     layout = Layout(TASK_FIELDS, file_format, columns or {}, limits)
     problems = Problems()
-    rows, notices = read_tasks(read_rows(source, layout, problems), category=category, limits=limits, problems=problems)
-    problems.raise_if_any()
-    with transaction.atomic():
-        try:
-            saved = save_version(
-                task_set_slug=task_set, rows=rows, source=source.name, local_only=local_only, name=name
-            )
-        except TaskSetError as error:
-            raise UnreadableError(str(error)) from error
-        except CategoryNameError as error:
-            raise _bad_category(error, rows) from error
-        if dry_run:
-            transaction.set_rollback(True)
+    with ImportedImages(image_files, limits=image_limits) as images:
+        given = read_rows(source, layout, problems)
+        rows, notices = read_tasks(given, category=category, limits=limits, problems=problems, images=images)
+        problems.raise_if_any()
+        if not dry_run:
+            images.keep_files()
+        with transaction.atomic():
+            images.keep_rows()
+            try:
+                saved = save_version(
+                    task_set_slug=task_set, rows=rows, source=source.name, local_only=local_only, name=name
+                )
+            except TaskSetError as error:
+                raise UnreadableError(str(error)) from error
+            except CategoryNameError as error:
+                raise _bad_category(error, rows) from error
+            if dry_run:
+                transaction.set_rollback(True)
     return TasksImported(
         task_set=task_set,
         version=saved.version.n,
@@ -276,6 +301,7 @@ def import_tasks(
         tasks_kept=saved.tasks_kept,
         by_category=dict(Counter(row.category for row in rows)),
         with_checks=sum(1 for row in rows if row.checks),
+        with_images=sum(1 for row in rows if images_in(row.messages)),
         notices=tuple(notices),
         dry_run=dry_run,
     )

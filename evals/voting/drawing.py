@@ -243,8 +243,10 @@ def _first_that_differs(battles: list[Found]) -> Found | None:
     while start < len(battles):
         some = battles[start : start + size]
         ids = {pk for _, pair in some for pk in pair}
-        rows = Generation.objects.filter(pk__in=ids).values_list("pk", "text", "tool_calls", "turns")
-        shown = {pk: written(text=text, tool_calls=calls, turns=turns) for pk, text, calls, turns in rows}
+        rows = Generation.objects.filter(pk__in=ids).values_list("pk", "text", "tool_calls", "turns", "images")
+        shown = {
+            pk: (written(text=text, tool_calls=calls, turns=turns), images) for pk, text, calls, turns, images in rows
+        }
         for task, (lo, hi) in some:
             if shown[lo] != shown[hi]:
                 return task, (lo, hi)

@@ -6,6 +6,7 @@ here fails, and so does one whose guard says something else than the table.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from arena.accounts.services import create_sign_in_link
 from arena.models import Role, User
+from evals.catalog.images.references import reference_to
+from evals.catalog.images.storing import store_image
 from evals.catalog.services.task_sets import TaskRow, save_version
 from evals.models import Ballot, Battle, Category, Contender, Generation, Provider, Reviewer, Run, TaskSet
 from evals.voting.reviewers import reviewer_of
@@ -40,6 +43,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "vote/": (REVIEWER, NOBODY),
     "vote/<slug:category>/": (REVIEWER, NOBODY),
     "vote/b/<str:token>/": (REVIEWER, REVIEWER),
+    "vote/b/<str:token>/image/<str:place>/<int:n>/": (REVIEWER, NOBODY),
     "vote/b/<str:token>/undo/": (NOBODY, REVIEWER),
     "vote/b/<str:token>/report/": (NOBODY, REVIEWER),
     "leaderboards/": (VIEWER, NOBODY),
@@ -50,6 +54,8 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "task-sets/": (VIEWER, NOBODY),
     "task-sets/new/": (EDITOR, EDITOR),
     "task-sets/<slug:slug>/": (VIEWER, NOBODY),
+    "tasks/<int:pk>/images/<int:n>/": (VIEWER, NOBODY),
+    "generations/<int:pk>/images/<int:n>/": (EDITOR, NOBODY),
     "providers/": (VIEWER, NOBODY),
     "providers/new/": (ADMIN, ADMIN),
     "providers/<slug:slug>/edit/": (ADMIN, ADMIN),
@@ -117,6 +123,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "api/v1/task-sets": (VIEWER, EDITOR),
     "api/v1/task-sets/<slug:slug>": (VIEWER, NOBODY),
     "api/v1/task-sets/<slug:slug>/tasks": (VIEWER, NOBODY),
+    "api/v1/tasks/<int:pk>/images/<int:n>": (VIEWER, NOBODY),
     "api/v1/providers": (VIEWER, NOBODY),
     "api/v1/providers/<slug:slug>": (VIEWER, NOBODY),
     "api/v1/providers/<slug:slug>/models": (EDITOR, NOBODY),
@@ -127,6 +134,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     # They say which contender wrote which text, or who voted for what.
     "api/v1/generations": (EDITOR, NOBODY),
     "api/v1/generations/<int:pk>": (EDITOR, NOBODY),
+    "api/v1/generations/<int:pk>/images/<int:n>": (EDITOR, NOBODY),
     "api/v1/votes": (EDITOR, NOBODY),
     "api/v1/votes/<int:pk>": (EDITOR, NOBODY),
     "api/v1/leaderboards": (VIEWER, NOBODY),
@@ -153,6 +161,7 @@ PUBLIC = {"", "accounts/sign-in/", "accounts/link/<str:token>/", "api/docs/", "a
 ADMIN_SITE = "admin/"
 ADMIN_OPEN = ("admin/login/", "admin/logout/")
 
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC")
 # Not the tests' own machine, which may read the metrics.
 ELSEWHERE = "203.0.113.7"
 
@@ -193,7 +202,9 @@ def people(make_user) -> dict[Role | None, Client]:
 @pytest.fixture
 def place(people: dict[Role | None, Client]) -> Place:
     provider = Provider.objects.create(slug="quarry", name="Quarry", base_url="https://quarry.example/v1")
-    rows = [TaskRow("1", "Code", [{"role": "user", "content": "Which stone?"}])]
+    image = store_image(PIXEL).sha256
+    parts = [{"type": "text", "text": "Which stone?"}, {"type": "image_url", "image_url": {"url": reference_to(image)}}]
+    rows = [TaskRow("1", "Code", [{"role": "user", "content": parts}])]
     version = save_version(task_set_slug="stones", rows=rows, source="test").version
     category = Category.objects.get()
     task = version.items.get().task
@@ -203,6 +214,7 @@ def place(people: dict[Role | None, Client]) -> Place:
             contender=Contender.objects.create(slug=slug, family=slug, provider=provider, model_name=slug),
             state=Generation.State.DONE,
             text=f"{slug}.",
+            images=[image],
         )
         for slug in ("granit", "kiesel")
     ]
@@ -239,6 +251,9 @@ def place(people: dict[Role | None, Client]) -> Place:
             "vote/<slug:category>": f"vote/{category.slug}",
             "vote/b/<str:token>": f"vote/b/{ballot.token}",
             "votes/<int:pk>": "votes/1",
+            "tasks/<int:pk>": f"tasks/{task.pk}",
+            "images/<int:n>": "images/1",
+            "image/<str:place>/<int:n>": "image/left/1",
         }
     )
 

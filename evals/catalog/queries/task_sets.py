@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Count, Max, TextField
 from django.db.models.functions import Cast
+from django.urls import reverse
 
 from evals.catalog.conversations import calls_in, content_text, is_gap, segments, turns_asked
 from evals.models import Generation, Run, Task, TaskSet, TaskSetItem, TaskSetVersion, Vote
@@ -84,6 +85,7 @@ class TaskView:
     reference: str
     checks: tuple[str, ...]
     metadata: dict[str, Any]
+    images: tuple[str, ...]
     generations: int
     votes: int
 
@@ -94,7 +96,7 @@ class TaskView:
     @property
     def more(self) -> bool:
         """Whether there is anything to see beyond the gist."""
-        return self.gist != self.asked.strip() or bool(self.messages[1:] or self.tools or self.reference)
+        return self.gist != self.asked.strip() or bool(self.messages[1:] or self.tools or self.reference or self.images)
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,7 @@ def _task_view(item: TaskSetItem, generations: int, votes: int) -> TaskView:
         external_id=item.external_id,
         asked=content_text(asked[-1].get("content")) if asked else "",
         messages=tuple(map(_message_view, messages)),
+        images=tuple(reverse("evals:task-image", args=[item.task_id, n + 1]) for n in range(len(item.task.images))),
         tools=tuple(tool["function"]["name"] for tool in item.task.tools),
         turns=turns_asked(messages),
         reference=item.task.reference,

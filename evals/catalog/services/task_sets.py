@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import transaction
 
+from evals.catalog.images.references import images_in
 from evals.catalog.names import is_reserved
 from evals.catalog.services.categories import named_categories
 from evals.models import Category, Task, TaskSet, TaskSetItem, TaskSetVersion
@@ -127,6 +128,7 @@ def save_version(
             category=categories[row.category],
             digest=task_digest(messages=row.messages, tools=row.tools, reference=row.reference, checks=row.checks),
             messages=row.messages,
+            images=images_in(row.messages),
             tools=row.tools,
             reference=row.reference,
             checks=row.checks,

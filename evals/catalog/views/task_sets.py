@@ -8,7 +8,9 @@ from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
+from evals.catalog.images.serving import image_response, nth
 from evals.catalog.queries.task_sets import task_set_cards, task_set_page
+from evals.models import Task
 
 SHOWN = 20
 SHOWN_OF_ONE = 500
@@ -18,6 +20,13 @@ SHOWN_OF_ONE = 500
 @role_required(Role.VIEWER)
 def task_set_list(request: HttpRequest) -> HttpResponse:
     return render(request, "evals/catalog/task_set_list.html", {"cards": task_set_cards()})
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def task_image(request: HttpRequest, pk: int, n: int) -> HttpResponse:
+    """The nth image of a task, as its contenders are sent it."""
+    return image_response(nth(Task.objects.filter(pk=pk).values_list("images", flat=True).first(), n))
 
 
 @require_safe

@@ -6,14 +6,17 @@ Only an ending that is known to be good makes an answer. Thinking is kept aside,
 
 from __future__ import annotations
 
+import base64
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from evals.collection.providers.errors import (
     EmptyAnswer,
     Filtered,
+    NotText,
     Overloaded,
     ProviderError,
     ServerError,
@@ -78,6 +81,8 @@ class Answer(ABC):
         self._thinking: list[str] = []
         self._refusal: list[str] = []
         self._calls: list[CallPieces] = []
+        # In their order: the bytes, or the address at which they are still to be fetched.
+        self._images: list[bytes | str] = []
         self._chars = 0
         self._leading = _Leading()
         self.ending = ""
@@ -96,7 +101,12 @@ class Answer(ABC):
 
     @property
     def has_begun(self) -> bool:
-        return self._leading.answered or bool(self._calls or self._refusal)
+        return self._leading.answered or bool(self._calls or self._refusal or self._images)
+
+    @property
+    def lacks_images(self) -> bool:
+        """Whether images were named that have not been fetched."""
+        return any(isinstance(image, str) for image in self._images)
 
     # what the formats tell
 
@@ -129,6 +139,42 @@ class Answer(ABC):
         if isinstance(arguments, str) and arguments:
             self._keep(call.arguments, arguments)
 
+    def add_image(self, url: Any) -> None:
+        """An http(s) address or a data: URL; one that was told before is the same image. Anything else is left out."""
+        if not isinstance(url, str):
+            return
+        if url.startswith("data:"):
+            head, _, data = url.partition(",")
+            if not head.endswith(";base64"):
+                raise NotText(f"the answer holds a file that is not base64: {head[:80]}", status_code=200)
+            self.add_image_base64(data)
+        elif url.startswith(("http://", "https://")):
+            self._keep_image(url)
+
+    def add_image_base64(self, data: Any) -> None:
+        if not isinstance(data, str):
+            return
+        if len(data) > self._limits.image_bytes * 4 / 3 + 4:
+            raise TooLarge(f"an image is larger than {self._limits.image_bytes:,} bytes")
+        try:
+            self._keep_image(base64.b64decode(data, validate=True))
+        except ValueError:
+            raise NotText("an image in the answer is not base64", status_code=200) from None
+
+    def _keep_image(self, image: bytes | str) -> None:
+        if not image or image in self._images:
+            return
+        if len(self._images) >= self._limits.images:
+            raise TooLarge(f"more than {self._limits.images} images")
+        self._images.append(image)
+        self.says_something = True
+
+    async def fetch_images(self, fetch: Callable[[str], Awaitable[bytes]]) -> None:
+        """Get those that were named by an address."""
+        for at, image in enumerate(self._images):
+            if isinstance(image, str):
+                self._images[at] = await fetch(image)
+
     def add_usage(self, told: Usage) -> None:
         self.usage = merged(self.usage, told)
 
@@ -146,7 +192,8 @@ class Answer(ABC):
         calls = tuple(
             ToolCall(clean(call.id), clean(call.name), clean("".join(call.arguments))) for call in self._calls
         )
-        if not text.strip() and not refusal.strip() and not calls:
+        images = tuple(image for image in self._images if isinstance(image, bytes))
+        if not text.strip() and not refusal.strip() and not calls and not images:
             hint = ": raise max_tokens" if meaning == "length" else ""
             before = "before any text" if not thinking.strip() else "while thinking, before any answer"
             raise EmptyAnswer(f"finished with reason “{self.ending}” {before}{hint}")
@@ -158,6 +205,7 @@ class Answer(ABC):
             ttft_ms=ttft_ms,
             usage=self.usage,
             tool_calls=calls,
+            images=images,
             refused=bool(refusal.strip()) or meaning == "refusal",
             status_code=status_code,
         )

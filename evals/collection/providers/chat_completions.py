@@ -99,7 +99,11 @@ class _Answer(Answer):
         content = message.get("content")
         if isinstance(content, list):
             self.add_thinking("".join(_thinking_of(part) for part in content))
+            for part in content:
+                self._take_image(part)
         self.add_text(text_of(content))
+        for image in message["images"] if isinstance(message.get("images"), list) else []:
+            self._take_image(image)
         self.add_refusal(text_of(message.get("refusal")))
         calls = message.get("tool_calls")
         for position, call in enumerate(calls if isinstance(calls, list) else []):
@@ -108,6 +112,12 @@ class _Answer(Answer):
         old = message.get("function_call")
         if isinstance(old, dict):
             self._take_call({"index": 0, "function": old}, 0)
+
+    def _take_image(self, part: Any) -> None:
+        """OpenRouter's form, and other routers': a part as in a request, in a list beside the content or in it."""
+        if isinstance(part, dict) and part.get("type", "image_url") == "image_url":
+            image = part.get("image_url")
+            self.add_image(image.get("url") if isinstance(image, dict) else image)
 
     def _take_call(self, piece: dict[str, Any], position: int) -> None:
         function = object_in(piece, "function")

@@ -164,7 +164,8 @@ class ContextTooLong(LastingError):  # noqa: N818
 
 
 class NotText(LastingError):  # noqa: N818
-    """The model answers with images or files. Each further call would be paid for, too."""
+    """The model answers with what is neither text nor an image that can be read. Each further call would be paid for,
+    too."""
 
     category = ErrorCategory.NOT_TEXT
     billed = True

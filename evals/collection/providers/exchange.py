@@ -26,10 +26,13 @@ from evals.collection.providers.errors import (
     FirstTokenTimedOut,
     InvalidReply,
     NotAllowed,
+    NotText,
     ProviderError,
     RequestRefused,
     StreamTruncated,
     TimedOut,
+    TooLarge,
+    TransientError,
 )
 from evals.collection.providers.framing import Frames, document
 from evals.collection.providers.refusals import asked_wait_s, refusal
@@ -47,6 +50,9 @@ _COUNTS_S = 5.0
 _DRAIN_S = 0.25
 # The status says what happened; the words beside it are not worth more.
 _REFUSAL_S = 2.0
+# How often an image is asked for that the answer names, and how long after a fetch that broke.
+_FETCHES = 3
+_FETCH_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Exchange:
                 async with asyncio.timeout(first) as self._timeout:
                     return await work
             except TimeoutError:
-                if self.answer is not None and self.answer.ended:
+                if self.answer is not None and self.answer.ended and not self.answer.lacks_images:
                     return cast(T, self._reply())
                 raise self._late() from None
         except ProviderError as error:
@@ -117,12 +123,12 @@ class Exchange:
                 for event in frames.feed(chunk):
                     if self._take(event, answer):
                         await self._drain(chunks)
-                        return self._reply()
+                        return await self._whole_reply()
                 self._set_timer()
             self._take_last(list(frames.close()), answer)
         if not self._events:
             raise InvalidReply("the reply is empty", status_code=200)
-        return self._reply()
+        return await self._whole_reply()
 
     async def document(self, outgoing: Outgoing) -> dict[str, Any]:
         """The whole reply, a JSON object."""
@@ -144,12 +150,49 @@ class Exchange:
             async with asyncio.timeout(self.endpoint.total_timeout_s) as self._timeout, self._response(outgoing):
                 pass
 
-    def conclude(self, found: dict[str, Any], answer: Answer) -> Reply:
+    async def conclude(self, found: dict[str, Any], answer: Answer) -> Reply:
         """The reply that a whole document holds, which did not come as a stream."""
         self.answer = answer
         answer.take(found)
         self._last_ms = self.elapsed_ms()
+        return await self._whole_reply()
+
+    async def _whole_reply(self) -> Reply:
+        """With the images that the answer names: until they are here, it is not."""
+        assert self.answer is not None
+        if self.answer.lacks_images:
+            # Not only what is left for the counts: the whole call's time.
+            self._timeout.reschedule(asyncio.get_running_loop().time() + self._left())
+            await self.answer.fetch_images(self._image)
+            self._last_ms = self.elapsed_ms()
         return self._reply()
+
+    async def _image(self, url: str) -> bytes:
+        """The file at an address that the provider named; the key is not sent there. A fetch that breaks is tried
+        again, since the answer itself has been paid for. Raises NotText if it cannot be had."""
+        for left in reversed(range(_FETCHES)):
+            try:
+                return await self._fetched(url)
+            except TooLarge:
+                raise
+            except ProviderError as error:
+                if not left or not isinstance(error, TransientError):
+                    words = f"the image that the answer names could not be fetched: {error.detail}"
+                    raise NotText(words, status_code=200) from error
+                await asyncio.sleep(_FETCH_AGAIN_S)
+        raise AssertionError
+
+    async def _fetched(self, url: str) -> bytes:
+        body = bytearray()
+        async with self._response(Outgoing(url, {"Accept": "image/*"}, method="GET")) as response:
+            try:
+                async for chunk in response.aiter_raw():
+                    body += chunk
+                    if len(body) > self.limits.image_bytes:
+                        raise TooLarge(f"an image is larger than {self.limits.image_bytes:,} bytes")
+            except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+                raise StreamTruncated(f"the connection broke in the middle of the image: {_words(error)}") from error
+        return bytes(body)
 
     def elapsed_ms(self) -> float:
         return (time.monotonic() - self._started) * 1000

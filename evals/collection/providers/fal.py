@@ -10,6 +10,7 @@ from typing import Any
 from evals.collection.providers.answer import Answer
 from evals.collection.providers.errors import InvalidReply, NotText, ProviderError, RequestRefused
 from evals.collection.providers.exchange import Exchange, Outgoing
+from evals.collection.providers.fields import object_in, objects_in
 from evals.collection.providers.formats import Format
 from evals.collection.providers.polling import check_same_origin, poll
 from evals.collection.providers.prompts import as_prompt
@@ -38,7 +39,7 @@ class FalQueue(Format):
         await poll(exchange, Outgoing(status_url, _headers(endpoint), method="GET"), is_done=_is_completed)
         exchange.cancelling = None
         result = await exchange.document(Outgoing(response_url, _headers(endpoint), method="GET"))
-        return exchange.conclude(result, _Answer(self._limits))
+        return await exchange.conclude(result, _Answer(self._limits))
 
 
 def _outgoing(endpoint: Endpoint, request: Request) -> Outgoing:
@@ -90,7 +91,7 @@ def _refused(document: dict[str, Any]) -> ProviderError:
 
 
 class _Answer(Answer):
-    """Takes the result, whose text is its `output` or `text`."""
+    """Takes the result, whose text is its `output` or `text`, and whose images are files."""
 
     def take(self, document: dict[str, Any], *, name: str = "") -> bool:
         self.add_usage(of_openai(document.get("usage")))
@@ -99,13 +100,23 @@ class _Answer(Answer):
         self.add_thinking(_text(document.get("reasoning")))
         told = next((document[key] for key in ("output", "text") if document.get(key) is not None), None)
         text = _text(told)
-        if not text and (told or not {"output", "text"} & document.keys()):
-            raise NotText("the result has no text under `output` or `text`: it cannot be compared", status_code=200)
+        for file in _files(document):
+            self.add_image(file.get("url"))
+        if not text and not self.has_begun and (told or not {"output", "text"} & document.keys()):
+            raise NotText(
+                "the result has no text under `output` or `text`, and no images: it cannot be compared", status_code=200
+            )
         self.add_text(text)
         if document.get("partial") is True:
             raise InvalidReply("the result is only a part of the answer", status_code=200)
         self.end("stop")
         return True
+
+
+def _files(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The images of models that draw: several, or one. Apps that hold a model have theirs under `output`."""
+    places = [document, *objects_in({"all": [document.get("output")]}, "all")]
+    return [file for place in places for file in (*objects_in(place, "images"), object_in(place, "image"))]
 
 
 def _text(told: Any) -> str:

@@ -210,6 +210,7 @@ class _Answer(Answer):
             self.add_thinking(text)
             return
         self.add_text(text)
+        self.add_image_base64(object_in(part, "inlineData").get("data"))
         called = object_in(part, "functionCall")
         if called:
             call = self.new_call(id=called.get("id"), name=called.get("name"))

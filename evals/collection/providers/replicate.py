@@ -7,6 +7,8 @@ import math
 import re
 from typing import Any
 
+import httpx
+
 from evals.collection.providers.answer import Answer
 from evals.collection.providers.errors import InvalidReply, NotText, RequestRefused
 from evals.collection.providers.exchange import Exchange, Outgoing
@@ -15,7 +17,7 @@ from evals.collection.providers.polling import check_same_origin, poll
 from evals.collection.providers.prompts import as_prompt
 from evals.collection.providers.refusals import refusal
 from evals.collection.providers.usage import Usage, count
-from evals.collection.providers.wire import Endpoint, Reply, Request
+from evals.collection.providers.wire import Endpoint, Limits, Reply, Request
 
 __all__ = ["Replicate"]
 
@@ -24,12 +26,14 @@ _ENDED = ("succeeded", "failed", "canceled", "aborted")
 # Replicate accepts no deadline that is nearer.
 _NEAREST_DEADLINE_S = 5
 
-# A file that a model made: at Replicate's own store, by its ending, or inline.
+# A file that a model made, alone in its output: inline, or by its ending. At Replicate's own store there may be none.
 _FILE = re.compile(
     r"data:[\w.+-]+/[\w.+-]+[;,]\S*|https?://[^/\s]*\breplicate\.delivery/\S+|"
     r"https?://\S+\.(?:png|jpe?g|webp|gif|svg|avif|bmp|tiff?|mp4|webm|mov|mp3|wav|flac|ogg|glb|zip)",
     re.IGNORECASE,
 )
+_NO_IMAGE = re.compile(r"[^?#]+\.(?:svg|mp4|webm|mov|mp3|wav|flac|ogg|glb|zip)", re.IGNORECASE)
+_STORE = re.compile(r"(?:.+\.)?replicate\.delivery", re.IGNORECASE)
 
 
 class Replicate(Format):
@@ -46,7 +50,7 @@ class Replicate(Format):
                 urls.get("get") if isinstance(urls, dict) else None, endpoint, what="the prediction's address"
             )
             prediction = await poll(exchange, Outgoing(url, _headers(endpoint), method="GET"), is_done=_has_ended)
-        return exchange.conclude(prediction, _Answer(self._limits))
+        return await exchange.conclude(prediction, _Answer(self._limits, _host(endpoint)))
 
 
 def _outgoing(endpoint: Endpoint, request: Request) -> Outgoing:
@@ -80,7 +84,12 @@ def _has_ended(prediction: dict[str, Any]) -> bool:
 
 
 class _Answer(Answer):
-    """Takes a prediction that has ended."""
+    """Takes a prediction that has ended. Files are taken from Replicate's store, or from `host`, where it was asked: an
+    address elsewhere may be anything that a model wrote."""
+
+    def __init__(self, limits: Limits, host: str) -> None:
+        super().__init__(limits)
+        self._host = host
 
     def take(self, document: dict[str, Any], *, name: str = "") -> bool:
         metrics = document.get("metrics")
@@ -91,20 +100,35 @@ class _Answer(Answer):
                 None, json.dumps({"error": document.get("error") or f"it {_HOW[document['status']]}"})
             )
             raise kind(words, status_code=200)
-        for piece in _pieces(document.get("output")):
-            self.add_text(piece)
+        pieces = _pieces(document.get("output"))
+        if pieces and all(_FILE.fullmatch(piece.strip()) for piece in pieces):
+            for piece in pieces:
+                self._take_file(piece.strip())
+        else:
+            for piece in pieces:
+                self.add_text(piece)
         self.end("stop")
         return True
+
+    def _take_file(self, url: str) -> None:
+        if _NO_IMAGE.fullmatch(url):
+            raise NotText("the model's output is a file that is not an image, and cannot be compared", status_code=200)
+        host = "" if url.startswith("data:") else httpx.URL(url).host
+        if host and host != self._host and not _STORE.fullmatch(host):
+            raise NotText(f"the model's output is a file at {host}, which was not fetched", status_code=200)
+        self.add_image(url)
 
 
 _HOW = {"failed": "failed without a reason", "canceled": "was canceled", "aborted": "was aborted before it began"}
 
 
 def _pieces(output: Any) -> list[str]:
-    """The text of an output. Raises NotText for anything else, such as an image."""
+    """The strings of an output. Raises NotText for anything else."""
     pieces = [output] if isinstance(output, str) else [] if output is None else output
     if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
-        raise NotText("the model's output is not text, and only text can be compared", status_code=200)
-    if pieces and all(_FILE.fullmatch(piece.strip()) for piece in pieces):
-        raise NotText("the model's output is an image or another file, and only text can be compared", status_code=200)
+        raise NotText("the model's output is neither text nor images, and cannot be compared", status_code=200)
     return pieces
+
+
+def _host(endpoint: Endpoint) -> str:
+    return httpx.URL(endpoint.base_url).host

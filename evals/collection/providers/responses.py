@@ -120,6 +120,8 @@ class _Answer(Answer):
             if item.get("type") == "reasoning":
                 self.says_something = True  # even if no word of it is shown
             self._take_call(item, document.get("output_index"), whole=kind.endswith("done"))
+            if kind.endswith("done"):
+                self._take_image(item)
         else:
             self._take_delta(kind, document)
         return False
@@ -152,6 +154,7 @@ class _Answer(Answer):
             if not isinstance(item, dict):
                 continue
             self._take_call(item, index, whole=True)
+            self._take_image(item)
             if item.get("type") == "message" and not streamed:
                 self._take_message(item)
             elif item.get("type") == "reasoning" and not thought:
@@ -189,6 +192,11 @@ class _Answer(Answer):
                     self._at[key] = call
         if whole and not call.arguments:
             self.add_arguments(call, item.get("arguments"))
+
+    def _take_image(self, item: dict[str, Any]) -> None:
+        """What the provider's own image tool drew. Previews come as events of their own, which are not the answer."""
+        if item.get("type") == "image_generation_call":
+            self.add_image_base64(item.get("result"))
 
     def _known(self, id: Any, index: Any) -> CallPieces | None:  # noqa: A002 (as the format calls it)
         if isinstance(id, str) and id in self._at:

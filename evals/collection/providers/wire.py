@@ -81,7 +81,8 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Reply:
-    """A finished answer: `text` or `tool_calls`, or both. Everything in it is hostile.
+    """A finished answer: `text`, `tool_calls` or `images`, or several of these. Everything in it is hostile; `images`
+    are bytes that should be images, and nobody has looked at them.
 
     `thinking` is what the model wrote before its answer, no part of it. `ttft_ms`: time to the first piece of the
     answer itself; None if the server did not stream. `refused`: the provider marked it as a refusal.
@@ -94,6 +95,7 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     thinking: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    images: tuple[bytes, ...] = field(default=(), repr=False)
     refused: bool = False
     status_code: int = 200
 
@@ -102,11 +104,13 @@ class Reply:
 class Limits:
     """The most that is accepted from a server; anything larger fails as `too_large`."""
 
-    line_bytes: int = 1 << 20
+    line_bytes: int = 32 << 20  # one event may hold a whole image, as base64
     body_bytes: int = 64 << 20
     error_bytes: int = 64 << 10
     text_chars: int = 1_000_000
     tool_calls: int = 128
+    images: int = 8
+    image_bytes: int = 20 << 20
 
 
 class WireFormat(Protocol):

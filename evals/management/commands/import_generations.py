@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -8,16 +9,17 @@ from arena.ui.wording import count
 from evals.management.importing import ImportCommand
 from evals.transfer.files.rows import open_source
 from evals.transfer.generations import import_generations
+from evals.transfer.images import FilesBeside
 
 
 class Command(ImportCommand):
     help = (
         "Import answers collected elsewhere from a CSV or JSONL file. Fields: task (its id in the task set), model, "
-        "text, or turns (the answers of a conversation, a JSON list); optional: tool_calls, sample, latency_ms, "
-        "ttft_ms, tokens_in, tokens_out, cost_usd, error (a text in it: the call failed), task_set. The text may be "
-        "empty. Unknown models become contenders that are never asked. An answer that is there already adds nothing; "
-        "a further, different one becomes the next sample. The tasks' checks are run on the answers, and an answer "
-        "that names its own model is kept from reviewers."
+        "text, or turns (the answers of a conversation, a JSON list); optional: images (a JSON list of files, data: "
+        "URLs or addresses), tool_calls, sample, latency_ms, ttft_ms, tokens_in, tokens_out, cost_usd, error (a text "
+        "in it: the call failed), task_set. The text may be empty. Unknown models become contenders that are never "
+        "asked. An answer that is there already adds nothing; a further, different one becomes the next sample. The "
+        "tasks' checks are run on the answers, and an answer that names its own model is kept from reviewers."
     )
     example = """
 examples:
@@ -40,6 +42,7 @@ examples:
                 file_format=options["format"],
                 columns=columns,
                 contenders=contenders,
+                image_files=FilesBeside(Path(options["file"]).parent),
                 dry_run=options["dry_run"],
             )
         lines = []

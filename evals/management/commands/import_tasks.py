@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -7,6 +8,7 @@ from django.core.management.base import CommandParser
 from arena.ui.wording import count
 from evals.management.importing import ImportCommand
 from evals.transfer.files.rows import open_source
+from evals.transfer.images import FilesBeside
 from evals.transfer.tasks import import_tasks
 
 
@@ -14,9 +16,10 @@ class Command(ImportCommand):
     help = (
         "Import a task set from a CSV or JSONL file. Fields: id (else the row's number), category, prompt or messages "
         "or turns (a conversation), system, tools, reference, checks, attachments; other fields are kept as metadata. "
-        "MT-bench questions and OpenAI evals are read as they are. Any bad row, and nothing is written; an unchanged "
-        "file adds nothing; a changed one becomes the task set's next version, in which unchanged tasks keep their "
-        "answers and votes."
+        "Images are named by their path below the file's folder, a data: URL, or an http(s) address. MT-bench "
+        "questions and OpenAI evals are read as they are. Any bad row, and nothing is written; an unchanged file adds "
+        "nothing; a changed one becomes the task set's next version, in which unchanged tasks keep their answers and "
+        "votes."
     )
     example = """
 examples:
@@ -47,6 +50,7 @@ examples:
                 columns=columns,
                 local_only=options["local_only"] or None,
                 name=options["name"],
+                image_files=FilesBeside(Path(options["file"]).parent),
                 dry_run=options["dry_run"],
             )
         lines = [*done.notices]
@@ -56,6 +60,7 @@ examples:
         state = "unchanged, no new version" if done.unchanged else f"version {done.version}"
         lines.append(
             f"Task set {done.task_set}: {state}. {count(done.ids, 'row')}, {count(done.tasks_new, 'new task')}, "
-            f"{done.tasks_kept:,} known before, {done.with_checks:,} with checks."
+            f"{done.tasks_kept:,} known before, {done.with_checks:,} with checks"
+            f"{f', {done.with_images:,} with images' if done.with_images else ''}."
         )
         self.tell(lines, dry_run=options["dry_run"])

@@ -33,6 +33,7 @@ class Limits:
     line_bytes: int = 16 * 1024 * 1024
     rows: int = 1_000_000
     field_chars: int = 1_000_000
+    image_chars: int = 16 * 1024 * 1024  # of an image as a data: URL; 12 MiB of it
     nesting: int = 32
 
 
@@ -132,6 +133,6 @@ def parse_json(text: str, limits: Limits) -> Any:
 def check_texts(value: Any, name: str, limits: Limits) -> None:
     """Every text inside must be storable and within the limit of a field."""
     try:
-        check_strings(value, name, longest=limits.field_chars)
+        check_strings(value, name, longest=limits.field_chars, longest_image=limits.image_chars)
     except StrictTextError as error:
         raise BadValueError(str(error)) from None

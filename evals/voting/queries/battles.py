@@ -9,6 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -16,6 +17,7 @@ from arena.ui.charts import Bar, Segment, bar, tick_row
 from arena.ui.markup import first_line, render, render_code
 from arena.ui.wording import count
 from evals.catalog.conversations import calls_in, content_text, pretty_arguments, segments, written
+from evals.catalog.images.references import images_in
 from evals.models import Ballot, Category, Generation, Reviewer, ReviewerTally, Task
 from evals.models.votes import VOTES, Outcome
 from evals.ratings import Standings, votes_to_go
@@ -26,12 +28,14 @@ __all__ = [
     "Answer",
     "BattlePage",
     "NothingToVoteOn",
+    "Picture",
     "Progress",
     "Prompt",
     "battle_page",
     "battles_closed",
     "choice_label",
     "choice_of",
+    "image_on",
     "last_closed",
     "neediest_first",
     "nothing_anywhere",
@@ -53,6 +57,14 @@ _CHOICE_LABELS = {"left": "A is better", "right": "B is better", "tie": "tie", "
 
 
 @dataclass(frozen=True)
+class Picture:
+    """An image as a page shows it: where it is served, and what it is called there. Nothing else about it is known."""
+
+    url: str
+    alt: str
+
+
+@dataclass(frozen=True)
 class Turn:
     """`who` is empty where only one speaks. `asked`: said between two answers. `not_run`: the conversation went on
     after its tool calls."""
@@ -60,12 +72,13 @@ class Turn:
     who: str
     html: SafeString
     calls: tuple[SafeString, ...] = ()
+    images: tuple[Picture, ...] = ()
     asked: bool = False
     not_run: bool = False
 
     @property
     def empty(self) -> bool:
-        return not self.html and not self.calls
+        return not self.html and not self.calls and not self.images
 
 
 @dataclass(frozen=True)
@@ -137,49 +150,88 @@ def battle_page(ballot: Ballot) -> BattlePage:
     return BattlePage(
         token=ballot.token,
         state=ballot.state,
-        prompt=_prompt(battle.task),
-        answers=(_answer("A", "left", left, battle.task), _answer("B", "right", right, battle.task)),
+        prompt=_prompt(battle.task, ballot.token),
+        answers=(
+            _answer("A", "left", left, battle.task, ballot.token),
+            _answer("B", "right", right, battle.task, ballot.token),
+        ),
         guidelines=render(battle.task.category.guidelines),
         choice=choice_label(choice_of(outcome, ballot.left)),
     )
 
 
-def _answer(letter: str, side: str, generation: Generation, task: Task) -> Answer:
+def _answer(letter: str, side: str, generation: Generation, task: Task, token: str) -> Answer:
     """Ids of tool calls are left out: their form reveals the provider."""
     answers = written(text=generation.text, tool_calls=generation.tool_calls, turns=generation.turns)
-    next_said = [[], *(_spoken(said, asked=True) for said in segments(task.messages)[1:])]
+    said = segments(task.messages)
+    next_said = [[], *(_spoken(one, token, before=said[:n], asked=True) for n, one in enumerate(said) if n)]
+    pictures = _pictures(token, side, f"answer {letter}", count=len(generation.images))
     turns: list[Turn] = []
     for n, (text, calls) in enumerate(answers):
         turns += next_said[n] if n < len(next_said) else []
         who = f"Answer {n + 1}" if len(answers) > 1 else ""
         went_on = n + 1 < len(answers)
-        turns.append(Turn(who, render(text), tuple(map(_call, calls)), not_run=bool(calls) and went_on))
+        own = generation.turns[n].get("images", 0) if went_on else len(pictures)
+        mine, pictures = pictures[:own], pictures[own:]
+        turns.append(Turn(who, render(text), tuple(map(_call, calls)), mine, not_run=bool(calls) and went_on))
     return Answer(letter, side, tuple(turns))
+
+
+def _pictures(token: str, place: str, of: str, *, count: int, first: int = 1) -> tuple[Picture, ...]:
+    """Named by the ballot and their place on it: nothing in an address, such as a digest, is the image's own."""
+    numbers = range(first, first + count)
+    return tuple(Picture(reverse("evals:battle-image", args=[token, place, n]), f"Image {n} of {of}") for n in numbers)
+
+
+def image_on(ballot: Ballot, place: str, n: int) -> str | None:
+    """The SHA-256 of the nth image of the prompt, or of the answer shown left or right; None if there is none."""
+    battle = ballot.battle
+    left, right = (battle.lo, battle.hi) if ballot.left == "lo" else (battle.hi, battle.lo)
+    shown: dict[str, list[str]] = {
+        "prompt": images_in(battle.task.messages),
+        "left": left.images,
+        "right": right.images,
+    }
+    images = shown.get(place, [])
+    return images[n - 1] if 1 <= n <= len(images) else None
 
 
 def _call(call: str) -> SafeString:
     return render_code(call, "json")
 
 
-def _prompt(task: Task) -> Prompt:
+def _prompt(task: Task, token: str) -> Prompt:
     """The gist is the beginning of the last user message before the first answer."""
     said = next(iter(segments(task.messages)), [])
     prompts = [message for message in said if message.get("role") == "user"] or said
     gist = first_line(content_text(prompts[-1].get("content"))) if prompts else "The prompt's text is not known here."
-    turns = _spoken(said)
+    turns = _spoken(said, token)
     return Prompt(gist, tuple(turns if len(turns) > 1 else (replace(turn, who="") for turn in turns)), _tools(task))
 
 
-def _spoken(messages: Sequence[Mapping[str, Any]], *, asked: bool = False) -> list[Turn]:
-    return [
-        Turn(
-            _WHO.get(str(message.get("role", "")), str(message.get("role", "")).title()),
-            _said(message),
-            tuple(_call(f"{name}({arguments})") for name, arguments in calls_in(message.get("tool_calls"))),
-            asked=asked,
+def _spoken(
+    messages: Sequence[Mapping[str, Any]],
+    token: str,
+    *,
+    before: Sequence[Sequence[Mapping[str, Any]]] = (),
+    asked: bool = False,
+) -> list[Turn]:
+    """`before`: what was said earlier, whose images are counted first."""
+    turns: list[Turn] = []
+    seen = sum(len(images_in(said)) for said in before)
+    for message in messages:
+        images = len(images_in([message]))
+        turns.append(
+            Turn(
+                _WHO.get(str(message.get("role", "")), str(message.get("role", "")).title()),
+                _said(message),
+                tuple(_call(f"{name}({arguments})") for name, arguments in calls_in(message.get("tool_calls"))),
+                _pictures(token, "prompt", "the prompt", count=images, first=seen + 1),
+                asked=asked,
+            )
         )
-        for message in messages
-    ]
+        seen += images
+    return turns
 
 
 def _said(message: Mapping[str, Any]) -> SafeString:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -20,6 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect, push_url
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
+from evals.catalog.images.serving import image_response
 from evals.models import Ballot, Category, Reviewer
 from evals.voting.casting import VotingError, cast_vote, reopen, report, skip
 from evals.voting.drawing import draw, is_withdrawn
@@ -29,6 +30,7 @@ from evals.voting.queries.battles import (
     battles_closed,
     choice_label,
     choice_of,
+    image_on,
     last_closed,
     neediest_first,
     nothing_anywhere,
@@ -38,7 +40,7 @@ from evals.voting.queries.battles import (
 from evals.voting.queries.categories import category_progress, progress_in
 from evals.voting.reviewers import reviewer_of
 
-__all__ = ["battle", "category_vote", "report_answer", "undo_vote", "vote"]
+__all__ = ["battle", "battle_image", "category_vote", "report_answer", "undo_vote", "vote"]
 
 CHOICES = ("left", "right", "tie", "both_bad", "skip")
 
@@ -91,6 +93,17 @@ def battle(request: HttpRequest, token: str) -> HttpResponseBase:
         messages.warning(request, "That battle was withdrawn. This is the next one.")
         return _see("evals:category-vote", ballot.battle.task.category.slug)
     return render(request, "evals/voting/battle.html", _desk(reviewer, ballot, battle_page(ballot)))
+
+
+@require_safe
+@role_required(Role.REVIEWER)
+def battle_image(request: HttpRequest, token: str, place: str, n: int) -> HttpResponseBase:
+    """An image of the reviewer's own ballot, as long as the ballot's page shows it. Answers' images are all of one form
+    (PNG), and the response tells nothing of them but the pixels."""
+    ballot = _own(reviewer_of(person(request)), token)
+    if ballot.state != Ballot.State.OPEN or is_withdrawn(ballot):
+        raise Http404
+    return image_response(image_on(ballot, place, n))
 
 
 def _cast(request: HttpRequest, reviewer: Reviewer, ballot: Ballot) -> HttpResponseBase:

@@ -202,4 +202,5 @@ def test_a_conversation_takes_as_many_of_a_minutes_requests_as_it_has_turns(suit
     claim = next_claim()
 
     provider = Provider.objects.get()
-    assert (provider.requests_due_at - claim.claimed_at).total_seconds() == 2
+    # A little more than the two seconds of two requests: every minute stays within the limit.
+    assert 2 <= (provider.requests_due_at - claim.claimed_at).total_seconds() < 2.1

@@ -171,7 +171,7 @@ def test_attached_texts_are_asked_along_with_the_last_user_message():
         ({"category": "c", "prompt": "a", "id": "x" * 201}, "the limit is 200"),
         ({"category": "c", "prompt": "a", "id": "a\nb"}, "line break"),
         ({"category": "c", "prompt": "a", "checks": {}}, "checks must be a JSON list"),
-        ({"category": "c", "prompt": "a", "attachments": [{"url": "https://x.example"}]}, "only texts can be attached"),
+        ({"category": "c", "prompt": "a", "attachments": [{"url": "https://x.example"}]}, "attachment 1 is neither"),
         ({"category": "c", "turns": []}, "turns must be a list of texts"),
     ],
 )

@@ -1,4 +1,4 @@
-"""fal's queue: a request is submitted, its status polled, its result fetched, and only text is an answer."""
+"""fal's queue: a request is submitted, its status polled, its result fetched, and text or images are an answer."""
 
 from __future__ import annotations
 
@@ -113,13 +113,13 @@ def test_where_the_text_may_be(serve, ask_fal, result):
 @pytest.mark.parametrize(
     "result",
     [
-        {"images": [{"url": "https://fal.media/a.png"}]},
+        {"images": [{"width": 8}]},
         {"output": {"url": "x"}},
         {"output": [{"url": "x"}]},
         {"text": 7},
     ],
 )
-def test_only_text_is_an_answer(failure, result):
+def test_what_is_neither_text_nor_an_image_is_no_answer(failure, result):
     error = failure(queued(), COMPLETED, returns(result))
 
     assert isinstance(error, NotText)

@@ -144,20 +144,19 @@ def test_an_answer_may_name_an_address(serve, ask_replicate, text):
 @pytest.mark.parametrize(
     "output",
     [
-        ["https://replicate.delivery/xezq/abc/out-0.webp"],
-        "https://replicate.delivery/pbxt/abc/output",
+        "https://replicate.delivery/pbxt/abc/output.mp4",
         ["https://example.com/a.png", "https://example.com/b.png"],
-        "data:image/png;base64,aGk=",
+        "data:image/svg+xml,<svg/>",
         {"image": "x"},
         [1, 2],
         7,
     ],
 )
-def test_only_text_is_an_answer(failure, output):
+def test_what_is_neither_text_nor_an_image_is_no_answer(failure, output):
     error = failure(prediction("succeeded", output=output))
 
     assert isinstance(error, NotText)
-    assert "only text can be compared" in error.detail
+    assert any(words in error.detail for words in ("cannot be compared", "was not fetched", "not base64"))
 
 
 @pytest.mark.parametrize("output", [None, "", [], ["  "]])
