@@ -36,6 +36,21 @@ class ProviderOut(serializers.Serializer[Any]):
     paused_until = serializers.DateTimeField(allow_null=True)
 
 
+class PriceOut(serializers.Serializer[Any]):
+    """USD per million tokens."""
+
+    input = serializers.FloatField()
+    output = serializers.FloatField()
+    cached_input = serializers.FloatField(allow_null=True)
+    cache_write = serializers.FloatField(allow_null=True)
+    reasoning = serializers.FloatField(allow_null=True)
+    source = serializers.ChoiceField(["contender", "list"], help_text="Whose price it is.")  # type: ignore[assignment]
+    where = serializers.CharField(help_text="The address of a price page, or a note.")
+    as_of = serializers.DateField(allow_null=True, help_text="When it was last checked. Null: not known.")
+    stale = serializers.BooleanField(source="is_stale", help_text="Checked more than 60 days ago, or not known when.")
+    tiered = serializers.BooleanField(help_text="Long prompts cost more.")
+
+
 class ContenderOut(serializers.Serializer[Any]):
     slug = serializers.CharField()
     family = serializers.CharField()
@@ -51,6 +66,20 @@ class ContenderOut(serializers.Serializer[Any]):
     context_tokens = serializers.IntegerField(allow_null=True)
     usd_per_mtok_input = serializers.FloatField(allow_null=True, help_text="Null: not known, never 0.")
     usd_per_mtok_output = serializers.FloatField(allow_null=True)
+    usd_per_mtok_cached_input = serializers.FloatField(
+        allow_null=True, help_text="Of tokens read from the provider's cache. Null: as input."
+    )
+    usd_per_mtok_cache_write = serializers.FloatField(
+        allow_null=True, help_text="Of tokens written to the provider's cache. Null: as input."
+    )
+    usd_per_mtok_reasoning = serializers.FloatField(
+        allow_null=True, help_text="Of tokens spent on thinking. Null: as output."
+    )
+    price_source = serializers.CharField(help_text="Where its own prices were read.")
+    priced_at = serializers.DateField(allow_null=True, help_text="When its own prices were last checked.")
+    price = PriceOut(
+        allow_null=True, help_text="In force: its own, else the public price list's. Null: not known, never 0."
+    )
     used_at = serializers.DateTimeField(allow_null=True)
     retired_at = serializers.DateTimeField(allow_null=True)
 
@@ -68,6 +97,21 @@ class ContenderIn(serializers.Serializer[Any]):
     )
     usd_per_mtok_output = serializers.DecimalField(
         max_digits=12, decimal_places=6, default=None, allow_null=True, min_value=0
+    )
+    usd_per_mtok_cached_input = serializers.DecimalField(
+        max_digits=12, decimal_places=6, default=None, allow_null=True, min_value=0, help_text="Null: as input."
+    )
+    usd_per_mtok_cache_write = serializers.DecimalField(
+        max_digits=12, decimal_places=6, default=None, allow_null=True, min_value=0, help_text="Null: as input."
+    )
+    usd_per_mtok_reasoning = serializers.DecimalField(
+        max_digits=12, decimal_places=6, default=None, allow_null=True, min_value=0, help_text="Null: as output."
+    )
+    price_source = serializers.CharField(
+        max_length=255, default="", allow_blank=True, help_text="The address of a price page, or a note."
+    )
+    priced_at = serializers.DateField(
+        default=None, allow_null=True, help_text="When the prices were checked. Null: today, if there are any."
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+
+from evals.catalog.price_list import Price, own_price, price_in_force
 
 __all__ = ["IMPORTED", "ContenderCard"]
 
@@ -39,6 +41,11 @@ class ContenderCard:
     usd_per_mtok_output: Decimal | None
     used_at: datetime | None
     retired_at: datetime | None
+    usd_per_mtok_cached_input: Decimal | None = None
+    usd_per_mtok_cache_write: Decimal | None = None
+    usd_per_mtok_reasoning: Decimal | None = None
+    price_source: str = ""
+    priced_at: date | None = None
 
     @property
     def chat_base_url(self) -> str:
@@ -49,6 +56,15 @@ class ContenderCard:
             return ""
         after = _CHAT_AT.get(self.kind, "")
         return address + after if after and not address.endswith(after) else self.base_url
+
+    @property
+    def price(self) -> Price | None:
+        """What its tokens cost, by its own prices or the public list's; None: not known."""
+        return price_in_force(self)
+
+    @property
+    def own_price(self) -> Price | None:
+        return own_price(self)
 
     @property
     def used(self) -> bool:

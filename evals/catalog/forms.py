@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from arena.errors import FieldError
 from evals.catalog.presets import Preset
+from evals.catalog.price_list import PRICES
 from evals.catalog.services.contenders import ContenderFields, SavedContender, save_contender
 from evals.catalog.services.providers import ProviderFields, save_provider
 from evals.models import Contender, Provider
@@ -19,6 +20,11 @@ __all__ = ["ContenderForm", "ProbeForm", "ProviderForm"]
 
 # Settings with a field of their own; the rest is typed as JSON.
 _NAMED = ("system", "temperature", "max_tokens")
+
+
+class PriceField(forms.DecimalField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, min_value=0, max_digits=12, decimal_places=6, **options)
 
 
 class ContenderForm(forms.Form):
@@ -64,16 +70,32 @@ class ContenderForm(forms.Form):
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false"}),
     )
     context_tokens = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1, label="Context, in tokens")
-    usd_per_mtok_input = forms.DecimalField(
-        required=False,
-        min_value=0,
-        max_digits=12,
-        decimal_places=6,
+    usd_per_mtok_input = PriceField(
         label="USD per million tokens in",
-        help_text="Empty: not known. 0: it costs nothing.",
+        help_text="Empty: what the price list says, if it knows the model. 0: it costs nothing.",
     )
-    usd_per_mtok_output = forms.DecimalField(
-        required=False, min_value=0, max_digits=12, decimal_places=6, label="USD per million tokens out"
+    usd_per_mtok_output = PriceField(label="USD per million tokens out")
+    usd_per_mtok_cached_input = PriceField(
+        label="Tokens in, read from the provider's cache", help_text="Empty: they cost what other tokens in do."
+    )
+    usd_per_mtok_cache_write = PriceField(
+        label="Tokens in, written to the provider's cache", help_text="Empty: they cost what other tokens in do."
+    )
+    usd_per_mtok_reasoning = PriceField(
+        label="Tokens out, spent on thinking", help_text="Empty: they cost what other tokens out do."
+    )
+    price_source = forms.CharField(
+        required=False,
+        max_length=255,
+        label="Source of the prices",
+        help_text="The address of a price page, or a note such as “our contract”.",
+        widget=forms.TextInput(attrs={"spellcheck": "false"}),
+    )
+    priced_at = forms.DateField(
+        required=False,
+        label="Prices checked on",
+        help_text="Left as it is, it becomes today when a price changes. Prices older than 60 days are flagged.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
     def __init__(self, data: Any = None, *, contender: Contender | None = None, provider: str = "") -> None:
@@ -151,7 +173,7 @@ def _initial_contender(contender: Contender) -> dict[str, Any]:
     return {
         **{name: getattr(contender, name) for name in ("provider", "model_name", *ContenderFields.FREE)},
         **named,
-        **{name: _plain(getattr(contender, name)) for name in ("usd_per_mtok_input", "usd_per_mtok_output")},
+        **{name: _plain(getattr(contender, name)) for name in PRICES},
         "capabilities": ", ".join(contender.capabilities),
         "more": json.dumps(more, ensure_ascii=False, indent=2) if more else "",
     }

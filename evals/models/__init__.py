@@ -2,7 +2,7 @@
 
 from evals.models.battles import Ballot, Battle
 from evals.models.contenders import Contender, Provider
-from evals.models.generations import Attempt, Generation, Run, RunItem
+from evals.models.generations import Attempt, Generation, Run, RunItem, RunWarmUp
 from evals.models.images import Image, ImageSource
 from evals.models.leaderboards import Leaderboard
 from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem, TaskSetVersion
@@ -24,6 +24,7 @@ __all__ = [
     "ReviewerTally",
     "Run",
     "RunItem",
+    "RunWarmUp",
     "Task",
     "TaskSet",
     "TaskSetItem",

@@ -84,9 +84,16 @@ class Contender(models.Model):
     tier = models.PositiveSmallIntegerField(default=1)
     capabilities = models.JSONField(default=list)
     context_tokens = models.PositiveIntegerField(null=True, blank=True)
-    # Null is an unknown price, never 0.
+    # Null is an unknown price, never 0. Of the last three it means that these tokens cost what the others of their
+    # side do (`evals.catalog.price_list`).
     usd_per_mtok_input = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     usd_per_mtok_output = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    usd_per_mtok_cached_input = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    usd_per_mtok_cache_write = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    usd_per_mtok_reasoning = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    # Where the prices were read, and the day they were last checked.
+    price_source = models.CharField(max_length=255, blank=True)
+    priced_at = models.DateField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 

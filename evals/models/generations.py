@@ -64,6 +64,11 @@ class Run(models.Model):
     spent_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0)
     # Over how many calls: what the next one may cost, so that calls in flight do not run past the budget.
     priced_calls = models.PositiveIntegerField(default=0, editable=False)
+    # With a budget: an editor agreed that calls of unknown cost are made, which the budget cannot count.
+    allow_unknown_costs = models.BooleanField(default=False)
+    # Calls to each contender that are not measured, before the first that is. Null: one at local providers, none at
+    # hosted ones.
+    warm_up_calls = models.PositiveSmallIntegerField(null=True, blank=True)
     state = models.CharField(max_length=12, choices=State, default=State.COLLECTING)
     reason = models.CharField(max_length=255, blank=True, help_text="Why it is in this state, in words.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
@@ -75,6 +80,53 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk}"
+
+
+class RunWarmUp(models.Model):
+    """Calls to a contender before a run measures it, so that loading a model counts as nobody's latency. Their answers
+    are not stored.
+
+    Its generations are not asked for while it is `waiting` or `running`; a failure only ends the wait. Leased as
+    generations are. `spent_usd` and `unpriced_calls` are those of its calls so far, and count towards the run's budget.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="warm_ups")
+    contender = models.ForeignKey(Contender, on_delete=models.PROTECT, related_name="warm_ups")
+    calls = models.PositiveSmallIntegerField()
+    calls_made = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    not_before = models.DateTimeField(default=timezone.now)
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=20, choices=ErrorCategory, blank=True)
+    error_detail = models.CharField(max_length=500, blank=True)
+    spent_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0)
+    unpriced_calls = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "contender"], name="warm_up_once"),
+            models.CheckConstraint(
+                name="warm_up_lease_while_running",
+                condition=models.Q(state="running", lease_token__isnull=False, lease_until__isnull=False)
+                | (~models.Q(state="running") & models.Q(lease_token__isnull=True, lease_until__isnull=True)),
+            ),
+        ]
+        indexes = [
+            # Read with every claim of generations.
+            models.Index(fields=["state"], name="warm_up_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"warm-up of {self.contender} for {self.run}"
 
 
 class Generation(models.Model):
@@ -121,8 +173,9 @@ class Generation(models.Model):
     latency_ms = models.FloatField(null=True, blank=True)
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)
-    # Parts of the two above: read from the provider's cache, and spent on thinking.
+    # Parts of the two above: read from and written to the provider's cache, and spent on thinking.
     tokens_in_cached = models.PositiveIntegerField(null=True, blank=True)
+    tokens_in_cache_written = models.PositiveIntegerField(null=True, blank=True)
     tokens_thinking = models.PositiveIntegerField(null=True, blank=True)
     # Of the attempt that finished; cost per success counts the sum over attempts. Null: unknown, never 0.
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True, blank=True)
@@ -183,6 +236,7 @@ class Attempt(models.Model):
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)
     tokens_in_cached = models.PositiveIntegerField(null=True, blank=True)
+    tokens_in_cache_written = models.PositiveIntegerField(null=True, blank=True)
     tokens_thinking = models.PositiveIntegerField(null=True, blank=True)
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True, blank=True)
     cost_source = models.CharField(max_length=10, choices=CostSource, blank=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from arena.errors import FieldError
 from arena.strict_text import StrictTextError, read_items
 from evals.catalog.names import BadValueError
 from evals.catalog.presets import preset
+from evals.catalog.price_list import PRICES
 from evals.catalog.services.contenders import ContenderFields, newest_revision, save_contender
 from evals.catalog.services.providers import ProviderFields, check_provider, store_provider
 from evals.models import Contender, Provider
@@ -44,8 +46,9 @@ FIELDS = (
     "tier",
     "capabilities",
     "context_tokens",
-    "usd_per_mtok_input",
-    "usd_per_mtok_output",
+    *PRICES,
+    "price_source",
+    "priced_at",
 )
 REQUIRED = ("slug", "provider", "model_name")
 LIMITS = replace(Limits(), file_bytes=4 * 1024 * 1024, rows=10_000, field_chars=100_000)
@@ -67,7 +70,6 @@ _SHORTEST_S = 0.1
 _NAMED = ("system", "temperature", "max_tokens")
 _SYSTEM_CHARS = 20_000
 _HOTTEST = 5
-_PRICES = ("usd_per_mtok_input", "usd_per_mtok_output")
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,10 @@ def _typed(name: str, value: Any) -> Any:
         return None
     if name in _INTEGERS:
         return _integer(name, value)
-    if name in _PRICES:
+    if name in PRICES:
         return _price(name, value)
+    if name == "priced_at":
+        return _day(name, value)
     if name in _SECONDS:
         return _seconds(name, value)
     if name == "temperature":
@@ -219,6 +223,13 @@ def _price(name: str, value: Any) -> Decimal:
     if price != round(price, 6):
         raise BadValueError(f"has {name} {value!r}. Six decimals are kept; write it with at most six.")
     return price
+
+
+def _day(name: str, value: Any) -> date:
+    try:
+        return date.fromisoformat(str(value).strip())
+    except ValueError:
+        raise BadValueError(f"has {name} {str(value)[:40]!r}. Write a day, as 2026-11-30.") from None
 
 
 # Fields of a row that describe its provider.

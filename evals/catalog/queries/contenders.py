@@ -120,6 +120,11 @@ def contender_card(contender: Contender) -> ContenderCard:
         usd_per_mtok_output=contender.usd_per_mtok_output,
         used_at=contender.used_at,
         retired_at=contender.retired_at,
+        usd_per_mtok_cached_input=contender.usd_per_mtok_cached_input,
+        usd_per_mtok_cache_write=contender.usd_per_mtok_cache_write,
+        usd_per_mtok_reasoning=contender.usd_per_mtok_reasoning,
+        price_source=contender.price_source,
+        priced_at=contender.priced_at,
     )
 
 

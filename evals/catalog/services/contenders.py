@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from django.utils import timezone
 from arena.errors import FieldError
 from evals.catalog import gguf
 from evals.catalog.names import is_clean, is_reserved
+from evals.catalog.price_list import PRICES
 from evals.models import Contender, Provider
 from evals.signals import contender_retired
 
@@ -32,6 +34,7 @@ __all__ = [
 FAMILY_LENGTH = Contender._meta.get_field("family").max_length or 0
 _NAME_LENGTH = Contender._meta.get_field("model_name").max_length or 0
 _CAPABILITIES = 40
+_SOURCE_LENGTH = Contender._meta.get_field("price_source").max_length or 0
 # Settings go into published tables and onto pages, so they must not contain secrets.
 _SECRET_WORDS = ("api_key", "apikey", "authorization", "password", "secret", "token")
 _NOT_SECRET = {"max_tokens", "max_completion_tokens", "max_output_tokens", "stop_token_ids", "min_tokens"}
@@ -52,8 +55,14 @@ class ContenderFields:
     context_tokens: int | None = None
     usd_per_mtok_input: Decimal | None = None
     usd_per_mtok_output: Decimal | None = None
+    usd_per_mtok_cached_input: Decimal | None = None
+    usd_per_mtok_cache_write: Decimal | None = None
+    usd_per_mtok_reasoning: Decimal | None = None
+    price_source: str = ""
+    # Left out, or left as it was: the day on which a price last changed.
+    priced_at: date | None = None
 
-    FREE = ("tier", "capabilities", "context_tokens", "usd_per_mtok_input", "usd_per_mtok_output")
+    FREE = ("tier", "capabilities", "context_tokens", *PRICES, "price_source", "priced_at")
 
 
 @dataclass(frozen=True)
@@ -70,13 +79,15 @@ def save_contender(*, slug: str, fields: ContenderFields, contender: Contender |
     old one; fields that are not frozen change in place. Without `contender`, a slug that exists is an error.
     """
     _check_fields(fields)
+    _check_prices(fields)
     if contender is None:
         _check_new_slug(slug)
-        return SavedContender(_create(family=slug, revision=1, fields=fields), "created")
+        return SavedContender(_create(family=slug, revision=1, fields=_dated(fields, None)), "created")
     # Locked: a run may be freezing it at this moment.
     current = Contender.objects.select_for_update(of=("self",)).select_related("provider").get(pk=contender.pk)
     if current.provider.kind == Provider.Kind.IMPORTED:
         raise FieldError("slug", "Its outputs were collected elsewhere, so there are no settings to edit.")
+    fields = _dated(fields, current)
     if _frozen_differs(current, fields) and current.used_at is not None:
         top = Contender.objects.filter(family=current.family).aggregate(top=Max("revision"))["top"]
         return SavedContender(_create(family=current.family, revision=top + 1, fields=fields), "revised")
@@ -206,12 +217,41 @@ def _check_fields(fields: ContenderFields) -> None:
             raise FieldError("settings", f"{name} is set by Arena for each request. Leave it out.")
     for name in _secrets(fields.settings):
         raise FieldError("settings", f"{name} looks like a secret. Keys belong to the provider.")
-    for text in (fields.model_name, *fields.capabilities, *_texts(fields.settings)):
+    for text in (fields.model_name, fields.price_source, *fields.capabilities, *_texts(fields.settings)):
         if _UNSTORABLE.search(text):
             raise FieldError("settings", f"{text[:40]!r} contains a character that no database stores. Leave it out.")
-    for price in (fields.usd_per_mtok_input, fields.usd_per_mtok_output):
+
+
+def _check_prices(fields: ContenderFields) -> None:
+    for name in PRICES:
+        price = getattr(fields, name)
         if price is not None and price < 0:
-            raise FieldError("usd_per_mtok_input", "A price is 0 or more. Leave it empty if it is not known.")
+            raise FieldError(name, "A price is 0 or more. Leave it empty if it is not known.")
+    for name, base, side in (
+        ("usd_per_mtok_cached_input", fields.usd_per_mtok_input, "in"),
+        ("usd_per_mtok_cache_write", fields.usd_per_mtok_input, "in"),
+        ("usd_per_mtok_reasoning", fields.usd_per_mtok_output, "out"),
+    ):
+        if getattr(fields, name) is not None and base is None:
+            raise FieldError(name, f"Give the price of tokens {side} as well: this one is for some of them.")
+    if len(fields.price_source) > _SOURCE_LENGTH:
+        raise FieldError("price_source", f"Use up to {_SOURCE_LENGTH} characters.")
+    # A day more, for those whose calendar is ahead of UTC.
+    if fields.priced_at is not None and fields.priced_at > datetime.now(UTC).date() + timedelta(days=1):
+        raise FieldError("priced_at", f"{fields.priced_at} has not come yet. Write the day the prices were checked.")
+
+
+def _dated(fields: ContenderFields, current: Contender | None) -> ContenderFields:
+    """With the day its prices were typed, if they are new and no day was given. Without any price, neither a day nor a
+    source is kept."""
+    prices = [getattr(fields, name) for name in PRICES]
+    if not any(price is not None for price in prices):
+        return replace(fields, priced_at=None, price_source="")
+    before = [] if current is None else [getattr(current, name) for name in PRICES]
+    kept = None if current is None else current.priced_at
+    if fields.priced_at not in (None, kept):
+        return fields
+    return replace(fields, priced_at=kept if prices == before else datetime.now(UTC).date())
 
 
 def _check_names(fields: ContenderFields) -> None:

@@ -19,6 +19,7 @@ from evals import signals
 from evals.catalog import gguf
 from evals.catalog.forms import ContenderForm, ProbeForm, ProviderForm, askable_providers
 from evals.catalog.presets import PRESETS, preset
+from evals.catalog.price_list import listed_price
 from evals.catalog.queries.contenders import (
     contender_card,
     contender_cards,
@@ -76,7 +77,8 @@ def contender_edit(request: HttpRequest, slug: str) -> HttpResponse:
         if saved.how == "revised":
             return redirect("evals:contender-test", saved.contender.slug)
         return redirect("evals:contender-list")
-    context = {"form": form, "contender": card, "touched": _touched(contender)}
+    listed = listed_price(card.base_url, card.model_name) if card.askable else None
+    context = {"form": form, "contender": card, "listed": listed, "touched": _touched(contender)}
     return render(request, "evals/catalog/contender_form.html", context)
 
 

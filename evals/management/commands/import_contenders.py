@@ -22,11 +22,12 @@ class Command(ExampleCommand):
     example = """
 fields: slug, provider, model_name; optional: provider_name, kind, base_url, api_key_env, locality, max_concurrency,
 requests_per_minute, tokens_per_minute, first_token_timeout_s, total_timeout_s, settings, system, temperature,
-max_tokens, tier, capabilities, context_tokens, usd_per_mtok_input, usd_per_mtok_output. Those from provider_name to
-total_timeout_s speak of the provider: give each once, or the same in every row. A provider called as a preset (openai,
-anthropic, ollama, …) needs no kind and no base_url. kind is openai (chat completions), responses, anthropic, gemini,
-ollama, replicate or fal. A limit per minute is a number, or none. system, temperature and max_tokens are settings that
-have a field of their own; all others go into settings, a JSON object.
+max_tokens, tier, capabilities, context_tokens, usd_per_mtok_input, usd_per_mtok_output, usd_per_mtok_cached_input,
+usd_per_mtok_cache_write, usd_per_mtok_reasoning, price_source, priced_at (a day; today when a price is new). Those
+from provider_name to total_timeout_s speak of the provider: give each once, or the same in every row. A provider
+called as a preset (openai, anthropic, ollama, …) needs no kind and no base_url. kind is openai (chat completions),
+responses, anthropic, gemini, ollama, replicate or fal. A limit per minute is a number, or none. system, temperature
+and max_tokens are settings that have a field of their own; all others go into settings, a JSON object.
 
 example:
   manage.py import_contenders examples/contenders.yaml

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,7 @@ def test_one_bad_row_and_nothing_is_written_and_each_is_named(run):
         ({"tier": True}, "has tier True"),
         ({"context_tokens": 0}, "from 1 to"),
         ({"usd_per_mtok_input": "cheap"}, "leave it out if unknown"),
+        ({"priced_at": "last week"}, "Write a day, as 2026-11-30"),
         ({"usd_per_mtok_input": -1}, "leave it out if unknown"),
         ({"usd_per_mtok_input": "NaN"}, "leave it out if unknown"),
         ({"usd_per_mtok_input": "0.1234567"}, "Six decimals"),
@@ -311,3 +313,18 @@ def test_limits_that_cannot_be_are_refused(run, change: dict[str, Any], says: st
 def test_rows_that_disagree_on_a_providers_limits_are_refused(run):
     with pytest.raises(CommandError, match="line 1 says 1"):
         run(rows({"max_concurrency": 1}, {"slug": "other", "max_concurrency": 2}), "c.json")
+
+
+def test_prices_come_with_a_source_and_a_day(run):
+    priced = ROW | {"usd_per_mtok_input": 1, "usd_per_mtok_output": 2, "usd_per_mtok_cached_input": "0.1"}
+    run(rows(priced | {"price_source": "our contract", "priced_at": "2026-01-02"}), "c.json")
+    run(rows(priced | {"usd_per_mtok_cache_write": 3, "usd_per_mtok_reasoning": 4}), "c.json")
+    made = Contender.objects.get()
+    prices = (made.usd_per_mtok_cached_input, made.usd_per_mtok_cache_write, made.usd_per_mtok_reasoning)
+    assert (*map(float, prices), made.price_source) == (0.1, 3, 4, "our contract")
+    assert made.priced_at == datetime.now(UTC).date()
+
+
+def test_a_day_in_yaml_is_text(run):
+    run(YAML.replace("  usd_per_mtok_output: 0.25\n", '  usd_per_mtok_output: 0.25\n  priced_at: "2026-01-02"\n'))
+    assert Contender.objects.get(slug="llama").priced_at == date(2026, 1, 2)

@@ -6,18 +6,16 @@ from decimal import Decimal
 
 import pytest
 
+from evals.catalog.price_list import Price
 from evals.collection.providers import Usage, cost_of
 
 OPENAI = "https://api.openai.com/v1"
 
 
 def cost(tokens_in=1_000_000, tokens_out=500_000, own=(None, None), base_url=OPENAI, model_name="gpt-4o-mini", **usage):
+    price = None if None in own else Price(input=own[0], output=own[1])
     return cost_of(
-        Usage(tokens_in=tokens_in, tokens_out=tokens_out, **usage),
-        usd_per_mtok_input=own[0],
-        usd_per_mtok_output=own[1],
-        base_url=base_url,
-        model_name=model_name,
+        Usage(tokens_in=tokens_in, tokens_out=tokens_out, **usage), own=price, base_url=base_url, model_name=model_name
     ).usd
 
 
