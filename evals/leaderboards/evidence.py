@@ -6,8 +6,10 @@ makes the cost unknown, never cheaper.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.core.cache import cache
@@ -26,6 +28,7 @@ from django.db.models import (
     When,
 )
 
+from evals.collection.concurrency import median_of_counts
 from evals.collection.quantiles import Quantiles
 from evals.leaderboards.measurements import Evidence
 from evals.models import Attempt, Generation
@@ -53,8 +56,8 @@ def evidence(category_slug: str | None) -> dict[str, Evidence]:
     )
     for slug, *row in rows.iterator(_CHUNK):
         counts[slug].add(*row)
-    costs = _costs(counted)
-    return {slug: counts[slug].evidence(costs.get(slug)) for slug in sorted(counts)}
+    calls = _calls(counted)
+    return {slug: counts[slug].evidence(calls[slug]) for slug in sorted(counts)}
 
 
 def recent_evidence(category_slug: str) -> dict[str, Evidence]:
@@ -83,16 +86,12 @@ def _counted(category_slug: str | None) -> QuerySet[Generation]:
     return ended if category_slug is None else ended.filter(task__category__slug=category_slug)
 
 
-def _costs(counted: QuerySet[Generation]) -> dict[str, float | None]:
-    """What all calls for them cost; None where one that was answered has no known price.
-
-    A call that broke in the middle was charged, but its tokens were not counted: it is assumed to cost what an answered
-    one costs on average. A call that the provider refused has a known cost of 0.
-    """
+def _calls(counted: QuerySet[Generation]) -> defaultdict[str, _Calls]:
+    """All calls made for them, by contender."""
     answered, unknown = Q(error=""), Q(cost_usd__isnull=True)
     rows = (
         Attempt.objects.filter(generation__in=counted)
-        .values(slug=F("generation__contender__slug"))
+        .values(slug=F("generation__contender__slug"), at_once=F("in_flight"))
         .annotate(
             usd=Sum("cost_usd"),
             usd_answered=Sum("cost_usd", filter=answered),
@@ -102,16 +101,45 @@ def _costs(counted: QuerySet[Generation]) -> dict[str, float | None]:
         )
         .order_by()
     )
-    costs: dict[str, float | None] = {}
+    calls: defaultdict[str, _Calls] = defaultdict(_Calls)
     for row in rows:
-        cost = float(row["usd"] or 0)
-        if row["unpriced"] or (row["broken"] and not row["answered"]):
-            costs[row["slug"]] = None
-        elif row["broken"]:
-            costs[row["slug"]] = cost + row["broken"] * float(row["usd_answered"] or 0) / row["answered"]
-        else:
-            costs[row["slug"]] = cost
-    return costs
+        calls[row["slug"]].add(row)
+    return calls
+
+
+@dataclass
+class _Calls:
+    """One contender's calls, added up from groups of them. `at_once`: answered calls by how many were under way."""
+
+    n: int = 0
+    usd: Decimal = Decimal(0)
+    usd_answered: Decimal = Decimal(0)
+    answered: int = 0
+    unpriced: int = 0
+    broken: int = 0
+    at_once: Counter[int] = field(default_factory=Counter)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        self.n += 1
+        self.usd += row["usd"] or 0
+        self.usd_answered += row["usd_answered"] or 0
+        self.answered += row["answered"]
+        self.unpriced += row["unpriced"]
+        self.broken += row["broken"]
+        if row["at_once"] is not None and row["answered"]:
+            self.at_once[row["at_once"]] += row["answered"]
+
+    @property
+    def cost(self) -> float | None:
+        """What they cost; None where one that was answered has no known price, or none was made.
+
+        A call that broke in the middle was charged, but its tokens were not counted: it is assumed to cost what an
+        answered one costs on average. A call that the provider refused has a known cost of 0.
+        """
+        if not self.n or self.unpriced or (self.broken and not self.answered):
+            return None
+        of_broken = self.broken * float(self.usd_answered) / self.answered if self.broken else 0.0
+        return float(self.usd) + of_broken
 
 
 @dataclass
@@ -159,7 +187,8 @@ class _Counts:
                 self.tokens += tokens_out
                 self.tokens_ms += latency_ms
 
-    def evidence(self, cost: float | None) -> Evidence:
+    def evidence(self, calls: _Calls) -> Evidence:
+        cost = calls.cost
         return Evidence(
             n=self.n,
             success_rate=_share(self.successes, self.n),
@@ -171,6 +200,7 @@ class _Counts:
             latency_ms=Quantiles.of(self.latency),
             usd_per_success=cost / self.successes if cost is not None and self.successes else None,
             tokens_per_second=1000 * self.tokens / self.tokens_ms if self.tokens_ms else None,
+            in_flight=median_of_counts(calls.at_once),
         )
 
 

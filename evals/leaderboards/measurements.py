@@ -20,6 +20,8 @@ class Evidence:
     Success: done, and all checks of the task pass. `success_basis` is `checks` where every task had some, else
     `completion`: then part of the rate says only that an answer came. `usd_per_success` counts every call,
     retries included; None without a success, or with an unknown price. `tokens_per_second` is over whole answers.
+    `in_flight` is the median of calls to its provider at once: latencies compare at similar numbers only
+    (`evals.collection.concurrency`).
     """
 
     n: int = 0
@@ -32,3 +34,4 @@ class Evidence:
     latency_ms: Quantiles = _NOT_MEASURED
     usd_per_success: float | None = None
     tokens_per_second: float | None = None
+    in_flight: int | None = None

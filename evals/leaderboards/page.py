@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from arena.ui import charts, numbers, plots, scales
 from evals.catalog.queries.contenders import ContenderCard
+from evals.collection.concurrency import Concurrency
 from evals.leaderboards.evidence import Evidence
 from evals.leaderboards.queries import HeadToHead, LeaderboardView, head_to_head
 from evals.ratings import Audience, Rating, Standings
@@ -36,6 +37,7 @@ class Row:
     both_bad_range: str
     success: float | None
     latency_p95: float | None
+    in_flight: int | None
     cost: str
 
 
@@ -45,6 +47,8 @@ class RatingsTable:
     axis: scales.Axis
     unchecked: bool
     groups: tuple[tuple[str, ...], ...]
+    # At how many calls at once the latencies were measured.
+    concurrency: Concurrency
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,12 +94,15 @@ def ratings_table(
                 both_bad=rating.both_bad_rate,
                 both_bad_range=_range(rating.both_bad_ci95),
                 success=measured.success_rate if measured else None,
+                in_flight=measured.in_flight if measured else None,
                 latency_p95=measured.latency_ms.p95 if measured and measured.latency_ms else None,
                 cost=numbers.money(costs.get(slug), digits),
             )
         )
     unchecked = any(measured.success_basis == "completion" for measured in evidence.values())
-    return RatingsTable(tuple(rows), axis, unchecked, _groups(board.standings))
+    return RatingsTable(
+        tuple(rows), axis, unchecked, _groups(board.standings), Concurrency.of(row.in_flight for row in rows)
+    )
 
 
 def _groups(standings: Standings) -> tuple[tuple[str, ...], ...]:

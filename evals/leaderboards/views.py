@@ -41,12 +41,8 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         )
     audience = _audience(request, board)
     measured = recent_evidence(found.slug)
-    table = ratings_table(
-        board,
-        audience=audience,
-        evidence=measured,
-        cards=contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings)),
-    )
+    cards = contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings))
+    table = ratings_table(board, audience=audience, evidence=measured, cards=cards)
     plot, left_out = cost_plot(board, measured)
     context = {
         "category": found,
@@ -59,6 +55,7 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         "table": table,
         "plot": plot,
         "left_out": left_out,
+        "old_prices": [card.slug for card in cards if card.price is not None and card.price.is_stale],
         "heat": heat_map(board.standings),
         "heat_limit": HEAT_LIMIT,
         "contest": contest(board),

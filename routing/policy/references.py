@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from arena.ui.wording import did_you_mean
+from arena.ui.wording import did_you_mean, listed
+from evals.catalog.price_list import STALE_AFTER_DAYS
 from evals.catalog.queries.categories import category_cards
 from evals.catalog.queries.contenders import ContenderCard, contender_cards
 from routing.policy.parse import FieldError, Policy
@@ -33,7 +34,7 @@ def unknown(policy: Policy) -> list[FieldError]:
 
 
 def notices(policy: Policy) -> list[FieldError]:
-    """One query."""
+    """One query, and another where the policy goes by prices."""
     known = {card.slug for card in category_cards()}
     found = [
         FieldError(
@@ -43,7 +44,7 @@ def notices(policy: Policy) -> list[FieldError]:
         for slug in policy.categories
         if slug not in known
     ]
-    return [*found, *_leaks(policy)]
+    return [*found, *_leaks(policy), *_old_prices(policy)]
 
 
 def fields_naming(policy: Policy, slug: str) -> list[str]:
@@ -72,6 +73,29 @@ def _leaks(policy: Policy) -> Iterator[FieldError]:
                     "If no local contender may serve such a request, the routes after this one do, hosted ones too. "
                     "What must stay local, callers say by local_only: true.",
                 )
+
+
+def _old_prices(policy: Policy) -> Iterator[FieldError]:
+    """Where the policy first goes by prices, which of them are old."""
+    goes_by = (
+        f"{place}.routes[{at}]"
+        for place, rules in _places(policy).items()
+        for at, route in enumerate(rules.routes)
+        if (terms := rules.terms(route)).objective == "cheapest"
+        or terms.limits.max_usd_per_success is not None
+        or route.when.max_usd is not None
+    )
+    field = next(goes_by, None)
+    if field is None:
+        return
+    cards = contender_cards(retired=False)
+    old = [card.slug for card in cards if card.price is not None and card.price.is_stale]
+    if old:
+        yield FieldError(
+            field,
+            f"This goes by prices, and those of {listed(old)} were last checked more than {STALE_AFTER_DAYS} days ago, "
+            "or nobody knows when.",
+        )
 
 
 def _single_provider(policy: Policy, cards: Mapping[str, ContenderCard]) -> Iterator[FieldError]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from evals.catalog.price_list import Price
 from evals.leaderboards.measurements import Evidence, Quantiles
 from evals.ratings import Rating
 from routing.decisions.evidence import CategoryEvidence, DecisionEvidence
@@ -62,6 +63,7 @@ class Draft:
     digest: str
     categories: Mapping[str, Mapping[str, Any]]
     default: Sequence[Mapping[str, Any]]
+    prices: Mapping[str, Price | None] = field(default_factory=dict)
 
     def stamped(
         self, *, version: int, previous: int | None, published_at: datetime, expires_at: datetime, cause: str
@@ -79,7 +81,7 @@ class Draft:
             "cause": cause,
             "decision_digest": self.digest,
             "policy": dict(plan.policy),
-            "prices": _prices(plan.models, published_at),
+            "prices": _prices(plan.models, self.prices, published_at),
             "complexity": dict(plan.complexity),
             "models": {slug: dict(entry) for slug, entry in plan.models.items()},
             "categories": {slug: {**entry, "routes": routes[slug]} for slug, entry in self.categories.items()},
@@ -97,13 +99,39 @@ def draft(plan: Plan, evidence: DecisionEvidence) -> Draft:
         digest=decision_digest(plan),
         categories={one.slug: _category(one, plan, evidence) for one in plan.categories},
         default=[_candidate(slug, None, evidence.pooled.get(slug)) for slug in plan.models],
+        prices={slug: card.price for slug in plan.models if (card := evidence.contenders.get(slug))},
     )
 
 
-def _prices(models: Mapping[str, Mapping[str, Any]], as_of: datetime) -> dict[str, Any]:
+def _prices(
+    models: Mapping[str, Mapping[str, Any]], in_force: Mapping[str, Price | None], at: datetime
+) -> dict[str, Any]:
+    """`contenders` says what `models` does not: prices by the public list, and how old each is. It is here, outside
+    what is decided, because a price that grows old is no reason for a version."""
     prices = {slug: entry["usd_per_mtok"] for slug, entry in models.items()}
     digest = hashlib.sha256(canonical(prices)).hexdigest()
-    return {"source": "contenders", "as_of": timestamp(as_of), "sha256": digest}
+    return {
+        "source": "contenders",
+        "as_of": timestamp(at),
+        "sha256": digest,
+        "contenders": {slug: _price(in_force.get(slug), at) for slug in models},
+    }
+
+
+def _price(price: Price | None, at: datetime) -> dict[str, Any] | None:
+    if price is None:
+        return None
+    return {
+        "input": float(price.input),
+        "output": float(price.output),
+        "cached_input": None if price.cached_input is None else float(price.cached_input),
+        "cache_write": None if price.cache_write is None else float(price.cache_write),
+        "reasoning": None if price.reasoning is None else float(price.reasoning),
+        "source": price.source,
+        "where": price.where,
+        "as_of": price.as_of and price.as_of.isoformat(),
+        "stale": price.stale(at.astimezone(UTC).date()),
+    }
 
 
 def _category(planned: PlannedCategory, plan: Plan, evidence: DecisionEvidence) -> dict[str, Any]:
@@ -151,6 +179,7 @@ def _candidate(slug: str, rating: Rating | None, measured: Evidence | None) -> d
         "latency_ms": _quantiles(measured.latency_ms),
         "usd_per_success": _rounded(measured.usd_per_success, 10),
         "tokens_per_second": _rounded(measured.tokens_per_second, 2),
+        "in_flight": {"p50": measured.in_flight},
     }
 
 

@@ -18,7 +18,7 @@ from routing.policy.describe import ChangeGroup, ChangeRow, Chip, chips
 from routing.publishing import queries
 from routing.publishing.diff import Change, diff
 from routing.publishing.publisher import PublishResult
-from routing.publishing.summaries import address_notice
+from routing.publishing.summaries import address_notice, price_notice
 
 __all__ = [
     "Card",
@@ -227,6 +227,7 @@ def preview_context(result: PublishResult, titles: Mapping[str, str]) -> dict[st
         "everything_else": [row(route) for route in document["default"]["routes"]],
         "groups": change_groups(changes, titles, {}) if now else [],
         "address_notice": address_notice(result.document) if result.document else "",
+        "price_notice": price_notice(result.document) if result.document else "",
         "names": sorted({slug for question in questions if question for slug in question.candidates}),
     }
 

@@ -6,11 +6,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from arena.ui.wording import listed
+from evals.catalog.price_list import STALE_AFTER_DAYS
 from routing.decisions.explain import DecisionSummary
 from routing.decisions.history import last_decision, last_decisions
 from routing.publishing.queries import frozen, table
 
-__all__ = ["address_notice", "decision_summaries", "decision_summary", "publication_notice", "unpin_notice"]
+__all__ = [
+    "address_notice",
+    "decision_summaries",
+    "decision_summary",
+    "price_notice",
+    "publication_notice",
+    "unpin_notice",
+]
 
 
 def decision_summary(slug: str) -> DecisionSummary:
@@ -47,6 +55,16 @@ def address_notice(document: Mapping[str, Any]) -> str:
         f"{listed(without)} {be} imported: services find no address to call. "
         f"Map {them} with import_generations --contender."
     )
+
+
+def price_notice(document: Mapping[str, Any]) -> str:
+    """Which contenders of a table had old prices when it was published; empty if none, or if it is of a time before
+    tables told."""
+    prices = document["prices"].get("contenders") or {}
+    old = [slug for slug, price in prices.items() if price is not None and price["stale"]]
+    if not old:
+        return ""
+    return f"Prices of {listed(old)} were last checked more than {STALE_AFTER_DAYS} days before, or nobody knows when."
 
 
 def unpin_notice(category: str, contenders: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ from routing.publishing import publisher, queries
 from routing.publishing.diff import diff
 from routing.publishing.page import cards, change_groups, expires, names
 from routing.publishing.queries import TableLine, TableView
-from routing.publishing.summaries import address_notice
+from routing.publishing.summaries import address_notice, price_notice
 
 RECENT = 6
 PAGE = 50
@@ -79,6 +79,7 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
         "names": names(document),
         "cards": cards(document, titles),
         "address_notice": address_notice(document),
+        "price_notice": price_notice(document),
         "unrouted": [
             (slug, titles[slug], decisions.get(slug)) for slug in titles if live and slug not in document["categories"]
         ],

@@ -151,3 +151,16 @@ def test_a_page_reads_it_again_only_when_something_ended(code, basalt, django_as
     assert recent_evidence("code") == evidence("code")
     assert recent_evidence("code")["basalt"].n == 2
     assert recent_evidence("prose") == {}
+
+
+def test_concurrency_is_the_median_of_answered_calls(code, basalt):
+    for n, in_flight in enumerate((2, 8, 8, None)):
+        answer(basalt, code, str(n)).attempts.update(in_flight=in_flight)
+    answer(basalt, code, "broken", attempts=[(None, "connection")]).attempts.update(in_flight=90)
+    assert evidence("code")["basalt"].in_flight == 8
+
+
+def test_costs_add_up_over_calls_at_different_concurrency(code, basalt):
+    for n, in_flight in enumerate((2, 8)):
+        answer(basalt, code, str(n)).attempts.update(in_flight=in_flight)
+    assert evidence("code")["basalt"].usd_per_success == pytest.approx(0.001)

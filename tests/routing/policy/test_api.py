@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from arena.models import ApiToken
-from evals.models import Category
+from evals.models import Category, Contender
 from routing.models import PolicyVersion, RoutingTable
 from routing.policy.diff import policy_diff
 from routing.policy.parse import default_document, parse
@@ -83,6 +84,27 @@ def test_a_dry_run_says_what_it_would_publish(put: Any, voted: Category):
     assert (told["cause"], told["table"]["categories"]["code"]["routes"][0]["primary"]) == ("first", "a")
     assert told["notices"][0]["field"] == "categories.cod"
     assert (PolicyVersion.objects.count(), RoutingTable.objects.count()) == (before, 0)
+
+
+def test_a_policy_that_goes_by_prices_is_told_which_are_old(put: Any, voted: Category):
+    Contender.objects.filter(slug="a").update(usd_per_mtok_input=1, usd_per_mtok_output=2)
+    best, cheapest = (
+        {"routes": [{}]},
+        {"routes": [{"name": "bulk", "when": {"label": "bulk"}, "objective": "cheapest"}, {}]},
+    )
+
+    def told(rules: dict[str, Any]) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = put(document={"every_category": rules}, reason="x", base=1, dry_run=True).json()[
+            "notices"
+        ]
+        return found
+
+    assert told(best) == []
+    [notice] = told(cheapest)
+    assert notice["field"] == "every_category.routes[0]"
+    assert "those of a were last checked more than 60 days ago" in notice["message"]
+    Contender.objects.filter(slug="a").update(priced_at=datetime.now(UTC).date())
+    assert told(cheapest) == []
 
 
 def run(*args: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -150,3 +151,23 @@ def test_a_diff_names_what_changed():
     assert told["code", "code-fast", "primary"] == ("b", None)
     assert ("policy", "", "policy") in told
     assert diff(newer, newer) == []
+
+
+def test_prices_in_force_have_a_source_and_an_age_that_are_no_part_of_what_is_decided():
+    made = planned()
+    fresh = replace(MODELS[0], priced_at=NOW.date(), price_source="our contract", usd_per_mtok_reasoning=Decimal(8))
+    dated = replace(known(), contenders={**known().contenders, "a": fresh})
+
+    def prices(days: int) -> dict[str, Any]:
+        at = {"published_at": NOW + timedelta(days=days), "expires_at": NOW + timedelta(days=days + 7)}
+        document = draft(made, dated).stamped(version=2, previous=1, cause="refresh", **at)
+        Draft202012Validator(table_schema()).validate(json.loads(serialise(document).data))
+        assert document["decision_digest"] == decision_digest(made)
+        return document["prices"]["contenders"]
+
+    assert prices(60)["a"] == {
+        "input": 2.5, "output": 10.0, "cached_input": None, "cache_write": None, "reasoning": 8.0,
+        "source": "contender", "where": "our contract", "as_of": "2026-11-22", "stale": False,
+    }  # fmt: skip
+    assert prices(61)["a"]["stale"]
+    assert prices(61)["b"] is None
