@@ -262,6 +262,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunState": "evals.models.generations.Run.State",
         "GenerationState": "evals.models.generations.Generation.State",
+        "CallError": "evals.models.generations.ErrorCategory",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

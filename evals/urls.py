@@ -47,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/schedules/", collection_views.schedule_list, name="schedule-list"),
     path("runs/schedules/<int:pk>/", collection_views.schedule_change, name="schedule-change"),
     path("runs/new/", collection_views.run_new, name="run-new"),
+    path("runs/new/estimate/", collection_views.run_estimate, name="run-estimate"),
     path("runs/<int:run_id>/", collection_views.run, name="run"),
     path("runs/<int:run_id>/progress/", collection_views.run_progress, name="run-progress"),
     path("runs/<int:run_id>/again/", collection_views.run_again, name="run-again"),

@@ -3,6 +3,7 @@ together, so they need `evals:read`, which reviewers do not have."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,17 +14,30 @@ from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from arena.accounts.tokens import BROWSE
-from arena.api.serializers import Query
+from arena.api.serializers import Body, Query
 from arena.models import User
+from evals.catalog.api import PriceOut
 from evals.catalog.images.serving import image_addresses, image_response, nth
 from evals.catalog.queries.contenders import asked_by_default
 from evals.collection import wake
 from evals.collection.queries.runs import run_view
-from evals.collection.services import MOST_SAMPLES, RunError, start_run
+from evals.collection.services import (
+    MOST_SAMPLES,
+    MOST_WARM_UP_CALLS,
+    RunError,
+    change_budget,
+    estimate,
+    pause,
+    resume,
+    retry_failed,
+    start_run,
+    stop,
+)
 from evals.models import Attempt, Contender, Generation, Run, TaskSet, TaskSetItem, TaskSetVersion
-from evals.models.generations import ErrorCategory
+from evals.models.generations import CostSource, ErrorCategory
 
 
 class RunOut(serializers.Serializer[Any]):
@@ -34,6 +48,10 @@ class RunOut(serializers.Serializer[Any]):
     samples = serializers.IntegerField()
     fresh = serializers.BooleanField()
     budget_usd = serializers.FloatField(allow_null=True)
+    allow_unknown_costs = serializers.BooleanField(help_text="The budget counts only what is known.")
+    warm_up_calls = serializers.IntegerField(
+        allow_null=True, help_text="To each contender, before it is measured. Null: 1 at local providers, 0 at others."
+    )
     state = serializers.ChoiceField(Run.State.choices)
     reason = serializers.CharField(help_text="Why it is in this state.")
     created_at = serializers.DateTimeField()
@@ -57,7 +75,11 @@ class RunRowOut(serializers.Serializer[Any]):
     contender = serializers.CharField(source="slug")
     progress = ProgressOut()
     latency_p95_ms = serializers.FloatField(allow_null=True)
+    in_flight = serializers.IntegerField(
+        allow_null=True, help_text="Median of calls at once while it was timed: latencies compare at similar numbers."
+    )
     spent_usd = serializers.FloatField(allow_null=True)
+    cost_sources = serializers.ListField(child=serializers.CharField(), help_text="Whose figures the cost adds up.")
 
 
 class RunDetailOut(RunOut):
@@ -84,6 +106,59 @@ class RunIn(serializers.Serializer[Any]):
     budget_usd = serializers.DecimalField(
         max_digits=12, decimal_places=4, allow_null=True, default=None, min_value=0, help_text="Null: no limit."
     )
+    allow_unknown_costs = serializers.BooleanField(
+        default=False,
+        help_text="Without it, a run with a budget is refused, or pauses, where a cost is not known.",
+    )
+    warm_up_calls = serializers.IntegerField(
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=MOST_WARM_UP_CALLS,
+        help_text="To each contender first, and not measured. Null: 1 at local providers, 0 at hosted ones.",
+    )
+
+    def options(self) -> dict[str, Any]:
+        """What `start_run` takes. Raises ValidationError where a version or a contender is missing."""
+        options = dict(self.validated_data)
+        task_set, n = options.pop("task_set"), options.pop("version")
+        versions = task_set.versions.select_related("task_set").order_by("-n")
+        version = versions.filter(n=n).first() if n is not None else versions.first()
+        if version is None:
+            raise serializers.ValidationError({"version": [f"{task_set.slug} has no version {n or ''}".strip() + "."]})
+        if not options["contenders"]:
+            default = asked_by_default(version)
+            if default.problem:
+                raise serializers.ValidationError({"contenders": [default.problem]})
+            options["contenders"] = default.contenders
+        return {"version": version, **options}
+
+
+class EstimateRowOut(serializers.Serializer[Any]):
+    contender = serializers.CharField(source="slug")
+    calls = serializers.IntegerField(help_text="Retries aside.")
+    linked = serializers.IntegerField(help_text="Answers that exist already.")
+    under_way = serializers.IntegerField(help_text="Being asked for at this moment, by another run.")
+    warm_up_calls = serializers.IntegerField()
+    usd = serializers.FloatField(allow_null=True, help_text="Null: not known, never 0.")
+    basis = serializers.CharField(help_text="What the figures were measured over.")
+    price = PriceOut(allow_null=True)
+    unknown = serializers.ListField(child=serializers.CharField())
+
+
+class EstimateOut(serializers.Serializer[Any]):
+    tasks = serializers.IntegerField()
+    calls = serializers.IntegerField()
+    linked = serializers.IntegerField()
+    under_way = serializers.IntegerField()
+    warm_up_calls = serializers.IntegerField()
+    usd = serializers.FloatField(help_text="Of the contenders whose cost is known.")
+    usd_known = serializers.BooleanField(help_text="Whether that is all of them.")
+    seconds = serializers.FloatField(allow_null=True, help_text="Null: not known.")
+    seconds_known = serializers.BooleanField(help_text="Whether all contenders were timed before.")
+    problem = serializers.CharField(help_text="Why this run would be refused; empty if it would start.")
+    warnings = serializers.ListField(child=serializers.CharField())
+    rows = EstimateRowOut(many=True)
 
 
 class RunQuery(Query):
@@ -111,25 +186,105 @@ class RunList(GenericAPIView[Run]):
     def post(self, request: Request) -> Response:
         given = RunIn(data=request.data)
         given.is_valid(raise_exception=True)
-        options = dict(given.validated_data)
-        task_set, n = options.pop("task_set"), options.pop("version")
-        versions = task_set.versions.select_related("task_set").order_by("-n")
-        version = versions.filter(n=n).first() if n is not None else versions.first()
-        if version is None:
-            raise serializers.ValidationError({"version": [f"{task_set.slug} has no version {n or ''}".strip() + "."]})
-        contenders = options.pop("contenders")
-        if not contenders:
-            default = asked_by_default(version)
-            if default.problem:
-                raise serializers.ValidationError({"contenders": [default.problem]})
-            contenders = default.contenders
         user = request.user if isinstance(request.user, User) else None
         try:
-            run = start_run(version=version, contenders=contenders, started_by=user, **options)
+            run = start_run(**given.options(), started_by=user)
         except RunError as error:
             raise serializers.ValidationError({error.field: [str(error)]}) from error
         wake.wake_workers()
         return Response(run_body(run), status=201)
+
+
+class RunEstimate(APIView):
+    """A reader's question, though it is posted: it has the body of a run."""
+
+    scopes = {"POST": BROWSE}
+
+    @extend_schema(
+        operation_id="run_estimate",
+        summary="What a run would ask, cost and take; starts nothing",
+        request=RunIn,
+        responses=EstimateOut,
+    )
+    def post(self, request: Request) -> Response:
+        given = RunIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(EstimateOut(estimate(**given.options())).data)
+
+
+class BudgetIn(Body):
+    budget_usd = serializers.DecimalField(
+        max_digits=12, decimal_places=4, allow_null=True, min_value=0, help_text="Null: no limit."
+    )
+    allow_unknown_costs = serializers.BooleanField(allow_null=True, default=None, help_text="Null: as before.")
+
+
+class RetryIn(Body):
+    errors = serializers.ListField(  # type: ignore[assignment]
+        child=serializers.ChoiceField(ErrorCategory.choices),
+        default=list,
+        max_length=len(ErrorCategory),
+        help_text="Only what failed with these; empty: everything that failed for good.",
+    )
+
+
+class _Steer(APIView):
+    """Changes a run, and answers with it as it is then."""
+
+    scopes = {"POST": "evals:write"}
+
+    def steered(self, pk: int, act: Callable[[Run], object]) -> Response:
+        run = Run.objects.select_related("version__task_set", "started_by").filter(pk=pk).first()
+        if run is None:
+            raise Http404
+        try:
+            act(run)
+        except RunError as error:
+            raise serializers.ValidationError({error.field: [str(error)]}) from error
+        wake.wake_workers()
+        run.refresh_from_db()
+        return Response(run_body(run))
+
+
+class RunPause(_Steer):
+    @extend_schema(operation_id="run_pause", summary="Pause a run", request=None, responses=RunDetailOut)
+    def post(self, request: Request, pk: int) -> Response:
+        return self.steered(pk, lambda run: pause(run=run, reason=f"Paused by {_who(request)}."))
+
+
+class RunResume(_Steer):
+    @extend_schema(operation_id="run_resume", summary="Resume a paused run", request=None, responses=RunDetailOut)
+    def post(self, request: Request, pk: int) -> Response:
+        return self.steered(pk, lambda run: resume(run=run))
+
+
+class RunStop(_Steer):
+    @extend_schema(operation_id="run_stop", summary="Stop a run for good", request=None, responses=RunDetailOut)
+    def post(self, request: Request, pk: int) -> Response:
+        by = f"Stopped by {_who(request)}. Answers collected so far are kept."
+        return self.steered(pk, lambda run: stop(run=run, reason=by))
+
+
+class RunRetry(_Steer):
+    @extend_schema(
+        operation_id="run_retry", summary="Ask again for what failed", request=RetryIn, responses=RunDetailOut
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        given = RetryIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self.steered(pk, lambda run: retry_failed(run=run, errors=given.validated_data["errors"]))
+
+
+class RunBudget(_Steer):
+    @extend_schema(operation_id="run_budget", summary="Change a run's budget", request=BudgetIn, responses=RunDetailOut)
+    def post(self, request: Request, pk: int) -> Response:
+        given = BudgetIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self.steered(pk, lambda run: change_budget(run=run, **given.validated_data))
+
+
+def _who(request: Request) -> str:
+    return request.user.name if isinstance(request.user, User) else "a program"
 
 
 class RunDetail(GenericAPIView[Run]):
@@ -166,7 +321,12 @@ class AttemptOut(serializers.ModelSerializer[Attempt]):
             "latency_ms",
             "tokens_in",
             "tokens_out",
+            "tokens_in_cached",
+            "tokens_in_cache_written",
+            "tokens_thinking",
             "cost_usd",
+            "cost_source",
+            "in_flight",
             "status_code",
             "error",
             "error_detail",
@@ -213,7 +373,11 @@ class GenerationOut(serializers.Serializer[Any]):
     latency_ms = serializers.FloatField(allow_null=True)
     tokens_in = serializers.IntegerField(allow_null=True)
     tokens_out = serializers.IntegerField(allow_null=True)
+    tokens_in_cached = serializers.IntegerField(allow_null=True, help_text="Of `tokens_in`.")
+    tokens_in_cache_written = serializers.IntegerField(allow_null=True, help_text="Of `tokens_in`.")
+    tokens_thinking = serializers.IntegerField(allow_null=True, help_text="Of `tokens_out`.")
     cost_usd = serializers.FloatField(allow_null=True, help_text="Null: not known, never 0.")
+    cost_source = serializers.ChoiceField(CostSource.choices, allow_blank=True, help_text="Whose figure the cost is.")
     checks = CheckOut(many=True)
     refused = serializers.BooleanField()
     quarantine = serializers.CharField(help_text="Why no reviewer sees it; empty if they may.")

@@ -18,6 +18,7 @@ from evals.catalog.conversations import segments, turns_asked, written
 from evals.catalog.images.encoding import EncodedImage, ImageRefusedError, encode
 from evals.catalog.images.references import images_in
 from evals.catalog.images.storing import ImageMissingError, keep_file, with_images
+from evals.catalog.price_list import own_price
 from evals.collection.checks.refusals import looks_like_refusal
 from evals.collection.checks.run import run_checks
 from evals.collection.endpoints import endpoint_of
@@ -43,7 +44,7 @@ from evals.collection.turns import as_messages, spent_before, sum_of_costs, to_j
 from evals.models import Contender, Generation, Provider, Task
 from evals.models.contenders import VISION
 
-__all__ = ["Call", "Probe", "ask_once", "prepare", "probe"]
+__all__ = ["Call", "Probe", "ask_once", "ask_unmeasured", "prepare", "probe"]
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +151,15 @@ def ask_once(*, contender: Contender, messages: Sequence[Mapping[str, Any]]) -> 
     return asyncio.run(asked())
 
 
+def ask_unmeasured(*, contender: Contender, messages: Sequence[Mapping[str, Any]]) -> CallOutcome | CallFailure:
+    """A single call whose answer nobody reads: neither scored nor stored. Failures of the call are a result."""
+    try:
+        reply = ask_once(contender=contender, messages=messages)
+    except ProviderError as error:
+        return CallFailure(error, _cost_of_failure(contender, error))
+    return CallOutcome(reply, _cost(contender, reply.usage), checks=[], refused=False, quarantine="")
+
+
 async def _ask(wire: WireFormat, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
     if images_in(request.messages):
         # Only now: hundreds of claimed calls would hold their images in memory while they wait.
@@ -221,8 +231,7 @@ def _cost_of_failure(contender: Contender, error: ProviderError) -> Cost:
 def _cost(contender: Contender, usage: Usage) -> Cost:
     return cost_of(
         usage,
-        usd_per_mtok_input=contender.usd_per_mtok_input,
-        usd_per_mtok_output=contender.usd_per_mtok_output,
+        own=own_price(contender),
         base_url=contender.base_url or contender.provider.base_url,
         model_name=contender.model_name,
     )

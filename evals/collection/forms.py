@@ -9,8 +9,16 @@ from django import forms
 from django.db.models import F, Max
 
 from arena.models import User
+from evals.collection.queries.estimates import Estimate
 from evals.collection.schedules import EVERY
-from evals.collection.services import MOST_SAMPLES, RunError, change_budget, start_run
+from evals.collection.services import (
+    MOST_SAMPLES,
+    MOST_WARM_UP_CALLS,
+    RunError,
+    change_budget,
+    estimate,
+    start_run,
+)
 from evals.models import Contender, Run, TaskSet, TaskSetVersion
 
 __all__ = ["BakeOffForm", "BudgetForm", "RunForm", "newest_versions"]
@@ -40,14 +48,24 @@ class BudgetForm(forms.Form):
     budget_usd = AmountField(
         required=False,
         label="Budget in USD",
-        help_text="The run pauses when this is spent. Contenders without a price are not counted.",
+        help_text="The run pauses when this is spent.",
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    allow_unknown_costs = forms.BooleanField(
+        required=False,
+        label="Allow unknown costs",
+        help_text="Off: a run with a budget is refused, or pauses, where a cost is not known. On: it goes on, and the "
+        "budget counts only what is known.",
     )
 
     def save(self, *, run: Run) -> bool:
         """False if the amount is refused, with the reason among the form's errors."""
         try:
-            change_budget(run=run, budget_usd=self.cleaned_data["budget_usd"])
+            change_budget(
+                run=run,
+                budget_usd=self.cleaned_data["budget_usd"],
+                allow_unknown_costs=self.cleaned_data["allow_unknown_costs"],
+            )
         except RunError as error:
             self.add_error("budget_usd", str(error))
             return False
@@ -74,7 +92,17 @@ class RunForm(BudgetForm):
         help_text="Off: existing answers are linked, only missing ones are asked for. On: all are asked for again.",
     )
 
-    field_order = ["version", "contenders", "samples", "budget_usd", "fresh"]
+    warm_up_calls = forms.IntegerField(
+        required=False,
+        label="Warm-up calls",
+        min_value=0,
+        max_value=MOST_WARM_UP_CALLS,
+        help_text="To each contender first, and not measured. Empty: one at local providers, none at hosted ones.",
+    )
+
+    field_order = [
+        "version", "contenders", "samples", "fresh", "warm_up_calls", "budget_usd", "allow_unknown_costs",
+    ]  # fmt: skip
 
     def __init__(self, *args: Any, versions: list[TaskSetVersion], offered: list[Contender], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,20 +118,28 @@ class RunForm(BudgetForm):
 
     def start(self, *, started_by: User) -> Run | None:
         """None if the run cannot be started that way, with the reason among the form's errors."""
-        chosen = self.cleaned_data
-        budget: Decimal | None = chosen["budget_usd"]
         try:
-            return start_run(
-                version=self._versions[chosen["version"]],
-                contenders=[self._contenders[slug] for slug in chosen["contenders"]],
-                samples=chosen["samples"],
-                fresh=chosen["fresh"],
-                budget_usd=budget,
-                started_by=started_by,
-            )
+            return start_run(**self._options(), started_by=started_by)
         except RunError as error:
             self.add_error(error.field if error.field in self.fields else None, str(error))
             return None
+
+    def estimate(self) -> Estimate | None:
+        """What the run would ask, cost and take; None while the form is not complete."""
+        return estimate(**self._options()) if self.is_valid() else None
+
+    def _options(self) -> dict[str, Any]:
+        chosen = self.cleaned_data
+        budget: Decimal | None = chosen["budget_usd"]
+        return {
+            "version": self._versions[chosen["version"]],
+            "contenders": [self._contenders[slug] for slug in chosen["contenders"]],
+            "samples": chosen["samples"],
+            "fresh": chosen["fresh"],
+            "budget_usd": budget,
+            "allow_unknown_costs": chosen["allow_unknown_costs"],
+            "warm_up_calls": chosen["warm_up_calls"],
+        }
 
 
 class BakeOffForm(forms.Form):

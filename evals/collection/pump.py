@@ -39,6 +39,7 @@ from evals.collection.queue import (
     wanted,
 )
 from evals.collection.services import settle
+from evals.collection.warm_up import WarmUps
 
 __all__ = ["Pump"]
 
@@ -67,6 +68,7 @@ class Pump:
         self._stopping = threading.Event()
         self._network: Network | None = None
         self._looked_if_wanted = 0.0
+        self._warm_ups = WarmUps(self.wake)
 
     def wake(self) -> None:
         """There may be work."""
@@ -102,10 +104,11 @@ class Pump:
                 if time.monotonic() - renewed > RENEW_EVERY_S:
                     renewed = time.monotonic()
                     LEASES.renew({one.token for one in network.claims()})
+                    self._warm_ups.renew()
                 self._store()
                 self._give_back(network)
                 claimed = self._claim(network)
-                if not claimed and not network.busy and self._inbox.empty():
+                if not claimed and not network.busy and not self._warm_ups.busy and self._inbox.empty():
                     settle()
                     if self._stopping.is_set() or until_idle:
                         return
@@ -119,6 +122,7 @@ class Pump:
     def _claim(self, network: Network) -> bool:
         if self._stopping.is_set():
             return False
+        self._warm_ups.start()
         room = min(self._most - network.in_flight, _CLAIM)
         claims = claim(most=room) if room > 0 else []
         if self._most > 1:

@@ -10,8 +10,8 @@ while its generations are claimed, so that its limits hold across any number of 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ from evals.catalog.conversations import turns_asked
 from evals.catalog.images.encoding import EncodedImage
 from evals.catalog.images.storing import keep_rows
 from evals.collection.providers import UNKNOWN, Cost, Lost, ProviderError, Reply, back_off
-from evals.models import Attempt, Contender, Generation, Provider, Run, RunItem
+from evals.models import Attempt, Contender, Generation, Provider, Run, RunItem, RunWarmUp
 from evals.models.bulk import insert, update
 from evals.models.generations import ErrorCategory
 
@@ -46,7 +46,11 @@ __all__ = [
     "claim_next",
     "recover_lost",
     "release",
+    "room_at",
+    "spend",
+    "stop_at_unknown",
     "store",
+    "tell_providers",
     "wanted",
     "work_is_due",
 ]
@@ -106,7 +110,8 @@ def work_is_due(*, now: datetime | None = None) -> bool:
     """Whether anything could be claimed now, lost work included. Claims nothing."""
     now = now or timezone.now()
     lost = Generation.objects.filter(expired(now), state=_STATE.RUNNING)
-    return lost.exists() or bool(_providers_with_room(now, _active_scope()))
+    warm_ups = RunWarmUp.objects.filter(run__in=active_runs(), state=RunWarmUp.State.WAITING, not_before__lte=now)
+    return lost.exists() or warm_ups.exists() or bool(_providers_with_room(now, _active_scope()))
 
 
 def active_runs() -> QuerySet[Run]:
@@ -123,6 +128,9 @@ class _ActiveScope:
     first: int
     last: int
     budgeted: bool
+    # Contenders that are not asked before their warm-up has ended, and the calls of warm-ups by provider.
+    warming: frozenset[int]
+    warm_ups: Mapping[int, int]
 
 
 def _active_scope() -> _ActiveScope:
@@ -137,7 +145,19 @@ def _active_scope() -> _ActiveScope:
         first=min((row[1] for row in found), default=0),
         last=max((row[2] for row in found), default=0),
         budgeted=any(row[3] is not None for row in found),
+        **_warm_ups({row[0] for row in found}),
     )
+
+
+def _warm_ups(runs: Collection[int]) -> dict[str, Any]:
+    rows = RunWarmUp.objects.filter(state__in=(RunWarmUp.State.WAITING, RunWarmUp.State.RUNNING))
+    found = rows.values_list("run_id", "contender_id", "contender__provider_id", "state")
+    under_way: Counter[int] = Counter()
+    for run, _, provider, state in found:
+        # Those of a run that was stopped meanwhile still take a place; those that wait for a place only name it.
+        if state == RunWarmUp.State.RUNNING or run in runs:
+            under_way[provider] += state == RunWarmUp.State.RUNNING
+    return {"warming": frozenset(row[1] for row in found if row[0] in runs), "warm_ups": under_way}
 
 
 def _due(contender: Any, scope: _ActiveScope, now: datetime) -> QuerySet[Generation]:
@@ -158,11 +178,14 @@ def _providers_with_room(now: datetime, scope: _ActiveScope) -> list[int]:
         return []
     in_flight = _in_flight(now)
     providers = Provider.objects.exclude(kind=Provider.Kind.IMPORTED).exclude(paused_until__gt=now)
-    open_ones = [one.pk for one in providers if _room(one, in_flight.get(one.pk, 0), now) > 0]
+    for provider_id, calls in scope.warm_ups.items():
+        in_flight[provider_id] = in_flight.get(provider_id, 0) + calls
+    open_ones = [one.pk for one in providers if room_at(one, in_flight.get(one.pk, 0), now) > 0]
     if not open_ones:
         return []
     rows = (
         Contender.objects.filter(provider__in=open_ones, runs__in=scope.runs)
+        .exclude(pk__in=scope.warming)
         .annotate(next=Subquery(_due(OuterRef("pk"), scope, now).values("pk")[:1]))
         .values_list("provider_id", "next")
         .distinct()
@@ -187,7 +210,7 @@ _DOWN = 3
 _BURST_S = 2.0
 
 
-def _room(provider: Provider, in_flight: int, now: datetime) -> int:
+def room_at(provider: Provider, in_flight: int, now: datetime) -> int:
     """How many calls may start now: by calls at once, by requests and by tokens a minute."""
     most = 1 if provider.down_in_a_row >= _DOWN else provider.max_concurrency
     room = most - in_flight
@@ -209,11 +232,13 @@ def _claim(provider_id: int, most: int, now: datetime) -> list[Claim]:
     if provider.paused_until is not None and provider.paused_until > now:
         return []
     in_flight = Generation.objects.filter(live(now), state=_STATE.RUNNING, ahead=False, contender__provider=provider)
-    room = min(_room(provider, in_flight.count(), now), most)
+    room = min(room_at(provider, in_flight.count(), now), most)
     if room <= 0:
         return []
     # Read again inside the transaction: a run may have been stopped, or its budget reached.
     scope = _active_scope()
+    # Each place that becomes free is offered to a warm-up first.
+    room = max(room - scope.warm_ups.get(provider.pk, 0), 0)
     due = _due_at(provider, room, scope, now)
     if scope.budgeted:
         due = _within_budget(due, scope)
@@ -239,12 +264,15 @@ def _claim_ahead(provider_id: int, most: int, now: datetime) -> list[Claim]:
     if provider.paused_until is not None and provider.paused_until > now:
         return []
     scope = _active_scope()
-    return [] if scope.budgeted else _lease(_due_at(provider, most, scope, now), now, ahead=True)
+    if scope.budgeted or provider.pk in scope.warm_ups:
+        return []
+    return _lease(_due_at(provider, most, scope, now), now, ahead=True)
 
 
 def _due_at(provider: Provider, most: int, scope: _ActiveScope, now: datetime) -> list[int]:
-    asked = Contender.objects.filter(provider=provider, runs__in=scope.runs).distinct().values_list("pk", flat=True)
-    return sorted(pk for one in asked for pk in _due(one, scope, now).values_list("pk", flat=True)[:most])[:most]
+    asked = Contender.objects.filter(provider=provider, runs__in=scope.runs).exclude(pk__in=scope.warming)
+    asked_ids = asked.distinct().values_list("pk", flat=True)
+    return sorted(pk for one in asked_ids for pk in _due(one, scope, now).values_list("pk", flat=True)[:most])[:most]
 
 
 def _lease(due: list[int], now: datetime, *, ahead: bool) -> list[Claim]:
@@ -381,7 +409,7 @@ def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> i
         update(Generation, columns, values)
     if held:
         _record([results[pk] for pk in held])
-        _tell_providers([(results[pk], made, provider) for pk, (made, provider) in held.items()], now)
+        tell_providers([(results[pk], made, provider) for pk, (made, provider) in held.items()], now)
     return len(held)
 
 
@@ -436,6 +464,7 @@ def _measured(result: Result) -> dict[str, Any]:
         "tokens_in": told.usage.tokens_in,
         "tokens_out": told.usage.tokens_out,
         "tokens_in_cached": told.usage.tokens_in_cached,
+        "tokens_in_cache_written": told.usage.tokens_in_cache_written,
         "tokens_thinking": told.usage.tokens_thinking,
         "cost_usd": outcome.cost.usd,
         "cost_source": outcome.cost.source,
@@ -464,7 +493,7 @@ def _recover(seen: Generation, now: datetime) -> bool:
     return recovered
 
 
-def _tell_providers(ended: Sequence[tuple[Result, int, int]], now: datetime) -> None:
+def tell_providers(ended: Sequence[tuple[Result, int, int]], now: datetime) -> None:
     """What the calls' results say of their providers: to pause, to be down or up again, and tokens used."""
     asked = Provider.objects.filter(pk__in={provider for _, _, provider in ended}).order_by("pk")
     for provider_id, down_before, limited in asked.values_list("pk", "down_in_a_row", "tokens_per_minute"):
@@ -526,6 +555,7 @@ def _record(results: Sequence[Result]) -> None:
     ]
     insert(Attempt, list(rows[0]), (list(row.values()) for row in rows))
     _spend({row["generation_id"]: row["cost_usd"] for row in rows if row["cost_usd"]})
+    _stop_at_unknown([row["generation_id"] for row in rows if row["cost_usd"] is None and not row["error"]])
 
 
 def _answered(outcome: CallOutcome | CallFailure) -> dict[str, Any]:
@@ -545,13 +575,36 @@ def _spend(costs: Mapping[int, Decimal]) -> None:
         spent[run_id].append(costs[generation_id])
     # In one order, so that two workers never deadlock.
     for pk in sorted(spent):
-        Run.objects.filter(pk=pk).update(
-            spent_usd=F("spent_usd") + sum(spent[pk]), priced_calls=F("priced_calls") + len(spent[pk])
+        spend(pk, sum(spent[pk], Decimal(0)), priced_calls=len(spent[pk]))
+
+
+def spend(run_id: int, usd: Decimal, *, priced_calls: int) -> None:
+    """`priced_calls` are those that say what the next call may cost."""
+    Run.objects.filter(pk=run_id).update(spent_usd=F("spent_usd") + usd, priced_calls=F("priced_calls") + priced_calls)
+    run = Run.objects.get(pk=run_id)
+    if run.budget_usd is not None and run.spent_usd >= run.budget_usd and run.state == Run.State.COLLECTING:
+        Run.objects.filter(pk=run_id, state=Run.State.COLLECTING).update(
+            state=Run.State.PAUSED,
+            reason=f"Its budget of ${run.budget_usd:,.2f} is reached: ${run.spent_usd:,.2f} spent. "
+            "Raise the budget to continue.",
         )
-        run = Run.objects.get(pk=pk)
-        if run.budget_usd is not None and run.spent_usd >= run.budget_usd and run.state == Run.State.COLLECTING:
-            Run.objects.filter(pk=pk, state=Run.State.COLLECTING).update(
-                state=Run.State.PAUSED,
-                reason=f"Its budget of ${run.budget_usd:,.2f} is reached: ${run.spent_usd:,.2f} spent. "
-                "Raise the budget to continue.",
-            )
+
+
+def _stop_at_unknown(generation_ids: Sequence[int]) -> None:
+    """A run with a budget pauses at an answer whose cost is not known, unless somebody agreed to that."""
+    if not generation_ids:
+        return
+    strict = Run.objects.filter(state=Run.State.COLLECTING, budget_usd__isnull=False, allow_unknown_costs=False)
+    runs = list(strict.values_list("pk", flat=True))
+    items = RunItem.objects.filter(run__in=runs, generation__in=generation_ids) if runs else RunItem.objects.none()
+    for run_id, slug in dict(items.values_list("run_id", "generation__contender__slug")).items():
+        stop_at_unknown(run_id, slug)
+
+
+def stop_at_unknown(run_id: int, slug: str) -> None:
+    strict = Run.objects.filter(pk=run_id, budget_usd__isnull=False, allow_unknown_costs=False)
+    strict.filter(state=Run.State.COLLECTING).update(
+        state=Run.State.PAUSED,
+        reason=f"It is not known what an answer of {slug} cost, so the budget cannot be kept. Give {slug} a price, or "
+        "change the budget and allow unknown costs; then resume.",
+    )

@@ -10,10 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from arena.ui import charts, numbers
-from arena.ui.wording import plural
+from arena.ui.wording import count, plural
+from arena.ui.wording import listed as listed_words
+from evals.collection.concurrency import Concurrency
+from evals.collection.queries.estimates import Estimate
 from evals.collection.queries.runs import ContenderRow, Progress, RunLine, RunView
 
-__all__ = ["Figure", "ListedRun", "RunParts", "listed", "run_parts"]
+__all__ = ["EstimateParts", "Figure", "ListedRun", "RunParts", "estimate_parts", "listed", "run_parts"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class RunParts:
     digits: int
     # Of all contenders together; None if none of them has a known price.
     spent_usd: Decimal | None
+    # At how many calls at once the latencies were measured.
+    concurrency: Concurrency
+    # Whose figures the costs are.
+    cost_words: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,66 @@ def run_parts(view: RunView) -> RunParts:
         rows=tuple(BarRow(row, _bar(row.progress)) for row in view.rows),
         digits=numbers.money_digits([*(row.spent_usd for row in view.rows), view.spent_usd]),
         spent_usd=None if _nothing_priced(view) else view.spent_usd,
+        concurrency=Concurrency.of(row.in_flight for row in view.rows),
+        cost_words=_cost_words(view),
     )
+
+
+def _cost_words(view: RunView) -> str:
+    """`Costs are by the price list (gpt-x, gpt-y), and as the provider told (z).`"""
+    of: dict[str, list[str]] = {}
+    for row in view.rows:
+        for source in row.cost_sources:
+            of.setdefault(source, []).append(row.slug)
+    parts = [f"{source} ({', '.join(slugs)})" for source, slugs in sorted(of.items())]
+    return f"Costs are {listed_words(parts)}." if parts else ""
+
+
+@dataclass(frozen=True)
+class EstimateParts:
+    estimate: Estimate
+    figures: tuple[Figure, ...]
+    digits: int
+
+
+def estimate_parts(estimate: Estimate) -> EstimateParts:
+    return EstimateParts(
+        estimate=estimate,
+        figures=(_to_ask(estimate), _to_spend(estimate), _to_take(estimate)),
+        digits=numbers.money_digits(row.usd for row in estimate.rows),
+    )
+
+
+def _to_ask(estimate: Estimate) -> Figure:
+    notes = []
+    if estimate.linked:
+        notes.append(f"{numbers.whole(estimate.linked)} linked from earlier runs")
+    if estimate.under_way:
+        notes.append(f"{numbers.whole(estimate.under_way)} are being asked for by another run")
+    if estimate.warm_up_calls:
+        notes.append(f"{count(estimate.warm_up_calls, 'warm-up call')} more")
+    return Figure("Calls", numbers.whole(estimate.calls), note="; ".join(notes) or "retries come on top")
+
+
+def _to_spend(estimate: Estimate) -> Figure:
+    unknown = [row.slug for row in estimate.rows if row.usd is None]
+    if unknown and len(unknown) == len(estimate.rows):
+        return Figure("Cost", "not known", note="of no contender")
+    note = f"without {', '.join(unknown)}" if unknown else "retries and warm-up calls come on top"
+    value = numbers.money(estimate.usd)
+    return Figure("Cost", value if value == "$0" or value.startswith("<") else f"about {value}", note=note)
+
+
+def _to_take(estimate: Estimate) -> Figure:
+    if not estimate.calls:
+        rest = "another run asks for the rest" if estimate.under_way else "everything has been collected"
+        return Figure("Time", "none", note=rest)
+    if estimate.seconds is None:
+        return Figure("Time", "not known", note="no contender here was timed yet")
+    value = f"about {numbers.duration(estimate.seconds)}"
+    if not estimate.seconds_known:
+        return Figure("Time", value, note="or more: not all contenders were timed")
+    return Figure("Time", value, note=f"{estimate.slowest} is last")
 
 
 def listed(line: RunLine) -> ListedRun:

@@ -160,4 +160,4 @@ def _first_run(task_set: TaskSet) -> Run:
     default = asked_by_default(version)
     if default.problem:
         raise RunError("contenders", default.problem)
-    return start_run(version=version, contenders=default.contenders)
+    return start_run(version=version, contenders=default.contenders, warm_up_calls=None)

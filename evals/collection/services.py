@@ -18,16 +18,20 @@ from django.utils import timezone
 from arena.errors import FieldError
 from arena.models import User
 from evals.catalog.services.contenders import freeze
-from evals.models import Contender, Generation, Provider, Run, RunItem, Task, TaskSet, TaskSetVersion
+from evals.collection.queries.costs import cost_is_known
+from evals.collection.queries.estimates import Estimate, estimate_run
+from evals.models import Contender, Generation, Provider, Run, RunItem, RunWarmUp, Task, TaskSet, TaskSetVersion
 from evals.models.bulk import insert
 from evals.models.contenders import VISION
 from evals.models.generations import ErrorCategory
 
 __all__ = [
     "MOST_SAMPLES",
+    "MOST_WARM_UP_CALLS",
     "LocalOnlyError",
     "RunError",
     "change_budget",
+    "estimate",
     "pause",
     "rerun",
     "resume",
@@ -35,9 +39,11 @@ __all__ = [
     "settle",
     "start_run",
     "stop",
+    "warm_up_calls_of",
 ]
 
 MOST_SAMPLES = 20
+MOST_WARM_UP_CALLS = 5
 _MOST_BUDGET = 1_000_000
 _BATCH = 2000
 
@@ -60,18 +66,23 @@ def start_run(
     samples: int = 1,
     fresh: bool = False,
     budget_usd: Decimal | None = None,
+    allow_unknown_costs: bool = False,
+    warm_up_calls: int | None = 0,
     started_by: User | None = None,
 ) -> Run:
     """Start a run over every task of `version`. The caller calls `evals.collection.wake.wake_workers()` on commit.
+
+    `warm_up_calls` to each contender that has something to answer are made first and not measured; None: one at local
+    providers, none at hosted ones. A budget over contenders of unknown cost is refused unless `allow_unknown_costs`.
 
     Raises RunError (or LocalOnlyError) before anything is written. Freezes each contender. A large run writes its
     generations in several transactions before its own, so that reviewers can vote meanwhile; if it is interrupted,
     the next run links those already written.
     """
-    chosen = list(
-        Contender.objects.select_related("provider").filter(pk__in=[one.pk for one in contenders]).order_by("slug")
-    )
+    chosen = _chosen(contenders)
     _check(version, chosen, samples, budget_usd)
+    _check_warm_up_calls(warm_up_calls)
+    _check_costs_are_known(budget_usd, chosen, allow_unknown_costs)
     for contender in chosen:
         freeze(contender)
     askable = version.items.exclude(task__messages=[])
@@ -89,11 +100,55 @@ def start_run(
         _create([(place, before[place].take + 1 if place in before else 1) for place in missing[n : n + _BATCH]])
     newest = _newest(version, chosen)
     return _make_run(
-        Run(version=version, samples=samples, fresh=fresh, budget_usd=budget_usd, started_by=started_by),
+        Run(
+            version=version,
+            samples=samples,
+            fresh=fresh,
+            budget_usd=budget_usd,
+            allow_unknown_costs=allow_unknown_costs,
+            warm_up_calls=warm_up_calls,
+            started_by=started_by,
+        ),
         chosen,
         [newest[place] for place in wanted],
         asks=bool(missing),
     )
+
+
+def estimate(
+    *,
+    version: TaskSetVersion,
+    contenders: Sequence[Contender],
+    samples: int = 1,
+    fresh: bool = False,
+    budget_usd: Decimal | None = None,
+    allow_unknown_costs: bool = False,
+    warm_up_calls: int | None = 0,
+) -> Estimate:
+    """What `start_run` with these would ask, cost and take, and its `problem` if it would be refused. Writes
+    nothing."""
+    chosen, problem = _chosen(contenders), ""
+    try:
+        _check(version, chosen, samples, budget_usd)
+        _check_warm_up_calls(warm_up_calls)
+        _check_costs_are_known(budget_usd, chosen, allow_unknown_costs)
+    except RunError as error:
+        problem = str(error)
+    return estimate_run(
+        version=version,
+        contenders=chosen,
+        warm_up_calls={one.pk: warm_up_calls_of(one, warm_up_calls) for one in chosen},
+        samples=samples,
+        fresh=fresh,
+        budget_usd=budget_usd,
+        allow_unknown_costs=allow_unknown_costs,
+        problem=problem,
+    )
+
+
+def _chosen(contenders: Iterable[Contender]) -> list[Contender]:
+    found = Contender.objects.select_related("provider").filter(pk__in=[one.pk for one in contenders])
+    return list(found.order_by("slug"))
 
 
 def rerun(*, run: Run, started_by: User | None = None) -> Run:
@@ -110,6 +165,8 @@ def rerun(*, run: Run, started_by: User | None = None) -> Run:
         contenders=list(newest.values()),
         samples=run.samples,
         budget_usd=run.budget_usd,
+        allow_unknown_costs=run.allow_unknown_costs,
+        warm_up_calls=run.warm_up_calls,
         started_by=started_by,
     )
 
@@ -117,6 +174,9 @@ def rerun(*, run: Run, started_by: User | None = None) -> Run:
 @transaction.atomic
 def stop(*, run: Run, reason: str = "") -> bool:
     """Stop for good: calls in flight end and are kept, the rest is not asked for. False if it had already ended."""
+    run.warm_ups.filter(state=RunWarmUp.State.WAITING).update(
+        state=RunWarmUp.State.FAILED, error_detail="the run was stopped first", finished_at=timezone.now()
+    )
     return _move(
         run,
         _UNFINISHED,
@@ -139,18 +199,23 @@ def resume(*, run: Run) -> bool:
         raise RunError("budget_usd", f"${run.spent_usd:,.2f} of ${run.budget_usd:,.2f} is spent. Raise the budget.")
     moved = _move(run, (Run.State.PAUSED,), Run.State.COLLECTING, "")
     if moved:
+        _warm_up(run)
         settle(run=run)
     return moved
 
 
 @transaction.atomic
-def change_budget(*, run: Run, budget_usd: Decimal | None) -> None:
-    """None: no limit. A run that paused because of its budget resumes if there is room now; the caller wakes the
-    workers."""
+def change_budget(*, run: Run, budget_usd: Decimal | None, allow_unknown_costs: bool | None = None) -> None:
+    """`budget_usd` None: no limit; `allow_unknown_costs` None: as before. A run that paused because of its budget
+    resumes if there is room now; the caller wakes the workers."""
     _check_budget(budget_usd)
     run = _locked(run)
+    allow = run.allow_unknown_costs if allow_unknown_costs is None else allow_unknown_costs
+    left = Generation.objects.filter(run_items__run=run, state__in=(_STATE.WAITING, _STATE.RUNNING))
+    asked = run.contenders.select_related("provider").filter(pk__in=left.values("contender")).order_by("slug")
+    _check_costs_are_known(budget_usd, asked, allow)
     reached = run.budget_usd is not None and run.spent_usd >= run.budget_usd
-    Run.objects.filter(pk=run.pk).update(budget_usd=budget_usd)
+    Run.objects.filter(pk=run.pk).update(budget_usd=budget_usd, allow_unknown_costs=allow)
     room = budget_usd is None or run.spent_usd < budget_usd
     if run.state == Run.State.PAUSED and reached and room:
         _move(run, (Run.State.PAUSED,), Run.State.COLLECTING, "")
@@ -171,6 +236,7 @@ def retry_failed(*, run: Run, errors: Collection[str] = ()) -> int:
     reopened = _reopen(failed)
     if reopened:
         Run.objects.filter(pk=run.pk).update(state=Run.State.COLLECTING, reason="", finished_at=None)
+        _warm_up(run)
     return reopened
 
 
@@ -261,8 +327,33 @@ def _make_run(run: Run, contenders: Sequence[Contender], wanted: Iterable[_Exist
     reopened = _reopen(Generation.objects.filter(run_items__run=run, state=_STATE.FAILED))
     if settle(run=run) and not asks and not reopened:
         Run.objects.filter(pk=run.pk).update(reason="Everything had already been collected.")
+    _warm_up(run)
     run.refresh_from_db()
     return run
+
+
+def _warm_up(run: Run) -> None:
+    """Each contender that has something to answer warms up first: at the start, and when the run goes on after a while
+    in which its model may have been unloaded."""
+    if run.warm_up_calls == 0:
+        return
+    waiting = Generation.objects.filter(run_items__run=run, state=_STATE.WAITING).order_by()
+    contenders = Contender.objects.filter(pk__in=waiting.values("contender")).select_related("provider")
+    for contender in contenders.order_by("slug"):
+        calls = warm_up_calls_of(contender, run.warm_up_calls)
+        if calls:
+            open_ = {"state": RunWarmUp.State.WAITING, "calls": calls, "calls_made": 0, "attempts_made": 0}
+            row, made = RunWarmUp.objects.get_or_create(run=run, contender=contender, defaults=open_)
+            ended = RunWarmUp.objects.filter(pk=row.pk, state__in=(RunWarmUp.State.DONE, RunWarmUp.State.FAILED))
+            if not made:
+                ended.update(**open_, not_before=timezone.now(), error="", error_detail="", finished_at=None)
+
+
+def warm_up_calls_of(contender: Contender, warm_up_calls: int | None) -> int:
+    """How many calls a contender gets: local models are loaded into memory by their first one."""
+    if warm_up_calls is not None:
+        return warm_up_calls
+    return 1 if contender.provider.locality == Provider.Locality.LOCAL else 0
 
 
 def _reopen(failed: QuerySet[Generation]) -> int:
@@ -294,6 +385,24 @@ def _check_budget(budget_usd: Decimal | None) -> None:
     if budget_usd is not None and not 0 < budget_usd < _MOST_BUDGET:
         raise RunError(
             "budget_usd", f"A budget must be more than 0 and less than ${_MOST_BUDGET:,}. Leave it out for no limit."
+        )
+
+
+def _check_warm_up_calls(calls: int | None) -> None:
+    if calls is not None and not 0 <= calls <= MOST_WARM_UP_CALLS:
+        raise RunError("warm_up_calls", f"Choose between 0 and {MOST_WARM_UP_CALLS} warm-up calls to each contender.")
+
+
+def _check_costs_are_known(budget_usd: Decimal | None, contenders: Iterable[Contender], allow: bool) -> None:
+    """A budget counts what it knows: with a contender of unknown cost it would be a promise that cannot be kept."""
+    if budget_usd is None or allow:
+        return
+    unknown = [one.slug for one in contenders if not cost_is_known(one)]
+    if unknown:
+        raise RunError(
+            "allow_unknown_costs",
+            f"It is not known what {', '.join(unknown)} will cost, so a budget of ${budget_usd:,.2f} cannot be kept. "
+            "Give each a price (0 if it costs nothing), leave them out, or allow unknown costs.",
         )
 
 

@@ -17,22 +17,23 @@ from arena.errors import FieldError
 from arena.models import Role
 from arena.ui.wording import count
 from evals.catalog.images.serving import image_response, nth
-from evals.catalog.queries.contenders import askable_contenders
+from evals.catalog.queries.contenders import askable_contenders, contender_card
 from evals.collection import services as service
 from evals.collection import wake
 from evals.collection.forms import BakeOffForm, BudgetForm, RunForm, newest_versions
 from evals.collection.queries.runs import run_list as newest_runs
 from evals.collection.queries.runs import run_view
-from evals.collection.run_page import listed, run_parts
+from evals.collection.run_page import EstimateParts, estimate_parts, listed, run_parts
 from evals.collection.schedules import EVERY, add_bake_off, remove, set_every, timetable
 from evals.collection.services import RunError
-from evals.models import Generation, Run, TaskSet
+from evals.models import Contender, Generation, Run, TaskSet, TaskSetVersion
 from evals.models.generations import ErrorCategory
 
 __all__ = [
     "run",
     "run_again",
     "run_budget",
+    "run_estimate",
     "run_list",
     "run_new",
     "run_pause",
@@ -88,12 +89,40 @@ def run_new(request: HttpRequest) -> HttpResponse:
         "contenders": request.GET.getlist("contender") or [contender.slug for contender in offered],
     }
     form = RunForm(request.POST or None, initial=initial, versions=versions, offered=offered)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and "estimate" not in request.POST and form.is_valid():
         started = form.start(started_by=person(request))
         if started is not None:
             transaction.on_commit(wake.wake_workers)
             return redirect("evals:run", started.pk)
-    return render(request, "evals/collection/run_new.html", {"form": form, "offered": offered})
+    return render(
+        request,
+        "evals/collection/run_new.html",
+        {
+            "form": form,
+            "offered": [(one, contender_card(one).price) for one in offered],
+            "parts": _estimated(form, versions, offered),
+        },
+    )
+
+
+@require_POST
+@role_required(Role.EDITOR)
+def run_estimate(request: HttpRequest) -> HttpResponse:
+    """The part of the page for a new run that says what it would ask, cost and take. Starts nothing."""
+    versions, offered = newest_versions(), list(askable_contenders())
+    form = RunForm(request.POST, versions=versions, offered=offered)
+    context = {"form": form, "parts": _estimated(form, versions, offered)}
+    return render(request, "evals/collection/_estimate.html", context)
+
+
+def _estimated(form: RunForm, versions: list[TaskSetVersion], offered: list[Contender]) -> EstimateParts | None:
+    if not form.is_bound:
+        # As it is shown: every field's initial value.
+        shown = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+        shown["version"] = shown["version"] or versions[0].task_set.slug
+        form = RunForm(shown, versions=versions, offered=offered)
+    found = form.estimate()
+    return None if found is None else estimate_parts(found)
 
 
 @require_POST
@@ -168,7 +197,9 @@ def _context(found: Run) -> dict[str, object]:
     return {
         "view": view,
         "parts": run_parts(view),
-        "budget": BudgetForm(initial={"budget_usd": found.budget_usd}),
+        "budget": BudgetForm(
+            initial={"budget_usd": found.budget_usd, "allow_unknown_costs": found.allow_unknown_costs}
+        ),
     }
 
 

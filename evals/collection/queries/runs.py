@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,9 +12,11 @@ from django.db.models import Count, Q, Sum, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from evals.collection.concurrency import median_of_counts
 from evals.collection.quantiles import nearest_rank
 from evals.collection.queries.failures import Cause, causes_of, paused_providers
-from evals.models import Attempt, Contender, Generation, Run, RunItem
+from evals.models import Attempt, Contender, Generation, Run, RunItem, RunWarmUp
+from evals.models.generations import CostSource
 
 __all__ = ["ContenderRow", "Progress", "RunLine", "RunView", "run_list", "run_progress", "run_view"]
 
@@ -60,8 +62,9 @@ class Progress:
 @dataclass(frozen=True)
 class ContenderRow:
     """`spent_usd` None: some call has no known price. `pace_per_minute` and `latency_p95_ms` None: nothing measured.
-    The latency is over its newest 1,000 answers at most. `slowed` is the error its provider is paused for, in words;
-    empty if it is not paused."""
+    The latency is over its newest 1,000 answers at most, `in_flight` the median of calls at once during them.
+    `cost_sources` says whose figures `spent_usd` adds up, `warm_up` how far its warm-up is. `slowed` is the error its
+    provider is paused for, in words; empty if it is not paused."""
 
     slug: str
     provider: str
@@ -70,6 +73,9 @@ class ContenderRow:
     latency_p95_ms: float | None
     spent_usd: Decimal | None
     slowed: str
+    in_flight: int | None = None
+    cost_sources: tuple[str, ...] = ()
+    warm_up: str = ""
 
     @property
     def finished(self) -> bool:
@@ -97,6 +103,8 @@ class RunView:
     pace_per_minute: float | None
     spent_usd: Decimal
     budget_usd: Decimal | None
+    allow_unknown_costs: bool
+    warm_up_calls: int | None
     expected_usd: Decimal | None
     unpriced: tuple[str, ...]
     done_in: timedelta | None
@@ -131,12 +139,13 @@ class RunLine:
 
 
 def run_view(run: Run, *, now: datetime | None = None) -> RunView:
-    """Eight queries. `run` should come with `version__task_set` and `started_by` selected."""
+    """Nine queries. `run` should come with `version__task_set` and `started_by` selected."""
     now = now or timezone.now()
     by_contender = _progress(run)
-    spent, unpriced = _spent(run)
+    costs = _costs(run)
+    warm_ups = {one.contender_id: one for one in RunWarmUp.objects.filter(run=run)}
     pace = _pace(run, now)
-    p95 = _latency_p95(run)
+    latencies = _latencies(run)
     contenders: list[Contender] = list(run.contenders.select_related("provider").order_by("slug"))
     paused = paused_providers(contenders, now)
     causes = causes_of(run, paused=paused)
@@ -146,8 +155,11 @@ def run_view(run: Run, *, now: datetime | None = None) -> RunView:
             provider=contender.provider.slug,
             progress=by_contender.get(contender.pk, Progress()),
             pace_per_minute=pace.get(contender.pk),
-            latency_p95_ms=p95.get(contender.pk),
-            spent_usd=None if contender.pk in unpriced else spent.get(contender.pk, Decimal(0)),
+            latency_p95_ms=latencies.get(contender.pk, _NOT_TIMED).p95_ms,
+            in_flight=latencies.get(contender.pk, _NOT_TIMED).in_flight,
+            spent_usd=_spent(costs.get(contender.pk, _NOTHING), warm_ups.get(contender.pk)),
+            cost_sources=costs.get(contender.pk, _NOTHING).sources,
+            warm_up=_warm_up_words(warm_ups.get(contender.pk)),
             slowed=_slowed(contender, causes) if contender.provider_id in paused else "",
         )
         for contender in contenders
@@ -172,6 +184,8 @@ def run_view(run: Run, *, now: datetime | None = None) -> RunView:
         pace_per_minute=sum(paces) if paces else None,
         spent_usd=run.spent_usd,
         budget_usd=run.budget_usd,
+        allow_unknown_costs=run.allow_unknown_costs,
+        warm_up_calls=run.warm_up_calls,
         expected_usd=_expected(rows, run.spent_usd),
         unpriced=tuple(row.slug for row in rows if row.spent_usd is None),
         done_in=done_in,
@@ -254,19 +268,50 @@ def _attempts(run: Run) -> Any:
     return Attempt.objects.filter(generation__run_items__run=run, started_at__gte=run.created_at)
 
 
-def _spent(run: Run) -> tuple[dict[int, Decimal], set[int]]:
-    """Known costs by contender, and the contenders with at least one answer without a known price."""
+@dataclass(frozen=True)
+class _Costs:
+    """Of one contender's calls. `unpriced`: at least one answer has no known price."""
+
+    usd: Decimal = Decimal(0)
+    unpriced: bool = False
+    sources: tuple[str, ...] = ()
+
+
+_NOTHING = _Costs()
+
+
+def _costs(run: Run) -> dict[int, _Costs]:
     rows = (
         _attempts(run)
-        .values("generation__contender_id")
+        .values("generation__contender_id", "cost_source")
         .annotate(usd=Sum("cost_usd"), unpriced=Count("pk", filter=Q(cost_usd__isnull=True, error="")))
+        .order_by("cost_source")
     )
-    spent, unpriced = {}, set()
+    costs: dict[int, _Costs] = {}
     for row in rows:
-        spent[row["generation__contender_id"]] = row["usd"] or Decimal(0)
-        if row["unpriced"]:
-            unpriced.add(row["generation__contender_id"])
-    return spent, unpriced
+        before = costs.get(row["generation__contender_id"], _NOTHING)
+        # Of a call that was refused, the provider's 0 says nothing of where prices come from.
+        source = CostSource(row["cost_source"]).label if row["cost_source"] and row["usd"] else ""
+        costs[row["generation__contender_id"]] = _Costs(
+            usd=before.usd + (row["usd"] or 0),
+            unpriced=before.unpriced or bool(row["unpriced"]),
+            sources=(*before.sources, str(source)) if source else before.sources,
+        )
+    return costs
+
+
+def _spent(costs: _Costs, warm_up: RunWarmUp | None) -> Decimal | None:
+    if costs.unpriced or (warm_up is not None and warm_up.unpriced_calls and not warm_up.error):
+        return None
+    return costs.usd + (warm_up.spent_usd if warm_up is not None else 0)
+
+
+def _warm_up_words(warm_up: RunWarmUp | None) -> str:
+    if warm_up is None or warm_up.state == RunWarmUp.State.DONE:
+        return ""
+    if warm_up.state == RunWarmUp.State.FAILED:
+        return "not warmed up"
+    return "warming up" if warm_up.state == RunWarmUp.State.RUNNING else "warms up first"
 
 
 def _pace(run: Run, now: datetime) -> dict[int, float]:
@@ -280,14 +325,30 @@ def _pace(run: Run, now: datetime) -> dict[int, float]:
     return {row["generation__contender_id"]: row["n"] / minutes for row in rows}
 
 
-def _latency_p95(run: Run) -> dict[int, float]:
+@dataclass(frozen=True)
+class _Latencies:
+    p95_ms: float | None
+    in_flight: int | None
+
+
+_NOT_TIMED = _Latencies(None, None)
+
+
+def _latencies(run: Run) -> dict[int, _Latencies]:
     """Over each contender's newest LATENCIES answers in the run: the page polls every few seconds."""
     latencies: dict[int, list[float]] = defaultdict(list)
+    at_once: dict[int, Counter[int]] = defaultdict(Counter)
     age = Window(RowNumber(), partition_by="generation__contender_id", order_by="-pk")
     answered = _attempts(run).filter(error="", latency_ms__isnull=False).annotate(age=age).filter(age__lte=LATENCIES)
-    for contender, latency in answered.order_by().values_list("generation__contender_id", "latency_ms"):
+    rows = answered.order_by().values_list("generation__contender_id", "latency_ms", "in_flight")
+    for contender, latency, in_flight in rows:
         latencies[contender].append(latency)
-    return {contender: nearest_rank(sorted(values), 0.95) for contender, values in latencies.items()}
+        if in_flight is not None:
+            at_once[contender][in_flight] += 1
+    return {
+        contender: _Latencies(nearest_rank(sorted(values), 0.95), median_of_counts(at_once[contender]))
+        for contender, values in latencies.items()
+    }
 
 
 def _slowed(contender: Contender, causes: tuple[Cause, ...]) -> str:

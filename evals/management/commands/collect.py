@@ -15,11 +15,14 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
 from arena.commands import ExampleCommand
+from arena.ui import numbers
 from evals.catalog.queries.contenders import asked_by_default
 from evals.collection.pump import Pump
+from evals.collection.queries.estimates import Estimate
 from evals.collection.queries.runs import Progress, run_progress, run_view
 from evals.collection.queue import work_is_due
-from evals.collection.services import RunError, settle, start_run
+from evals.collection.run_page import estimate_parts
+from evals.collection.services import RunError, estimate, settle, start_run
 from evals.collection.wake import wake_workers
 from evals.models import Contender, Run, TaskSet, TaskSetVersion
 
@@ -27,6 +30,7 @@ _EXAMPLES = """\
 examples:
   manage.py collect --task-set support                       every contender that can be asked, by the workers
   manage.py collect --task-set support --contender gpt-x llama --samples 2 --budget 5 --wait
+  manage.py collect --task-set support --estimate            what that would ask, cost and take; starts nothing
   manage.py collect --task-set support --here                in this process, without a worker
 
 A plain run asks only for answers that are missing or failed; --fresh asks for everything again.
@@ -55,6 +59,20 @@ class Command(ExampleCommand):
             "--samples", metavar="N", type=int, default=1, help="answers of each contender to each task"
         )
         parser.add_argument("--budget", metavar="USD", type=_usd, help="pause when this much is spent")
+        parser.add_argument(
+            "--allow-unknown-costs",
+            action="store_true",
+            help="with --budget: go on where a cost is not known; the budget counts only what is",
+        )
+        parser.add_argument(
+            "--warm-up",
+            metavar="CALLS",
+            type=int,
+            help="calls to each contender first that are not measured (default: 1 at local providers, 0 at hosted)",
+        )
+        parser.add_argument(
+            "--estimate", "--dry-run", action="store_true", help="only say what the run would ask, cost and take"
+        )
         parser.add_argument("--fresh", action="store_true", help="ask again for answers that exist")
         parser.add_argument(
             "--wait", action="store_true", help="show progress; exit non-zero if anything failed for good"
@@ -66,16 +84,22 @@ class Command(ExampleCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         version = self._version(options["task_set"])
         contenders = self._contenders(version, options["contender"])
+        wanted = {
+            "version": version,
+            "contenders": contenders,
+            "samples": options["samples"],
+            "fresh": options["fresh"],
+            "budget_usd": options["budget"],
+            "allow_unknown_costs": options["allow_unknown_costs"],
+            "warm_up_calls": options["warm_up"],
+        }
+        if options["estimate"]:
+            self._estimate(estimate(**wanted))
+            return
         try:
-            run = start_run(
-                version=version,
-                contenders=contenders,
-                samples=options["samples"],
-                fresh=options["fresh"],
-                budget_usd=options["budget"],
-            )
+            run = start_run(**wanted)
         except RunError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(_for_command(error)) from error
         progress = run_progress(run)
         self.stdout.write(
             f"Run {run.pk}: {version}, {len(contenders)} contenders, {progress.total} generations, "
@@ -88,6 +112,19 @@ class Command(ExampleCommand):
             wake_workers()
             if options["wait"]:
                 self._wait(run, here=False)
+
+    def _estimate(self, found: Estimate) -> None:
+        wide = max((len(row.slug) for row in found.rows), default=0)
+        for row in found.rows:
+            cost = "cost not known" if row.usd is None else numbers.money(row.usd)
+            basis = f" (by {row.basis})" if row.basis and row.calls else ""
+            self.stdout.write(f"{row.slug:<{wide}}  {row.calls:,} calls, {row.linked:,} linked, {cost}{basis}")
+        for figure in estimate_parts(found).figures:
+            self.stdout.write(f"{figure.name}: {figure.value}{f' ({figure.note})' if figure.note else ''}")
+        for words in found.warnings:
+            self.stdout.write(words)
+        if found.problem:
+            raise CommandError(f"This run would be refused. {found.problem}")
 
     def _version(self, slug: str) -> TaskSetVersion:
         version = TaskSetVersion.objects.select_related("task_set").filter(task_set__slug=slug).order_by("-n").first()
@@ -204,6 +241,10 @@ def _pump(pump: Pump) -> None:
         pump.run()
     finally:
         connections.close_all()
+
+
+def _for_command(error: RunError) -> str:
+    return str(error).replace("or allow unknown costs.", "or give --allow-unknown-costs.")
 
 
 def _usd(text: str) -> Decimal:

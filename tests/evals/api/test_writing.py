@@ -96,7 +96,8 @@ def test_a_contender_that_cannot_be(stocked, post, change: dict[str, Any], field
 
 def test_a_run_starts_and_links_what_there_is(stocked, post):
     post("contenders", contender())
-    answer = post("runs", {"task_set": "code", "contenders": ["kiesel", "basalt"], "budget_usd": "2.50"})
+    budget = {"budget_usd": "2.50", "allow_unknown_costs": True}
+    answer = post("runs", {"task_set": "code", "contenders": ["kiesel", "basalt"], **budget})
     assert answer.status_code == 201, answer.content
     body = answer.json()
     assert (body["progress"]["total"], body["progress"]["linked"], body["progress"]["waiting"]) == (6, 3, 3)
@@ -158,3 +159,44 @@ def test_a_body_that_is_no_json_is_a_problem(stocked, post):
 def test_a_body_nested_too_deep_is_a_problem(stocked, post):
     answer = post("contenders", "[" * 200_000)
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+
+
+def test_a_contenders_price_says_whose_it_is_and_how_old(stocked, post):
+    prices = {"usd_per_mtok_input": "1", "usd_per_mtok_output": "2", "usd_per_mtok_cached_input": "0.1"}
+    body = post("contenders", contender(**prices, price_source="a page", priced_at="2026-01-02")).json()
+    assert (body["price"]["source"], body["price"]["as_of"], body["price"]["stale"]) == (
+        "contender",
+        "2026-01-02",
+        True,
+    )
+    assert (body["price"]["cached_input"], body["price"]["where"]) == (0.1, "a page")
+    assert post("contenders", contender(slug="other")).json()["price"] is None
+
+
+def test_a_run_is_estimated_without_starting_it(stocked, post):
+    n = Run.objects.count()
+    wanted = {"task_set": "code", "contenders": ["kiesel"], "fresh": True, "budget_usd": "5"}
+    answer = post("runs/estimate", wanted)
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["calls"], body["usd_known"], body["rows"][0]["usd"]) == (body["tasks"], False, None)
+    assert "cannot be kept" in body["problem"]
+    refused = post("runs", wanted)
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["allow_unknown_costs"])
+    assert Run.objects.count() == n
+
+
+def test_a_run_is_steered(stocked, post):
+    run = post("runs", {"task_set": "code", "contenders": ["kiesel"], "fresh": True, "warm_up_calls": 2}).json()
+    assert run["warm_up_calls"] == 2
+    path = f"runs/{run['id']}"
+    assert post(f"{path}/pause", {}).json()["state"] == "paused"
+    assert post(f"{path}/resume", {}).json()["state"] == "collecting"
+    assert post(f"{path}/budget", {"budget_usd": "3"}).status_code == 400
+    changed = post(f"{path}/budget", {"budget_usd": "3", "allow_unknown_costs": True}).json()
+    assert (changed["budget_usd"], changed["allow_unknown_costs"]) == (3, True)
+    assert post(f"{path}/retry", {"errors": ["nonsense"]}).status_code == 400
+    assert post(f"{path}/retry", {"errors": ["auth"]}).json()["state"] == "collecting"
+    stopped = post(f"{path}/stop", {}).json()
+    assert (stopped["state"], stopped["reason"].startswith("Stopped by")) == ("stopped", True)
+    assert post("runs/999999/stop", {}).status_code == 404

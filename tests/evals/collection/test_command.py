@@ -23,7 +23,7 @@ def test_it_starts_a_run_of_every_contender_that_can_be_asked(suite):
     suite.contender("one")
     suite.contender("old", Provider.objects.create(slug="imported", name="Imported", kind="imported"))
 
-    out, _ = collect("--samples", "2", "--budget", "1.5")
+    out, _ = collect("--samples", "2", "--budget", "1.5", "--allow-unknown-costs")
 
     run = Run.objects.get()
     assert [one.slug for one in run.contenders.all()] == ["one"]
@@ -72,6 +72,8 @@ def test_hosted_contenders_are_left_out_of_a_local_only_task_set_unless_named(su
         (["--samples", "0"], "samples"),
         (["--budget", "-1"], "budget"),
         (["--budget", "lots"], "not an amount in dollars"),
+        (["--budget", "5"], "not known what one will cost.*--allow-unknown-costs"),
+        (["--warm-up", "9"], "between 0 and 5 warm-up calls"),
     ],
 )
 def test_what_it_refuses(suite, arguments, words):
@@ -93,7 +95,7 @@ def test_here_collects_without_a_worker_and_shows_how_far_it_is(suite):
     suite.tasks(3)
     suite.priced("one")
 
-    out, err = collect("--here", "2")
+    out, err = collect("--here", "2", "--warm-up", "0")
 
     assert "Done: 3 generations, $0.0510 spent" in out
     assert "3 of 3" in err
@@ -120,3 +122,15 @@ def test_a_budget_that_is_reached_is_no_success(suite):
 
     with pytest.raises(CommandError, match="is paused: Its budget"):
         collect("--here", "1", "--budget", "0.01")
+
+
+def test_an_estimate_starts_nothing_and_says_what_would_be_refused(suite):
+    suite.tasks(2)
+    suite.contender("one")
+
+    out, _ = collect("--estimate")
+    assert "one  2 calls, 0 linked, cost not known" in out
+    assert "No price is known for one: its cost cannot be estimated." in out
+    with pytest.raises(CommandError, match="would be refused"):
+        collect("--dry-run", "--budget", "5")
+    assert not Run.objects.exists()

@@ -50,7 +50,13 @@ def version():
 
 @pytest.fixture
 def run(version, contenders, editor_user):
-    return start_run(version=version, contenders=contenders, budget_usd=Decimal(40), started_by=editor_user)
+    return start_run(
+        version=version,
+        contenders=contenders,
+        budget_usd=Decimal(40),
+        allow_unknown_costs=True,
+        started_by=editor_user,
+    )
 
 
 @pytest.fixture
@@ -228,7 +234,8 @@ def test_one_cause_is_retried_alone(editor, run):
 
 @pytest.mark.parametrize(("typed", "kept"), [("12.50", Decimal("12.5")), ("", None), ("4O", Decimal(40))])
 def test_the_budget_is_changed_or_left_and_the_error_quotes_what_was_typed(editor, run, typed, kept):
-    response = editor.post(reverse("evals:run-budget", args=[run.pk]), {"budget_usd": typed}, follow=True)
+    data = {"budget_usd": typed, "allow_unknown_costs": "on"}
+    response = editor.post(reverse("evals:run-budget", args=[run.pk]), data, follow=True)
     run.refresh_from_db()
     assert run.budget_usd == kept
     assert ("“4O” is not an amount." in text(response)) == (typed == "4O")

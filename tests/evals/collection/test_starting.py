@@ -138,7 +138,8 @@ def test_runs_share_what_they_both_want(suite):
 def test_a_rerun_takes_the_newest_version_and_revisions(suite):
     suite.task()
     old, gone = suite.contender("one"), suite.contender("two")
-    run = suite.run(old, gone, samples=2, budget_usd=Decimal(5))
+    budget = {"budget_usd": Decimal(5), "allow_unknown_costs": True}
+    run = suite.run(old, gone, samples=2, warm_up_calls=2, **budget)
     new = Contender.objects.create(
         slug="one@2", family="one", revision=2, provider=old.provider, model_name="one", settings={"temperature": 1}
     )
@@ -150,7 +151,7 @@ def test_a_rerun_takes_the_newest_version_and_revisions(suite):
     again = rerun(run=run)
 
     assert (again.version, list(again.contenders.all()), again.samples) == (version, [new], 2)
-    assert again.budget_usd == 5
+    assert (again.budget_usd, again.allow_unknown_costs, again.warm_up_calls) == (5, True, 2)
 
 
 class TestRefused:
