@@ -11,7 +11,7 @@ def allow(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evals', '0005_collection_at_full_strength'),
+        ('evals', '0007_images'),
     ]
 
     operations = [

@@ -10,7 +10,7 @@ def to_own_server(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evals', '0007_images'),
+        ('evals', '0008_prices_and_warm_up'),
     ]
 
     operations = [

@@ -88,10 +88,8 @@ def test_a_dry_run_says_what_it_would_publish(put: Any, voted: Category):
 
 def test_a_policy_that_goes_by_prices_is_told_which_are_old(put: Any, voted: Category):
     Contender.objects.filter(slug="a").update(usd_per_mtok_input=1, usd_per_mtok_output=2)
-    best, cheapest = (
-        {"routes": [{}]},
-        {"routes": [{"name": "bulk", "when": {"label": "bulk"}, "objective": "cheapest"}, {}]},
-    )
+    best: dict[str, Any] = {"routes": [{}]}
+    cheapest = {"routes": [{"name": "bulk", "when": {"label": "bulk"}, "objective": "cheapest"}, {}]}
 
     def told(rules: dict[str, Any]) -> list[dict[str, str]]:
         found: list[dict[str, str]] = put(document={"every_category": rules}, reason="x", base=1, dry_run=True).json()[
