@@ -11,9 +11,10 @@ import django
 
 def main() -> None:
     django.setup()
+    from evals.collection.network_process import NetworkProcess  # noqa: PLC0415
     from evals.collection.pump import Pump  # noqa: PLC0415  (models need a set-up Django)
 
-    pump = Pump()
+    pump = Pump(network=NetworkProcess)
     thread = threading.Thread(target=pump.run, name="pump")
     thread.start()
     print("ready", flush=True)

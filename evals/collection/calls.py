@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -44,7 +44,7 @@ from evals.collection.turns import as_messages, spent_before, sum_of_costs, to_j
 from evals.models import Contender, Generation, Provider, Task
 from evals.models.contenders import VISION
 
-__all__ = ["Call", "Probe", "ask_once", "ask_unmeasured", "prepare", "probe"]
+__all__ = ["Call", "Probe", "ask_once", "ask_unmeasured", "load_prices", "prepare", "probe"]
 
 log = logging.getLogger(__name__)
 
@@ -108,13 +108,16 @@ def prepare(claims: Sequence[Claim]) -> list[Call | Result]:
     # Apart, because each is asked for by many: a join would make one of each for every row.
     tasks = Task.objects.in_bulk({row.task_id for row in rows.values()})
     contenders = Contender.objects.select_related("provider").in_bulk({row.contender_id for row in rows.values()})
-    for contender in contenders.values():
-        # Loads the price list, which would hold up every call in flight if the first answer did.
-        _cost(contender, Usage(tokens_in=1, tokens_out=1))
     for row in rows.values():
         row.task, row.contender = tasks[row.task_id], contenders[row.contender_id]
     kept_here = _kept_here(rows.values())
     return [_prepared(claim, rows[claim.generation_id], kept_here) for claim in claims]
+
+
+def load_prices(calls: Iterable[Call]) -> None:
+    """The price list, if it is needed: if the first answer loaded it, every call in flight would be held up."""
+    for contender in {call.generation.contender_id: call.generation.contender for call in calls}.values():
+        _cost(contender, Usage(tokens_in=1, tokens_out=1))
 
 
 def _kept_here(rows: Collection[Generation]) -> set[int]:

@@ -14,6 +14,7 @@ from celery import bootsteps
 from celery.signals import worker_shutting_down
 from django.db import connections
 
+from evals.collection.network_process import NetworkProcess
 from evals.collection.pump import Pump
 
 __all__ = ["WorkerPump", "wake"]
@@ -37,7 +38,7 @@ class WorkerPump(bootsteps.StartStopStep):  # type: ignore[misc]
     requires = ("celery.worker.components:Pool",)
 
     def __init__(self, worker: Any, **_: Any) -> None:
-        self._pump = Pump()
+        self._pump = Pump(network=NetworkProcess)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 

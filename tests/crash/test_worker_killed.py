@@ -70,7 +70,7 @@ def test_what_a_killed_worker_held_is_taken_up_by_another_and_everything_is_done
 ):
     suite.tasks(5)
     worker = start_worker()
-    command = processes.manage("collect", "--task-set", "suite", "--wait")
+    command = processes.manage("collect", "--task-set", "suite", "--warm-up", "0", "--wait")
     wait_until(lambda: model.hanging == 2, "the worker is in the middle of two calls")
     held = set(Generation.objects.filter(state="running", ahead=False).values_list("pk", flat=True))
     assert len(held) == 2
