@@ -62,13 +62,13 @@ class Places:
         return self.asked() + self.ahead()
 
     def room_ahead(self) -> dict[int, int]:
-        """How many to claim ahead, by provider: two for each call in flight, once fewer than one are left."""
+        """How many to claim ahead, by provider: three for each call in flight, once fewer than two are left."""
         with self._lock:
             waiting = {provider_id: len(calls) for provider_id, calls in self._ahead.items()}
             return {
-                provider_id: 2 * calls - waiting.get(provider_id, 0)
+                provider_id: 3 * calls - waiting.get(provider_id, 0)
                 for provider_id, calls in self._in_flight.items()
-                if waiting.get(provider_id, 0) < calls and provider_id not in self._paused
+                if waiting.get(provider_id, 0) < 2 * calls and provider_id not in self._paused
             }
 
     # within the lock
