@@ -102,13 +102,13 @@ def _to_ask(estimate: Estimate) -> Figure:
         notes.append(f"{numbers.whole(estimate.under_way)} are being asked for by another run")
     if estimate.warm_up_calls:
         notes.append(f"{count(estimate.warm_up_calls, 'warm-up call')} more")
-    return Figure("Calls", numbers.whole(estimate.calls), note="; ".join(notes) or "retries come on top")
+    return Figure("Answers", numbers.whole(estimate.calls), note="; ".join(notes) or "retries come on top")
 
 
 def _to_spend(estimate: Estimate) -> Figure:
     unknown = [row.slug for row in estimate.rows if row.usd is None]
     if unknown and len(unknown) == len(estimate.rows):
-        return Figure("Cost", "not known", note="of no contender")
+        return Figure("Cost", "not known", note="the reasons are below")
     note = f"without {', '.join(unknown)}" if unknown else "retries and warm-up calls come on top"
     value = numbers.money(estimate.usd)
     return Figure("Cost", value if value == "$0" or value.startswith("<") else f"about {value}", note=note)

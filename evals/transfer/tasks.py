@@ -85,7 +85,7 @@ def read_tasks(
         tasks.append(task)
         if notice:
             notices[notice] += 1
-    return tasks, [f"{text} ({count:,} rows)" for text, count in notices.items()]
+    return tasks, [f"{text} ({n:,} {'row' if n == 1 else 'rows'})" for text, n in notices.items()]
 
 
 def read_task(row: Row, *, number: int, category: str, limits: Limits) -> tuple[TaskRow, str]:

@@ -76,7 +76,7 @@ def survey(*, only: str = "", except_port: int = 0) -> Survey:
 
 def _places() -> Sequence[Place]:
     """The usual ones first; each port once, by the name that is allowed."""
-    ports = {urlsplit(one.base_url).port or 0: one.name for one in _local_presets()}
+    ports = {port: one.name for one in _local_presets() if (port := urlsplit(one.base_url).port)}
     hosts = dict.fromkeys(ports, "")
     for entry in settings.ARENA_OUTBOUND_ALLOW:
         host, _, port = entry.lower().rpartition(":")

@@ -11,6 +11,7 @@ from decimal import Decimal
 from django.db.models import Count, Exists, OuterRef
 
 from arena.ui import numbers
+from arena.ui.wording import listed
 from evals.catalog.price_list import Price
 from evals.catalog.queries.contenders import contender_card
 from evals.collection.queries.costs import Measured, cost_is_known, measured_of, typical_lengths
@@ -19,12 +20,23 @@ from evals.models import Contender, Generation, Provider, TaskSetVersion
 __all__ = ["Estimate", "EstimateRow", "estimate_run"]
 
 _STATE = Generation.State
+# Of one contender, and of several.
+_NO_PRICE = (
+    "No price is known for {}: its cost cannot be estimated.",
+    "No price is known for {}: their costs cannot be estimated.",
+)
+_NO_LENGTH = (
+    "Nothing was measured yet of how long answers are here: the cost of {} follows.",
+    "Nothing was measured yet of how long answers are here: the costs of {} follow.",
+)
+_NOT_TIMED = ("{} was not timed yet.", "{} were not timed yet.")
 
 
 @dataclass(frozen=True)
 class EstimateRow:
-    """One contender's part. `calls` will be made, retries aside; `linked` answers exist, `under_way` are being asked
-    for at this moment. `usd` and `seconds` None: not known, and `unknown` says why."""
+    """One contender's part. `calls` answers will be asked for, a conversation's turns as one, retries aside; `linked`
+    answers exist, `under_way` are being asked for at this moment. `usd` and `seconds` None: not known, and `unknown`
+    says why."""
 
     slug: str
     provider: str
@@ -38,6 +50,7 @@ class EstimateRow:
     cost_known: bool
     basis: str
     unknown: tuple[str, ...]
+    gaps: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -135,11 +148,11 @@ def _row(
     each = lengths.usd(price)
     unknown = []
     if price is None and measured.told_usd is None:
-        unknown.append(f"No price is known for {contender.slug}: its cost cannot be estimated.")
+        unknown.append(_NO_PRICE)
     elif each is None:
-        unknown.append(f"Nothing was measured yet of how long answers are here: the cost of {contender.slug} follows.")
+        unknown.append(_NO_LENGTH)
     if calls and measured.latency_ms is None:
-        unknown.append(f"{contender.slug} was not timed yet.")
+        unknown.append(_NOT_TIMED)
     usd = Decimal(0) if not calls else None if each is None else each * calls
     return EstimateRow(
         slug=contender.slug,
@@ -152,14 +165,15 @@ def _row(
         seconds=_seconds(calls + warm, measured),
         price=price,
         cost_known=cost_is_known(contender),
-        basis=_basis(measured, lengths is typical),
-        unknown=tuple(unknown) if calls else (),
+        basis=_basis(measured, typical.n if lengths is typical else 0),
+        unknown=tuple(one.format(contender.slug) for one, _ in unknown) if calls else (),
+        gaps=tuple(unknown) if calls else (),
     )
 
 
-def _basis(measured: Measured, typical: bool) -> str:
+def _basis(measured: Measured, others: int) -> str:
     if not measured.n:
-        return "others' answers here" if typical else ""
+        return "others' answers here" if others else ""
     where = "here" if measured.here else "elsewhere"
     return f"{numbers.whole(measured.n)} {'answer' if measured.n == 1 else 'answers'} {where}"
 
@@ -197,7 +211,11 @@ def _time(rows: Sequence[EstimateRow], contenders: Sequence[Contender]) -> tuple
 
 
 def _warnings(rows: Sequence[EstimateRow], usd: Decimal, budget_usd: Decimal | None, allow: bool) -> list[str]:
-    words = [note for row in rows for note in row.unknown]
+    words = []
+    for one, several in (_NO_PRICE, _NO_LENGTH, _NOT_TIMED):
+        slugs = [row.slug for row in rows if (one, several) in row.gaps]
+        if slugs:
+            words.append((several if len(slugs) > 1 else one).format(listed(slugs)))
     unknown = [row.slug for row in rows if not row.cost_known and row.calls]
     if budget_usd is not None and allow and unknown:
         words.append(f"The budget does not count {', '.join(unknown)}.")

@@ -104,7 +104,7 @@ def test_mt_bench_questions_are_read_as_they_are():
     assert (task.external_id, task.category, task.reference) == ("81", "math", "43")
     assert asked(task) == [("user", "First?"), ("assistant", ""), ("user", "And then?")]
     assert task.metadata == {"references": ["42", "43"]}
-    assert notices == ["Conversations: each turn is asked, with the answers to those before it. (1 rows)"]
+    assert notices == ["Conversations: each turn is asked, with the answers to those before it. (1 row)"]
 
 
 def test_an_mt_bench_question_of_one_turn_without_reference_needs_no_notice():
