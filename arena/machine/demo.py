@@ -21,7 +21,7 @@ from routing.policy.services import save_policy
 
 __all__ = ["PROVIDER", "is_empty", "seed"]
 
-# Each shows the model two to four examples as turns of a conversation: told only in words what to do, one of this size
+# Each shows the model two to five examples as turns of a conversation: told only in words what to do, one of this size
 # answers something else. With them it is often right, and its settings differ in how.
 TASKS = settings.BASE_DIR / "examples" / "demo-tasks.jsonl"
 TASK_SET = "demo"
@@ -60,14 +60,15 @@ Ask one question: **which text would you send as it stands?**
 Ask one question: **which object could go straight into a program?**
 
 ### Look at, in this order
-1. Is it one JSON object, with a name and a city and nothing else?
-2. Are the values those of the text? Nothing invented, nothing left over from the examples.
+1. Is it one JSON object, with a name and a wish and nothing else?
+2. Is the name that of the text, and would a colleague who reads the wish alone know what to do?
+3. Is nothing invented, and nothing left over from the examples?
 
 ### Do not look at
 - Spaces, line breaks, the order of the fields.
 
 ### Tie or both bad?
-**Tie**: a program would read the same from both. **Both bad**: it would stumble over either.
+**Tie**: you would act on either in the same way. **Both bad**: you would have to read the text.
 """,
     "short-answers": """\
 Ask one question: **which answer would you rather hear, had you asked?**
@@ -84,17 +85,18 @@ Ask one question: **which answer would you rather hear, had you asked?**
 **Tie**: either tells you. **Both bad**: you would have to read the text again.
 """,
     "tagging": """\
-Ask one question: **which tag would send the message to the right desk?**
+Ask one question: **which tag would help you find the message again?**
 
 ### Look at, in this order
-1. Is it the right one of billing, account, delivery and bug?
-2. Is it the tag alone? A program reads it.
+1. Is it about this message, and not about another?
+2. Does it say the most important thing?
+3. Is it one tag: a hash sign and a few words with hyphens?
 
 ### Do not look at
-- Upper or lower case, a full stop at the end.
+- Upper or lower case, singular or plural.
 
 ### Tie or both bad?
-**Tie**: both reach the right desk. **Both bad**: neither does.
+**Tie**: you would look for either. **Both bad**: you would look for neither.
 """,
 }
 

@@ -98,6 +98,16 @@ def test_an_unknown_price_is_told_and_a_budget_over_it_is_refused_without_consen
     assert "The budget does not count one." in agreed.warnings
 
 
+def test_what_is_not_known_of_several_is_said_once_and_rests_on_nothing(suite):
+    suite.task()
+    found = estimate(version=suite.version, contenders=[suite.contender("one"), suite.contender("two")])
+    assert found.warnings == (
+        "No price is known for one and two: their costs cannot be estimated.",
+        "one and two were not timed yet.",
+    )
+    assert [row.basis for row in found.rows] == ["", ""]
+
+
 class TestUnknownCostsDuringARun:
     """The provider counts no tokens, which nobody could know before."""
 
