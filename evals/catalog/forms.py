@@ -66,7 +66,7 @@ class ContenderForm(forms.Form):
     capabilities = forms.CharField(
         required=False,
         max_length=400,
-        help_text="Separated by commas: tools, json, vision. Tasks with images are asked of contenders with vision alone.",
+        help_text="Separated by commas: tools, json, vision. Only contenders with vision are asked about images.",
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false"}),
     )
     context_tokens = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1, label="Context, in tokens")

@@ -26,12 +26,14 @@ from evals.catalog.services.found import (
     provider_at,
 )
 from evals.models import Provider
+from evals.models.generations import ErrorCategory
 
 # More are not shown at once; a search narrows them.
 SHOWN = 200
 # Of each server on this machine; the rest unfold.
 _IN_SIGHT = 12
 _NAMED = 5
+_SLOW_LIST = "See whether the server is busy, then try again."
 
 
 @never_cache
@@ -83,9 +85,13 @@ def provider_models(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         listing = models_of(provider, only=names)
     except ProviderError as error:
+        # The provider's own limits are for answers.
+        slow = error.category in (ErrorCategory.TIMEOUT_FIRST_TOKEN, ErrorCategory.TIMEOUT_TOTAL)
         failure = {
             "label": str(error.category.label),
-            "advice": advice(error.category, retrying=False, next_try_at=None, paused_until=None),
+            "advice": _SLOW_LIST
+            if slow
+            else advice(error.category, retrying=False, next_try_at=None, paused_until=None),
             "detail": error.detail,
         }
         return render(request, "evals/catalog/provider_models.html", context | {"failure": failure})
