@@ -76,7 +76,8 @@ def survey(*, only: str = "", except_port: int = 0) -> Survey:
 
 def _places() -> Sequence[Place]:
     """The usual ones first; each port once, by the name that is allowed."""
-    ports = {port: one.name for one in _local_presets() if (port := urlsplit(one.base_url).port)}
+    # A preset for files has no address.
+    ports = {place.port: one.name for one in _local_presets() if (place := urlsplit(one.base_url)).port}
     hosts = dict.fromkeys(ports, "")
     for entry in settings.ARENA_OUTBOUND_ALLOW:
         host, _, port = entry.lower().rpartition(":")
