@@ -44,6 +44,7 @@ __all__ = [
     "claim",
     "claim_ahead",
     "claim_next",
+    "count_requests",
     "recover_lost",
     "release",
     "room_at",
@@ -244,10 +245,16 @@ def _claim(provider_id: int, most: int, now: datetime) -> list[Claim]:
         due = _within_budget(due, scope)
     claims = _lease(due, now, ahead=False)
     if provider.requests_per_minute and claims:
+        count_requests(provider, _requests(claims), now)
+    return claims
+
+
+def count_requests(provider: Provider, requests: int, now: datetime) -> None:
+    """Towards its limit a minute. The caller holds the provider's row."""
+    if provider.requests_per_minute:
         begins = max(provider.requests_due_at or now, now)
         pace = timedelta(seconds=_pace_s(provider.requests_per_minute))
-        Provider.objects.filter(pk=provider.pk).update(requests_due_at=begins + pace * _requests(claims))
-    return claims
+        Provider.objects.filter(pk=provider.pk).update(requests_due_at=begins + pace * requests)
 
 
 def _requests(claims: Sequence[Claim]) -> int:
@@ -408,8 +415,9 @@ def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> i
     for columns, values in by_columns.items():
         update(Generation, columns, values)
     if held:
-        _record([results[pk] for pk in held])
+        # Providers before runs: a claim locks them in this order, too.
         tell_providers([(results[pk], made, provider) for pk, (made, provider) in held.items()], now)
+        _record([results[pk] for pk in held])
     return len(held)
 
 

@@ -28,6 +28,7 @@ from evals.collection.queue import (
     Claim,
     Result,
     active_runs,
+    count_requests,
     room_at,
     spend,
     stop_at_unknown,
@@ -93,10 +94,8 @@ def _claim(pk: int, provider_id: int, now: datetime) -> UUID | None:
         return None
     waiting = RunWarmUp.objects.filter(pk=pk, state=_STATE.WAITING)
     token = _LEASES.claim(waiting, now=now, state=_STATE.RUNNING, attempts_made=F("attempts_made") + 1)
-    if token is not None and provider.requests_per_minute:
-        begins = max(provider.requests_due_at or now, now)
-        pace = timedelta(minutes=1) / provider.requests_per_minute
-        Provider.objects.filter(pk=provider.pk).update(requests_due_at=begins + pace)
+    if token is not None:
+        count_requests(provider, 1, now)
     return token
 
 
@@ -148,14 +147,15 @@ def _record(claim: WarmUpClaim, row: RunWarmUp, outcome: CallOutcome | CallFailu
     )
     if not counted:
         return False
+    # The provider before the run, as everywhere.
+    now = timezone.now()
+    result = Result(Claim(0, claim.token, now), outcome)
+    tell_providers([(result, row.attempts_made, row.contender.provider_id)], now)
     if usd:
         # No measure of what an answer to a task costs.
         spend(row.run_id, usd, priced_calls=0)
     elif usd is None and isinstance(outcome, CallOutcome):
         stop_at_unknown(row.run_id, row.contender.slug)
-    now = timezone.now()
-    result = Result(Claim(0, claim.token, now), outcome)
-    tell_providers([(result, row.attempts_made, row.contender.provider_id)], now)
     return True
 
 

@@ -30,10 +30,11 @@ class ErrorCategory(models.TextChoices):
     CONTEXT_LENGTH = "context_length", "prompt too long for its context"
     CONTENT_FILTER = "content_filter", "refused by the provider's filter"
     EMPTY = "empty", "empty answer"
-    NOT_TEXT = "not_text", "the answer is not text"
+    NOT_TEXT = "not_text", "neither text nor an image"
     TOO_LARGE = "too_large", "the reply exceeded our limit"
     NOT_ALLOWED = "not_allowed", "address not allowed"
     LOST = "lost", "the worker died during the call"
+    INTERNAL = "internal", "an error in Arena"
     IMPORTED = "imported", "recorded as failed where it was collected"
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from evals.collection.providers.anthropic import AnthropicMessages
 from evals.collection.providers.chat_completions import ChatCompletions
 from evals.collection.providers.errors import (
+    InternalError,
     InvalidReply,
     KeyRefused,
     LastingError,
@@ -35,6 +36,7 @@ __all__ = [
     "UNKNOWN",
     "Cost",
     "Endpoint",
+    "InternalError",
     "InvalidReply",
     "KeyRefused",
     "LastingError",

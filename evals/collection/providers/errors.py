@@ -3,7 +3,7 @@
     ProviderError
       TransientError    worth asking again, a little later
         ConnectionFailed, ConnectTimedOut, FirstTokenTimedOut, TimedOut, StreamTruncated, InvalidReply, RateLimited,
-        Overloaded, OutOfMemory, ServerError, EmptyAnswer, Lost
+        Overloaded, OutOfMemory, ServerError, EmptyAnswer, Lost, InternalError
       LastingError      the same request would fail again
         KeyRefused, NoCredit, ModelNotFound, RequestRefused, ContextTooLong, NotText, Filtered, TooLarge,
         NotAllowed
@@ -27,6 +27,7 @@ __all__ = [
     "EmptyAnswer",
     "Filtered",
     "FirstTokenTimedOut",
+    "InternalError",
     "InvalidReply",
     "KeyRefused",
     "LastingError",
@@ -143,6 +144,14 @@ class Lost(TransientError):  # noqa: N818
     billed = True
 
 
+class InternalError(TransientError):
+    """Arena failed, not the provider: while it scored an answer, say. It would most likely fail again, and each call is
+    paid for, so there is one more try and no third."""
+
+    category = ErrorCategory.INTERNAL
+    billed = True
+
+
 class KeyRefused(LastingError):  # noqa: N818
     category = ErrorCategory.AUTH
 
@@ -201,6 +210,7 @@ _ATTEMPTS: dict[ErrorCategory, int] = {
     ErrorCategory.RATE_LIMITED: 8,
     ErrorCategory.OVERLOADED: 8,
     ErrorCategory.EMPTY: 2,
+    ErrorCategory.INTERNAL: 2,
 }
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 60.0

@@ -33,8 +33,9 @@ def test_every_category_has_one_error_and_what_is_transient_is_retried():
 
 
 def test_an_empty_answer_is_asked_for_once_more():
-    assert back_off(Category.EMPTY, attempts_made=1) is not None
-    assert back_off(Category.EMPTY, attempts_made=2) is None
+    for category in (Category.EMPTY, Category.INTERNAL):
+        assert back_off(category, attempts_made=1) is not None
+        assert back_off(category, attempts_made=2) is None
 
 
 def test_waits_double_and_are_spread():
