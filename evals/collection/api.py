@@ -136,7 +136,7 @@ class RunIn(serializers.Serializer[Any]):
 
 class EstimateRowOut(serializers.Serializer[Any]):
     contender = serializers.CharField(source="slug")
-    calls = serializers.IntegerField(help_text="Answers to ask for, a conversation's as one; retries aside.")
+    calls = serializers.IntegerField(help_text="Retries aside. Each turn of a conversation is one.")
     linked = serializers.IntegerField(help_text="Answers that exist already.")
     under_way = serializers.IntegerField(help_text="Being asked for at this moment, by another run.")
     warm_up_calls = serializers.IntegerField()

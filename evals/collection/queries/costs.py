@@ -1,10 +1,14 @@
-"""What a contender's answers cost and take, from what was measured of its earlier ones."""
+"""What a contender's answers cost and take, from what was measured of its earlier ones. A conversation counts as its
+answers: one for each turn."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
+
+from django.db.models import Func, IntegerField
 
 from evals.catalog.price_list import Price
 from evals.catalog.queries.contenders import contender_card
@@ -20,7 +24,8 @@ _ENOUGH = 5
 
 @dataclass(frozen=True)
 class Measured:
-    """Means over `n` answers; None: not measured of any. `here`: of the categories asked about, else of all."""
+    """Means of an answer, over `n` generations; None: not measured of any. `here`: of the categories asked about, else
+    of all."""
 
     n: int = 0
     here: bool = False
@@ -56,6 +61,16 @@ class Measured:
         )
 
 
+class _Length(Func):
+    """Of a JSON list."""
+
+    function = "json_array_length"
+    output_field = IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="jsonb_array_length", **context)
+
+
 _FIELDS = (
     "task__category_id",
     "tokens_in",
@@ -66,8 +81,10 @@ _FIELDS = (
     "latency_ms",
     "cost_usd",
     "cost_source",
+    # Counted by the database: the texts of conversations may be long.
+    _Length("turns"),
 )
-_Row = tuple[int, int | None, int | None, int | None, int | None, int | None, float | None, Decimal | None, str]
+_Row = tuple[int, int | None, int | None, int | None, int | None, int | None, float | None, Decimal | None, str, int]
 
 
 def measured_of(contender: Contender, categories: Collection[int]) -> Measured:
@@ -101,9 +118,9 @@ def cost_is_known(contender: Contender) -> bool:
 
 def _means(rows: Sequence[_Row], *, here: bool) -> Measured:
     counted = [row for row in rows if row[1] is not None and row[2] is not None]
-    timed = [row[6] for row in rows if row[6] is not None]
+    timed = [row for row in rows if row[6] is not None]
     told = [row[7] for row in rows if row[7] is not None and row[8] == CostSource.PROVIDER]
-    n = len(counted)
+    n = _answers(counted)
     return Measured(
         n=len(rows),
         here=here,
@@ -112,7 +129,11 @@ def _means(rows: Sequence[_Row], *, here: bool) -> Measured:
         cached=sum(row[3] or 0 for row in counted) / n if n else 0,
         written=sum(row[4] or 0 for row in counted) / n if n else 0,
         thinking=sum(row[5] or 0 for row in counted) / n if n else 0,
-        latency_ms=sum(timed) / len(timed) if timed else None,
+        latency_ms=sum(row[6] or 0 for row in timed) / _answers(timed) if timed else None,
         # Only where it told them all: else the untold ones are not free.
-        told_usd=sum(told, Decimal(0)) / len(told) if told and len(told) == len(rows) else None,
+        told_usd=sum(told, Decimal(0)) / _answers(rows) if told and len(told) == len(rows) else None,
     )
+
+
+def _answers(rows: Sequence[_Row]) -> int:
+    return sum(row[9] or 1 for row in rows)

@@ -12,10 +12,11 @@ from django.db.models import Count, Exists, OuterRef
 
 from arena.ui import numbers
 from arena.ui.wording import listed
+from evals.catalog.conversations import turns_asked
 from evals.catalog.price_list import Price
 from evals.catalog.queries.contenders import contender_card
 from evals.collection.queries.costs import Measured, cost_is_known, measured_of, typical_lengths
-from evals.models import Contender, Generation, Provider, TaskSetVersion
+from evals.models import Contender, Generation, Provider, Task, TaskSetVersion
 
 __all__ = ["Estimate", "EstimateRow", "estimate_run"]
 
@@ -30,16 +31,19 @@ _NO_LENGTH = (
     "Nothing was measured yet of how long answers are here: the costs of {} follow.",
 )
 _NOT_TIMED = ("{} was not timed yet.", "{} were not timed yet.")
+# Conversations that are read to learn how many turns they have.
+_CONVERSATIONS = 1000
 
 
 @dataclass(frozen=True)
 class EstimateRow:
-    """One contender's part. `calls` answers will be asked for, a conversation's turns as one, retries aside; `linked`
-    answers exist, `under_way` are being asked for at this moment. `usd` and `seconds` None: not known, and `unknown`
-    says why."""
+    """One contender's part. `calls` will be made for `generations`, a conversation's one after the other, retries aside;
+    `linked` generations exist, `under_way` are being asked for at this moment. `usd` and `seconds` None: not known, and
+    `unknown` says why."""
 
     slug: str
     provider: str
+    generations: int
     calls: int
     linked: int
     under_way: int
@@ -86,10 +90,11 @@ def estimate_run(
     problem: str = "",
 ) -> Estimate:
     """`contenders` come with their providers selected. `warm_up_calls`: of each contender, by its id. Some three
-    queries a contender, each bounded, and two over the answers to the version's tasks."""
+    queries a contender, each bounded, two over the answers to the version's tasks and two over its conversations."""
     tasks = version.items.exclude(task__messages=[]).values("task_id").distinct()
     categories = set(version.items.values_list("task__category_id", flat=True).distinct())
     n = tasks.count()
+    turns = _turns_a_task(version, n)
     existing = _existing(version, contenders, samples)
     measured = {one.pk: measured_of(one, categories) for one in contenders}
     typical = typical_lengths(categories) if any(not one.n for one in measured.values()) else Measured()
@@ -98,9 +103,10 @@ def estimate_run(
         counts = {} if fresh else existing[contender.pk]
         # What waits in another run is this one's to ask for as well, and counts towards the spending of both.
         linked, under_way = counts.get(_STATE.DONE, 0), counts.get(_STATE.RUNNING, 0)
-        calls = n * samples - linked - under_way
-        warm = warm_up_calls.get(contender.pk, 0) if calls else 0
-        rows.append(_row(contender, calls, linked, under_way, warm, measured[contender.pk], typical))
+        missing = n * samples - linked - under_way
+        warm = warm_up_calls.get(contender.pk, 0) if missing else 0
+        calls = round(missing * turns)
+        rows.append(_row(contender, missing, calls, linked, under_way, warm, measured[contender.pk], typical))
     seconds, seconds_known, slowest = _time(rows, contenders)
     known = [row.usd for row in rows if row.usd is not None]
     usd_known = len(known) == len(rows)
@@ -122,6 +128,19 @@ def estimate_run(
     )
 
 
+def _turns_a_task(version: TaskSetVersion, tasks: int) -> float:
+    """How many answers a task takes, on average. Only a conversation has messages of an assistant; of many, the first
+    thousand are read."""
+    talks = Task.objects.filter(items__version=version, messages__icontains='"assistant"').order_by().distinct()
+    found = talks.count() if tasks else 0
+    if not found:
+        return 1.0
+    read = [
+        turns_asked(messages) for messages in talks.order_by("pk").values_list("messages", flat=True)[:_CONVERSATIONS]
+    ]
+    return 1.0 + found * (sum(read) / len(read) - 1) / tasks
+
+
 def _existing(version: TaskSetVersion, contenders: Sequence[Contender], samples: int) -> dict[int, dict[str, int]]:
     """By contender: newest takes by state. Those that failed for good are asked for again."""
     newer = Generation.objects.filter(
@@ -141,7 +160,14 @@ def _existing(version: TaskSetVersion, contenders: Sequence[Contender], samples:
 
 
 def _row(
-    contender: Contender, calls: int, linked: int, under_way: int, warm: int, measured: Measured, typical: Measured
+    contender: Contender,
+    missing: int,
+    calls: int,
+    linked: int,
+    under_way: int,
+    warm: int,
+    measured: Measured,
+    typical: Measured,
 ) -> EstimateRow:
     price = contender_card(contender).price
     lengths = measured if measured.told_usd is not None or measured.tokens_out is not None else typical
@@ -157,6 +183,7 @@ def _row(
     return EstimateRow(
         slug=contender.slug,
         provider=contender.provider.slug,
+        generations=missing,
         calls=calls,
         linked=linked,
         under_way=under_way,
@@ -201,8 +228,9 @@ def _time(rows: Sequence[EstimateRow], contenders: Sequence[Contender]) -> tuple
         timed = [row.seconds for row in of_provider if row.seconds is not None]
         known = known and len(timed) == len(of_provider)
         calls = sum(row.calls + row.warm_up_calls for row in of_provider)
-        # No more at once than there are calls.
-        seconds = sum(timed) / min(provider.max_concurrency, calls) if timed else None
+        # No more at once than there are generations: a conversation's turns follow each other.
+        at_once = sum(row.generations + row.warm_up_calls for row in of_provider)
+        seconds = sum(timed) / min(provider.max_concurrency, at_once) if timed else None
         if provider.requests_per_minute:
             seconds = max(seconds or 0.0, 60 * calls / provider.requests_per_minute)
         if seconds is not None and (longest is None or seconds > longest):

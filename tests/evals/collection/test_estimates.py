@@ -83,6 +83,23 @@ def test_time_is_that_of_the_slowest_provider_within_its_limits(suite):
     assert (found.seconds, found.slowest, found.seconds_known) == (120, "narrow", True)
 
 
+def test_each_turn_of_a_conversation_is_a_call(suite):
+    single, *_ = suite.tasks(2)
+    talk = [{"role": "user", "content": "One."}, {"role": "assistant"}, {"role": "user", "content": "Two."}]
+    suite.task(messages=talk)
+    longer = suite.task(messages=[*talk, {"role": "assistant"}, talk[0]])
+    priced = suite.priced(usd="2")
+    # Four answers of one length, in two generations.
+    answer(single, priced)
+    answer(longer, priced, turns=[{}] * 3, tokens_in=300, tokens_out=150, latency_ms=6000.0)
+
+    [row] = estimate(version=suite.version, contenders=[priced], fresh=True).rows
+    assert (row.generations, row.calls, row.linked) == (4, 7, 0)
+    assert (row.usd, row.seconds) == (7 * Decimal("0.0003"), 14.0)
+    [row] = estimate(version=suite.version, contenders=[priced]).rows
+    assert (row.generations, row.linked) == (2, 2)
+
+
 def test_an_unknown_price_is_told_and_a_budget_over_it_is_refused_without_consent(suite):
     suite.task()
     one = suite.contender()
