@@ -1,7 +1,7 @@
 """What a contender's tokens cost: by its own prices or, where it has none, by the list of public prices. Pure.
 
 A price has a source and a date, because providers change prices: one that was checked more than 60 days ago, or on a
-day nobody knows, is `stale`. Nothing here is stored; `stale` is always asked for a day.
+day that is not known, is `stale`. Nothing here is stored; `stale` is always asked for a day.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import Any, NotRequired, Protocol, TypedDict
 
 __all__ = [
+    "CHECKED_LONG_AGO",
     "LIST_AS_OF",
     "LIST_VERSION",
     "PRICES",
@@ -23,7 +24,6 @@ __all__ = [
     "Price",
     "Tokens",
     "list_date",
-    "list_name",
     "listed_cost",
     "listed_price",
     "own_price",
@@ -33,9 +33,10 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 STALE_AFTER_DAYS = 60
+CHECKED_LONG_AGO = f"more than {STALE_AFTER_DAYS} days ago, or on a day that is not known"
 
 # The release of the list that the date below belongs to, and the newest day on which that release says it was checked.
-# The package itself has no date: whoever raises the version reads it from the data and writes both here.
+# The package itself has no date: with a new version, read it from the data and write both here.
 LIST_VERSION = "0.2.3"
 LIST_AS_OF = date(2026, 11, 9)
 
@@ -108,7 +109,7 @@ class Price:
         return not any((self.input, self.output, self.cached_input, self.cache_write, self.reasoning))
 
     def stale(self, today: date | None = None) -> bool:
-        """Checked more than 60 days before, or nobody knows when."""
+        """Checked more than 60 days before, or on a day that is not known."""
         if self.free:
             return False
         today = today or datetime.now(UTC).date()
@@ -162,7 +163,7 @@ def own_price(contender: Priced) -> Price | None:
 
 
 def price_in_force(contender: Priced) -> Price | None:
-    """Its own price, because whoever typed one meant it; else the list's; None is an unknown price, never 0."""
+    """Its own price, because one that was typed is meant; else the list's; None is an unknown price, never 0."""
     return own_price(contender) or listed_price(contender.base_url, contender.model_name)
 
 
@@ -215,10 +216,6 @@ def listed_cost(
     except (LookupError, ValueError):
         return None
     return total
-
-
-def list_name() -> str:
-    return f"genai-prices {_installed()}"
 
 
 def list_date() -> date | None:

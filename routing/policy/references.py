@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from arena.ui.wording import did_you_mean, listed
-from evals.catalog.price_list import STALE_AFTER_DAYS
+from evals.catalog.price_list import CHECKED_LONG_AGO
 from evals.catalog.queries.categories import category_cards
 from evals.catalog.queries.contenders import ContenderCard, contender_cards
 from routing.policy.parse import FieldError, Policy
@@ -93,8 +93,7 @@ def _old_prices(policy: Policy) -> Iterator[FieldError]:
     if old:
         yield FieldError(
             field,
-            f"This goes by prices, and those of {listed(old)} were last checked more than {STALE_AFTER_DAYS} days ago, "
-            "or nobody knows when.",
+            f"This goes by prices, and those of {listed(old)} were last checked {CHECKED_LONG_AGO}.",
         )
 
 

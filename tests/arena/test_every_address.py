@@ -20,7 +20,6 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from arena.accounts.services import create_sign_in_link
 from arena.models import Role, User
 from evals.catalog.images.references import reference_to
-from evals.catalog.images.storing import store_image
 from evals.catalog.services.task_sets import TaskRow, save_version
 from evals.models import Ballot, Battle, Category, Contender, Generation, Provider, Reviewer, Run, TaskSet
 from evals.voting.reviewers import reviewer_of

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from evals.catalog.images.encoding import PNG, EncodedImage, ImageRefusedError, encode, media_type_of
+from evals.catalog.images.encoding import PNG, EncodedImage, ImageRefusedError, media_type_of
 from evals.catalog.images.references import images_in, referred_to, replaced
 from evals.models import Image, ImageSource
 
@@ -23,21 +23,12 @@ __all__ = [
     "keep_rows",
     "known_image",
     "remember_sources",
-    "store_image",
     "with_images",
 ]
 
 
 class ImageMissingError(Exception):
     """An image's file is not where it was stored; the message says which, and what to do."""
-
-
-def store_image(data: bytes, *, only_png: bool = False) -> Image:
-    """Decode and keep an image; what is stored already is found again. Raises ImageRefusedError."""
-    encoded = encode(data, only_png=only_png)
-    keep_file(encoded)
-    keep_rows([encoded])
-    return Image.objects.get(sha256=encoded.sha256)
 
 
 def keep_file(image: EncodedImage) -> None:

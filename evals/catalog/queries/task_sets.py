@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, TextField
+from django.db.models import Count, Max, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
 
@@ -24,6 +24,7 @@ __all__ = [
     "TaskView",
     "VersionRow",
     "known_tasks",
+    "may_have_gaps",
     "task_set_cards",
     "task_set_page",
 ]
@@ -139,13 +140,16 @@ class TaskSetPage:
         return not self.versions or self.version == self.versions[0]
 
 
+def may_have_gaps(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Those with an assistant's message: all others take one answer, and their messages need not be read."""
+    return tasks.annotate(said=Cast("messages", TextField())).filter(said__contains='"assistant"')
+
+
 def known_tasks(slug: str) -> dict[str, KnownTask]:
     """What each external id stands for: in the newest version that has it. Three queries."""
     items = TaskSetItem.objects.filter(version__task_set__slug=slug)
     by_id = set(items.filter(task__messages=[]).values_list("task_id", flat=True).distinct())
-    # Only those with an assistant's message may have gaps: the others' messages are not read.
-    spoken = Task.objects.filter(pk__in=items.values("task")).annotate(said=Cast("messages", TextField()))
-    answered = spoken.filter(said__contains='"assistant"').values_list("pk", "messages")
+    answered = may_have_gaps(Task.objects.filter(pk__in=items.values("task"))).values_list("pk", "messages")
     turns = {pk: turns_asked(messages) for pk, messages in answered.iterator()}
     rows = items.order_by("version__n").values_list("external_id", "task_id", "task__category_id")
     return {

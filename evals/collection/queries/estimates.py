@@ -13,8 +13,9 @@ from django.db.models import Count, Exists, OuterRef
 from arena.ui import numbers
 from arena.ui.wording import listed
 from evals.catalog.conversations import turns_asked
-from evals.catalog.price_list import Price
+from evals.catalog.price_list import CHECKED_LONG_AGO, Price
 from evals.catalog.queries.contenders import contender_card
+from evals.catalog.queries.task_sets import may_have_gaps
 from evals.collection.queries.costs import Measured, cost_is_known, measured_of, typical_lengths
 from evals.models import Contender, Generation, Provider, Task, TaskSetVersion
 
@@ -131,13 +132,12 @@ def estimate_run(
 def _turns_a_task(version: TaskSetVersion, tasks: int) -> float:
     """How many answers a task takes, on average. Only a conversation has messages of an assistant; of many, the first
     thousand are read."""
-    talks = Task.objects.filter(items__version=version, messages__icontains='"assistant"').order_by().distinct()
+    talks = may_have_gaps(Task.objects.filter(pk__in=version.items.values("task")))
     found = talks.count() if tasks else 0
     if not found:
         return 1.0
-    read = [
-        turns_asked(messages) for messages in talks.order_by("pk").values_list("messages", flat=True)[:_CONVERSATIONS]
-    ]
+    some = talks.order_by("pk").values_list("messages", flat=True)[:_CONVERSATIONS]
+    read = [turns_asked(messages) for messages in some]
     return 1.0 + found * (sum(read) / len(read) - 1) / tasks
 
 
@@ -254,5 +254,5 @@ def _warnings(rows: Sequence[EstimateRow], usd: Decimal, budget_usd: Decimal | N
         )
     stale = [row.slug for row in rows if row.price is not None and row.price.is_stale and row.calls]
     if stale:
-        words.append(f"Prices of {', '.join(stale)} were last checked more than 60 days ago, or nobody knows when.")
+        words.append(f"Prices of {', '.join(stale)} were last checked {CHECKED_LONG_AGO}.")
     return words

@@ -18,6 +18,7 @@ from arena.ui.markup import first_line, render, render_code
 from arena.ui.wording import count
 from evals.catalog.conversations import calls_in, content_text, pretty_arguments, segments, written
 from evals.catalog.images.references import images_in
+from evals.catalog.images.serving import nth
 from evals.models import Ballot, Category, Generation, Reviewer, ReviewerTally, Task
 from evals.models.votes import VOTES, Outcome
 from evals.ratings import Standings, votes_to_go
@@ -192,8 +193,7 @@ def image_on(ballot: Ballot, place: str, n: int) -> str | None:
         "left": left.images,
         "right": right.images,
     }
-    images = shown.get(place, [])
-    return images[n - 1] if 1 <= n <= len(images) else None
+    return nth(shown.get(place), n)
 
 
 def _call(call: str) -> SafeString:

@@ -9,6 +9,10 @@ from typing import Any
 
 from PIL import Image
 
+from evals.catalog.images.encoding import encode
+from evals.catalog.images.storing import keep_file, keep_rows
+from evals.models import Image as StoredImage
+
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
@@ -38,3 +42,11 @@ def png_that_claims(width: int, height: int) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes(1000))
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
+
+
+def store_image(data: bytes, *, only_png: bool = False) -> StoredImage:
+    """As imports and calls keep an image: its file first, then its row."""
+    encoded = encode(data, only_png=only_png)
+    keep_file(encoded)
+    keep_rows([encoded])
+    return StoredImage.objects.get(sha256=encoded.sha256)

@@ -8,12 +8,11 @@ import pytest
 from django.urls import reverse
 
 from evals.catalog.images.references import reference_to
-from evals.catalog.images.storing import store_image
 from evals.models import Ballot, Generation
 from evals.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World
 
-from .pictures import BLUE, picture, read
+from .pictures import BLUE, picture, read, store_image
 
 pytestmark = pytest.mark.django_db
 

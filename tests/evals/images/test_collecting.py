@@ -9,13 +9,13 @@ import pytest
 
 from evals.catalog.images.encoding import encode
 from evals.catalog.images.references import reference_to
-from evals.catalog.images.storing import image_bytes, store_image
+from evals.catalog.images.storing import image_bytes
 from evals.collection.services import RunError
 from evals.models import Attempt, Contender, Generation, Image
 from tests.servers import DONE, chunk, returns, says, usage
 from tests.suites import collect_all, serve, suite  # noqa: F401 (fixtures)
 
-from .pictures import BLUE, picture
+from .pictures import BLUE, picture, store_image
 
 
 def image_task(suite, data, **fields):  # noqa: F811

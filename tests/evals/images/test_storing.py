@@ -21,12 +21,11 @@ from evals.catalog.images.storing import (
     keep_file,
     keep_rows,
     known_image,
-    store_image,
     with_images,
 )
 from evals.models import Image
 
-from .pictures import BLUE, picture
+from .pictures import BLUE, picture, store_image
 
 
 def files(media: Path) -> list[Path]:

@@ -91,7 +91,7 @@ class Asking:
     ) -> Reply:
         endpoint = Endpoint(base_url, api_key="k-1", first_token_timeout_s=20, total_timeout_s=20)
         if settings.pop("hurried", False):
-            endpoint = Endpoint(base_url, api_key="k-1", first_token_timeout_s=1, total_timeout_s=1)
+            endpoint = Endpoint(base_url, api_key="k-1", first_token_timeout_s=0.3, total_timeout_s=0.3)
         http = self.http if streamed else Unstreamed(self.http)
         request = Request(settings.pop("model", "some-model"), messages, settings)
         return self.runner.run(wire().ask(http, endpoint, request))
