@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from arena.net.many import AsyncGuardedTransport
 from evals.collection.calls import Call, load_prices
-from evals.collection.providers import Lost
+from evals.collection.providers import InternalError, Lost
 from evals.collection.queue import PAUSING, CallFailure, CallOutcome, Claim, Result
 
 __all__ = ["INTERRUPTED", "Done", "Network"]
@@ -167,7 +167,7 @@ class Network(Places):
         except Exception:
             # A bug in Arena: scoring an answer, say.
             log.exception("The call for generation %d failed.", call.claim.generation_id)
-            outcome = INTERRUPTED
+            outcome = CallFailure(InternalError("Arena failed at the answer: the worker's log says why"))
         self._end(call, outcome, began_at, in_flight)
 
     def _end(self, call: Call, outcome: CallOutcome | CallFailure, began_at: datetime, in_flight: int) -> None:

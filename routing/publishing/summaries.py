@@ -64,7 +64,10 @@ def price_notice(document: Mapping[str, Any]) -> str:
     old = [slug for slug, price in prices.items() if price is not None and price["stale"]]
     if not old:
         return ""
-    return f"Prices of {listed(old)} were last checked more than {STALE_AFTER_DAYS} days before, or on a day that is not known."
+    return (
+        f"Prices of {listed(old)} were last checked more than {STALE_AFTER_DAYS} days before, or on a day that is not "
+        "known."
+    )
 
 
 def unpin_notice(category: str, contenders: Iterable[str]) -> str:

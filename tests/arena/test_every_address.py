@@ -23,6 +23,7 @@ from evals.catalog.images.references import reference_to
 from evals.catalog.services.task_sets import TaskRow, save_version
 from evals.models import Ballot, Battle, Category, Contender, Generation, Provider, Reviewer, Run, TaskSet
 from evals.voting.reviewers import reviewer_of
+from tests.evals.images.pictures import store_image
 
 pytestmark = [
     pytest.mark.django_db,

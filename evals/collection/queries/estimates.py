@@ -38,9 +38,9 @@ _CONVERSATIONS = 1000
 
 @dataclass(frozen=True)
 class EstimateRow:
-    """One contender's part. `calls` will be made for `generations`, a conversation's one after the other, retries aside;
-    `linked` generations exist, `under_way` are being asked for at this moment. `usd` and `seconds` None: not known, and
-    `unknown` says why."""
+    """One contender's part. `calls` will be made for `generations`, a conversation's one after the other; retries aside.
+    `linked` generations exist, `under_way` are being asked for at this moment. `usd` and `seconds` None: not
+    known, and `unknown` says why."""
 
     slug: str
     provider: str

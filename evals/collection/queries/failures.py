@@ -43,13 +43,14 @@ _ADVICE: dict[str, str] = {
     "accept the gaps.",
     ErrorCategory.CONTENT_FILTER: "Counts as a failure of the contender. Nothing to do.",
     ErrorCategory.EMPTY: "Finished without any text. If the reason is “length”, raise max_tokens in a new revision.",
-    ErrorCategory.NOT_TEXT: "The model answers with sound, film or other files, which cannot be compared. Leave it out.",
+    ErrorCategory.NOT_TEXT: "The model answers with sound, film or other files, which cannot be compared. Leave it "
+    "out.",
     ErrorCategory.TOO_LARGE: "The reply was longer than Arena accepts. Set max_tokens in a new revision of the "
     "contender.",
     ErrorCategory.NOT_ALLOWED: "Runs may not call this address. The detail names it and the setting that allows it.",
     ErrorCategory.LOST: "Workers died during these calls. Look at the worker's log and memory, then retry.",
-    ErrorCategory.INTERNAL: "Arena itself failed with these answers. The worker's log has the error; report it, and retry "
-    "once it is mended.",
+    ErrorCategory.INTERNAL: "Arena itself failed at these answers. The worker's log has the error: report it, and "
+    "retry once it is fixed.",
     ErrorCategory.IMPORTED: "Recorded as failed where it was collected. Nothing to do.",
 }
 

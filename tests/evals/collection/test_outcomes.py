@@ -240,15 +240,20 @@ class TestLeases:
         assert Generation.objects.get().error == ErrorCategory.LOST
         assert Attempt.objects.filter(error=ErrorCategory.LOST).count() == 12
 
-    def test_a_fault_of_our_own_gives_the_work_back_and_counts(self, suite):
+    def test_a_fault_of_our_own_is_paid_for_twice_at_most(self, suite):
         suite.task(checks=7)  # no list of checks at all: nothing that importing would have let through
         run = suite.run()
 
         Pump().run(until_idle=True)
 
-        # Again at once, and from then on after a while.
         assert states(run) == ["waiting"]
-        assert list(Attempt.objects.values_list("error", flat=True)) == [ErrorCategory.LOST] * 2
+        assert list(Attempt.objects.values_list("error", flat=True)) == [ErrorCategory.INTERNAL]
+
+        Generation.objects.update(not_before=timezone.now())
+        Pump().run(until_idle=True)
+
+        assert states(run) == ["failed"]
+        assert Attempt.objects.count() == 2
 
     def test_leases_are_renewed_while_a_call_lasts(self, suite):
         suite.task()
