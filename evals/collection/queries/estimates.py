@@ -38,7 +38,7 @@ _CONVERSATIONS = 1000
 
 @dataclass(frozen=True)
 class EstimateRow:
-    """One contender's part. `calls` will be made for `generations`, a conversation's one after the other; retries aside.
+    """One contender's part. `calls` will be made for `generations`, one for each turn of a conversation; retries aside.
     `linked` generations exist, `under_way` are being asked for at this moment. `usd` and `seconds` None: not
     known, and `unknown` says why."""
 

@@ -191,7 +191,7 @@ def test_a_slow_file_ends_with_the_calls_time(ask_replicate):
         talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
         talk.drip(b"x" * 9999, 0.05)
 
-    with pytest.raises(ProviderError, match="not finished in 0.3 s"):
+    with pytest.raises(ProviderError, match=r"not finished in 0\.3 s"):
         ask_replicate(drawn("{origin}/a.png"), drips, total_timeout_s=0.3, first_token_timeout_s=0.3)
 
 
