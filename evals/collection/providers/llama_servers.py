@@ -134,16 +134,18 @@ class LlamaServers:
                     raise Overloaded(
                         f"{len(self._loaded)} other models are in use, the most that ARENA_GGUF_LOADED allows"
                     )
+        server = None
         try:
             server = _started(*place)
         finally:
+            # At once: in between, another model would find room beside this one.
             with self._changed:
                 self._loading.discard(place)
+                if server is not None:
+                    server.users = 1
+                    self._loaded[place] = server
+                    self._watch()
                 self._changed.notify_all()
-        with self._changed:
-            server.users = 1
-            self._loaded[place] = server
-            self._watch()
         return server
 
     def _has_room(self) -> bool:
