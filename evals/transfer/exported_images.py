@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from evals.catalog.images.encoding import JPEG, media_type_of
 from evals.catalog.images.references import referred_to, replaced
 from evals.catalog.images.storing import ImageMissingError, image_bytes
-from evals.transfer.files.writing import ExportError
+from evals.transfer.files.writing import ExportError, whole_file
 
 __all__ = ["ImagesBeside"]
 
@@ -42,11 +40,8 @@ class ImagesBeside:
         name = f"{sha256}{'.jpg' if media_type_of(stored) == JPEG else '.png'}"
         try:
             self._folder.mkdir(exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=self._folder, prefix=".draft-")
-            with os.fdopen(handle, "wb") as file:
+            with whole_file(self._folder / name, "wb") as file:
                 file.write(stored)
-            Path(draft).chmod(0o644)
-            Path(draft).replace(self._folder / name)
         except OSError as error:
             raise ExportError(f"{self._folder}: {error.strerror}.") from None
         return f"{self._folder.name}/{name}"

@@ -6,14 +6,15 @@ import csv
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from evals.transfer.files.rows import NEUTRALISED
 
-__all__ = ["ExportError", "write_rows"]
+__all__ = ["ExportError", "whole_file", "write_rows"]
 
 # Characters that make a spreadsheet run a cell as a formula. The second four are their full-width forms.
 _FORMULA = tuple("=+-@＝＋－＠")
@@ -36,18 +37,24 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
     if write is None:
         raise ExportError(f"{path.name}: end the file's name in .csv or .jsonl, which decides the format.")
     try:
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with whole_file(path, "w", encoding="utf-8", newline="") as stream:
+            return write(stream, columns, rows)
     except OSError as error:
-        raise ExportError(f"{path}: {error.strerror}.") from error
+        raise ExportError(f"{path}: {error.strerror or error}.") from error
+
+
+@contextmanager
+def whole_file(path: Path, mode: str, *, encoding: str | None = None, newline: str | None = None) -> Iterator[IO[Any]]:
+    """To write to; it appears under its name once it is complete, or not at all."""
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            count = write(stream, columns, rows)
+        with os.fdopen(handle, mode, encoding=encoding, newline=newline) as stream:
+            yield stream
         Path(partial).chmod(0o644)
         Path(partial).replace(path)
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
-    return count
 
 
 def _csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
