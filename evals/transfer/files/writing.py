@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any, TextIO, cast
 
 from evals.transfer.files.rows import NEUTRALISED
 
@@ -38,7 +38,7 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
         raise ExportError(f"{path.name}: end the file's name in .csv or .jsonl, which decides the format.")
     try:
         with whole_file(path, "w", encoding="utf-8", newline="") as stream:
-            return write(stream, columns, rows)
+            return write(cast(TextIO, stream), columns, rows)
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror or error}.") from error
 
