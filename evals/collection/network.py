@@ -17,13 +17,15 @@ from evals.collection.calls import Call, load_prices
 from evals.collection.providers import InternalError, Lost
 from evals.collection.queue import PAUSING, CallFailure, CallOutcome, Claim, Result
 
-__all__ = ["INTERRUPTED", "Done", "Network"]
+__all__ = ["FAILED", "INTERRUPTED", "Done", "Network", "Places"]
 
 log = logging.getLogger(__name__)
 
 Done = Callable[[Result], None]
 
 INTERRUPTED = CallFailure(Lost("interrupted in the worker: its log says why"))
+# By a bug of Arena's own.
+FAILED = CallFailure(InternalError("Arena failed at this call: the worker's log says why"))
 
 
 class Places:
@@ -167,7 +169,7 @@ class Network(Places):
         except Exception:
             # A bug in Arena: scoring an answer, say.
             log.exception("The call for generation %d failed.", call.claim.generation_id)
-            outcome = CallFailure(InternalError("Arena failed at the answer: the worker's log says why"))
+            outcome = FAILED
         self._end(call, outcome, began_at, in_flight)
 
     def _end(self, call: Call, outcome: CallOutcome | CallFailure, began_at: datetime, in_flight: int) -> None:
@@ -178,7 +180,7 @@ class Network(Places):
             after = ahead.pop(next(iter(ahead))) if ahead and may else None
             if after is not None:
                 self._enter(after)
-            # Within the lock: whoever sees nothing in flight finds the result.
+            # Within the lock: a thread that sees nothing in flight finds the result.
             self._done(Result(call.claim, outcome, began_at, in_flight, None if after is None else after.claim))
         if after is not None:
             self._begin(after)

@@ -115,7 +115,7 @@ class NetworkProcess(Places):
                 else:
                     self._follow(received)
         self._ended = True
-        # Whoever waits for an answer.
+        # No other answer will come.
         self._taken.put([])
 
     def _follow(self, results: Sequence[Result]) -> None:
@@ -125,7 +125,7 @@ class NetworkProcess(Places):
                 self._leave(call, result.outcome)
                 if result.next is not None:
                     self._enter(self._ahead[call.provider_id].pop(result.next.generation_id))
-                # Within the lock: whoever sees nothing in flight finds the result.
+                # Within the lock: a thread that sees nothing in flight finds the result.
                 self._done(result)
 
     def _close(self) -> None:
@@ -154,7 +154,7 @@ class _Taken:
 
 def serve(descriptor: int) -> None:
     """In the process: until the connection ends."""
-    # Whoever is told to end is the worker, which waits for its calls.
+    # Those tell the worker to end, which waits for its calls.
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, signal.SIG_IGN)
     _keep_what_is_loaded()

@@ -18,8 +18,8 @@ from contextlib import suppress
 from django.db import Error, connections
 
 from evals.collection.calls import Call, prepare
-from evals.collection.network import INTERRUPTED, Done, Network
-from evals.collection.network_process import NetworkProcess
+from evals.collection.network import FAILED, INTERRUPTED, Done, Network
+from evals.collection.network_process import NetworkEndedError, NetworkProcess
 from evals.collection.queue import (
     LEASES,
     RENEW_EVERY_S,
@@ -80,12 +80,14 @@ class Pump:
             self._network = network
             try:
                 self._run(network, until_idle=until_idle)
-            except BaseException:
-                # Interrupted, or a bug in Arena. It counts as an attempt, so that a bug is not paid for forever; if
-                # even this cannot be written, the leases expire.
+            except BaseException as error:
+                # It counts as an attempt, so that a bug is not paid for forever; if even this cannot be written, the
+                # leases expire.
+                interrupted = isinstance(error, NetworkEndedError) or not isinstance(error, Exception)
+                failure = INTERRUPTED if interrupted else FAILED
                 with suppress(Error):
                     release(network.take_back())
-                    store([*self._unstored, *(Result(one, INTERRUPTED) for one in network.asked())])
+                    store([*self._unstored, *(Result(one, failure) for one in network.asked())])
                 self._unstored.clear()
                 raise
 
