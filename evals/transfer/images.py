@@ -101,6 +101,10 @@ class FilesBeside:
 
 _DIRECTORY_BYTES = 4 << 20
 _END_OF_DIRECTORY = struct.Struct("<4s4H2LH")
+# Before that one in archives of the extended form, whose numbers are then the ones that count.
+_EXTENDED, _EXTENDED_BYTES = b"PK\x06\x07", 20
+# Those of which zipfile unpacks as much as it is asked for, and no more.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class UploadedFiles:
@@ -150,13 +154,18 @@ def _check_directory(name: str, stream: BinaryIO) -> None:
     if at < 0 or len(tail) - at < _END_OF_DIRECTORY.size:
         raise UnreadableError(f"{name} is a ZIP archive that is cut off. Pack it again.")
     *_, entries, directory, _, _ = _END_OF_DIRECTORY.unpack_from(tail, at)
-    if entries == 0xFFFF or directory > _DIRECTORY_BYTES:
+    extended = size - tail_bytes + at - _EXTENDED_BYTES
+    stream.seek(max(extended, 0))
+    is_extended = extended >= 0 and stream.read(len(_EXTENDED)) == _EXTENDED
+    if entries == 0xFFFF or directory > _DIRECTORY_BYTES or is_extended:
         raise UnreadableError(f"{name} holds too many files; the limit is some 30,000. Split it.")
     stream.seek(0)
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     """However small it was packed: no more than one byte beyond the limit is unpacked."""
+    if entry.compress_type not in _METHODS:
+        raise BadValueError("is packed by a method that is not read. Pack the archive with deflate, the usual one.")
     try:
         with archive.open(entry) as stream:
             return stream.read(LIMITS.bytes + 1)

@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import os
+import struct
 import zipfile
 
 import pytest
@@ -216,6 +217,31 @@ def test_archives_are_bounded():
     damaged = UploadedFiles([("a.zip", io.BytesIO(packed[:40] + b"\xff\xff" + packed[42:]))])
     with pytest.raises(BadValueError, match="cannot be unpacked"):
         damaged.read("a")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_everything_at_once_are_not_read(method):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as packed:
+        packed.writestr("zeros", bytes(1 << 20))
+    stream.seek(0)
+
+    with pytest.raises(BadValueError, match="Pack the archive with deflate"):
+        UploadedFiles([("bomb.zip", stream)]).read("zeros")
+
+
+def test_an_archive_whose_extended_directory_says_something_else_is_refused_before_it_is_read():
+    packed = archive(a=b"", b=b"", c=b"").getvalue()
+    at = packed.rindex(b"PK\x05\x06")
+    entries, size, start = struct.unpack_from("<HLL", packed, at + 10)
+    extended = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, entries, entries, size, start)
+    place = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    plain = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 46, start, 0)
+
+    data = packed[:at] + extended + place + plain
+    assert len(zipfile.ZipFile(io.BytesIO(data)).namelist()) == entries  # and not one, as the plain one says
+    with pytest.raises(UnreadableError, match="holds too many files"):
+        UploadedFiles([("many.zip", io.BytesIO(data))])
 
 
 @pytest.mark.runs_once(on="sqlite", because="a form")
