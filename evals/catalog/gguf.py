@@ -48,7 +48,7 @@ def find(name: str) -> Path:
         found = Path(os.path.realpath(folder / name))
         if not found.is_relative_to(folder):
             outside = True
-        elif found.is_file():
+        elif _is_file(found, name):
             _check_content(found, name)
             return found
     if outside:
@@ -64,7 +64,8 @@ def names() -> list[str]:
     found: set[str] = set()
     for folder in _folders():
         found.update(str(path.relative_to(folder)) for path in _walk(folder))
-    return sorted(found)
+    # A name that is not text, as file systems allow, can be neither shown nor stored.
+    return sorted(name for name in found if name.isprintable())
 
 
 def _folders() -> list[Path]:
@@ -84,6 +85,13 @@ def _walk(folder: Path) -> Iterator[Path]:
             path = at / name
             if name.lower().endswith(_ENDING) and Path(os.path.realpath(path)).is_relative_to(folder):
                 yield path
+
+
+def _is_file(path: Path, name: str) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a name too long for the file system, a folder that may not be entered
+        raise GgufError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
 def _check_content(path: Path, name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from arena.errors import FieldError
@@ -45,6 +47,7 @@ def test_a_file_is_found_by_its_path_within_a_folder_or_its_whole_path(folder):
         ("none.gguf", "there is no file none.gguf in", False),
         ("small", "path of a .gguf file", False),
         ("other.gguf", "does not begin with GGUF", False),
+        ("ü" * 200 + ".gguf", "cannot be read: File name too long", False),
     ],
 )
 def test_what_is_not_opened(folder, name, words, refused):
@@ -61,7 +64,10 @@ def test_no_folder_is_allowed_unless_named(settings):
         gguf.find("small/model.gguf")
 
 
-def test_the_files_to_choose_from_are_those_inside(folder):
+def test_the_files_to_choose_from_are_those_inside_whose_names_can_be_shown(folder):
+    for name in (b"\xff.gguf", b"two\nlines.gguf"):
+        (folder / os.fsdecode(name)).write_bytes(b"GGUF and the rest")
+
     assert gguf.names() == ["in.gguf", "other.gguf", "small/model.gguf"]
 
 
