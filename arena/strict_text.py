@@ -18,7 +18,8 @@ import yaml
 
 __all__ = ["StrictTextError", "check_storable", "check_strings", "read_items", "read_json", "read_yaml"]
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]|-?(?:NaN|Infinity)|-?\d[\d.eE+-]*', re.DOTALL)
+# Possessive: what it may go back to takes a hundred bytes for each character of a string.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:]|-?(?:NaN|Infinity)|-?\d[\d.eE+-]*', re.DOTALL)
 _BEFORE_ITEM = re.compile(r"[\s,]*")
 # No database stores a NUL, and half a surrogate pair is not a character.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

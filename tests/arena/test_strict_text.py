@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from functools import partial
 
 import pytest
@@ -21,6 +22,16 @@ json_values = st.recursive(
 @given(json_values)
 def test_any_json_reads_as_the_standard_library_reads_it(value):
     assert read_json(json.dumps(value), nesting=64) == value
+
+
+def test_a_long_text_with_brackets_takes_no_more_memory_than_its_length():
+    text = json.dumps(["[" * 500_000 + '"' + "\\" * 500_000])
+    tracemalloc.start()
+    try:
+        assert read_json(text, nesting=3) == json.loads(text)
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(text)
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
