@@ -108,9 +108,9 @@ def _check_none_open(calls: Mapping[str, int]) -> None:
 
 
 def _message(n: int, given: Any) -> dict[str, Any]:
-    if not isinstance(given, dict) or given.get("role") not in _FIELDS:
+    role = given.get("role") if isinstance(given, dict) else None
+    if not isinstance(role, str) or role not in _FIELDS:
         raise BadValueError(f"message {n} needs a role: {', '.join(_FIELDS)}.")
-    role = given["role"]
     # Clients write what they leave out as null or as an empty list.
     fields = {name: value for name, value in given.items() if value is not None and value != []}
     unknown = sorted(set(fields) - _FIELDS[role])

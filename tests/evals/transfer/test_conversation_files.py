@@ -107,6 +107,7 @@ def test_what_a_conversation_is_exported_as_is_read_as_the_same():
         ({"turns": ["x"] * 300}, "has 300 turns; the limit is 20"),
         ({"messages": [USER, GAP] * (MOST_TURNS + 1)}, "ask the model for 21 answers; the limit is 20"),
         ({"turns": ["x", " "]}, "turn 2 is blank"),
+        ({"messages": [{"role": ["user"], "content": "x"}]}, "message 1 needs a role: system"),
         ({"messages": [USER] * 1001}, "hold 1,001 messages; the limit is 1,000"),
         (
             {"messages": [USER, {"role": "tool", "content": "x", "tool_call_id": "c1"}]},
