@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,10 @@ _SIGNATURES = {b"\x89PNG\r\n\x1a\n": PNG, b"\xff\xd8\xff": JPEG}
 _JPEG_QUALITY = 95
 # Profiles of cameras and screens have a few kilobytes.
 _PROFILE_BYTES = 1 << 20
-# A progressive JPEG is decoded once a scan; encoders write about ten.
-_START_OF_SCAN, _MOST_SCANS = b"\xff\xda", 100
+# A progressive JPEG is decoded once a scan; encoders write about ten. Two bytes alone are no sign of one: the film that
+# phones append to a photo has hundreds of them.
+_START_OF_SCAN = re.compile(rb"\xff\xda\x00(?:\x06\x00|\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+_MOST_SCANS = 100
 
 
 class ImageRefusedError(ValueError):
@@ -84,7 +87,7 @@ def _check_bytes(data: bytes, limits: ImageLimits) -> None:
         raise ImageRefusedError("is empty.")
     if len(data) > limits.bytes:
         raise ImageRefusedError(f"has more than {limits.bytes:,} bytes, the limit on one image. Make it smaller.")
-    if data.startswith(b"\xff\xd8\xff") and data.count(_START_OF_SCAN) > _MOST_SCANS:
+    if data.startswith(b"\xff\xd8\xff") and len(_START_OF_SCAN.findall(data)) > _MOST_SCANS:
         raise ImageRefusedError(f"is a JPEG of more than {_MOST_SCANS} scans. Save it anew.")
 
 

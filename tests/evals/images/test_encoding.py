@@ -133,12 +133,19 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
         (png_that_claims(9_000, 9_000), "has 9,000 × 9,000 pixels: the limit is 25,000,000 in all"),
         (png_that_claims(20_000, 10), "the limit on one side is 16,384"),
         (png_that_claims(0, 10), "pixels|broken|not an image"),
-        (b"\xff\xd8\xff" + b"\xff\xda" * 200, "more than 100 scans"),
+        (b"\xff\xd8\xff" + b"\xff\xda\x00\x08\x01" * 200, "more than 100 scans"),
     ],
 )
 def test_hostile_bytes_are_refused(data, words):
     with pytest.raises(ImageRefusedError, match=words):
         encode(data)
+
+
+def test_a_photo_with_a_film_after_it_is_read_as_the_photo():
+    photo = picture("JPEG")
+    film = b"\x00\x00\x00\x18ftypmp42" + b"\xff\xda and pixels" * 500
+
+    assert encode(photo + film).sha256 == encode(photo).sha256
 
 
 def test_a_bomb_of_text_is_not_unpacked():
