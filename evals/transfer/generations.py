@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -180,19 +180,22 @@ def _images(fields: Fields, limits: Limits | None) -> tuple[str, ...]:
 
 def _figures(fields: Mapping[str, Any], turns: list[dict[str, Any]]) -> dict[str, Any]:
     """Of the whole answer: as the row tells them, else from the turns, unknown if one of them does not tell its own."""
-    told: dict[str, Any] = {
-        "latency_ms": number(fields, "latency_ms"),
-        "ttft_ms": number(fields, "ttft_ms"),
-        "tokens_in": whole_number(fields, "tokens_in"),
-        "tokens_out": whole_number(fields, "tokens_out"),
-        "cost_usd": money(fields, "cost_usd"),
+    read: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+        "latency_ms": number,
+        "ttft_ms": number,
+        "tokens_in": whole_number,
+        "tokens_out": whole_number,
+        "cost_usd": money,
     }
+    told = {name: of(fields, name) for name, of in read.items()}
     for name in [name for name, value in told.items() if value is None and turns]:
         values = [turn[name] for turn in turns]
         if name == "ttft_ms":
             told[name] = values[0]
         elif None not in values:
-            told[name] = sum(Decimal(str(one)) for one in values) if name == "cost_usd" else sum(values)
+            total = sum(Decimal(str(one)) for one in values)
+            # The sum has the limits of a figure that a row gives itself.
+            told[name] = read[name]({name: str(total)}, name)
     return told
 
 

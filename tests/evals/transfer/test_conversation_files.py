@@ -7,8 +7,11 @@ import json
 import pytest
 
 from evals.catalog.conversations import pretty_arguments, segments, turns_asked
+from evals.catalog.names import BadValueError
 from evals.catalog.services.task_sets import task_digest
 from evals.transfer.exports import _asked
+from evals.transfer.files.rows import Row
+from evals.transfer.generations import read_answer
 from evals.transfer.messages import MOST_TOOLS, MOST_TURNS
 from tests.evals.transfer.test_task_files import asked, complaint, tasks, tasks_in
 from tests.examples import examples
@@ -161,3 +164,11 @@ def test_arguments_have_one_form_whatever_their_spaces_and_order(one, other):
 )
 def test_arguments_that_another_form_would_change_are_shown_as_they_were_written(written):
     assert pretty_arguments(written) == written
+
+
+@pytest.mark.parametrize(("name", "most"), [("latency_ms", 1e308), ("tokens_in", 2**31 - 1), ("cost_usd", 999_999)])
+def test_the_sum_over_turns_has_the_limits_of_a_figure(name, most):
+    turns = [{"text": "x", name: most}] * 2
+
+    with pytest.raises(BadValueError, match=name):
+        read_answer(Row(1, {"task": "1", "model": "m", "turns": turns}, {}))
