@@ -93,7 +93,7 @@ def estimate_run(
     """`contenders` come with their providers selected. `warm_up_calls`: of each contender, by its id. Some three
     queries a contender, each bounded, two over the answers to the version's tasks and two over its conversations."""
     tasks = version.items.exclude(task__messages=[]).values("task_id").distinct()
-    categories = set(version.items.values_list("task__category_id", flat=True).distinct())
+    categories = set(version.items.order_by().values_list("task__category_id", flat=True).distinct())
     n = tasks.count()
     turns = _turns_a_task(version, n)
     existing = _existing(version, contenders, samples)
