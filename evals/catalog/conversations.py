@@ -69,11 +69,14 @@ def calls_in(calls: Any) -> Iterator[tuple[str, str]]:
 
 
 def pretty_arguments(written: Any) -> str:
-    """JSON in one form, whatever its spaces and the order of its keys; anything else exactly as it was written."""
+    """JSON in one form, whatever its spaces and the order of its keys; anything else exactly as it was written. None at
+    all is an empty object: some providers write one, some nothing, which would tell them apart."""
     if not isinstance(written, str):
         return json.dumps(written, indent=2, ensure_ascii=False, sort_keys=True)
     if len(written) > _PRETTY_CHARS:
         return written
+    if not written.strip():
+        return "{}"
     try:
         parsed = json.loads(written, object_pairs_hook=_object, parse_float=_as_written)
         pretty = json.dumps(parsed, indent=2, ensure_ascii=False, sort_keys=True, allow_nan=False)

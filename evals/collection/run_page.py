@@ -102,7 +102,10 @@ def _to_ask(estimate: Estimate) -> Figure:
         notes.append(f"{numbers.whole(estimate.under_way)} are being asked for by another run")
     if estimate.warm_up_calls:
         notes.append(f"{count(estimate.warm_up_calls, 'warm-up call')} more")
-    return Figure("Answers", numbers.whole(estimate.calls), note="; ".join(notes) or "retries come on top")
+    answers = sum(row.generations for row in estimate.rows)
+    if estimate.calls > answers:
+        notes.append(f"{numbers.whole(estimate.calls)} calls, a conversation's turns each one")
+    return Figure("Answers", numbers.whole(answers), note="; ".join(notes) or "retries come on top")
 
 
 def _to_spend(estimate: Estimate) -> Figure:

@@ -158,9 +158,14 @@ def test_arguments_have_one_form_whatever_their_spaces_and_order(one, other):
     assert pretty_arguments(one) == pretty_arguments(other) != one
 
 
+@pytest.mark.parametrize("written", ["", " ", "{}", "{ }"])
+def test_no_arguments_look_the_same_whichever_provider_wrote_none(written):
+    assert pretty_arguments(written) == "{}"
+
+
 @pytest.mark.parametrize(
     "written",
-    ['{"city": ', '{"a": 1, "a": 2}', '{"a": 1.10}', '{"a": 1e999}', '{"a": "\\ud800"}', "[" * 100_000, "", "{'a': 1}"],
+    ['{"city": ', '{"a": 1, "a": 2}', '{"a": 1.10}', '{"a": 1e999}', '{"a": "\\ud800"}', "[" * 100_000, "{'a': 1}"],
 )
 def test_arguments_that_another_form_would_change_are_shown_as_they_were_written(written):
     assert pretty_arguments(written) == written
