@@ -60,7 +60,7 @@ class NetworkProcess(Places):
         self._connection: Connection[Any, Any] = Connection(os.dup(self._socket.fileno()))
         try:
             ready = self._connection.poll(_START_S) and self._connection.recv() == "ready"
-        except EOFError:
+        except (EOFError, OSError):  # it ended, or died with something unread
             ready = False
         if not ready:
             self._close()
