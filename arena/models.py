@@ -29,6 +29,16 @@ class User(AbstractUser):
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
     voting_keys = models.BooleanField(default=True, help_text="Vote by single keys on the voting page.")
 
+    # Keys that the person chose in place of the usual ones, by act.
+    voting_keymap = models.JSONField(default=dict, blank=True)
+    language = models.CharField(
+        max_length=5,
+        blank=True,
+        default="",
+        choices=[("en", "English"), ("de", "Deutsch")],
+        help_text="Of the pages for reviewers; empty: the browser's.",
+    )
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """The role decides; what Django's admin site asks for follows it, and is written with it alone: to sign in
         writes the time, and must not bring back what an admin has just taken away."""

@@ -34,6 +34,8 @@ ARENA_ROUTING_READ = env.choice("ARENA_ROUTING_READ", options=("token", "public"
 ARENA_PUBLISH_DIR = env.text("ARENA_PUBLISH_DIR")
 # How long outcomes that services report are remembered one by one; what they were counted into stays.
 ARENA_OUTCOMES_DAYS = env.integer("ARENA_OUTCOMES_DAYS", default=30, least=1, most=3650)
+# For how long a vote can be undone, and does not count yet.
+ARENA_VOTE_HOLD_S = env.integer("ARENA_VOTE_HOLD_S", default=10, least=0, most=600)
 # Who may read /metrics from elsewhere; without it, this machine alone.
 ARENA_METRICS_TOKEN = env.text("ARENA_METRICS_TOKEN")
 # Where the demo model listens; `manage.py up` starts it there, or elsewhere if that is taken.

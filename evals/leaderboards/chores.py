@@ -10,6 +10,7 @@ from evals.leaderboards import ranking
 from evals.leaderboards.queries import lagging
 from evals.models import Category
 from evals.voting import ledger as ledgers
+from evals.voting.counting import count_votes, with_held_votes
 
 __all__ = ["rank", "sweep"]
 
@@ -20,10 +21,13 @@ def rank(category_id: int) -> None:
 
 
 def sweep() -> int:
-    """Every minute: enqueue ranking for categories with work left and no waiting chore; wake the workers if a
-    generation is due. Returns how many categories lagged. This makes up for lost messages."""
+    """Every minute: count held votes whose chore was lost; enqueue ranking for categories with work left and no
+    waiting chore; wake the workers if a generation is due. Returns how many categories lagged. This makes up for lost
+    messages."""
+    for category in with_held_votes():
+        count_votes(category=category)
     behind = lagging()
-    for category in Category.objects.filter(pk__in=behind):
+    for category in Category.with_dimensions.filter(pk__in=behind):
         with transaction.atomic():
             ledgers.enqueue_rank(ledgers.lock(category))
     if work_is_due():

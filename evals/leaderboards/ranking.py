@@ -32,11 +32,11 @@ def rank_category(*, category_id: int, rebuild: bool = False) -> Leaderboard | N
     recounts the tallies from the votes, under the lock. If that changes the stored leaderboard's numbers, the tallies
     had drifted: the revision is raised, because a leaderboard is never changed.
     """
-    category = Category.objects.get(pk=category_id)
+    category = Category.with_dimensions.get(pk=category_id)
     _take_up(category, rebuild=rebuild)
     votes = rating_inputs(category_id)
     # Read after the counts: newer parameters will be ranked again with their revision; older ones would be kept.
-    params = params_of(Category.objects.get(pk=category_id))
+    params = params_of(Category.with_dimensions.get(pk=category_id))
     stored = _stored(category, votes, params)
     if stored is None and votes.seq > 0:
         return _store(category, votes, params, _compute(category, votes, params))

@@ -1,12 +1,12 @@
 """Arena's tables. Each class documents its invariants; those that can be are constraints in the database."""
 
-from evals.models.battles import Ballot, Battle
+from evals.models.battles import Ballot, Battle, GoldBattle, Reason, ReasonTally
 from evals.models.contenders import Contender, Provider
 from evals.models.generations import Attempt, Generation, Run, RunItem, RunWarmUp
 from evals.models.images import Image, ImageSource
 from evals.models.leaderboards import Leaderboard
 from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem, TaskSetVersion
-from evals.models.votes import Reviewer, ReviewerTally, TaskTally, Vote, VoteImport
+from evals.models.votes import Reviewer, ReviewerGroup, ReviewerTally, TaskTally, Vote, VoteImport
 
 __all__ = [
     "Attempt",
@@ -15,12 +15,16 @@ __all__ = [
     "Category",
     "Contender",
     "Generation",
+    "GoldBattle",
     "Image",
     "ImageSource",
     "Leaderboard",
     "Ledger",
     "Provider",
+    "Reason",
+    "ReasonTally",
     "Reviewer",
+    "ReviewerGroup",
     "ReviewerTally",
     "Run",
     "RunItem",

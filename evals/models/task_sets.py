@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 
 
+class CategoryManager(models.Manager["Category"]):
+    """Categories of tasks. The dimensions of a rubric, which are categories below one, are left out."""
+
+    def get_queryset(self) -> models.QuerySet[Category]:
+        return super().get_queryset().filter(dimension_of__isnull=True)
+
+
 class Category(models.Model):
-    """A kind of request. Global: task sets share it, and so do its guidelines, leaderboard and routes."""
+    """A kind of request. Global: task sets share it, and so do its guidelines, leaderboard and routes.
+
+    A dimension of a category's rubric ("correct", "tone") is a category below it, without tasks of its own: reviewers
+    judge it on the category's battles, and it has its own ledger, tallies and leaderboard. `objects` leaves dimensions
+    out; `with_dimensions` has them all.
+    """
 
     class SpeaksFor(models.TextChoices):
         PANEL = "panel", "these reviewers, as they voted"
@@ -20,21 +34,60 @@ class Category(models.Model):
     single_reviewer = models.BooleanField(
         default=False, help_text="One person decides here: routes may change on a single reviewer's votes."
     )
+    overlap = models.PositiveSmallIntegerField(
+        default=1, help_text="Reviewers wanted for each battle; 1: agreement is measured on one battle in ten."
+    )
+    gold_percent = models.PositiveSmallIntegerField(
+        default=5,
+        help_text="How many draws in a hundred are battles whose right outcome is known, where there are any.",
+    )
+    boards_open = models.BooleanField(
+        default=False, help_text="Reviewers may read the leaderboard of this category while they vote in it."
+    )
+    ask_strength = models.BooleanField(
+        default=False, help_text="Ask how much better an answer is: slightly or clearly."
+    )
+    dimension_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="dimensions", db_index=False
+    )
     retired_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = CategoryManager()
+    with_dimensions = models.Manager()  # noqa: DJ012 (taken for a field)
 
     class Meta:
         ordering = ["name"]
         verbose_name_plural = "categories"
+        # Related categories, such as a vote's, are found whether they are dimensions or not.
+        base_manager_name = "with_dimensions"
+        constraints = [
+            models.CheckConstraint(name="category_gold_is_a_percentage", condition=models.Q(gold_percent__lte=100)),
+            models.CheckConstraint(name="category_overlap_positive", condition=models.Q(overlap__gte=1)),
+        ]
+        indexes = [
+            models.Index(
+                fields=["dimension_of"],
+                name="category_dimensions",
+                condition=models.Q(dimension_of__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A category comes with its ledger, which the first vote finds."""
+        new = self._state.adding
+        super().save(*args, **kwargs)
+        if new:
+            Ledger.objects.get_or_create(category=self)
 
 
 class Ledger(models.Model):
     """One row per category, whose numbers drive ranking.
 
-    A vote's transaction increments `seq` first, under the row's lock, so `Vote.seq` is gapless and in commit order.
+    Votes are counted under the row's lock, which increments `seq`, so `Vote.seq` is gapless and in commit order.
     `revision` rises when existing votes count differently (exclusion, retirement, parameters). Work is left while
     (seq, revision) is ahead of (ranked_seq, ranked_revision), whatever chores were lost or doubled.
     """
@@ -46,9 +99,19 @@ class Ledger(models.Model):
     ranked_revision = models.BigIntegerField(default=0)
     # Null: no rank chore is waiting. A time, not a flag, so that a lost chore is noticed.
     rank_enqueued_at = models.DateTimeField(null=True, blank=True)
+    # The same for the chore that counts held votes.
+    count_enqueued_at = models.DateTimeField(null=True, blank=True)
+    # What the tallies add up to, kept as they move: all votes that count, and those of them that compare two answers
+    # (without "both bad").
+    votes = models.BigIntegerField(default=0)
+    comparing = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                name="ledger_counts_not_negative",
+                condition=models.Q(comparing__gte=0, votes__gte=models.F("comparing")),
+            ),
             models.CheckConstraint(
                 name="ledger_ranked_not_ahead",
                 condition=models.Q(ranked_seq__lte=models.F("seq"), ranked_revision__lte=models.F("revision")),
@@ -92,6 +155,8 @@ class Task(models.Model):
     checks = models.JSONField(default=list)
     # Sticky: once in a local_only task set, a task's text is never sent to a hosted provider.
     local_only = models.BooleanField(default=False)
+    # Ballots voted on so far, counted with them: draws take the tasks with the fewest first.
+    votes_cast = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -44,6 +44,7 @@ class Reviewer(models.Model):
     name = models.CharField(max_length=150)
     excluded_at = models.DateTimeField(null=True, blank=True)
     excluded_reason = models.CharField(max_length=255, blank=True)
+    practised_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -53,6 +54,23 @@ class Reviewer(models.Model):
                 condition=models.Q(excluded_at__isnull=True) | ~models.Q(excluded_reason=""),
             )
         ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReviewerGroup(models.Model):
+    """Reviewers who judge the same categories. A category that has groups is open to their members alone; one without
+    is open to every reviewer."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    reviewers = models.ManyToManyField(Reviewer, related_name="groups", blank=True)
+    categories = models.ManyToManyField(Category, related_name="groups", blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name", "pk"]
 
     def __str__(self) -> str:
         return self.name
@@ -75,8 +93,9 @@ class Vote(models.Model):
     """An outcome by one reviewer. Append-only: database triggers refuse UPDATE and DELETE (see `evals.apps`).
 
     `lo` and `hi` are the contenders of the battle's two generations in the battle's order; for an imported vote,
-    which has no battle, the lower contender id first. A change or undo is a new row that supersedes; `outcome`
-    null is a retraction. A vote is effective if nothing supersedes it and its outcome is not null.
+    which has no battle, the lower contender id first. A change is a new row that supersedes; `outcome` null is a
+    retraction (an undo after the vote counted, possible before votes were held). A vote is effective if nothing
+    supersedes it and its outcome is not null.
     """
 
     # Each index costs time with every vote: there is none that another one covers or that no query needs.
@@ -105,7 +124,7 @@ class Vote(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["category", "seq"], name="vote_seq"),
-            models.UniqueConstraint(fields=["ballot", "n"], name="vote_n_of_ballot"),
+            models.UniqueConstraint(fields=["ballot", "category", "n"], name="vote_n_of_ballot"),
             models.UniqueConstraint(fields=["vote_import", "row"], name="vote_row_of_import"),
             models.CheckConstraint(
                 name="vote_from_ballot_or_import",

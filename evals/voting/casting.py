@@ -1,29 +1,34 @@
-"""Casting, changing and undoing votes. A vote is a row that stays; undo and change add rows.
+"""Casting and undoing votes, skipping and reporting: each closes or opens one ballot by one conditional UPDATE.
 
-Every function locks the category's ledger first, then the ballot. Pages show a reviewer `left` and `right`; only the
-ballot knows which generation each one is.
+Of two requests that close a ballot at once, one finds it open; the other is told what stands. A vote is held on its
+ballot and counts later (`evals.voting.counting`). Pages show a reviewer `left` and `right`; only the ballot knows
+which generation each one is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from arena.ui.markup import visible
-from evals.models import Ballot, Category, Ledger, Reviewer, Vote
-from evals.models.battles import UNDO_WITHIN
-from evals.models.votes import Outcome, Side
-from evals.voting import ledger, tallies
+from evals.models import Ballot, Category, Reason, Reviewer
+from evals.models.votes import Side
+from evals.voting.counting import enqueue_count
 from evals.voting.drawing import RESERVED_FOR, is_withdrawn
-from evals.voting.tallies import VoteFacts
+from evals.voting.holding import held, hold
 
 __all__ = [
     "BallotClosedError",
     "BattleWithdrawnError",
     "Choice",
     "ForeignBallotError",
+    "InvalidVoteError",
+    "Remarks",
     "TooLateToUndoError",
     "VotingError",
     "cast_vote",
@@ -33,10 +38,16 @@ __all__ = [
 ]
 
 Choice = Literal["left", "right", "tie", "both_bad"]
+MOST_COMMENT = 2000
 
 
 class VotingError(Exception):
     """Nothing was saved; the message tells the reviewer why and what to do."""
+
+
+class InvalidVoteError(VotingError, ValueError):
+    """A choice, reason, strength or dimension that the ballot's category does not have, or a comment that is too
+    long."""
 
 
 class ForeignBallotError(VotingError):
@@ -52,37 +63,53 @@ class BattleWithdrawnError(VotingError):
 
 
 class TooLateToUndoError(VotingError):
-    """The vote has counted for too long to be taken back."""
+    """The vote counts by now, so it cannot be taken back."""
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """What a reviewer may add to a vote: how much better the answer is (`slightly`, `clearly`), reasons by id, choices
+    on the rubric's dimensions by slug, and a comment."""
+
+    strength: str = ""
+    reasons: Collection[int] = ()
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    comment: str = ""
 
 
 @transaction.atomic
-def cast_vote(*, ballot: Ballot, side: Choice, reviewer: Reviewer) -> Vote:
-    """Store the vote, count it, and make sure that the category gets ranked.
+def cast_vote(*, ballot: Ballot, choice: Choice, reviewer: Reviewer, remarks: Remarks | None = None) -> Ballot:
+    """Hold the vote on its ballot, and make sure that it gets counted. Returns the ballot as it stands.
 
-    A ballot that has a vote keeps it, whatever `side` is: a form sent twice is one vote, and a change goes through
+    A ballot that has a vote keeps it, whatever `choice` is: a form sent twice is one vote, and a change goes through
     `reopen`. Raises a VotingError if the ballot is not the reviewer's, was closed without a vote, or its battle was
-    withdrawn; ValueError for an unknown `side`.
+    withdrawn; InvalidVoteError for a choice or remark that does not exist.
     """
-    book, ballot = _locked(ballot)
     if ballot.reviewer_id != reviewer.pk:
         raise ForeignBallotError("This ballot belongs to another reviewer. Nothing was saved; vote from your own page.")
-    outcome = _outcome(ballot, side)
-    last = ballot.votes.order_by("-n").first()
-    if ballot.state == Ballot.State.VOTED and last is not None:
-        return last
-    _refuse_unless_open(ballot)
-    vote = _write(book, ballot, last, outcome)
-    tallies.move(category=book.category, added=[VoteFacts.of(vote)])
-    _close(ballot, Ballot.State.VOTED)
-    return vote
+    if choice not in Ballot.Choice.values:
+        raise InvalidVoteError(f"{str(choice)[:20]!r} is not a choice: give left, right, tie or both_bad.")
+    kept = _kept(ballot.category, choice, remarks or Remarks())
+    if ballot.state == Ballot.State.OPEN and is_withdrawn(ballot):
+        raise BattleWithdrawnError(
+            "This battle was withdrawn while you looked at it, so nothing was saved. Continue with the next one."
+        )
+    now = timezone.now()
+    if _close(ballot, state=Ballot.State.VOTED, closed_at=now, choice=choice, **kept):
+        enqueue_count(ballot.category_id, now=now)
+    elif ballot.state != Ballot.State.VOTED:
+        raise _closed(ballot)
+    return ballot
 
 
 @transaction.atomic
-def skip(*, ballot: Ballot) -> Ballot:
-    """Close the ballot without a vote; the reviewer will not see this battle again. A closed ballot stays unchanged."""
-    _, ballot = _locked(ballot)
-    if ballot.state == Ballot.State.OPEN:
-        _close(ballot, Ballot.State.SKIPPED)
+def skip(*, ballot: Ballot, reason: str = "") -> Ballot:
+    """Close the ballot without a vote; the reviewer will not see this battle again. A closed ballot stays unchanged.
+    InvalidVoteError for an unknown reason."""
+    if reason and reason not in Ballot.SkipReason.values:
+        known = ", ".join(Ballot.SkipReason.values)
+        raise InvalidVoteError(f"{reason[:20]!r} is not a reason for skipping: give one of {known}, or none.")
+    _close(ballot, state=Ballot.State.SKIPPED, closed_at=timezone.now(), skip_reason=reason)
     return ballot
 
 
@@ -90,59 +117,119 @@ def skip(*, ballot: Ballot) -> Ballot:
 def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") -> Ballot:
     """Quarantine the answer on this side: it is not shown to reviewers any more. No vote is stored; earlier ones
     count."""
-    _, ballot = _locked(ballot)
-    if ballot.state == Ballot.State.REPORTED:
-        return ballot
-    _refuse_unless_open(ballot)
     answer = ballot.battle.lo if _shown_at(ballot, side) == Side.LO else ballot.battle.hi
+    if ballot.state == Ballot.State.OPEN and is_withdrawn(ballot):
+        raise BattleWithdrawnError("This battle was withdrawn already. Continue with the next one.")
+    if not _close(ballot, state=Ballot.State.REPORTED, closed_at=timezone.now()):
+        if ballot.state == Ballot.State.REPORTED:
+            return ballot
+        raise _closed(ballot)
     why = " ".join(visible(detail).split()) or "reveals which model wrote it"
     answer.quarantine = f"reported by {ballot.reviewer.name}: {why}"[:255]
     answer.save(update_fields=["quarantine"])
-    _close(ballot, Ballot.State.REPORTED)
     return ballot
 
 
 @transaction.atomic
 def reopen(*, ballot: Ballot, reviewer: Reviewer) -> Ballot:
-    """Retract this ballot's vote, if it has one that is younger than `UNDO_WITHIN`, and open the ballot again. An open
-    ballot stays unchanged, so that an undo sent twice retracts one vote."""
-    book, ballot = _locked(ballot)
+    """Take back a vote that is still held, or a skip, and open the ballot again; what was added to the vote stays on
+    it, for the next one. An open ballot stays unchanged, so that an undo sent twice takes back one vote."""
     if ballot.reviewer_id != reviewer.pk:
         raise ForeignBallotError("This ballot belongs to another reviewer. Nothing was changed.")
-    if ballot.state == Ballot.State.OPEN:
+    now = timezone.now()
+    undoable = Q(state=Ballot.State.SKIPPED) | (held() & Q(closed_at__gt=now - hold()))
+    opened = Ballot.objects.filter(undoable, pk=ballot.pk).update(
+        state=Ballot.State.OPEN,
+        closed_at=None,
+        choice="",
+        skip_reason="",
+        shown_at=now,
+        reserved_until=now + RESERVED_FOR,
+    )
+    ballot.refresh_from_db(fields=_CHANGED)
+    if opened or ballot.state == Ballot.State.OPEN:
         return ballot
     if ballot.state == Ballot.State.REPORTED:
         raise BallotClosedError("You reported this answer, and it is no longer shown. An editor can bring it back.")
-    last = ballot.votes.order_by("-n").first()
-    if last is not None and last.outcome is not None:
-        if not ballot.can_be_undone:
-            minutes = UNDO_WITHIN.seconds // 60
-            raise TooLateToUndoError(f"A vote can be undone for {minutes} minutes. This one is older and stays.")
-        _write(book, ballot, last, None)
-        tallies.move(category=book.category, removed=[VoteFacts.of(last)])
-    ballot.state, ballot.closed_at = Ballot.State.OPEN, None
-    ballot.reserved_until = timezone.now() + RESERVED_FOR
-    ballot.save(update_fields=["state", "closed_at", "reserved_until"])
-    return ballot
+    raise TooLateToUndoError(
+        f"A vote can be undone for {hold().total_seconds():g} seconds. This one counts by now and stays."
+    )
 
 
-def _locked(ballot: Ballot) -> tuple[Ledger, Ballot]:
-    """Ledger, then ballot, both locked and read again."""
-    category = Category.objects.get(tasks__battles__ballots=ballot)
-    book = ledger.lock(category)
-    book.category = category
-    related = Ballot.objects.select_for_update(of=("self",)).select_related("battle__lo", "battle__hi", "reviewer")
-    return book, related.defer("battle__lo__text", "battle__hi__text").get(pk=ballot.pk)
+_CHANGED = [
+    "state",
+    "closed_at",
+    "choice",
+    "strength",
+    "reasons",
+    "dimensions",
+    "comment",
+    "skip_reason",
+    "counted_at",
+    "shown_at",
+    "reserved_until",
+]
 
 
-def _refuse_unless_open(ballot: Ballot) -> None:
-    if ballot.state != Ballot.State.OPEN:
-        done = "skipped" if ballot.state == Ballot.State.SKIPPED else "reported"
-        raise BallotClosedError(f"You {done} this battle, so nothing was saved. Undo that first to vote on it.")
-    if is_withdrawn(ballot):
-        raise BattleWithdrawnError(
-            "This battle was withdrawn while you looked at it, so nothing was saved. Continue with the next one."
+def _close(ballot: Ballot, **changes: object) -> bool:
+    """Whether this call closed the ballot. Either way `ballot` then is what is stored."""
+    closed = Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN).update(**changes)
+    if closed:
+        for name, value in changes.items():
+            setattr(ballot, name, value)
+    else:
+        ballot.refresh_from_db(fields=_CHANGED)
+    return bool(closed)
+
+
+def _closed(ballot: Ballot) -> BallotClosedError:
+    done = {Ballot.State.SKIPPED: "skipped", Ballot.State.REPORTED: "reported"}.get(
+        Ballot.State(ballot.state), "voted on"
+    )
+    undo = " Undo that first to vote on it." if ballot.state == Ballot.State.SKIPPED else ""
+    return BallotClosedError(f"You have {done} this battle already, so nothing was saved.{undo}")
+
+
+def _kept(category: Category, choice: str, remarks: Remarks) -> dict[str, object]:
+    """The remarks as the ballot stores them."""
+    if remarks.strength and remarks.strength not in Ballot.Strength.values:
+        raise InvalidVoteError(f"{remarks.strength[:20]!r} is not a strength: give slightly, clearly or none.")
+    comment = visible(remarks.comment).strip()
+    if len(comment) > MOST_COMMENT:
+        raise InvalidVoteError(f"The comment has {len(comment):,} characters; the limit is {MOST_COMMENT:,}.")
+    one_is_better = choice in (Ballot.Choice.LEFT, Ballot.Choice.RIGHT)
+    return {
+        "strength": remarks.strength if one_is_better else "",
+        "reasons": _reasons(category, remarks.reasons),
+        "dimensions": _dimensions(category, remarks.dimensions),
+        "comment": comment,
+    }
+
+
+def _reasons(category: Category, ids: Collection[int]) -> list[int]:
+    if not ids:
+        return []
+    known = set(Reason.objects.filter(category=category, retired_at__isnull=True).values_list("pk", flat=True))
+    if unknown := set(ids) - known:
+        raise InvalidVoteError(
+            f"{category.name} has no reason with the id {min(unknown)}. Reload the page: its reasons have changed."
         )
+    return sorted(set(ids))
+
+
+def _dimensions(category: Category, choices: Mapping[str, str]) -> dict[str, str]:
+    if not choices:
+        return {}
+    rubric = Category.with_dimensions.filter(dimension_of=category, retired_at__isnull=True)
+    known = set(rubric.values_list("slug", flat=True))
+    for slug, choice in choices.items():
+        if slug not in known:
+            raise InvalidVoteError(
+                f"{category.name} has no dimension {slug[:80]!r}. Reload the page: its rubric changed."
+            )
+        if choice not in Ballot.Choice.values:
+            raise InvalidVoteError(f"{choice[:20]!r} is not a choice for {slug}: give left, right, tie or both_bad.")
+    return dict(sorted(choices.items()))
 
 
 def _shown_at(ballot: Ballot, side: str) -> Side:
@@ -152,37 +239,3 @@ def _shown_at(ballot: Ballot, side: str) -> Side:
     if side == "right":
         return Side.HI if left == Side.LO else Side.LO
     raise ValueError(f"{side!r} is not a side: give left or right.")
-
-
-def _outcome(ballot: Ballot, side: str) -> Outcome:
-    if side in (Outcome.TIE, Outcome.BOTH_BAD):
-        return Outcome(side)
-    try:
-        return Outcome(_shown_at(ballot, side))
-    except ValueError:
-        raise ValueError(f"{side!r} is not an outcome: give left, right, tie or both_bad.") from None
-
-
-def _write(book: Ledger, ballot: Ballot, last: Vote | None, outcome: Outcome | None) -> Vote:
-    (seq,) = ledger.take_seqs(book, 1)
-    battle = ballot.battle
-    vote = Vote.objects.create(
-        category_id=book.category_id,
-        seq=seq,
-        ballot=ballot,
-        n=1 if last is None else last.n + 1,
-        supersedes=last,
-        reviewer_id=ballot.reviewer_id,
-        task_id=battle.task_id,
-        lo_id=battle.lo.contender_id,
-        hi_id=battle.hi.contender_id,
-        left=ballot.left,
-        outcome=outcome,
-    )
-    ledger.enqueue_rank(book)
-    return vote
-
-
-def _close(ballot: Ballot, state: Ballot.State) -> None:
-    ballot.state, ballot.closed_at = state, timezone.now()
-    ballot.save(update_fields=["state", "closed_at"])

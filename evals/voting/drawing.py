@@ -2,133 +2,272 @@
 
 The pair is drawn first, then the task. The pair comes from `evals.ratings.draw_pair`: half top-two Thompson, half
 uniform, among the pairs this reviewer has left. Then, among the pair's battles this reviewer has not seen: none that
-another reviewer has open while one is free, tasks in rotation (least shown first), and now and then one that others
-have judged, since only overlap shows agreement. The battle, and the answer shown left, are stored in the ballot.
+another reviewer has open while one is free, those that still want reviewers where the category asks for overlap, tasks
+in rotation (fewest votes first), and now and then one that others have judged, since only overlap shows agreement. At
+a set rate the battle is a gold one, whose right outcome is known. The battle, and the answer shown left, are stored in
+the ballot.
+
+A reviewer has one ballot on the screen and one drawn ahead, so that the next pair is there when a key is pressed. Of
+two windows that draw ahead at once, one draws; the database holds that (`ballot_one_ahead`).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import combinations, product
+from threading import Lock
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from evals.catalog.conversations import written
-from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer, Task
+from evals.models import Ballot, Battle, Category, Contender, Generation, GoldBattle, Reviewer, Task
+from evals.models.battles import new_token
 from evals.models.votes import Side
-from evals.ratings import draw_pair
+from evals.ratings import Standings, draw_pair
 from evals.voting.standings import newest_standings
 
-__all__ = ["RESERVED_FOR", "draw", "is_withdrawn"]
+__all__ = ["RESERVED_FOR", "Hand", "draw", "draw_hand", "forget_pools", "is_withdrawn", "whole"]
 
 RESERVED_FOR = timedelta(minutes=15)
-# Share of draws that repeat a battle judged by another reviewer, if there is one.
-OVERLAP = 0.1
+# Share of draws that repeat a battle judged by another reviewer, if there is one and the category asks for no overlap.
+REPEATS = 0.1
 # Pairs tried before all battles of the category are searched.
 _TRIES = 8
-# Tasks read first, taken at random: the least shown of these keeps showings even, and a draw costs the same however
+# Tasks read first, taken at random: the least voted on of these keeps votes even, and a draw costs the same however
 # many tasks there are. Only if they have nothing left are four times as many read, and so on up to the limit.
 _TASKS_FIRST, _TASKS_MOST = 16, 1024
 # Tasks read to find the contenders that take part.
 _TASKS_ASKED = 32
 # Answers listed one by one in a query for ballots; SQLite takes some 30,000 values in a statement.
 _ANSWERS_NAMED = 2048
+# What a category has to draw from is read once in this many seconds: what is new is drawn that much later. What was
+# withdrawn meanwhile is noticed when the battle's texts are read.
+_POOL_KEPT_S = 5.0
+_POOLS_MOST = 256
 
 # Ids of two generations, lower first; and the same after the id of their task.
 Pair = tuple[int, int]
 Found = tuple[int, Pair]
-# By task, the generations of each contender.
-Answers = dict[int, list[list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """The ballot on the reviewer's screen, and the one that follows it; None where there is none."""
+
+    shown: Ballot | None
+    ahead: Ballot | None
 
 
 def draw(
     *, category: Category, reviewer: Reviewer, now: datetime | None = None, rng: np.random.Generator | None = None
 ) -> Ballot | None:
     """The reviewer's open ballot, or a new one; None if they have seen everything in the category."""
-    now = now or timezone.now()
-    rng = rng or np.random.default_rng()
-    while True:
-        if (ballot := _resume(category, reviewer, now)) is not None:
-            return ballot
-        # Searched for outside the transaction that writes: on SQLite that one blocks every other writer.
-        if (found := _find(category, reviewer, now, rng)) is None:
-            return None
-        if (ballot := _open(category, reviewer, now, *found)) is not None:
-            return ballot
+    return _draw(category, reviewer, 1, now or timezone.now(), rng or np.random.default_rng()).shown
+
+
+def draw_hand(
+    *, category: Category, reviewer: Reviewer, now: datetime | None = None, rng: np.random.Generator | None = None
+) -> Hand:
+    """As `draw`, and one ballot ahead."""
+    return _draw(category, reviewer, 2, now or timezone.now(), rng or np.random.default_rng())
 
 
 def is_withdrawn(ballot: Ballot) -> bool:
     """Whether its battle must not be voted on any more: an answer was quarantined, or a contender or the category
-    retired. Two short queries, since a join of everything is slow while PostgreSQL has no statistics."""
-    battle = ballot.battle
-    answers = Generation.objects.filter(pk__in=(battle.lo_id, battle.hi_id))
-    if answers.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False)).exists():
+    retired. One query, and one for the battle or the category if they were not read with the ballot."""
+    if ballot.category.retired_at is not None:
         return True
-    return Category.objects.filter(tasks=battle.task_id, retired_at__isnull=False).exists()
+    answers = Generation.objects.filter(pk__in=(ballot.battle.lo_id, ballot.battle.hi_id))
+    return answers.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False)).exists()
 
 
-def _resume(category: Category, reviewer: Reviewer, now: datetime) -> Ballot | None:
-    """The oldest open ballot; those whose battle was withdrawn meanwhile are closed."""
-    ballots = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, battle__task__category=category)
-    for ballot in ballots.select_related("battle").order_by("pk"):
-        if is_withdrawn(ballot):
+def whole(token: str) -> Ballot | None:
+    """The ballot with all that its page shows, in one query."""
+    related = Ballot.objects.select_related(
+        "battle__lo__contender", "battle__hi__contender", "battle__task", "category"
+    )
+    return related.filter(token=token).first()
+
+
+def _draw(category: Category, reviewer: Reviewer, wanted: int, now: datetime, rng: np.random.Generator) -> Hand:
+    hand = _open_ballots(category, reviewer, now)
+    # A draw comes back empty if another window was first: what that one drew is then found.
+    for _ in range(_TRIES):
+        if len(hand) >= wanted:
+            break
+        # Searched for outside the transaction that writes: on SQLite that one blocks every other writer.
+        if (found := _find(category, reviewer, now, rng)) is None:
+            break
+        ahead = any(ballot.shown_at is None for ballot in hand)
+        if ahead and not _show(hand[0], now):
+            hand = _open_ballots(category, reviewer, now)
+            continue
+        made = _open(category, reviewer, now, *found)
+        hand = [*hand, made] if made is not None else _open_ballots(category, reviewer, now)
+    shown = hand[0] if hand else None
+    if shown is not None and shown.shown_at is None and not _show(shown, now):
+        return _draw(category, reviewer, wanted, now, rng)
+    return Hand(shown, hand[1] if len(hand) > 1 else None)
+
+
+def _show(ballot: Ballot, now: datetime) -> bool:
+    """Puts a ballot that was drawn ahead on the screen. False if it was closed meanwhile, from another window."""
+    if ballot.shown_at is None:
+        shown = Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN).update(
+            shown_at=now, reserved_until=now + RESERVED_FOR
+        )
+        ballot.shown_at, ballot.reserved_until = now, now + RESERVED_FOR
+        return bool(shown)
+    return True
+
+
+def _open_ballots(category: Category, reviewer: Reviewer, now: datetime) -> list[Ballot]:
+    """The reviewer's open ballots in the order they were drawn; those whose battle was withdrawn meanwhile are
+    closed, and an old reservation is renewed."""
+    mine = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, category=category)
+    ballots = list(mine.select_related("battle").order_by("pk"))
+    if not ballots:
+        return []
+    answers = [pk for ballot in ballots for pk in (ballot.battle.lo_id, ballot.battle.hi_id)]
+    gone = Generation.objects.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False), pk__in=answers)
+    withdrawn = set(gone.values_list("pk", flat=True).order_by())
+    found = []
+    for ballot in ballots:
+        ballot.category = category
+        if category.retired_at is not None or not withdrawn.isdisjoint((ballot.battle.lo_id, ballot.battle.hi_id)):
             Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN).update(
                 state=Ballot.State.SKIPPED, closed_at=now
             )
             continue
         if ballot.reserved_until < now + RESERVED_FOR / 2:
             ballot.reserved_until = now + RESERVED_FOR
-            ballot.save(update_fields=["reserved_until"])
-        return ballot
-    return None
+            Ballot.objects.filter(pk=ballot.pk).update(reserved_until=ballot.reserved_until)
+        found.append(ballot)
+    return found
 
 
-def _open(category: Category, reviewer: Reviewer, now: datetime, task_id: int, battle: Pair) -> Ballot | None:
-    """The ballot for this battle; an older open one if another window of the reviewer was first; None if that window
-    has already closed this battle."""
-    with transaction.atomic():
-        Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer.pk)
-        if (ballot := _resume(category, reviewer, now)) is not None:
-            return ballot
-        lo, hi = battle
-        made, _ = Battle.objects.get_or_create(task_id=task_id, lo_id=lo, hi_id=hi)
-        ballot, created = Ballot.objects.get_or_create(
-            battle=made,
-            reviewer=reviewer,
-            defaults={
-                "left": secrets.choice((Side.LO, Side.HI)),
-                "reserved_until": now + RESERVED_FOR,
-                "shown_at": now,
-            },
-        )
-        return ballot if created else None
+@transaction.atomic
+def _open(category: Category, reviewer: Reviewer, now: datetime, task_id: int, pair: Pair) -> Ballot | None:
+    """A ballot ahead for this battle, with all that its page shows; None if another window of the reviewer was
+    first."""
+    lo, hi = pair
+    # The update changes nothing: it makes the statement return the row that is there.
+    (battle,) = Battle.objects.bulk_create(
+        [Battle(task_id=task_id, lo_id=lo, hi_id=hi)],
+        update_conflicts=True,
+        unique_fields=["task", "lo", "hi"],
+        update_fields=["hi"],
+    )
+    token = new_token()
+    ballot = Ballot(
+        token=token,
+        battle=battle,
+        category=category,
+        reviewer=reviewer,
+        left=secrets.choice((Side.LO, Side.HI)),
+        reserved_until=now + RESERVED_FOR,
+        shown_at=None,
+    )
+    Ballot.objects.bulk_create([ballot], ignore_conflicts=True)
+    return whole(token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """What a category has to draw from: tasks, contenders by slug, and whether it has gold battles."""
+
+    tasks: Sequence[int]
+    contenders: dict[str, int]
+    standings: Standings | None
+    gold: bool
+    read_at: float
+
+
+_pools: dict[tuple[int, datetime], _Pool] = {}
+_pools_lock = Lock()
+
+
+def forget_pools() -> None:
+    """What is new is drawn at once."""
+    with _pools_lock:
+        _pools.clear()
+
+
+def _pool(category: Category, rng: np.random.Generator, *, fresh: bool) -> _Pool:
+    # The time of creation distinguishes the categories of two databases.
+    key = (category.pk, category.created_at)
+    with _pools_lock:
+        kept = _pools.get(key)
+    if kept is not None and not fresh and time.monotonic() - kept.read_at < _POOL_KEPT_S:
+        return kept
+    tasks = list(Task.objects.filter(category=category).values_list("pk", flat=True))
+    asked = rng.permutation(tasks)[:_TASKS_ASKED].tolist()
+    gold = category.gold_percent > 0 and _gold(category).exists()
+    pool = _Pool(tasks, _contenders(asked), newest_standings(category), gold, time.monotonic())
+    with _pools_lock:
+        _pools[key] = pool
+        for old in list(_pools)[:-_POOLS_MOST]:
+            del _pools[old]
+    return pool
 
 
 def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.Generator) -> Found | None:
     if category.retired_at is not None:
         return None
-    tasks = rng.permutation(list(Task.objects.filter(category=category).values_list("pk", flat=True))).tolist()
-    contenders = _contenders(tasks[:_TASKS_ASKED])
-    slugs = sorted(contenders)
-    standings = newest_standings(category)
+    for fresh in (False, True):
+        found = _find_in(_pool(category, rng, fresh=fresh), category, reviewer, now, rng)
+        if found is not None:
+            return found
+    return None
+
+
+def _find_in(
+    pool: _Pool, category: Category, reviewer: Reviewer, now: datetime, rng: np.random.Generator
+) -> Found | None:
+    if pool.gold and rng.random() * 100 < category.gold_percent:
+        gold = _unseen_gold(category, reviewer, rng)
+        if gold is not None:
+            return gold
+    tasks = rng.permutation(pool.tasks).tolist() if pool.tasks else []
+    slugs = sorted(pool.contenders)
     exhausted: set[tuple[str, str]] = set()
     for _ in range(_TRIES):
         left = None if not exhausted else [pair for pair in combinations(slugs, 2) if pair not in exhausted]
-        pair = draw_pair(contenders=slugs, standings=standings, admissible=left, rng=rng)
+        pair = draw_pair(contenders=slugs, standings=pool.standings, admissible=left, rng=rng)
         if pair is None:
             break
-        ids = [contenders[str(slug)] for slug in pair]
-        if (found := _choose(tasks, ids, reviewer, now, rng)) is not None:
+        ids = [pool.contenders[str(slug)] for slug in pair]
+        if (found := _choose(tasks, ids, category, reviewer, now, rng)) is not None:
             return found
         a, b = sorted(map(str, pair))
         exhausted.add((a, b))
-    return _choose(tasks, None, reviewer, now, rng)
+    return _choose(tasks, None, category, reviewer, now, rng)
+
+
+def _gold(category: Category) -> QuerySet[GoldBattle]:
+    return GoldBattle.objects.filter(battle__task__category=category, retired_at__isnull=True)
+
+
+def _unseen_gold(category: Category, reviewer: Reviewer, rng: np.random.Generator) -> Found | None:
+    """One whose answers may still be shown, drawn at random. There are few: somebody judged each by hand."""
+    shown = _gold(category)
+    for side in ("lo", "hi"):
+        shown = shown.filter(
+            **{f"battle__{side}__quarantine": "", f"battle__{side}__contender__retired_at__isnull": True}
+        )
+    rows = shown.exclude(battle__ballots__reviewer=reviewer).order_by("pk")
+    found = list(rows.values_list("battle__task", "battle__lo", "battle__hi"))
+    if not found:
+        return None
+    task, lo, hi = found[rng.integers(len(found))]
+    return task, (lo, hi)
 
 
 def _contenders(tasks: list[int]) -> dict[str, int]:
@@ -140,23 +279,30 @@ def _contenders(tasks: list[int]) -> dict[str, int]:
 
 
 def _choose(
-    tasks: list[int], two: list[int] | None, reviewer: Reviewer, now: datetime, rng: np.random.Generator
+    tasks: list[int],
+    two: list[int] | None,
+    category: Category,
+    reviewer: Reviewer,
+    now: datetime,
+    rng: np.random.Generator,
 ) -> Found | None:
     """The first unseen battle, in order of preference, between these two contenders (or any) whose answers differ:
     equal ones leave nothing to vote on."""
-    repeat = rng.random() < OVERLAP
-    if repeat and two is not None:
+    overlap = category.overlap
+    repeat = overlap == 1 and rng.random() < REPEATS
+    if two is not None and (repeat or overlap > 1):
         judged = _judged(two, reviewer)
         tasks = sorted(tasks, key=lambda task: task not in judged)
     for portion in _portions(tasks):
         answers = _answers(portion, two)
         ballots = _ballots(answers, reviewer, now)
-        unseen = [(task, pair) for task in answers for pair in _pairs(answers[task]) if pair not in ballots.seen]
-        shown = _showings({task for task, _ in unseen}) if unseen else {}
-        # Reserved ones last; in some draws judged ones first; then tasks in rotation, then at random.
+
+        # Then tasks in rotation, then at random.
         battles = sorted(
-            (pair in ballots.reserved, repeat and pair not in ballots.judged, shown[task], rng.random(), task, pair)
-            for task, pair in unseen
+            (*ballots.turn(pair, overlap=overlap, repeat=repeat), one.votes, rng.random(), task, pair)
+            for task, one in answers.items()
+            for pair in _pairs(one.samples)
+            if pair not in ballots.seen
         )
         if (found := _first_that_differs([battle[-2:] for battle in battles])) is not None:
             return found
@@ -178,36 +324,55 @@ def _portions(tasks: list[int]) -> Iterator[list[int]]:
         start, size = start + size, min(size * 4, _TASKS_MOST)
 
 
-def _answers(tasks: list[int], two: list[int] | None) -> Answers:
+@dataclass(slots=True)
+class _Answered:
+    """Of one task: the votes on it that count, and the answers of each contender."""
+
+    votes: int
+    samples: list[list[int]] = field(default_factory=list)
+
+
+def _answers(tasks: list[int], two: list[int] | None) -> dict[int, _Answered]:
     """By task, the answers that may be shown of each of the two contenders, or of all: the newest finished take of each
     sample, unless it is quarantined. Read from ids only."""
     newest: dict[tuple[int, int, int], tuple[int, int, str]] = {}
+    votes: dict[int, int] = {}
     shown = Q(contender__in=two) if two is not None else Q(contender__retired_at__isnull=True)
     answers = Generation.objects.filter(shown, task__in=tasks).order_by()
-    columns = ("task_id", "contender_id", "sample", "take", "pk", "quarantine", "state")
-    for task, who, sample, take, pk, quarantine, state in answers.values_list(*columns):
+    columns = ("task_id", "contender_id", "sample", "take", "pk", "quarantine", "state", "task__votes_cast")
+    for task, who, sample, take, pk, quarantine, state, cast in answers.values_list(*columns):
         # Filtered here: with the states in the query, SQLite would read every answer of the contenders.
         if state == Generation.State.DONE:
             newest[task, who, sample] = max(newest.get((task, who, sample), (0, 0, "")), (take, pk, quarantine))
+            votes[task] = cast
     by_task: dict[int, dict[int, list[int]]] = {}
     for (task, who, _), (_, pk, quarantine) in newest.items():
         if not quarantine:
             by_task.setdefault(task, {}).setdefault(who, []).append(pk)
-    return {task: list(answers.values()) for task, answers in by_task.items() if len(answers) > 1}
+    return {
+        task: _Answered(votes[task], list(answers.values())) for task, answers in by_task.items() if len(answers) > 1
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class _Ballots:
-    """Ballots so far, by battle: seen by this reviewer, open for others, judged by others."""
+    """Ballots so far, by battle: seen by this reviewer, open for others, and by how many others judged."""
 
     seen: set[Pair] = field(default_factory=set)
     reserved: set[Pair] = field(default_factory=set)
-    judged: set[Pair] = field(default_factory=set)
+    judged: dict[Pair, int] = field(default_factory=dict)
+
+    def turn(self, pair: Pair, *, overlap: int, repeat: bool) -> tuple[bool, bool]:
+        """Sorts reserved ones last; before the rest those that others judged but not yet often enough for the
+        category, or in some draws those that others judged at all."""
+        judges = self.judged.get(pair, 0)
+        wanted = 0 < judges < overlap if overlap > 1 else judges > 0
+        return pair in self.reserved, (repeat or overlap > 1) and not wanted
 
 
-def _ballots(answers: Answers, reviewer: Reviewer, now: datetime) -> _Ballots:
+def _ballots(answers: dict[int, _Answered], reviewer: Reviewer, now: datetime) -> _Ballots:
     """Of battles between these answers; if there are many, of all battles of their tasks, which costs more."""
-    ids = [pk for by_contender in answers.values() for samples in by_contender for pk in samples]
+    ids = [pk for one in answers.values() for samples in one.samples for pk in samples]
     if len(ids) <= _ANSWERS_NAMED:
         ballots = Ballot.objects.filter(battle__lo__in=ids, battle__hi__in=ids)
     else:
@@ -218,17 +383,10 @@ def _ballots(answers: Answers, reviewer: Reviewer, now: datetime) -> _Ballots:
         if reviewer_id == reviewer.pk:
             found.seen.add((lo, hi))
         elif state == Ballot.State.VOTED:
-            found.judged.add((lo, hi))
+            found.judged[lo, hi] = found.judged.get((lo, hi), 0) + 1
         elif state == Ballot.State.OPEN and until > now:
             found.reserved.add((lo, hi))
     return found
-
-
-def _showings(tasks: Iterable[int]) -> dict[int, int]:
-    """Counted task by task: with one join and grouping, PostgreSQL would read every ballot."""
-    shown = Ballot.objects.filter(battle__task=OuterRef("pk")).order_by().values("battle__task")
-    counts = Task.objects.filter(pk__in=tasks).values_list("pk", Subquery(shown.annotate(n=Count("pk")).values("n")))
-    return {task: n or 0 for task, n in counts.order_by()}
 
 
 def _pairs(answers: list[list[int]]) -> Iterator[Pair]:
@@ -238,17 +396,19 @@ def _pairs(answers: list[list[int]]) -> Iterator[Pair]:
 
 
 def _first_that_differs(battles: list[Found]) -> Found | None:
-    """Reads texts, usually only two: each further step reads four times as many battles."""
+    """Reads texts, usually only two: each further step reads four times as many battles. Answers that were withdrawn
+    since the pool was read are passed over."""
     start, size = 0, 1
     while start < len(battles):
         some = battles[start : start + size]
         ids = {pk for _, pair in some for pk in pair}
-        rows = Generation.objects.filter(pk__in=ids).values_list("pk", "text", "tool_calls", "turns", "images")
+        there = Generation.objects.filter(pk__in=ids, quarantine="", contender__retired_at__isnull=True)
+        rows = there.values_list("pk", "text", "tool_calls", "turns", "images")
         shown = {
             pk: (written(text=text, tool_calls=calls, turns=turns), images) for pk, text, calls, turns, images in rows
         }
         for task, (lo, hi) in some:
-            if shown[lo] != shown[hi]:
+            if lo in shown and hi in shown and shown[lo] != shown[hi]:
                 return task, (lo, hi)
         start, size = start + size, size * 4
     return None

@@ -14,5 +14,5 @@ def rank_again(sender: Any, *, contender: Contender, **_: Any) -> None:
     """In the transaction that retires a contender or brings it back: rank the categories it was voted on in again."""
     voted = ReviewerTally.objects.filter(Q(lo=contender) | Q(hi=contender)).values("category")
     # In one order, in which every writer of several ledgers locks them.
-    for category in Category.objects.filter(pk__in=voted).order_by("pk"):
+    for category in Category.with_dimensions.filter(pk__in=voted).order_by("pk"):
         ledger.raise_revision(category)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from arena.models import User
 from arena.ui.markup import visible
 from evals.models import Category, Reviewer
-from evals.voting import ledger, tallies
+from evals.voting import ledger, reasons, tallies
 
 __all__ = ["ExclusionError", "exclude", "imported_reviewers", "include", "reviewer_of"]
 
@@ -70,6 +70,7 @@ def exclude(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
     for category, votes in _votes(reviewer):
         tallies.move(category=category, removed=votes)
         ledger.raise_revision(category)
+    reasons.move(reasons.counted_with_reasons(reviewer.pk), by=-1)
     reviewer.excluded_at, reviewer.excluded_reason = timezone.now(), reason
     reviewer.save(update_fields=["excluded_at", "excluded_reason"])
     _write_down(reviewer, actor, f"Excluded: {reason}")
@@ -88,6 +89,7 @@ def include(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
     for category, votes in _votes(reviewer):
         tallies.move(category=category, added=votes)
         ledger.raise_revision(category)
+    reasons.move(reasons.counted_with_reasons(reviewer.pk), by=1)
     _write_down(reviewer, actor, f"Counted again: {reason}")
     return reviewer
 
@@ -104,13 +106,13 @@ def _checked(reason: str) -> str:
 def _locked(reviewer: Reviewer) -> Reviewer:
     """The reviewer's row, locked after every ledger: a vote cast at this moment is either counted before, or sees the
     new state. Ledgers are locked in the order of their ids, so that two exclusions do not deadlock."""
-    for category in Category.objects.order_by("pk"):
+    for category in Category.with_dimensions.order_by("pk"):
         ledger.lock(category)
     return Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer.pk)
 
 
 def _votes(reviewer: Reviewer) -> list[tuple[Category, tallies.Counted]]:
-    counted = ((c, tallies.facts(c, reviewer=reviewer)) for c in Category.objects.order_by("pk"))
+    counted = ((c, tallies.facts(c, reviewer=reviewer)) for c in Category.with_dimensions.order_by("pk"))
     return [(category, votes) for category, votes in counted if votes]
 
 

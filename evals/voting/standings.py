@@ -28,7 +28,7 @@ def newest_standings_of(categories: Collection[int]) -> dict[int, Standings]:
     """By category; those without a leaderboard are missing. One query, two if some are not cached."""
     # Read from the categories, since there is a leaderboard for every ranking ever made.
     newest = Leaderboard.objects.filter(category=OuterRef("pk")).order_by("-seq", "-revision", "-pk")
-    ids = Category.objects.filter(pk__in=categories).values(newest=Subquery(newest.values("pk")[:1]))
+    ids = Category.with_dimensions.filter(pk__in=categories).values(newest=Subquery(newest.values("pk")[:1]))
     rows = Leaderboard.objects.filter(pk__in=ids).order_by()
     keys: dict[int, _Key] = {
         category: (pk, digest, params)

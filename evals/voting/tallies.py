@@ -1,7 +1,8 @@
 """Votes counted per pair, by reviewer and by task: all that ratings read.
 
 They change with the votes (−old +new, in the vote's transaction) and always equal what `rebuild` counts from the
-effective votes of reviewers who are not excluded: the same rows with the same numbers, and no row of zeros.
+effective votes of reviewers who are not excluded: the same rows with the same numbers, and no row of zeros. What they
+add up to stands in the ledger (`votes`, `comparing`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import Count, F
 
-from evals.models import Category, Reviewer, ReviewerTally, TaskTally, Vote
+from evals.models import Category, Ledger, Reviewer, ReviewerTally, TaskTally, Vote
 from evals.models.votes import effective_votes
 from evals.voting import ledger
 
@@ -89,6 +90,7 @@ def rebuild(category: Category) -> None:
     ledger.lock(category)
     ReviewerTally.objects.filter(category=category).delete()
     TaskTally.objects.filter(category=category).delete()
+    Ledger.objects.filter(category=category).update(votes=0, comparing=0)
     _apply(category, facts(category))
 
 
@@ -112,6 +114,12 @@ def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
         by_task.setdefault((vote.task_id, lo, hi), [0, 0, 0, 0])[column] += n
     _add(ReviewerTally, _REVIEWER_KEY, category, by_reviewer)
     _add(TaskTally, _TASK_KEY, category, by_task)
+    bad = sum(n for vote, n in change.items() if vote.outcome == "both_bad")
+    votes = sum(change.values())
+    if votes or bad:
+        Ledger.objects.filter(category=category).update(
+            votes=F("votes") + votes, comparing=F("comparing") + votes - bad
+        )
 
 
 def _add(model: Tally, key_fields: Fields, category: Category, change: dict[Key, list[int]]) -> None:

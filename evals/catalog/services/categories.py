@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from evals.catalog.names import derived_slug, is_reserved
-from evals.models import Category
+from evals.models import Category, Ledger
 from evals.signals import category_retired
 
 __all__ = ["CategoryNameError", "named_categories", "retire_category", "unretire_category"]
@@ -45,6 +45,8 @@ def named_categories(names: Iterable[str]) -> dict[str, Category]:
             )
     Category.objects.bulk_create(new.values(), ignore_conflicts=True)
     made = Category.objects.in_bulk(set(slugs.values()), field_name="slug")
+    if new:
+        Ledger.objects.bulk_create([Ledger(category=made[slug]) for slug in new], ignore_conflicts=True)
     return {name: made[slug] for name, slug in slugs.items()}
 
 

@@ -11,6 +11,7 @@ from django.db.models import Q
 from arena.commands import ExampleCommand
 from evals.leaderboards import queries, ranking
 from evals.models import Category
+from evals.voting.counting import count_votes
 
 
 class Command(ExampleCommand):
@@ -38,6 +39,7 @@ examples:
             categories = categories.filter(retired_at__isnull=True)
         views = []
         for category in categories:
+            count_votes(category=category)
             leaderboard = ranking.rank_category(category_id=category.pk, rebuild=options["rebuild"])
             if leaderboard is not None:
                 views.append(queries.view(leaderboard))

@@ -9,6 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
+from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -19,11 +20,9 @@ from arena.ui.wording import count
 from evals.catalog.conversations import calls_in, content_text, pretty_arguments, segments, written
 from evals.catalog.images.references import images_in
 from evals.catalog.images.serving import nth
-from evals.models import Ballot, Category, Generation, Reviewer, ReviewerTally, Task
-from evals.models.votes import VOTES, Outcome
-from evals.ratings import Standings, votes_to_go
-from evals.voting.queries.categories import CategoryProgress
-from evals.voting.standings import newest_standings, newest_standings_of
+from evals.models import Ballot, Category, Generation, Ledger, Reviewer, Task
+from evals.voting.holding import can_be_undone, held
+from evals.voting.queries.categories import CategoryProgress, open_categories
 
 __all__ = [
     "Answer",
@@ -35,7 +34,6 @@ __all__ = [
     "battle_page",
     "battles_closed",
     "choice_label",
-    "choice_of",
     "image_on",
     "last_closed",
     "neediest_first",
@@ -46,10 +44,9 @@ __all__ = [
 
 # One row of ticks. After it the next row begins: reviewers are not asked to stop.
 TICKS = 40
-# With fewer a ranking is rough, and how many more it takes cannot be said. When a route follows is the policy's to say.
-FIRST_VOTES = 30
-# Two contenders that look equal would need an absurd number of votes.
-MOST_TO_GO = 5000
+# Marks on the way: with fewer votes than the first a ranking is rough. How many a decision takes depends on the votes
+# themselves, so it is not a reviewer's to know.
+STEPS = (30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 
 _WHO = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 
@@ -110,18 +107,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Progress:
-    """The reviewer's votes today in this category, and the category's votes against the number it needs; `rough` where
-    they are too few to say that."""
+    """The reviewer's votes today in this category, and the category's votes, held ones included, on their way to the
+    next mark (`step`; 0 after the last); `rough` before the first."""
 
     today: int
     goal: int
     today_label: str
     ticks: tuple[Segment, ...]
     votes: int
-    to_go: str
+    step: int
     rough: bool
     bar: Bar
-    share: float
 
 
 @dataclass(frozen=True)
@@ -147,7 +143,6 @@ def battle_page(ballot: Ballot) -> BattlePage:
     """Everything the page shows of the battle. Any difference between the two answers comes from their texts."""
     battle = ballot.battle
     left, right = (battle.lo, battle.hi) if ballot.left == "lo" else (battle.hi, battle.lo)
-    outcome = ballot.votes.order_by("-n").values_list("outcome", flat=True).first()
     return BattlePage(
         token=ballot.token,
         state=ballot.state,
@@ -156,8 +151,8 @@ def battle_page(ballot: Ballot) -> BattlePage:
             _answer("A", "left", left, battle.task, ballot.token),
             _answer("B", "right", right, battle.task, ballot.token),
         ),
-        guidelines=render(battle.task.category.guidelines),
-        choice=choice_label(choice_of(outcome, ballot.left)),
+        guidelines=render(ballot.category.guidelines),
+        choice=choice_label(ballot.choice),
     )
 
 
@@ -252,103 +247,70 @@ def _tools(task: Task) -> tuple[Tool, ...]:
     )
 
 
-def choice_of(outcome: str | None, left: str) -> str:
-    """An outcome in the page's words: left, right, tie, both_bad; empty for a retraction."""
-    if outcome in (Outcome.LO, Outcome.HI):
-        return "left" if outcome == left else "right"
-    return outcome or ""
-
-
 def choice_label(choice: str) -> str:
     return _CHOICE_LABELS.get(choice, "")
 
 
 def last_closed(reviewer: Reviewer, category: Category) -> Ballot | None:
     """The ballot that undo would reopen; None if there is none or it is too late."""
-    closed = Ballot.objects.filter(reviewer=reviewer, battle__task__category=category).order_by("-closed_at", "-pk")
+    closed = Ballot.objects.filter(reviewer=reviewer, category=category).order_by("-closed_at", "-pk")
     # One query per state, so that the index ends the search: a reviewer may have closed thousands.
     newest = [closed.filter(state=state).first() for state in (Ballot.State.VOTED, Ballot.State.SKIPPED)]
     last = max(filter(None, newest), key=attrgetter("closed_at", "pk"), default=None)
-    return last if last is not None and last.can_be_undone else None
+    return last if last is not None and can_be_undone(last) else None
 
 
 def battles_closed(reviewer: Reviewer, category: Category | None = None) -> int:
     ballots = Ballot.objects.filter(reviewer=reviewer)
     if category is not None:
-        ballots = ballots.filter(battle__task__category=category)
+        ballots = ballots.filter(category=category)
     return ballots.exclude(state=Ballot.State.OPEN).count()
 
 
 def neediest_first(reviewer: Reviewer) -> list[Category]:
-    """Categories to offer a reviewer: first those with a ballot they left open, then those furthest from their goal.
-    Four queries, and one more if a leaderboard is not cached."""
+    """Categories to offer a reviewer: first those with a ballot they left open, then those with the fewest votes. Two
+    queries."""
     left_open = set(
-        Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN).values_list(
-            "battle__task__category_id", flat=True
-        )
+        Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN).values_list("category_id", flat=True)
     )
-    categories = list(Category.objects.filter(retired_at__isnull=True))
-    votes = dict(ReviewerTally.objects.values_list("category").annotate(n=VOTES).order_by())
-    standings = newest_standings_of([category.pk for category in categories])
-
-    def need(category: Category) -> tuple[bool, float, int, str, int]:
-        cast = votes.get(category.pk, 0)
-        share = _share(cast, _more(standings.get(category.pk), cast))
-        return category.pk not in left_open, share, cast, category.name, category.pk
-
-    return sorted(categories, key=need)
+    categories = open_categories(reviewer).select_related("ledger")
+    return sorted(categories, key=lambda one: (one.pk not in left_open, one.ledger.votes, one.name, one.pk))
 
 
 def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
-    today = 0
-    if reviewer is not None:
-        today = Ballot.objects.filter(
-            reviewer=reviewer,
-            state=Ballot.State.VOTED,
-            closed_at__gte=_midnight(),
-            battle__task__category=category,
-        ).count()
-    votes = ReviewerTally.objects.filter(category=category).aggregate(n=VOTES)["n"] or 0
-    more = _more(newest_standings(category), votes)
-    about = "more than" if more == MOST_TO_GO else "about"
-    rough = votes < FIRST_VOTES
-    to_go = f"{about} {more:,} to go" if more else "enough for now"
-    label = f"{votes:,} of {about} {votes + more:,} votes" if more else f"{votes:,} votes, enough for now"
-    if rough:
-        to_go = f"rough below {FIRST_VOTES}"
-        label = f"{count(votes, 'vote')}; rankings are {to_go}"
+    """Counts alone: whatever depended on who won would tell a reviewer whose answer was whose. One query."""
+    mine = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, category=OuterRef("category"))
+    today = mine.filter(closed_at__gte=_midnight()).order_by().values("category").annotate(n=Count("pk")).values("n")
+    waiting = Ballot.objects.filter(held(), category=OuterRef("category")).order_by().values("category")
+    ledger = (
+        Ledger.objects.filter(category=category)
+        .annotate(today=Subquery(today), held=Subquery(waiting.annotate(n=Count("pk")).values("n")))
+        .values_list("votes", "held", "today")
+        .first()
+    ) or (0, 0, 0)
+    counted, held_votes, voted_today = (n or 0 for n in ledger)
+    return _progress(counted + held_votes, voted_today)
+
+
+def _progress(votes: int, today: int) -> Progress:
+    step = next((step for step in STEPS if step > votes), 0)
+    rough = votes < STEPS[0]
     full = TICKS * (max(today - 1, 0) // TICKS)
+    label = f"{votes:,} of {step:,} votes" if step else f"{votes:,} votes"
     return Progress(
         today=today,
         goal=full + TICKS,
         today_label=f"{today} of {full + TICKS} today",
         ticks=tick_row(today - full, TICKS),
         votes=votes,
-        to_go=to_go,
+        step=step,
         rough=rough,
-        bar=bar([("ink", votes)], votes + more, label),
-        share=_share(votes, more),
+        bar=bar([("ink", votes)], max(step, votes), label),
     )
-
-
-def _share(votes: int, more: int) -> float:
-    return votes / (votes + more) if votes + more else 0.0
 
 
 def _midnight() -> datetime:
     return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _more(standings: Standings | None, votes: int) -> int:
-    """Further votes until the first is surely ahead of the second by the gate's bound; 0 if it is."""
-    if standings is None or votes < FIRST_VOTES or len(standings.active) < 2:
-        return max(FIRST_VOTES - votes, 0) or FIRST_VOTES
-    first, second = (rating.contender for rating in [r for r in standings.ratings if not r.retired][:2])
-    lead = standings.lead(first, second)
-    estimate = votes_to_go(gap=lead.lead, se=lead.se, votes=lead.votes, rivals=lead.rivals, q=lead.q, b=lead.b)
-    if estimate is None or estimate.more == 0:
-        return 0
-    return min(max(0, estimate.more - max(0, votes - lead.votes)), MOST_TO_GO)
 
 
 def nothing_to_vote_on(state: CategoryProgress, *, closed: int) -> NothingToVoteOn:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, Q, QuerySet
 
-from evals.models import Category, Generation, ReviewerTally, Task
-from evals.models.votes import VOTES
+from evals.models import Category, Generation, Ledger, Reviewer, Task
 
-__all__ = ["CategoryProgress", "category_progress", "progress_in"]
+__all__ = ["CategoryProgress", "category_progress", "may_vote_in", "open_categories", "progress_in"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +25,16 @@ class CategoryProgress:
     votes: int
 
 
+def open_categories(reviewer: Reviewer) -> QuerySet[Category]:
+    """Those the reviewer may vote in: not retired, and without groups or with one they belong to."""
+    assigned = Q(groups__isnull=True) | Q(groups__reviewers=reviewer)
+    return Category.objects.filter(assigned, retired_at__isnull=True).distinct()
+
+
+def may_vote_in(category: Category, reviewer: Reviewer) -> bool:
+    return open_categories(reviewer).filter(pk=category.pk).exists()
+
+
 def category_progress() -> list[CategoryProgress]:
     """Of every category that is not retired, by name. Five queries."""
     return _progress(list(Category.objects.filter(retired_at=None).order_by("name")))
@@ -39,8 +48,7 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
     ids = [category.pk for category in categories]
     tasks = dict(Task.objects.filter(category__in=ids).values_list("category").annotate(n=Count("pk")).order_by())
     ready = _ready(ids)
-    tallies = ReviewerTally.objects.filter(category__in=ids)
-    votes = dict(tallies.values_list("category").annotate(n=VOTES).order_by())
+    votes = dict(Ledger.objects.filter(category__in=ids).values_list("category_id", "votes"))
     contenders = dict(
         Generation.objects.filter(task__category__in=ids, state=Generation.State.DONE)
         .values_list("task__category")

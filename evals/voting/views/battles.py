@@ -10,6 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -22,14 +23,14 @@ from arena.accounts.roles import person, role_required
 from arena.models import Role
 from evals.catalog.images.serving import image_response
 from evals.models import Ballot, Category, Reviewer
-from evals.voting.casting import VotingError, cast_vote, reopen, report, skip
-from evals.voting.drawing import draw, is_withdrawn
+from evals.voting.casting import InvalidVoteError, Remarks, VotingError, cast_vote, reopen, report, skip
+from evals.voting.drawing import draw, is_withdrawn, whole
+from evals.voting.holding import can_be_undone
 from evals.voting.queries.battles import (
     BattlePage,
     battle_page,
     battles_closed,
     choice_label,
-    choice_of,
     image_on,
     last_closed,
     neediest_first,
@@ -37,7 +38,7 @@ from evals.voting.queries.battles import (
     nothing_to_vote_on,
     progress,
 )
-from evals.voting.queries.categories import category_progress, progress_in
+from evals.voting.queries.categories import category_progress, may_vote_in, progress_in
 from evals.voting.reviewers import reviewer_of
 
 __all__ = ["battle", "battle_image", "category_vote", "report_answer", "undo_vote", "vote"]
@@ -66,6 +67,10 @@ def category_vote(request: HttpRequest, category: str) -> HttpResponseBase:
     """Redirects to the reviewer's open ballot in the category, or to a new one."""
     found = get_object_or_404(Category, slug=category)
     reviewer = reviewer_of(person(request))
+    if not may_vote_in(found, reviewer) and found.retired_at is None:
+        raise PermissionDenied(
+            f"{found.name} is voted on by a group of reviewers that you are not in. An editor can add you."
+        )
     ballot = draw(category=found, reviewer=reviewer)
     if ballot is not None:
         return _see("evals:battle", ballot.token)
@@ -88,10 +93,14 @@ def battle(request: HttpRequest, token: str) -> HttpResponseBase:
     if request.method == "POST":
         return _cast(request, reviewer, ballot)
     if ballot.state != Ballot.State.OPEN:
-        return render(request, "evals/voting/battle_closed.html", {"battle": battle_page(ballot), "ballot": ballot})
+        return render(
+            request,
+            "evals/voting/battle_closed.html",
+            {"battle": battle_page(ballot), "ballot": ballot, "undoable": can_be_undone(ballot)},
+        )
     if is_withdrawn(ballot):
         messages.warning(request, "That battle was withdrawn. This is the next one.")
-        return _see("evals:category-vote", ballot.battle.task.category.slug)
+        return _see("evals:category-vote", ballot.category.slug)
     return render(request, "evals/voting/battle.html", _desk(reviewer, ballot, battle_page(ballot)))
 
 
@@ -113,13 +122,44 @@ def _cast(request: HttpRequest, reviewer: Reviewer, ballot: Ballot) -> HttpRespo
         return HttpResponse(words, status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
     try:
         if choice == "skip":
-            words = "Skipped." if skip(ballot=ballot).state == Ballot.State.SKIPPED else "Saved before you skipped."
+            skip(ballot=ballot, reason=request.POST.get("skip_reason", ""))
         else:
-            saved = cast_vote(ballot=ballot, side=choice, reviewer=reviewer)  # type: ignore[arg-type]  # checked above
-            words = f"Saved: {choice_label(choice_of(saved.outcome, saved.left))}."
+            cast_vote(ballot=ballot, choice=choice, reviewer=reviewer, remarks=_remarks(request))  # type: ignore[arg-type]  # checked above
+        words = _standing(ballot, choice)
+    except InvalidVoteError as error:
+        return HttpResponse(
+            f"Not saved: {error}", status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8"
+        )
     except VotingError as error:
         return _refused(request, ballot, error)
     return _next(request, reviewer, ballot, words)
+
+
+def _remarks(request: HttpRequest) -> Remarks:
+    """What the form adds to the choice; InvalidVoteError if a reason is not an id."""
+    named = [reason for reason in request.POST.getlist("reason") if reason]
+    wrong = next((reason for reason in named if not (reason.isascii() and reason.isdigit() and len(reason) < 19)), None)
+    if wrong is not None:
+        raise InvalidVoteError(f"{wrong[:20]!r} is not the id of a reason.")
+    prefix = "dimension-"
+    return Remarks(
+        strength=request.POST.get("strength", ""),
+        reasons=[int(reason) for reason in named],
+        dimensions={
+            name.removeprefix(prefix): value
+            for name, value in request.POST.items()
+            if name.startswith(prefix) and isinstance(value, str) and value
+        },
+        comment=request.POST.get("comment", ""),
+    )
+
+
+def _standing(ballot: Ballot, pressed: str) -> str:
+    """What is saved, which is not what was pressed if the ballot was closed before."""
+    if ballot.state == Ballot.State.SKIPPED:
+        return "Skipped."
+    stands = f"Saved: {choice_label(ballot.choice)}."
+    return stands if ballot.choice == pressed else f"{stands} That was saved first, and it stands."
 
 
 @require_POST
@@ -156,14 +196,16 @@ def report_answer(request: HttpRequest, token: str) -> HttpResponseBase:
 
 def _own(reviewer: Reviewer, token: str) -> Ballot:
     """The reviewer's own ballot; a 404 for another reviewer's, as for an unknown token."""
-    ballots = Ballot.objects.select_related("battle__lo", "battle__hi", "battle__task__category")
-    return get_object_or_404(ballots, token=token, reviewer=reviewer)
+    ballot = whole(token)
+    if ballot is None or ballot.reviewer_id != reviewer.pk:
+        raise Http404
+    return ballot
 
 
 def _next(
     request: HttpRequest, reviewer: Reviewer, ballot: Ballot, words: str, *, undoable: bool = True
 ) -> HttpResponseBase:
-    category = ballot.battle.task.category
+    category = ballot.category
     drawn = draw(category=category, reviewer=reviewer)
     if drawn is None:
         if not _in_place(request):
@@ -184,7 +226,7 @@ def _show(
 
 
 def _desk(reviewer: Reviewer, ballot: Ballot, page: BattlePage) -> dict[str, object]:
-    category = ballot.battle.task.category
+    category = ballot.category
     return {
         "category": category,
         "battle": page,
@@ -195,7 +237,7 @@ def _desk(reviewer: Reviewer, ballot: Ballot, page: BattlePage) -> dict[str, obj
 
 def _refused(request: HttpRequest, ballot: Ballot, error: VotingError) -> HttpResponseBase:
     messages.error(request, str(error))
-    return _see_from(request, "evals:category-vote", ballot.battle.task.category.slug)
+    return _see_from(request, "evals:category-vote", ballot.category.slug)
 
 
 def _in_place(request: HttpRequest) -> bool:
