@@ -25,7 +25,7 @@ from benchmarks.application.running import Browser, Waits, Watcher, arena, until
 from benchmarks.application.world import CATEGORY, Shape, build
 from evals.leaderboards.inputs import rating_inputs
 from evals.leaderboards.ranking import rank_category
-from evals.models import Category, Leaderboard, Ledger, Vote
+from evals.models import Category, Leaderboard, Ledger
 from evals.ratings import Standings
 from evals.ratings import compute as ratings_compute
 from evals.voting import ledger
@@ -34,7 +34,7 @@ from evals.voting.drawing import draw
 from evals.voting.reviewers import reviewer_of
 
 LIMIT_MS = 2000
-ALONE, STREAM, UNDONE, PARTS = 15, 40, 5, 7
+ALONE, STREAM, PARTS = 15, 40, 7
 
 
 class Row(NamedTuple):
@@ -52,6 +52,7 @@ class Voter:
     def __init__(self, browser: Browser, category: Category, watcher: Watcher) -> None:
         self._browser, self._category, self._watcher = browser, category, watcher
         self._battle = browser.next_battle()
+        self._seq = Ledger.objects.get(category=category).seq
         self._chance = random.Random(3)
         self.posts_ms: list[float] = []
 
@@ -67,26 +68,14 @@ class Voter:
         votes = [self._vote() for _ in range(STREAM)]
         return [self._until_ranked(*vote) for vote in votes]
 
-    def undone(self) -> list[float]:
-        times = []
-        for _ in range(UNDONE):
-            battle = self._battle
-            self._until_ranked(*self._vote())
-            self._rest()
-            self._battle = self._browser.undo(battle)
-            times.append(self._until_ranked(self._seq(), time.perf_counter()))
-        return times
-
     def _vote(self) -> tuple[int, float]:
-        """The vote's `seq`, and when its answer was there."""
+        """The `seq` that the vote will have, and when its answer was there."""
         began = time.perf_counter()
         self._battle = self._browser.vote(self._battle, self._chance.choice(["left", "right", "tie", "both_bad"]))
         answered = time.perf_counter()
         self.posts_ms.append((answered - began) * 1000)
-        return self._seq(), answered
-
-    def _seq(self) -> int:
-        return Vote.objects.filter(category=self._category).latest("seq").seq
+        self._seq += 1
+        return self._seq, answered
 
     def _until_ranked(self, seq: int, since: float) -> float:
         return (self._watcher.readable_at(seq) - since) * 1000
@@ -122,7 +111,6 @@ def through_pages(category: Category, user: User) -> list[Row]:
         return [
             Row("from a vote's answer to its leaderboard, from rest", alone),
             Row(f"the same, one vote after the other ({boards} leaderboards)", stream),
-            Row("from an undo's answer to its leaderboard", voter.undone()),
             Row("a vote's POST: saved, and the next battle drawn and shown", voter.posts_ms),
             Row("GET /vote/, and the battle it leads to", [_took(browser.next_battle) for _ in range(5)]),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -40,12 +41,17 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 @contextlib.contextmanager
 def arena(log: Path) -> Iterator[str]:
-    """Web, workers, chores and broker on this process's database, as `make run` starts them; yields web's address."""
+    """Web, workers, chores and broker on this process's database, as `make run` starts them; yields web's address.
+
+    Votes count at once: what is measured is the way from there."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as file:
+        environment = os.environ | {"ARENA_VOTE_HOLD_S": "0"}
         command = [sys.executable, "manage.py", "up", "--no-demo", "--port", str(port)]
-        up = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+        up = subprocess.Popen(
+            command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+        )
     try:
         until(lambda: _ready(url), f"Arena is ready; see {log}")
         yield url

@@ -18,7 +18,7 @@ from django.utils import timezone
 from arena.accounts.services import save_person
 from arena.models import Role, User
 from evals.catalog.queries.task_sets import known_tasks
-from evals.models import Ballot, Battle, Contender, Generation, Reviewer
+from evals.models import Ballot, Battle, Category, Contender, Generation, Reviewer
 from evals.models.bulk import insert
 from evals.transfer.files.text import Source
 from evals.transfer.generations import import_generations
@@ -30,7 +30,17 @@ __all__ = ["CATEGORY", "Shape", "build"]
 
 CATEGORY = "support"
 TASK_SET = "tickets"
-_BALLOT = ("token", "battle_id", "reviewer_id", "left", "state", "reserved_until", "shown_at", "closed_at")
+_BALLOT = (
+    "token",
+    "battle_id",
+    "reviewer_id",
+    "left",
+    "state",
+    "reserved_until",
+    "shown_at",
+    "closed_at",
+    "counted_at",
+)
 _SENTENCE = "The order was sent on Monday, and the refund is due once our courier has seen it come back."
 
 
@@ -127,11 +137,21 @@ def _show(shape: Shape, votes: Votes, user: User) -> None:
     battles = {row[1:]: row[0] for row in Battle.objects.values_list("pk", "lo_id", "hi_id")}
     # One a minute until now.
     first = timezone.now() - timedelta(minutes=shape.votes)
+    category = Category.objects.get(slug=CATEGORY).pk
+    same = {
+        "category_id": category,
+        "choice": "tie",
+        "strength": "",
+        "reasons": [],
+        "dimensions": {},
+        "comment": "",
+        "skip_reason": "",
+    }
     ballots = (
-        (f"{n:022d}", battles[lo, hi], reviewer, "lo", "voted", *[first + timedelta(minutes=n)] * 3)
+        (f"{n:022d}", battles[lo, hi], reviewer, "lo", "voted", *[first + timedelta(minutes=n)] * 4, *same.values())
         for n, (_, lo, hi, reviewer) in enumerate(shown)
     )
-    insert(Ballot, _BALLOT, ballots)
+    insert(Ballot, (*_BALLOT, *same), ballots)
 
 
 def _reviewers(shape: Shape) -> list[int]:

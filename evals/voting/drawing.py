@@ -33,7 +33,7 @@ from evals.models.votes import Side
 from evals.ratings import Standings, draw_pair
 from evals.voting.standings import newest_standings
 
-__all__ = ["RESERVED_FOR", "Hand", "draw", "draw_hand", "forget_pools", "is_withdrawn", "whole"]
+__all__ = ["RESERVED_FOR", "Hand", "draw", "draw_hand", "forget_pools", "is_withdrawn", "loaded", "whole"]
 
 RESERVED_FOR = timedelta(minutes=15)
 # Share of draws that repeat a battle judged by another reviewer, if there is one and the category asks for no overlap.
@@ -96,6 +96,14 @@ def whole(token: str) -> Ballot | None:
     return related.filter(token=token).first()
 
 
+def loaded(ballot: Ballot) -> Ballot:
+    """The ballot with all that its page shows; no query if it was drawn just now."""
+    field = Battle._meta.get_field("task")
+    if field.is_cached(ballot.battle):
+        return ballot
+    return whole(ballot.token) or ballot
+
+
 def _draw(category: Category, reviewer: Reviewer, wanted: int, now: datetime, rng: np.random.Generator) -> Hand:
     hand = _open_ballots(category, reviewer, now)
     # A draw comes back empty if another window was first: what that one drew is then found.
@@ -110,7 +118,8 @@ def _draw(category: Category, reviewer: Reviewer, wanted: int, now: datetime, rn
             hand = _open_ballots(category, reviewer, now)
             continue
         made = _open(category, reviewer, now, *found)
-        hand = [*hand, made] if made is not None else _open_ballots(category, reviewer, now)
+        # Where nothing was open, another window may have put its first ballot on the screen meanwhile.
+        hand = [*hand, made] if made is not None and hand else _open_ballots(category, reviewer, now)
     shown = hand[0] if hand else None
     if shown is not None and shown.shown_at is None and not _show(shown, now):
         return _draw(category, reviewer, wanted, now, rng)
@@ -299,7 +308,13 @@ def _choose(
 
         # Then tasks in rotation, then at random.
         battles = sorted(
-            (*ballots.turn(pair, overlap=overlap, repeat=repeat), one.votes, rng.random(), task, pair)
+            (
+                *ballots.turn(pair, overlap=overlap, repeat=repeat),
+                one.votes + ballots.uncounted.get(task, 0),
+                rng.random(),
+                task,
+                pair,
+            )
             for task, one in answers.items()
             for pair in _pairs(one.samples)
             if pair not in ballots.seen
@@ -356,11 +371,13 @@ def _answers(tasks: list[int], two: list[int] | None) -> dict[int, _Answered]:
 
 @dataclass(frozen=True, slots=True)
 class _Ballots:
-    """Ballots so far, by battle: seen by this reviewer, open for others, and by how many others judged."""
+    """Ballots so far, by battle: seen by this reviewer, open for others, and by how many others judged; and by task
+    those that its votes do not count yet."""
 
     seen: set[Pair] = field(default_factory=set)
     reserved: set[Pair] = field(default_factory=set)
     judged: dict[Pair, int] = field(default_factory=dict)
+    uncounted: dict[int, int] = field(default_factory=dict)
 
     def turn(self, pair: Pair, *, overlap: int, repeat: bool) -> tuple[bool, bool]:
         """Sorts reserved ones last; before the rest those that others judged but not yet often enough for the
@@ -378,8 +395,18 @@ def _ballots(answers: dict[int, _Answered], reviewer: Reviewer, now: datetime) -
     else:
         ballots = Ballot.objects.filter(battle__task__in=answers)
     found = _Ballots()
-    columns = ("battle__lo_id", "battle__hi_id", "reviewer_id", "state", "reserved_until")
-    for lo, hi, reviewer_id, state, until in ballots.values_list(*columns):
+    columns = (
+        "battle__lo_id",
+        "battle__hi_id",
+        "battle__task_id",
+        "reviewer_id",
+        "state",
+        "reserved_until",
+        "counted_at",
+    )
+    for lo, hi, task, reviewer_id, state, until, counted_at in ballots.values_list(*columns):
+        if counted_at is None:
+            found.uncounted[task] = found.uncounted.get(task, 0) + 1
         if reviewer_id == reviewer.pk:
             found.seen.add((lo, hi))
         elif state == Ballot.State.VOTED:

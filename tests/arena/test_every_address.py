@@ -228,7 +228,9 @@ def place(people: dict[Role | None, Client]) -> Place:
     battle = Battle.objects.create(task=task, lo=made[0], hi=made[1])
     # The reviewer's own: to everybody else it does not exist, which the voting tests hold.
     reviewer = reviewer_of(User.objects.get(role=Role.REVIEWER))
-    ballot = Ballot.objects.create(battle=battle, reviewer=reviewer, left="lo", reserved_until=category.created_at)
+    ballot = Ballot.objects.create(
+        battle=battle, category=battle.task.category, reviewer=reviewer, left="lo", reserved_until=category.created_at
+    )
     run = Run.objects.create(version=version)
     link = create_sign_in_link(user=User.objects.get(role=Role.VIEWER))
     return Place(

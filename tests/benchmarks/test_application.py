@@ -8,9 +8,9 @@ from django.db.models import Count
 from benchmarks.application.world import CATEGORY, Shape, build
 from evals.leaderboards.ranking import rank_category
 from evals.models import Ballot, Battle, Category, Generation, Reviewer, Vote
-from evals.voting.casting import cast_vote
 from evals.voting.drawing import draw
 from evals.voting.reviewers import reviewer_of
+from tests.evals.voting.conftest import cast
 
 pytestmark = pytest.mark.django_db
 
@@ -39,5 +39,5 @@ def test_the_world_to_measure_is_voted_in_like_any_other():
     seen = set(Ballot.objects.filter(reviewer=reviewer).values_list("battle", flat=True))
     ballot = draw(category=category, reviewer=reviewer)
     assert ballot.battle_id not in seen
-    assert cast_vote(ballot=ballot, side="left", reviewer=reviewer).seq == SHAPE.votes + 1
+    assert cast(ballot=ballot, choice="left", reviewer=reviewer).seq == SHAPE.votes + 1
     assert Reviewer.objects.count() == SHAPE.reviewers + 1

@@ -20,7 +20,9 @@ from evals.leaderboards import chores
 from evals.leaderboards.queries import latest
 from evals.models import Ballot, Battle, Category, Contender, Generation, Provider, Reviewer, Task
 from evals.voting.casting import cast_vote
+from evals.voting.counting import count_votes
 from evals.voting.drawing import RESERVED_FOR
+from evals.voting.holding import hold
 from evals.voting.reviewers import reviewer_of
 from routing.policy.services import save_policy
 from routing.publishing.publisher import AUTOMATIC, publish
@@ -120,6 +122,7 @@ class _House:
         ballots = Ballot.objects.bulk_create(
             Ballot(
                 battle=battle,
+                category=battle.task.category,
                 reviewer=self.reviewers[vote.reviewer],
                 left=("lo", "hi")[vote.left],
                 reserved_until=now + RESERVED_FOR,
@@ -127,4 +130,6 @@ class _House:
             for vote, battle in zip(votes, battles, strict=True)
         )
         for vote, ballot in zip(votes, ballots, strict=True):
-            cast_vote(ballot=ballot, side=VERDICTS[vote.decision], reviewer=ballot.reviewer)
+            cast_vote(ballot=ballot, choice=VERDICTS[vote.decision], reviewer=ballot.reviewer)
+        for category in {ballot.category for ballot in ballots}:
+            count_votes(category=category, now=now + hold())

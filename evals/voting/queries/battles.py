@@ -268,13 +268,18 @@ def battles_closed(reviewer: Reviewer, category: Category | None = None) -> int:
 
 
 def neediest_first(reviewer: Reviewer) -> list[Category]:
-    """Categories to offer a reviewer: first those with a ballot they left open, then those with the fewest votes. Two
-    queries."""
+    """Categories to offer a reviewer: first those with a ballot they left open, then those with the fewest votes, held
+    ones included. Three queries."""
     left_open = set(
         Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN).values_list("category_id", flat=True)
     )
+    waiting = dict(Ballot.objects.filter(held()).order_by().values_list("category").annotate(n=Count("pk")))
     categories = open_categories(reviewer).select_related("ledger")
-    return sorted(categories, key=lambda one: (one.pk not in left_open, one.ledger.votes, one.name, one.pk))
+
+    def need(one: Category) -> tuple[bool, int, str, int]:
+        return one.pk not in left_open, one.ledger.votes + waiting.get(one.pk, 0), one.name, one.pk
+
+    return sorted(categories, key=need)
 
 
 def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:

@@ -35,7 +35,9 @@ def ballot(make_user):
     )
     battle = task.battles.create(lo=lo, hi=hi)
     reviewer = reviewer_of(make_user("reviewer", "mara"))
-    return Ballot.objects.create(battle=battle, reviewer=reviewer, left="hi", reserved_until="2100-01-01T00:00Z")
+    return Ballot.objects.create(
+        battle=battle, category=battle.task.category, reviewer=reviewer, left="hi", reserved_until="2100-01-01T00:00Z"
+    )
 
 
 @pytest.fixture

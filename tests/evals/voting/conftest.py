@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from arena.models import Role
 from evals.models import Category, Contender, Generation, Provider, Task
-from evals.voting.casting import reopen
+from evals.voting.casting import cast_vote, reopen
+from evals.voting.counting import count_votes
+from evals.voting.holding import hold
 from evals.voting.queries.battles import last_closed
 from evals.voting.reviewers import reviewer_of
 
@@ -52,6 +55,18 @@ class World:
             for contender in self.contenders:
                 self.answer(task, contender)
         return self
+
+
+def count_now(category):
+    """Count every held vote of the category, as if its time were over."""
+    return count_votes(category=category, now=timezone.now() + hold())
+
+
+def cast(*, ballot, choice, reviewer):
+    """Cast and count; the row that the vote became."""
+    cast_vote(ballot=ballot, choice=choice, reviewer=reviewer)
+    count_now(ballot.category)
+    return ballot.votes.filter(category=ballot.category).latest("n")
 
 
 def undo(reviewer, category):

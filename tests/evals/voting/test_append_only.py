@@ -7,13 +7,13 @@ from django.db.utils import DatabaseError
 
 from arena import triggers
 from evals.models import Vote
-from evals.voting.casting import cast_vote
 from evals.voting.drawing import draw
+from tests.evals.voting.conftest import cast
 
 
 @pytest.fixture
 def vote(world, reviewer):
-    return cast_vote(ballot=draw(category=world.category, reviewer=reviewer), side="left", reviewer=reviewer)
+    return cast(ballot=draw(category=world.category, reviewer=reviewer), choice="left", reviewer=reviewer)
 
 
 def sql(statement):

@@ -39,6 +39,7 @@ def stage(reviewer_user, *, left, right, swapped):
     )
     return Ballot.objects.create(
         battle=battle,
+        category=battle.task.category,
         reviewer=reviewer_of(reviewer_user),
         left="hi" if swapped else "lo",
         reserved_until="2100-01-01T00:00Z",
@@ -135,7 +136,12 @@ def test_no_ids_of_rows_are_sent(reviewer_user, client_of):
         Generation.objects.filter(pk=generation.pk).update(id=pk)
     battle = ballot.battle.task.battles.create(pk=73453, lo_id=73451, hi_id=73452)
     ballot = Ballot.objects.create(
-        pk=73454, battle=battle, reviewer=ballot.reviewer, left="lo", reserved_until="2100-01-01T00:00Z"
+        pk=73454,
+        battle=battle,
+        category=battle.task.category,
+        reviewer=ballot.reviewer,
+        left="lo",
+        reserved_until="2100-01-01T00:00Z",
     )
     assert re.findall(r"7345\d", page(client_of(reviewer_user), ballot).text.replace(ballot.token, "")) == []
 

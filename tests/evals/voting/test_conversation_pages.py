@@ -40,7 +40,11 @@ def ballot(reviewer_user):
     world.answer(task, other, "", turns=theirs)
     battle = task.battles.create(lo=Generation.objects.get(contender=one), hi=Generation.objects.get(contender=other))
     return Ballot.objects.create(
-        battle=battle, reviewer=reviewer_of(reviewer_user), left="lo", reserved_until="2100-01-01T00:00Z"
+        battle=battle,
+        category=battle.task.category,
+        reviewer=reviewer_of(reviewer_user),
+        left="lo",
+        reserved_until="2100-01-01T00:00Z",
     )
 
 

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from evals.models import Ballot, Battle, Generation
 from evals.voting import drawing
-from evals.voting.casting import cast_vote, report, skip
+from evals.voting.casting import report, skip
 from evals.voting.drawing import RESERVED_FOR, draw
 
-from .conftest import World
+from .conftest import World, cast
 
 
 def draw_all(category, reviewer, **kwargs):
@@ -20,7 +20,7 @@ def draw_all(category, reviewer, **kwargs):
     drawn = []
     while (ballot := draw(category=category, reviewer=reviewer, **kwargs)) is not None:
         drawn.append(ballot)
-        cast_vote(ballot=ballot, side="tie", reviewer=reviewer)
+        cast(ballot=ballot, choice="tie", reviewer=reviewer)
     return drawn
 
 
@@ -70,23 +70,23 @@ def test_a_reservation_that_ended_holds_nothing(db, make_reviewer):
 
 
 def test_tasks_take_turns(db, make_reviewer, monkeypatch):
-    monkeypatch.setattr(drawing, "OVERLAP", 0)
+    monkeypatch.setattr(drawing, "REPEATS", 0)
     world = World().fill(contenders=2, tasks=5)
     for n in range(4):
         someone = make_reviewer(f"someone{n}")
         for _ in range(5):
-            cast_vote(ballot=draw(category=world.category, reviewer=someone), side="left", reviewer=someone)
+            cast(ballot=draw(category=world.category, reviewer=someone), choice="left", reviewer=someone)
             shown = Counter(Ballot.objects.values_list("battle__task", flat=True))
             counts = [shown.get(task.pk, 0) for task in world.tasks]
             assert max(counts) - min(counts) <= 1
 
 
 def test_some_draws_repeat_what_others_judged(db, make_reviewer, monkeypatch):
-    monkeypatch.setattr(drawing, "OVERLAP", 1)
+    monkeypatch.setattr(drawing, "REPEATS", 1)
     world = World().fill(contenders=2, tasks=100)
     one, other = make_reviewer("one"), make_reviewer("other")
     first = draw(category=world.category, reviewer=one)
-    cast_vote(ballot=first, side="left", reviewer=one)
+    cast(ballot=first, choice="left", reviewer=one)
     assert draw(category=world.category, reviewer=other).battle_id == first.battle_id
 
 
@@ -177,4 +177,4 @@ def test_a_draw_costs_the_same_few_queries_however_much_there_is(db, reviewer, d
         ballot = draw(category=world.category, reviewer=reviewer, rng=rng)
     with django_assert_max_num_queries(3):
         draw(category=world.category, reviewer=reviewer, rng=rng)
-    cast_vote(ballot=ballot, side="left", reviewer=reviewer)
+    cast(ballot=ballot, choice="left", reviewer=reviewer)

@@ -6,16 +6,16 @@ import pytest
 from django.urls import reverse
 
 from arena.models import Role
-from evals.voting.casting import cast_vote
 from evals.voting.drawing import draw
 from evals.voting.reviewers import imported_reviewers, reviewer_of
+from tests.evals.voting.conftest import cast
 
 
 @pytest.fixture
 def voter(world, make_user):
     reviewer = reviewer_of(make_user(Role.REVIEWER, "mara"))
     for _ in range(3):
-        cast_vote(ballot=draw(category=world.category, reviewer=reviewer), side="left", reviewer=reviewer)
+        cast(ballot=draw(category=world.category, reviewer=reviewer), choice="left", reviewer=reviewer)
     return reviewer
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from evals.models import ReviewerTally, TaskTally
 from evals.voting import tallies
-from evals.voting.casting import cast_vote
 from evals.voting.drawing import draw
 from evals.voting.tallies import TallyDriftError, VoteFacts
+from tests.evals.voting.conftest import cast
 
 COUNTS = ("lo_wins", "hi_wins", "ties", "both_bad")
 
@@ -74,7 +74,7 @@ def test_removing_what_was_never_counted_is_an_error_and_changes_nothing(world, 
 
 
 def test_a_drift_is_healed_by_a_rebuild(world, reviewer):
-    cast_vote(ballot=draw(category=world.category, reviewer=reviewer), side="left", reviewer=reviewer)
+    cast(ballot=draw(category=world.category, reviewer=reviewer), choice="left", reviewer=reviewer)
     right = stored(world.category)
     ReviewerTally.objects.update(ties=7)
     TaskTally.objects.all().delete()

@@ -28,11 +28,12 @@ from evals.transfer.files.text import Source
 from evals.transfer.votes import import_votes
 from evals.voting import tallies
 from evals.voting.casting import BattleWithdrawnError, cast_vote, reopen, report, skip
+from evals.voting.counting import outcome_of
 from evals.voting.drawing import draw
 from evals.voting.queries.battles import last_closed
 from evals.voting.reviewers import exclude, include
 from tests.evals.ratings.same import assert_same
-from tests.evals.voting.conftest import World
+from tests.evals.voting.conftest import World, cast, count_now
 from tests.evals.voting.test_tallies import COUNTS, stored
 
 SHORT = settings(max_examples=10, stateful_step_count=12)
@@ -71,7 +72,7 @@ class Ground:
         self.editor = make_user(Role.EDITOR, "erik")
         for n, (category, reviewer) in enumerate(product(self.categories, self.people * 2)):
             ballot = draw(category=category, reviewer=reviewer, rng=np.random.default_rng(n))
-            cast_vote(ballot=ballot, side=("left", "tie", "right", "left", "both_bad")[n % 5], reviewer=reviewer)
+            cast(ballot=ballot, choice=("left", "tie", "right", "left", "both_bad")[n % 5], reviewer=reviewer)
         for category in self.categories:
             rank_category(category_id=category.pk)
 
@@ -87,22 +88,29 @@ class AnySequence(RuleBasedStateMachine):
     def teardown(self):
         with self.undone:
             for category in self.ground.categories:
+                count_now(category)
                 assert_follows_from_the_votes(category)
+                assert_votes_are_the_ballots(category)
 
     @rule(who=people, where=places, verdict=verdicts, left=st.sampled_from(["lo", "hi"]), chance=st.integers(0, 9))
     def vote(self, who, where, verdict, left, chance):
         ballot = self._drawn(who, where, chance)
         if ballot is not None:
             Ballot.objects.filter(pk=ballot.pk).update(left=left)
-            cast_vote(ballot=ballot, side=verdict, reviewer=self.ground.people[who])
+            cast_vote(ballot=ballot, choice=verdict, reviewer=self.ground.people[who])
 
     @rule(who=people, where=places, verdict=verdicts)
     def send_the_form_again(self, who, where, verdict):
-        ballot = last_closed(self.ground.people[who], self.ground.categories[where])
-        if ballot is not None and ballot.state == Ballot.State.VOTED:
+        mine = Ballot.objects.filter(reviewer=self.ground.people[who], category=self.ground.categories[where])
+        ballot = mine.filter(state=Ballot.State.VOTED).order_by("-closed_at", "-pk").first()
+        if ballot is not None:
             votes = Vote.objects.count()
-            cast_vote(ballot=ballot, side=verdict, reviewer=self.ground.people[who])
+            cast_vote(ballot=ballot, choice=verdict, reviewer=self.ground.people[who])
             assert Vote.objects.count() == votes
+
+    @rule(where=places)
+    def the_hold_is_over(self, where):
+        count_now(self.ground.categories[where])
 
     @rule(who=people, where=places, watched=watched)
     def undo(self, who, where, watched):
@@ -119,10 +127,9 @@ class AnySequence(RuleBasedStateMachine):
         with self._ranked(watched):
             reopen(ballot=ballot, reviewer=self.ground.people[who])
             try:
-                cast_vote(ballot=ballot, side=verdict, reviewer=self.ground.people[who])
+                cast_vote(ballot=ballot, choice=verdict, reviewer=self.ground.people[who])
             except BattleWithdrawnError:
-                standing = Vote.objects.filter(ballot=ballot, superseded_by=None, outcome__isnull=False)
-                assert not standing.exists()
+                assert Ballot.objects.get(pk=ballot.pk).state == Ballot.State.OPEN
 
     @rule(who=people, where=places)
     def skip(self, who, where):
@@ -192,6 +199,15 @@ def assert_follows_from_the_votes(category):
     assert_ranked(category, standing)
 
 
+def assert_votes_are_the_ballots(category):
+    """Every ballot voted on is one vote, of the choice that stands, and no other ballot is any."""
+    voted = Ballot.objects.filter(category=category, state=Ballot.State.VOTED)
+    assert not voted.filter(counted_at=None).exists()
+    stored = dict(Vote.objects.filter(category=category, ballot__isnull=False).values_list("ballot", "outcome"))
+    assert stored == {ballot.pk: outcome_of(ballot.choice, ballot.left) for ballot in voted}
+    assert Vote.objects.filter(category=category, ballot__isnull=False).count() == len(stored)
+
+
 def votes_that_stand(category):
     """In the order cast; from the rows alone, by none of the code that is tested."""
     everything = list(Vote.objects.filter(category=category).order_by("seq").select_related("lo", "hi", "reviewer"))
@@ -216,6 +232,9 @@ def assert_counted(category, standing):
         by_task[vote.task_id, lo, hi, column] += 1
     assert cells(ReviewerTally, category, ("reviewer", "lo", "hi", "left")) == by_reviewer
     assert cells(TaskTally, category, ("task", "lo", "hi")) == by_task
+    ledger = Ledger.objects.get(category=category)
+    bad = sum(vote.outcome == "both_bad" for vote in standing)
+    assert (ledger.votes, ledger.comparing) == (len(standing), len(standing) - bad)
     before = stored(category)
     assert all(any(row[-4:]) for row in before[0] | before[1]), "a row that counts nothing was kept"
     tallies.rebuild(category)
