@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import transaction
 from django.db.models import Q
@@ -19,7 +19,7 @@ from arena.ui.markup import visible
 from evals.models import Ballot, Category, Reason, Reviewer
 from evals.models.votes import Side
 from evals.voting.counting import enqueue_count
-from evals.voting.drawing import RESERVED_FOR, is_withdrawn
+from evals.voting.drawing import RESERVED_FOR, withdrawal
 from evals.voting.holding import held, hold
 
 __all__ = [
@@ -90,13 +90,13 @@ def cast_vote(*, ballot: Ballot, choice: Choice, reviewer: Reviewer, remarks: Re
     if choice not in Ballot.Choice.values:
         raise InvalidVoteError(f"{str(choice)[:20]!r} is not a choice: give left, right, tie or both_bad.")
     kept = _kept(ballot.category, choice, remarks or Remarks())
-    if ballot.state == Ballot.State.OPEN and is_withdrawn(ballot):
-        raise BattleWithdrawnError(
-            "This battle was withdrawn while you looked at it, so nothing was saved. Continue with the next one."
-        )
     now = timezone.now()
     if _close(ballot, state=Ballot.State.VOTED, closed_at=now, choice=choice, **kept):
         enqueue_count(ballot.category_id, now=now)
+    elif ballot.state == Ballot.State.OPEN:
+        raise BattleWithdrawnError(
+            "This battle was withdrawn while you looked at it, so nothing was saved. Continue with the next one."
+        )
     elif ballot.state != Ballot.State.VOTED:
         raise _closed(ballot)
     return ballot
@@ -109,7 +109,7 @@ def skip(*, ballot: Ballot, reason: str = "") -> Ballot:
     if reason and reason not in Ballot.SkipReason.values:
         known = ", ".join(Ballot.SkipReason.values)
         raise InvalidVoteError(f"{reason[:20]!r} is not a reason for skipping: give one of {known}, or none.")
-    _close(ballot, state=Ballot.State.SKIPPED, closed_at=timezone.now(), skip_reason=reason)
+    _close(ballot, state=Ballot.State.SKIPPED, closed_at=timezone.now(), skip_reason=reason, withdrawn=True)
     return ballot
 
 
@@ -118,11 +118,11 @@ def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") 
     """Quarantine the answer on this side: it is not shown to reviewers any more. No vote is stored; earlier ones
     count."""
     answer = ballot.battle.lo if _shown_at(ballot, side) == Side.LO else ballot.battle.hi
-    if ballot.state == Ballot.State.OPEN and is_withdrawn(ballot):
-        raise BattleWithdrawnError("This battle was withdrawn already. Continue with the next one.")
     if not _close(ballot, state=Ballot.State.REPORTED, closed_at=timezone.now()):
         if ballot.state == Ballot.State.REPORTED:
             return ballot
+        if ballot.state == Ballot.State.OPEN:
+            raise BattleWithdrawnError("This battle was withdrawn already. Continue with the next one.")
         raise _closed(ballot)
     why = " ".join(visible(detail).split()) or "reveals which model wrote it"
     answer.quarantine = f"reported by {ballot.reviewer.name}: {why}"[:255]
@@ -171,9 +171,14 @@ _CHANGED = [
 ]
 
 
-def _close(ballot: Ballot, **changes: object) -> bool:
-    """Whether this call closed the ballot. Either way `ballot` then is what is stored."""
-    closed = Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN).update(**changes)
+def _close(ballot: Ballot, *, withdrawn: bool = False, **changes: Any) -> bool:
+    """Whether this call closed the ballot, which must be open, and its battle not withdrawn unless that is allowed.
+    Either way `ballot` then is what is stored."""
+    ballots = Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN)
+    if not withdrawn:
+        # In the statement itself: between a query and an UPDATE an answer may be quarantined.
+        ballots = ballots.exclude(withdrawal(ballot))
+    closed = ballots.update(**changes)
     if closed:
         for name, value in changes.items():
             setattr(ballot, name, value)
@@ -190,7 +195,7 @@ def _closed(ballot: Ballot) -> BallotClosedError:
     return BallotClosedError(f"You have {done} this battle already, so nothing was saved.{undo}")
 
 
-def _kept(category: Category, choice: str, remarks: Remarks) -> dict[str, object]:
+def _kept(category: Category, choice: str, remarks: Remarks) -> dict[str, Any]:
     """The remarks as the ballot stores them."""
     if remarks.strength and remarks.strength not in Ballot.Strength.values:
         raise InvalidVoteError(f"{remarks.strength[:20]!r} is not a strength: give slightly, clearly or none.")

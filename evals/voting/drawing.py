@@ -23,7 +23,7 @@ from threading import Lock
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 
 from evals.catalog.conversations import written
@@ -33,7 +33,7 @@ from evals.models.votes import Side
 from evals.ratings import Standings, draw_pair
 from evals.voting.standings import newest_standings
 
-__all__ = ["RESERVED_FOR", "Hand", "draw", "draw_hand", "forget_pools", "is_withdrawn", "loaded", "whole"]
+__all__ = ["RESERVED_FOR", "Hand", "draw", "draw_hand", "forget_pools", "is_withdrawn", "loaded", "whole", "withdrawal"]
 
 RESERVED_FOR = timedelta(minutes=15)
 # Share of draws that repeat a battle judged by another reviewer, if there is one and the category asks for no overlap.
@@ -79,13 +79,20 @@ def draw_hand(
     return _draw(category, reviewer, 2, now or timezone.now(), rng or np.random.default_rng())
 
 
-def is_withdrawn(ballot: Ballot) -> bool:
-    """Whether its battle must not be voted on any more: an answer was quarantined, or a contender or the category
-    retired. One query, and one for the battle or the category if they were not read with the ballot."""
-    if ballot.category.retired_at is not None:
-        return True
+def withdrawal(ballot: Ballot) -> Q:
+    """The condition that its battle must not be voted on any more: an answer was quarantined, or a contender or the
+    category retired. It names the rows, so that it can stand in any statement."""
     answers = Generation.objects.filter(pk__in=(ballot.battle.lo_id, ballot.battle.hi_id))
-    return answers.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False)).exists()
+    gone = answers.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False))
+    return Q(Exists(gone)) | Q(Exists(Category.objects.filter(pk=ballot.category_id, retired_at__isnull=False)))
+
+
+def is_withdrawn(ballot: Ballot) -> bool:
+    """As `withdrawal` says, by what was read with the ballot (see `whole`)."""
+    answers = (ballot.battle.lo, ballot.battle.hi)
+    return ballot.category.retired_at is not None or any(
+        answer.quarantine or answer.contender.retired_at is not None for answer in answers
+    )
 
 
 def whole(token: str) -> Ballot | None:
@@ -137,20 +144,23 @@ def _show(ballot: Ballot, now: datetime) -> bool:
     return True
 
 
+# Texts are read with the ballot that is shown.
+_OPEN_BALLOT = (
+    *(field.name for field in Ballot._meta.concrete_fields),
+    *(f"battle__{name}" for name in ("task", "lo", "hi", "lo__quarantine", "hi__quarantine")),
+    *(f"battle__{side}__contender__retired_at" for side in ("lo", "hi")),
+)
+
+
 def _open_ballots(category: Category, reviewer: Reviewer, now: datetime) -> list[Ballot]:
     """The reviewer's open ballots in the order they were drawn; those whose battle was withdrawn meanwhile are
     closed, and an old reservation is renewed."""
     mine = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, category=category)
-    ballots = list(mine.select_related("battle").order_by("pk"))
-    if not ballots:
-        return []
-    answers = [pk for ballot in ballots for pk in (ballot.battle.lo_id, ballot.battle.hi_id)]
-    gone = Generation.objects.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False), pk__in=answers)
-    withdrawn = set(gone.values_list("pk", flat=True).order_by())
+    related = mine.select_related("battle__lo__contender", "battle__hi__contender").only(*_OPEN_BALLOT)
     found = []
-    for ballot in ballots:
+    for ballot in related.order_by("pk"):
         ballot.category = category
-        if category.retired_at is not None or not withdrawn.isdisjoint((ballot.battle.lo_id, ballot.battle.hi_id)):
+        if is_withdrawn(ballot):
             Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN).update(
                 state=Ballot.State.SKIPPED, closed_at=now
             )
