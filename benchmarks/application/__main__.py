@@ -1,8 +1,9 @@
 """What `benchmarks.vote_to_leaderboard` measures, on the database that the environment names.
 
 A vote is posted over HTTP by a signed-in reviewer; its time runs from the answer to the POST until a leaderboard with
-the vote's `seq` can be read. First one vote at a time, from rest; then one straight after the other; then undone votes.
-What each part of a ranking takes is measured afterwards, in this process.
+the vote's `seq` can be read. First one vote at a time, from rest; then one straight after the other. Votes count at
+once here (`ARENA_VOTE_HOLD_S`), where people's are held for ten seconds first. What each part of a ranking takes is
+measured afterwards, in this process.
 """
 
 from __future__ import annotations

@@ -1,0 +1,8 @@
+"""Many people who vote over HTTP. Importing this sets Django up, on the database that the environment names."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arena.settings")
+django.setup()
