@@ -55,7 +55,7 @@ class Voter:
         path = f"/vote/{CATEGORY}/"
         status, headers, text = self._ask("GET", path)
         while status in (302, 303):
-            path = headers["Location"]
+            path = headers["location"]
             status, headers, text = self._ask("GET", path)
         found = _BALLOT.search(path)
         assert found is not None, f"no ballot behind /vote/{CATEGORY}/: {status} {path}"
@@ -94,7 +94,7 @@ class Voter:
             if name.lower() == "set-cookie":
                 key, _, rest = value.partition("=")
                 self.cookies[key] = rest.partition(";")[0]
-        return response.status, dict(response.getheaders()), text
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, text
 
 
 @contextmanager

@@ -39,10 +39,8 @@ _OTHER = {Side.LO: Side.HI, Side.HI: Side.LO}
 
 def enqueue_count(category_id: int, *, now: datetime) -> None:
     """Enqueue the chore that counts, in the transaction of the vote, unless one is waiting for its time."""
-    lost = now - hold() - _LOST_AFTER
-    ledgers_due = Ledger.objects.filter(category=category_id)
-    waiting = Q(count_enqueued_at__gte=lost)
-    if ledgers_due.exclude(waiting).update(count_enqueued_at=now):
+    waiting = Q(count_enqueued_at__gte=now - hold() - _LOST_AFTER)
+    if Ledger.objects.filter(category=category_id).exclude(waiting).update(count_enqueued_at=now):
         enqueue_later("evals.voting.chores.count", category_id, seconds=hold().total_seconds())
 
 

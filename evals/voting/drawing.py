@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import combinations, product
@@ -69,14 +69,24 @@ def draw(
     *, category: Category, reviewer: Reviewer, now: datetime | None = None, rng: np.random.Generator | None = None
 ) -> Ballot | None:
     """The reviewer's open ballot, or a new one; None if they have seen everything in the category."""
-    return _draw(category, reviewer, 1, now or timezone.now(), rng or np.random.default_rng()).shown
+    return _draw(category, reviewer, 1, now or timezone.now(), rng or np.random.default_rng(), _open_ballots).shown
 
 
 def draw_hand(
-    *, category: Category, reviewer: Reviewer, now: datetime | None = None, rng: np.random.Generator | None = None
+    *,
+    category: Category,
+    reviewer: Reviewer,
+    after_act: bool = False,
+    now: datetime | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Hand:
-    """As `draw`, and one ballot ahead."""
-    return _draw(category, reviewer, 2, now or timezone.now(), rng or np.random.default_rng())
+    """As `draw`, and one ballot ahead.
+
+    `after_act`: the ballots that are open are in the reviewer's browser already, so whether they were withdrawn is not
+    looked up again; a vote on one that was is refused.
+    """
+    open_ballots = _ballots_in_browser if after_act else _open_ballots
+    return _draw(category, reviewer, 2, now or timezone.now(), rng or np.random.default_rng(), open_ballots)
 
 
 def withdrawal(ballot: Ballot) -> Q:
@@ -105,14 +115,21 @@ def whole(token: str) -> Ballot | None:
 
 def loaded(ballot: Ballot) -> Ballot:
     """The ballot with all that its page shows; no query if it was drawn just now."""
-    field = Battle._meta.get_field("task")
-    if field.is_cached(ballot.battle):
+    battle, task = Ballot._meta.get_field("battle"), Battle._meta.get_field("task")
+    if battle.is_cached(ballot) and task.is_cached(ballot.battle):
         return ballot
     return whole(ballot.token) or ballot
 
 
-def _draw(category: Category, reviewer: Reviewer, wanted: int, now: datetime, rng: np.random.Generator) -> Hand:
-    hand = _open_ballots(category, reviewer, now)
+def _draw(
+    category: Category,
+    reviewer: Reviewer,
+    wanted: int,
+    now: datetime,
+    rng: np.random.Generator,
+    open_ballots: Callable[[Category, Reviewer, datetime], list[Ballot]],
+) -> Hand:
+    hand = open_ballots(category, reviewer, now)
     # A draw comes back empty if another window was first: what that one drew is then found.
     for _ in range(_TRIES):
         if len(hand) >= wanted:
@@ -122,14 +139,14 @@ def _draw(category: Category, reviewer: Reviewer, wanted: int, now: datetime, rn
             break
         ahead = any(ballot.shown_at is None for ballot in hand)
         if ahead and not _show(hand[0], now):
-            hand = _open_ballots(category, reviewer, now)
+            hand = open_ballots(category, reviewer, now)
             continue
         made = _open(category, reviewer, now, *found)
         # Where nothing was open, another window may have put its first ballot on the screen meanwhile.
-        hand = [*hand, made] if made is not None and hand else _open_ballots(category, reviewer, now)
+        hand = [*hand, made] if made is not None and hand else open_ballots(category, reviewer, now)
     shown = hand[0] if hand else None
     if shown is not None and shown.shown_at is None and not _show(shown, now):
-        return _draw(category, reviewer, wanted, now, rng)
+        return _draw(category, reviewer, wanted, now, rng, open_ballots)
     return Hand(shown, hand[1] if len(hand) > 1 else None)
 
 
@@ -170,6 +187,12 @@ def _open_ballots(category: Category, reviewer: Reviewer, now: datetime) -> list
             Ballot.objects.filter(pk=ballot.pk).update(reserved_until=ballot.reserved_until)
         found.append(ballot)
     return found
+
+
+def _ballots_in_browser(category: Category, reviewer: Reviewer, now: datetime) -> list[Ballot]:
+    """As `_open_ballots`, without looking at their battles."""
+    ballots = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, category=category)
+    return list(ballots.order_by("pk"))
 
 
 @transaction.atomic
