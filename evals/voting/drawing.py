@@ -105,12 +105,26 @@ def is_withdrawn(ballot: Ballot) -> bool:
     )
 
 
+# Named, since the hundred other columns of these tables cost more than the rest of the query.
+_FACTS = (
+    *(field.name for field in Ballot._meta.concrete_fields),
+    *(f"battle__{name}" for name in ("task", "lo", "hi")),
+    *(f"battle__{side}__{name}" for side in ("lo", "hi") for name in ("quarantine", "contender__retired_at")),
+)
+_WHOLE = (
+    *_FACTS,
+    *(f"battle__{side}__{name}" for side in ("lo", "hi") for name in ("text", "turns", "tool_calls", "images")),
+    *(f"battle__task__{name}" for name in ("messages", "images", "tools")),
+    *(f"category__{field.name}" for field in Category._meta.concrete_fields),
+)
+
+
 def whole(token: str) -> Ballot | None:
     """The ballot with all that its page shows, in one query."""
     related = Ballot.objects.select_related(
         "battle__lo__contender", "battle__hi__contender", "battle__task", "category"
     )
-    return related.filter(token=token).first()
+    return related.only(*_WHOLE).filter(token=token).order_by().first()
 
 
 def loaded(ballot: Ballot) -> Ballot:
@@ -161,19 +175,11 @@ def _show(ballot: Ballot, now: datetime) -> bool:
     return True
 
 
-# Texts are read with the ballot that is shown.
-_OPEN_BALLOT = (
-    *(field.name for field in Ballot._meta.concrete_fields),
-    *(f"battle__{name}" for name in ("task", "lo", "hi", "lo__quarantine", "hi__quarantine")),
-    *(f"battle__{side}__contender__retired_at" for side in ("lo", "hi")),
-)
-
-
 def _open_ballots(category: Category, reviewer: Reviewer, now: datetime) -> list[Ballot]:
     """The reviewer's open ballots in the order they were drawn; those whose battle was withdrawn meanwhile are
     closed, and an old reservation is renewed."""
     mine = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, category=category)
-    related = mine.select_related("battle__lo__contender", "battle__hi__contender").only(*_OPEN_BALLOT)
+    related = mine.select_related("battle__lo__contender", "battle__hi__contender").only(*_FACTS)
     found = []
     for ballot in related.order_by("pk"):
         ballot.category = category
