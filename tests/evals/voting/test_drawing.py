@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from evals.models import Ballot, Battle, Generation
+from arena.models import Role
+from evals.models import Ballot, Battle, Category, Generation, GoldBattle
 from evals.voting import drawing
-from evals.voting.casting import report, skip
-from evals.voting.drawing import RESERVED_FOR, draw
+from evals.voting.casting import cast_vote, reopen, report, skip
+from evals.voting.drawing import RESERVED_FOR, draw, draw_hand
 
 from .conftest import World, cast
 
@@ -178,3 +179,93 @@ def test_a_draw_costs_the_same_few_queries_however_much_there_is(db, reviewer, d
     with django_assert_max_num_queries(3):
         draw(category=world.category, reviewer=reviewer, rng=rng)
     cast(ballot=ballot, choice="left", reviewer=reviewer)
+
+
+# One ballot ahead
+
+
+def test_the_ballot_ahead_is_the_next_on_the_screen(world, reviewer):
+    first = draw_hand(category=world.category, reviewer=reviewer)
+    assert (first.shown.shown_at is None, first.ahead.shown_at) == (False, None)
+    cast_vote(ballot=first.shown, choice="left", reviewer=reviewer)
+    second = draw_hand(category=world.category, reviewer=reviewer, after_act=True)
+    assert second.shown == first.ahead
+    assert second.shown.shown_at is not None
+    assert len({first.shown.battle_id, second.shown.battle_id, second.ahead.battle_id}) == 3
+
+
+def test_an_undo_puts_the_battle_before_those_that_were_drawn_since(world, reviewer):
+    first = draw_hand(category=world.category, reviewer=reviewer)
+    cast_vote(ballot=first.shown, choice="left", reviewer=reviewer)
+    second = draw_hand(category=world.category, reviewer=reviewer)
+    reopen(ballot=first.shown, reviewer=reviewer)
+    again = draw_hand(category=world.category, reviewer=reviewer)
+    assert (again.shown, again.ahead) == (first.shown, second.shown)
+    cast_vote(ballot=again.shown, choice="right", reviewer=reviewer)
+    assert draw_hand(category=world.category, reviewer=reviewer) == second
+
+
+def test_what_was_withdrawn_since_it_was_drawn_ahead_is_not_shown(world, reviewer):
+    hand = draw_hand(category=world.category, reviewer=reviewer)
+    Generation.objects.filter(pk=hand.ahead.battle.lo_id).update(quarantine="names itself")
+    again = draw_hand(category=world.category, reviewer=reviewer)
+    assert again.shown == hand.shown
+    assert again.ahead not in (None, hand.ahead)
+
+
+def test_the_last_battle_has_none_ahead(db, reviewer):
+    world = World().fill(contenders=2, tasks=1)
+    hand = draw_hand(category=world.category, reviewer=reviewer)
+    assert hand.shown is not None
+    assert hand.ahead is None
+
+
+# What a category asks for
+
+
+def test_a_category_that_wants_overlap_gets_each_battle_judged_so_often_before_another_begins(db, make_reviewer):
+    world = World().fill(contenders=2, tasks=6)
+    Category.objects.filter(pk=world.category.pk).update(overlap=3)
+    world.category.refresh_from_db()
+    judged = Counter()
+    for n in range(4):
+        someone = make_reviewer(f"someone{n}")
+        for _ in range(2):
+            ballot = draw(category=world.category, reviewer=someone)
+            judged[ballot.battle_id] += 1
+            cast(ballot=ballot, choice="left", reviewer=someone)
+    assert sorted(judged.values()) == [1, 1, 3, 3]
+
+
+@pytest.mark.parametrize(("percent", "golden"), [(100, True), (0, False)])
+def test_gold_battles_are_drawn_at_the_rate_that_the_category_sets(db, make_user, make_reviewer, percent, golden):
+    world = World().fill(contenders=3, tasks=40)
+    Category.objects.filter(pk=world.category.pk).update(gold_percent=percent)
+    world.category.refresh_from_db()
+    editor, found = make_user(Role.EDITOR), []
+    for task in world.tasks[:3]:
+        lo, hi = task.generations.order_by("pk")[:2]
+        battle = Battle.objects.create(task=task, lo=lo, hi=hi)
+        GoldBattle.objects.create(battle=battle, outcome="lo", why="It is right.", created_by=editor)
+    reviewer = make_reviewer("mara")
+    for _ in range(3):
+        ballot = draw(category=world.category, reviewer=reviewer, rng=np.random.default_rng(5))
+        found.append(GoldBattle.objects.filter(battle=ballot.battle_id).exists())
+        cast(ballot=ballot, choice="left", reviewer=reviewer)
+    assert all(found) == golden
+    # Once all of them are judged, draws go on with the others.
+    assert draw(category=world.category, reviewer=reviewer) is not None
+
+
+def test_gold_that_is_retired_or_quarantined_is_not_drawn_as_such(db, make_user, reviewer):
+    world = World().fill(contenders=2, tasks=2)
+    Category.objects.filter(pk=world.category.pk).update(gold_percent=100)
+    world.category.refresh_from_db()
+    for task, retired_at in zip(world.tasks, (None, timezone.now()), strict=True):
+        lo, hi = task.generations.order_by("pk")
+        battle = Battle.objects.create(task=task, lo=lo, hi=hi)
+        editor = make_user(Role.EDITOR, f"editor{task.pk}")
+        GoldBattle.objects.create(battle=battle, outcome="tie", why="-", created_by=editor, retired_at=retired_at)
+    Generation.objects.filter(task=world.tasks[0], contender=world.contenders[0]).update(quarantine="names itself")
+    ballots = draw_all(world.category, reviewer)
+    assert [ballot.battle.task_id for ballot in ballots] == [world.tasks[1].pk]
