@@ -23,8 +23,8 @@ from typing import Any, Self
 from django.conf import settings
 
 from evals.collection.calls import Call
-from evals.collection.network import Done, Network, Places
-from evals.collection.queue import Claim, Result
+from evals.collection.network import Done, Network
+from evals.collection.queue import Result
 
 __all__ = ["NetworkEndedError", "NetworkProcess", "serve"]
 
@@ -37,15 +37,11 @@ class NetworkEndedError(RuntimeError):
     """The process is gone, and its calls with it."""
 
 
-class NetworkProcess(Places):
-    """Like `Network`, which runs in the process; its places are known here as of the last result. `done` gets each
-    result, in a thread of its own."""
+class NetworkProcess:
+    """Like `Network`, which runs in the process. `done` gets each result, in a thread of its own."""
 
     def __init__(self, done: Done) -> None:
-        super().__init__()
         self._done = done
-        self._sending = threading.Lock()
-        self._taken: queue.SimpleQueue[list[Claim]] = queue.SimpleQueue()
         self._ended = False
 
     def __enter__(self) -> Self:
@@ -78,55 +74,18 @@ class NetworkProcess(Places):
             raise NetworkEndedError("the process that makes the calls has ended: the log says why")
 
     def ask(self, calls: Sequence[Call]) -> None:
-        if calls:
-            with self._lock:
-                self._place(calls)
-            self._send("ask", list(calls))
-
-    def stop_handing_over(self) -> None:
-        self._send("stop_handing_over")
-
-    def take_back(self, *, only_stuck: bool = False, but: set[int] | None = None) -> list[Claim]:
-        with self._lock:
-            unwanted = [call.claim for call in self._unwanted(only_stuck=only_stuck, but=but)]
-            if not unwanted and not (only_stuck and self._paused):
-                return []
-        self._send("take_back", only_stuck, but)
-        taken = unwanted if self._ended else self._taken.get()
-        with self._lock:
-            for calls in self._ahead.values():
-                for claim in taken:
-                    calls.pop(claim.generation_id, None)
-            if only_stuck:
-                self._paused.clear()
-        return taken
-
-    def _send(self, *message: Any) -> None:
         # If it has ended, `check` says so.
-        with self._sending, suppress(OSError):
-            self._connection.send(message)
+        with suppress(OSError):
+            self._connection.send(list(calls))
 
     def _read(self) -> None:
-        with suppress(EOFError, OSError):
-            while True:
-                received = self._connection.recv()
-                if isinstance(received, _Taken):
-                    self._taken.put(received.claims)
-                else:
-                    self._follow(received)
-        self._ended = True
-        # No other answer will come.
-        self._taken.put([])
-
-    def _follow(self, results: Sequence[Result]) -> None:
-        with self._lock:
-            for result in results:
-                call = self._asked[result.claim.generation_id]
-                self._leave(call, result.outcome)
-                if result.next is not None:
-                    self._enter(self._ahead[call.provider_id].pop(result.next.generation_id))
-                # Within the lock: a thread that sees nothing in flight finds the result.
-                self._done(result)
+        try:
+            with suppress(EOFError, OSError):
+                while True:
+                    for result in self._connection.recv():
+                        self._done(result)
+        finally:
+            self._ended = True
 
     def _close(self) -> None:
         with suppress(OSError):
@@ -147,11 +106,6 @@ def _keep_what_is_loaded() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-class _Taken:
-    def __init__(self, claims: list[Claim]) -> None:
-        self.claims = claims
-
-
 def serve(descriptor: int) -> None:
     """In the process: until the connection ends."""
     # Those tell the worker to end, which waits for its calls.
@@ -159,7 +113,6 @@ def serve(descriptor: int) -> None:
         signal.signal(one, signal.SIG_IGN)
     _keep_what_is_loaded()
     connection: Connection[Any, Any] = Connection(descriptor)
-    sending = threading.Lock()
     results: queue.SimpleQueue[Result] = queue.SimpleQueue()
 
     def send_results() -> None:
@@ -168,23 +121,15 @@ def serve(descriptor: int) -> None:
             with suppress(queue.Empty):
                 while True:
                     some.append(results.get_nowait())
-            with sending:
-                connection.send(some)
+            connection.send(some)
 
     with Network(results.put) as network:
-        threading.Thread(target=send_results, name="results", daemon=True).start()
+        # Before the thread that sends, too: one connection is for one at a time.
         connection.send("ready")
+        threading.Thread(target=send_results, name="results", daemon=True).start()
         try:
             while True:
-                match connection.recv():
-                    case "ask", calls:
-                        network.ask(calls)
-                    case "stop_handing_over", *_:
-                        network.stop_handing_over()
-                    case "take_back", only_stuck, but:
-                        taken = _Taken(network.take_back(only_stuck=only_stuck, but=but))
-                        with sending:
-                            connection.send(taken)
+                network.ask(connection.recv())
         except (EOFError, OSError):
             # Not by way of the calls in flight: nobody waits for them.
             os._exit(0)

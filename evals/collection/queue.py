@@ -45,6 +45,7 @@ __all__ = [
     "claim_ahead",
     "claim_next",
     "count_requests",
+    "hand_over",
     "recover_lost",
     "release",
     "room_at",
@@ -69,7 +70,7 @@ class Claim:
     generation_id: int
     token: UUID
     claimed_at: datetime
-    # To be asked for only when another call to the same provider has ended: see `store`.
+    # To be asked for only once it has the place of another call to the same provider: see `hand_over`.
     ahead: bool = False
 
 
@@ -95,9 +96,10 @@ def claim(*, most: int = _MANY, now: datetime | None = None) -> list[Claim]:
 
 
 def claim_ahead(room: Mapping[int, int], *, now: datetime | None = None) -> list[Claim]:
-    """Generations that the caller asks for one by one as its calls to their providers end, so that no call waits for
-    the database; at most so many for each provider. They count towards no limit, so the caller may claim them only for
-    providers that it has calls in flight to. Providers with limits a minute and runs with a budget give none."""
+    """Generations that the caller asks for one by one as the results of its calls to their providers are stored, so
+    that no place waits for a claim; at most so many for each provider. They count towards no limit, so the caller may
+    claim them only for providers that it has calls in flight to. Providers with limits a minute and runs with a budget
+    give none."""
     now = now or timezone.now()
     return [one for provider_id, most in sorted(room.items()) for one in _claim_ahead(provider_id, most, now)]
 
@@ -373,13 +375,12 @@ class CallFailure:
 @dataclass(frozen=True)
 class Result:
     """What became of a claim. `began_at`: if later than the claim. `in_flight`: the worker's calls to this provider at
-    once when this one began. `next`: the claim ahead that took its place."""
+    once when this one began."""
 
     claim: Claim
     outcome: CallOutcome | CallFailure
     began_at: datetime | None = None
     in_flight: int | None = None
-    next: Claim | None = None
 
 
 def store(results: Sequence[Result], *, now: datetime | None = None, only_if: Q | None = None) -> int:
@@ -387,13 +388,28 @@ def store(results: Sequence[Result], *, now: datetime | None = None, only_if: Q 
     another worker has taken over."""
     now = now or timezone.now()
     with transaction.atomic():
-        stored = _store({result.claim.generation_id: result for result in results}, now, only_if)
-        begun = {result.next.generation_id: result.next.token for result in results if result.next is not None}
-        # Together: a place that is taken over is never free in between.
-        ahead = Generation.objects.filter(pk__in=begun, lease_token__in=set(begun.values()), ahead=True)
-        if begun:
-            ahead.update(ahead=False)
-        return stored
+        return _store({result.claim.generation_id: result for result in results}, now, only_if)
+
+
+def hand_over(results: Sequence[Result], successors: Sequence[Claim], *, now: datetime | None = None) -> set[int]:
+    """`store` the results, and give the places that they free to claims ahead: which generations hold one now, and may
+    be asked for.
+
+    In one transaction, so that a place is never free in between, and no call begins whose row does not say so. May be
+    repeated if it is not known whether the transaction was committed.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        _store({result.claim.generation_id: result for result in results}, now, None)
+        rows = Generation.objects.filter(
+            pk__in=[claim.generation_id for claim in successors],
+            lease_token__in={claim.token for claim in successors},
+            state=_STATE.RUNNING,
+        )
+        # Those whose lease has expired meanwhile may belong to another worker.
+        if not successors or rows.update(ahead=False) == len(successors):
+            return {claim.generation_id for claim in successors}
+        return set(rows.values_list("pk", flat=True))
 
 
 def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> int:

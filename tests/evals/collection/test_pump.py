@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 
+from evals.collection.network import FAILED, Network
 from evals.collection.pump import Pump
-from evals.collection.queue import claim, claim_ahead, claim_next, recover_lost
+from evals.collection.queue import Result, claim, claim_ahead, claim_next, hand_over, recover_lost
 from evals.collection.services import stop
 from evals.models import Attempt, Generation, Provider
 from tests.processes import wait_until
@@ -54,6 +56,53 @@ def test_a_call_that_ends_hands_its_place_to_the_next_and_no_more_are_made_at_on
     # Asked for after others had ended, and so later than claimed.
     began = Attempt.objects.order_by("started_at").values_list("started_at", flat=True)
     assert len(set(began)) == 12
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_asked_for_and_is_not_stored_never_takes_more_than_the_places(suite):
+    asked = most_unstored = 0
+
+    class Watched(Network):
+        """Called by the pump's thread alone: the rows do not move meanwhile."""
+
+        def ask(self, calls):
+            nonlocal asked, most_unstored
+            assert not connection.in_atomic_block, "what the rows say is committed"
+            ids = [call.claim.generation_id for call in calls]
+            assert Generation.objects.filter(pk__in=ids, state="running", ahead=False).count() == len(ids)
+            asked += len(ids)
+            most_unstored = max(most_unstored, asked - Attempt.objects.count())
+            super().ask(calls)
+
+    suite.tasks(20)
+    provider = suite.provider("narrow", *[says(ANSWER), refuses(400)] * 3, says(ANSWER), max_concurrency=3)
+    run = suite.run(suite.contender("one", provider))
+
+    pump_until_idle(network=Watched)
+
+    assert most_unstored == 3
+    assert sorted(states(run)) == ["done"] * 17 + ["failed"] * 3
+    assert len(suite.servers["narrow"].requests) == asked == 20, "nothing is asked for by another way"
+
+
+def test_a_place_is_handed_over_with_the_result_and_only_to_a_claim_that_still_holds(suite):
+    suite.tasks(4)
+    provider = suite.provider("narrow", max_concurrency=2)
+    suite.run(suite.contender("one", provider))
+    first, second = claim()
+    kept, taken_over = claim_ahead({provider.pk: 2})
+    ended = [Result(one, FAILED) for one in (first, second)]
+    Generation.objects.filter(pk=taken_over.generation_id).update(lease_token=uuid4())
+
+    assert hand_over(ended, [kept, taken_over]) == {kept.generation_id}
+    assert hand_over(ended, [kept, taken_over]) == {kept.generation_id}, "repeated, it changes nothing"
+
+    assert list(Generation.objects.order_by("pk").values_list("state", "ahead")) == [
+        *[("waiting", False)] * 2,
+        ("running", False),
+        ("running", True),
+    ]
+    assert Attempt.objects.count() == 2
 
 
 def test_a_pump_makes_no_more_calls_at_once_than_it_is_told(suite):
