@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -71,7 +71,9 @@ class LlamaServer:
         self.process.wait(_LONGEST_END_S)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.close()
+        # What it was told and did not read is written once more.
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.stdout.close()
         self.log.close()
 
@@ -218,8 +220,10 @@ def _check_installed() -> None:
 
 def _tell(process: subprocess.Popen[bytes], wanted: dict[str, Any]) -> None:
     assert process.stdin is not None
-    process.stdin.write(json.dumps(wanted).encode() + b"\n")
-    process.stdin.flush()
+    # If it has ended already, reading its address says why.
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(wanted).encode() + b"\n")
+        process.stdin.flush()
 
 
 def _address(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
