@@ -320,14 +320,15 @@ _UNTOUCHED: dict[str, Any] = FREED | {
 
 
 def _within_budget(due: list[int], scope: _ActiveScope) -> list[int]:
-    """Without those that could take a run past its budget: each call in flight counts as what one cost so far, and
-    while that is not known, one call is made to learn it. Locks the runs, so that two workers do not spend the same
-    money."""
+    """Without those that could take a run past its budget: each call in flight, warm-ups among them, counts as what one
+    cost so far, and while that is not known, one call is made to learn it. Locks the runs, so that two workers do not
+    spend the same money."""
     runs = Run.objects.select_for_update(no_key=True).filter(pk__in=scope.runs, budget_usd__isnull=False).order_by("pk")
     for run in runs:
         items = RunItem.objects.filter(run=run)
         mine = set(items.filter(generation__in=due).values_list("generation_id", flat=True))
         in_flight = items.filter(generation__state=_STATE.RUNNING).count() if mine else 0
+        in_flight += RunWarmUp.objects.filter(run=run, state=RunWarmUp.State.RUNNING).count() if mine else 0
         kept = due_of_run = [pk for pk in due if pk in mine]
         if run.priced_calls:
             assert run.budget_usd is not None

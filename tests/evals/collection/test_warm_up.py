@@ -10,20 +10,20 @@ from django.utils import timezone
 
 from evals.collection.pump import Pump
 from evals.collection.queries.runs import run_view
-from evals.collection.queue import claim_next, work_is_due
+from evals.collection.queue import claim, claim_next, work_is_due
 from evals.collection.services import RunError, pause, resume, retry_failed, settle, stop
 from evals.collection.warm_up import claim_warm_ups, warm_up
 from evals.models import Attempt, Generation, Provider, Run, RunWarmUp
 from tests.servers import ANSWER, refuses, says
-from tests.suites import collect_all, states
+from tests.suites import collect, collect_all, next_claim, states
 
 pytestmark = pytest.mark.django_db
 
 
 def make_warm_ups(**options):
     claims = claim_warm_ups(**options)
-    for claim in claims:
-        warm_up(claim)
+    for one in claims:
+        warm_up(one)
     return len(claims)
 
 
@@ -183,3 +183,17 @@ def test_the_pump_warms_up_and_goes_on(suite):
     assert run.state == Run.State.DONE
     assert run.spent_usd == 8 * Decimal("0.017")
     assert set(RunWarmUp.objects.values_list("state", "calls_made")) == {("done", 1)}
+
+
+def test_a_warm_up_in_flight_counts_towards_the_budget(suite):
+    suite.tasks(4)
+    suite.provider("other")
+    cold, warm = suite.priced("cold"), suite.priced("warm", provider=Provider.objects.get(slug="other"))
+    run = suite.run(cold, warm, budget_usd=Decimal("0.06"), warm_up_calls=1)
+    RunWarmUp.objects.filter(contender=warm).update(state="done", finished_at=timezone.now())
+    assert collect(next_claim())  # $0.017: three more calls are within the budget
+    run.refresh_from_db()
+    assert run.priced_calls == 1
+    assert len(claim_warm_ups()) == 1
+
+    assert len(claim()) == 2
