@@ -25,6 +25,7 @@ from evals.collection.endpoints import endpoint_of
 from evals.collection.providers import (
     Cost,
     Endpoint,
+    InternalError,
     InvalidReply,
     NotAllowed,
     NotText,
@@ -47,6 +48,10 @@ from evals.models.contenders import VISION
 __all__ = ["Call", "Probe", "ask_once", "ask_unmeasured", "load_prices", "prepare", "probe"]
 
 log = logging.getLogger(__name__)
+
+# Keeping an answer's images is tried again after these pauses, while its call still has its place.
+_KEPT_AGAIN_AFTER_S = (0.5, 2.0, 8.0)
+_TIME_TO_MAKE_ROOM_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -76,18 +81,20 @@ class Call:
         except ProviderError as error:
             return self._failed(error, replies)
         try:
-            images = await asyncio.to_thread(_kept, replies) if any(reply.images for reply in replies) else ()
+            images = await _images_kept(replies) if any(reply.images for reply in replies) else ()
         except ImageRefusedError as refused:
-            return self._unreadable(refused, replies)
+            return self._in_vain(NotText(f"an image in the answer {refused}"), replies)
+        except OSError as failed:
+            return self._in_vain(_not_kept(failed), replies)
         if self.generation.task.checks:
             return await asyncio.to_thread(_checked, self.generation, replies, images)
         return _checked(self.generation, replies, images)
 
-    def _unreadable(self, refused: ImageRefusedError, replies: Sequence[Reply]) -> CallFailure:
+    def _in_vain(self, error: ProviderError, replies: Sequence[Reply]) -> CallFailure:
         """Every turn was answered and is paid for, also the one whose image is of no use."""
         reply = whole(replies)
-        error = NotText(f"an image in the answer {refused}", status_code=reply.status_code)
-        error.usage, error.latency_ms, error.ttft_ms = reply.usage, reply.latency_ms, reply.ttft_ms
+        error.status_code, error.usage = reply.status_code, reply.usage
+        error.latency_ms, error.ttft_ms = reply.latency_ms, reply.ttft_ms
         costs = [_cost(self.generation.contender, one.usage) for one in replies]
         return CallFailure(error, sum_of_costs(costs))
 
@@ -218,13 +225,36 @@ def _checked(generation: Generation, replies: Sequence[Reply], images: tuple[Enc
     )
 
 
-def _kept(replies: Sequence[Reply]) -> tuple[EncodedImage, ...]:
-    """The images of all turns, their files kept; all in one form, which does not tell whose they are. Raises
-    ImageRefusedError for one that cannot be read."""
-    images = tuple(encode(image, only_png=True) for reply in replies for image in reply.images)
+async def _images_kept(replies: Sequence[Reply]) -> tuple[EncodedImage, ...]:
+    """The images of all turns, their files kept; all in one form, which does not tell whose they are. The answer waits
+    for a place that fails for a moment: it is paid for. Raises ImageRefusedError for one that cannot be read, OSError
+    where the place goes on failing."""
+    images = await asyncio.to_thread(_encoded, replies)
+    for wait_s in _KEPT_AGAIN_AFTER_S:
+        try:
+            await asyncio.to_thread(_keep_files, images)
+            return images
+        except OSError as error:
+            log.warning("An answer's image could not be kept (%s); trying again in %g s.", error, wait_s)
+            await asyncio.sleep(wait_s)
+    await asyncio.to_thread(_keep_files, images)
+    return images
+
+
+def _encoded(replies: Sequence[Reply]) -> tuple[EncodedImage, ...]:
+    return tuple(encode(image, only_png=True) for reply in replies for image in reply.images)
+
+
+def _keep_files(images: Sequence[EncodedImage]) -> None:
     for image in images:
         keep_file(image)
-    return images
+
+
+def _not_kept(failed: OSError) -> InternalError:
+    """Asked again only when there has been time to make room: that is paid for, too."""
+    why = failed.strerror or type(failed).__name__
+    detail = f"an image in the answer could not be kept: {why}. Make room under ARENA_MEDIA, and make it writable"
+    return InternalError(detail, retry_after_s=_TIME_TO_MAKE_ROOM_S)
 
 
 def _cost_of_failure(contender: Contender, error: ProviderError) -> Cost:

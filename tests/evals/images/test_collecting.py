@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import base64
+import errno
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
+from arena.media import FolderStorage
 from evals.catalog.images.encoding import encode
 from evals.catalog.images.references import reference_to
 from evals.catalog.images.storing import image_bytes
+from evals.collection import calls
 from evals.collection.services import RunError
 from evals.models import Attempt, Contender, Generation, Image
 from tests.servers import DONE, chunk, returns, says, usage
 from tests.suites import collect_all, serve, suite  # noqa: F401 (fixtures)
 
 from .pictures import BLUE, picture, store_image
+
+
+class FullTwice(FolderStorage):
+    """A disk that is full for the first two images."""
+
+    left = 2
+
+    def _save(self, name, content):
+        if self.left:
+            self.left -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super()._save(name, content)
 
 
 def image_task(suite, data, **fields):  # noqa: F811
@@ -108,6 +125,36 @@ def test_an_image_that_cannot_be_read_is_paid_for_once(suite):  # noqa: F811
     assert "an image in the answer is not an image that can be read" in generation.error_detail
     assert (attempt.cost_usd, attempt.tokens_out, attempt.status_code) == (Decimal("0.017"), 5, 200)
     assert not Image.objects.exists()
+
+
+def test_an_image_waits_for_its_place_and_is_asked_for_once(suite, settings, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(calls, "_KEPT_AGAIN_AFTER_S", (0.0, 0.0))
+    place = settings.STORAGES["default"]
+    settings.STORAGES = {**settings.STORAGES, "default": {**place, "BACKEND": f"{__name__}.FullTwice"}}
+    suite.task()
+    suite.run(suite.contender(provider=suite.provider("painter", drawn(picture(color=BLUE)))))
+
+    collect_all()
+
+    generation = Generation.objects.get()
+    assert (generation.state, generation.images) == ("done", [Image.objects.get().sha256])
+    assert len(suite.servers["painter"].requests) == 1
+
+
+def test_where_a_place_stays_full_the_error_names_it_and_the_next_call_waits(suite, media, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(calls, "_KEPT_AGAIN_AFTER_S", (0.0,))
+    media.write_bytes(b"a file where the folder should be")
+    suite.task()
+    suite.run(suite.priced(provider=suite.provider("painter", drawn(picture(color=BLUE)))))
+
+    collect_all()
+
+    generation, attempt = Generation.objects.get(), Attempt.objects.get()
+    assert (generation.state, generation.error, attempt.error) == ("waiting", "internal", "internal")
+    assert "could not be kept: " in attempt.error_detail
+    assert "Make room under ARENA_MEDIA" in attempt.error_detail
+    assert generation.not_before - timezone.now() > timedelta(minutes=14)
+    assert (attempt.cost_usd, attempt.tokens_out, attempt.status_code) == (Decimal("0.017"), 5, 200)
 
 
 def test_where_no_images_are_kept_the_answer_fails_and_names_the_variable(suite, settings):  # noqa: F811
