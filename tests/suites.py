@@ -12,8 +12,9 @@ import pytest
 
 from arena.net.many import AsyncGuardedTransport
 from evals.collection.calls import Call, prepare
-from evals.collection.queue import Claim, Result, claim_next, store
+from evals.collection.claiming import claim_next
 from evals.collection.services import start_run
+from evals.collection.storing import Claim, Result, store
 from evals.models import (
     Category,
     Contender,

@@ -40,7 +40,7 @@ from evals.collection.providers import (
 )
 from evals.collection.quarantine import reveals_its_model
 from evals.collection.queries.failures import advice
-from evals.collection.queue import CallFailure, CallOutcome, Claim, Result
+from evals.collection.storing import CallFailure, CallOutcome, Claim, Result
 from evals.collection.turns import as_messages, spent_before, sum_of_costs, to_json, whole
 from evals.models import Contender, Generation, Provider, Task
 from evals.models.contenders import VISION

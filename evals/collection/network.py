@@ -14,7 +14,7 @@ from django.utils import timezone
 from arena.net.many import AsyncGuardedTransport
 from evals.collection.calls import Call, load_prices
 from evals.collection.providers import InternalError, Lost
-from evals.collection.queue import CallFailure, Result
+from evals.collection.storing import CallFailure, Result
 
 __all__ = ["FAILED", "INTERRUPTED", "Done", "Network"]
 

@@ -24,7 +24,7 @@ from django.conf import settings
 
 from evals.collection.calls import Call
 from evals.collection.network import Done, Network
-from evals.collection.queue import Result
+from evals.collection.storing import Result
 
 __all__ = ["NetworkEndedError", "NetworkProcess", "serve"]
 

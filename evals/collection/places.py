@@ -1,4 +1,4 @@
-"""The places of a pump's calls at their providers, and what was claimed ahead and waits for one. Pure.
+"""The places of a pump's calls at their providers, and what was claimed ahead and waits for one. Needs no database.
 
 The invariant: of what a provider was asked for, never more than it has places (`max_concurrency`) has no result stored.
 That is the most that can be lost with the workers, at whatever moment they die, and each loss is recorded. A call takes
@@ -6,10 +6,10 @@ its place before it begins and keeps it until its result is stored, not only unt
 call.
 
 Places are given out and counted in the database, across all workers: a generation holds one while it is `running` and
-not `ahead` (`queue`). Here they are followed for one pump: the calls `held` are those whose rows say so, no more and no
-fewer. A place passes from one call to the next in the transaction that stores the result of the first (`hand_over`),
-and the next begins once that is committed. The pump alone keeps to this order; what makes the calls knows nothing of
-places.
+not `ahead` (`claiming`). Here they are followed for one pump: the calls `held` are those whose rows say so, no more and
+no fewer. A place passes from one call to the next in the transaction that stores the result of the first
+(`hand_over`), and the next begins once that is committed. The pump alone keeps to this order; what makes the calls
+knows nothing of places.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
 from evals.collection.calls import Call
-from evals.collection.queue import PAUSING, CallFailure, Claim, Result
+from evals.collection.storing import PAUSING, CallFailure, Claim, Result
 
 __all__ = ["Places"]
 

@@ -18,22 +18,12 @@ from contextlib import suppress
 from django.db import Error, connections
 
 from evals.collection.calls import Call, prepare
+from evals.collection.claiming import claim, claim_ahead, release, wanted
 from evals.collection.network import FAILED, INTERRUPTED, Done, Network
 from evals.collection.network_process import NetworkEndedError, NetworkProcess
 from evals.collection.places import Places
-from evals.collection.queue import (
-    LEASES,
-    RENEW_EVERY_S,
-    Claim,
-    Result,
-    claim,
-    claim_ahead,
-    hand_over,
-    release,
-    store,
-    wanted,
-)
 from evals.collection.services import settle
+from evals.collection.storing import LEASES, RENEW_EVERY_S, Claim, Result, hand_over, store
 from evals.collection.warm_up import WarmUps
 
 __all__ = ["Pump"]

@@ -1,4 +1,4 @@
-"""Starts, pauses, resumes and stops runs. A run's items say what it needs; `queue` decides which is asked for next.
+"""Starts, pauses, resumes and stops runs. A run's items say what it needs; `claiming` decides which is asked for next.
 
 A plain run links existing answers and asks for missing ones; those that had failed for good are tried again. A `fresh`
 one asks for everything once more, as the next take.

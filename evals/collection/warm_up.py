@@ -2,8 +2,9 @@
 nobody's latency.
 
 A warm-up is a row (`RunWarmUp`), leased as generations are: each is made by one worker at a time, and if that worker
-dies, another makes the calls that are left. `queue` leaves a contender out while one of its warm-ups is open. Its calls
-take places within the provider's limits, are stopped with their run, and cost money; their answers are not stored.
+dies, another makes the calls that are left. `claiming` leaves a contender out while one of its warm-ups is open. Its
+calls take places within the provider's limits, are stopped with their run, and cost money; their answers are not
+stored.
 """
 
 from __future__ import annotations
@@ -21,19 +22,9 @@ from django.utils import timezone
 
 from arena.leases import Leases, expired, live
 from evals.collection.calls import ask_unmeasured
+from evals.collection.claiming import active_runs, count_requests, room_at
 from evals.collection.providers import back_off
-from evals.collection.queue import (
-    CallFailure,
-    CallOutcome,
-    Claim,
-    Result,
-    active_runs,
-    count_requests,
-    room_at,
-    spend,
-    stop_at_unknown,
-    tell_providers,
-)
+from evals.collection.storing import CallFailure, CallOutcome, Claim, Result, spend, stop_at_unknown, tell_providers
 from evals.models import Generation, Provider, Run, RunWarmUp
 from evals.models.generations import ErrorCategory
 

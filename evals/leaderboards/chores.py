@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from evals.collection import wake
-from evals.collection.queue import work_is_due
+from evals.collection.claiming import work_is_due
 from evals.leaderboards import ranking
 from evals.leaderboards.queries import lagging
 from evals.models import Category

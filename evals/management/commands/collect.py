@@ -17,10 +17,10 @@ from django.db import connections
 from arena.commands import ExampleCommand
 from arena.ui import numbers
 from evals.catalog.queries.contenders import asked_by_default
+from evals.collection.claiming import work_is_due
 from evals.collection.pump import Pump
 from evals.collection.queries.estimates import Estimate
 from evals.collection.queries.runs import Progress, run_progress, run_view
-from evals.collection.queue import work_is_due
 from evals.collection.run_page import estimate_parts
 from evals.collection.services import RunError, estimate, settle, start_run
 from evals.collection.wake import wake_workers

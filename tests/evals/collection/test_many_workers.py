@@ -10,8 +10,8 @@ import pytest
 from django.db import connections
 from django.db.models import Count
 
+from evals.collection.claiming import claim_next
 from evals.collection.pump import Pump
-from evals.collection.queue import claim_next
 from evals.models import Attempt, Generation, Run
 from tests.servers import ANSWER, OK, says
 

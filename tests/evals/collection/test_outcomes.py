@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from arena.sealing import seal
 from evals.collection.calls import ask_once
+from evals.collection.claiming import claim_next, recover_lost, work_is_due
 from evals.collection.providers import ProviderError
 from evals.collection.providers.errors import NotText
 from evals.collection.pump import Pump
-from evals.collection.queue import LEASES, CallFailure, Result, claim_next, recover_lost, store, work_is_due
 from evals.collection.services import settle
+from evals.collection.storing import LEASES, CallFailure, Result, store
 from evals.models import Attempt, Generation, Provider, Run
 from evals.models.generations import ErrorCategory
 from tests.servers import ANSWER, DONE, chunk, refuses, says, usage

@@ -11,10 +11,11 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
+from evals.collection.claiming import claim, claim_ahead, claim_next, recover_lost
 from evals.collection.network import FAILED, Network
 from evals.collection.pump import Pump
-from evals.collection.queue import Result, claim, claim_ahead, claim_next, hand_over, recover_lost
 from evals.collection.services import stop
+from evals.collection.storing import Result, hand_over
 from evals.models import Attempt, Generation, Provider
 from tests.processes import wait_until
 from tests.servers import ANSWER, OK, refuses, says

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db import connections, transaction
 
-from evals.collection.queue import claim_next, work_is_due
+from evals.collection.claiming import claim_next, work_is_due
 from evals.collection.services import RunError, change_budget, pause, resume, retry_failed, settle, stop
 from evals.models import Generation, Run
 from tests.servers import ANSWER, refuses, says

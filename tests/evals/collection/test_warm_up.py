@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from evals.collection.claiming import claim, claim_next, work_is_due
 from evals.collection.pump import Pump
 from evals.collection.queries.runs import run_view
-from evals.collection.queue import claim, claim_next, work_is_due
 from evals.collection.services import RunError, pause, resume, retry_failed, settle, stop
 from evals.collection.warm_up import claim_warm_ups, warm_up
 from evals.models import Attempt, Generation, Provider, Run, RunWarmUp
