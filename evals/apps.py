@@ -16,6 +16,7 @@ class EvalsConfig(AppConfig):
     triggers = (
         *append_only("evals_vote", "votes"),
         *append_only("evals_leaderboard", "leaderboards"),
+        *append_only("evals_quarantineact", "acts on quarantine cases"),
         Trigger(
             "evals_contender",
             "UPDATE",

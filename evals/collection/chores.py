@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from arena.ui.wording import count
 from evals.collection import schedules, wake
+from evals.collection.quarantine.recheck import recheck
 from evals.models import TaskSet
 
-__all__ = ["bake_off"]
+__all__ = ["bake_off", "recheck_quarantine"]
+
+# Well within the minute that a chore may take.
+_RECHECK_S = 20
 
 
 def bake_off(task_set_id: int) -> str:
@@ -14,3 +19,11 @@ def bake_off(task_set_id: int) -> str:
     if done.run is not None:
         wake.wake_workers()
     return done.reason
+
+
+def recheck_quarantine() -> str:
+    """Looks on through stored answers after the detector has learnt something. Returns the outcome in words."""
+    done = recheck(seconds=_RECHECK_S)
+    if not done.read:
+        return "Every stored answer has been looked through."
+    return f"{count(done.read, 'answer')} looked through, {done.found:,} of them taken out."

@@ -21,6 +21,7 @@ from evals.models import Run, TaskSet
 __all__ = [
     "BAKE_OFF",
     "EVERY",
+    "RECHECK",
     "SWEEP",
     "BakeOff",
     "ScheduleLine",
@@ -33,12 +34,21 @@ __all__ = [
 ]
 
 SWEEP = "evals.leaderboards.chores.sweep"
+RECHECK = "evals.collection.chores.recheck_quarantine"
 
 
 @transaction.atomic
 def ensure() -> None:
-    """Make sure that the sweep has a schedule, every minute. Idempotent; keeps an existing one as an admin has set
-    it."""
+    """Make sure that the sweep has a schedule, every minute, and so has the look through stored answers, which does
+    nothing once it is done. Idempotent; keeps an existing one as an admin has set it."""
+    if not Schedule.objects.filter(func=RECHECK).exists():
+        Schedule.objects.create(
+            name="Look for models' names in stored answers, with a new detector",
+            func=RECHECK,
+            schedule_type=Schedule.MINUTES,
+            minutes=5,
+            repeats=-1,
+        )
     if not Schedule.objects.filter(func=SWEEP).exists():
         Schedule.objects.create(
             name="Rank categories with new votes, wake the workers",

@@ -22,6 +22,7 @@ from arena.leases import FREED, Leases
 from evals.catalog.images.encoding import EncodedImage
 from evals.catalog.images.storing import keep_rows
 from evals.collection.providers import UNKNOWN, Cost, ProviderError, Reply, back_off
+from evals.collection.quarantine.cases import detected
 from evals.models import Attempt, Contender, Generation, Provider, Run, RunItem
 from evals.models.bulk import insert, update
 from evals.models.generations import ErrorCategory
@@ -148,11 +149,17 @@ def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> i
         by_columns.setdefault(tuple(row), []).append([pk, *row.values()])
     for columns, values in by_columns.items():
         update(Generation, columns, values)
+    if named := {pk: why for pk in held if (why := _quarantine(results[pk]))}:
+        detected(named, at=now)
     if held:
         # Providers before runs: a claim locks them in this order, too.
         tell_providers([(results[pk], made, provider) for pk, (made, provider) in held.items()], now)
         _record([results[pk] for pk in held])
     return len(held)
+
+
+def _quarantine(result: Result) -> str:
+    return "" if isinstance(result.outcome, CallFailure) else result.outcome.quarantine
 
 
 def _images(result: Result) -> tuple[EncodedImage, ...]:

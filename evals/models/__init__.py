@@ -5,6 +5,7 @@ from evals.models.contenders import Contender, Provider
 from evals.models.generations import Attempt, Generation, Run, RunItem, RunWarmUp
 from evals.models.images import Image, ImageSource
 from evals.models.leaderboards import Leaderboard
+from evals.models.quarantine import QuarantineAct, QuarantineCase, QuarantineRecheck
 from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.votes import Reviewer, ReviewerGroup, ReviewerTally, TaskTally, Vote, VoteImport
 
@@ -21,6 +22,9 @@ __all__ = [
     "Leaderboard",
     "Ledger",
     "Provider",
+    "QuarantineAct",
+    "QuarantineCase",
+    "QuarantineRecheck",
     "Reason",
     "ReasonTally",
     "Reviewer",

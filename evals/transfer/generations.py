@@ -23,6 +23,7 @@ from evals.collection.checks.run import run_checks
 from evals.collection.providers import ToolCall
 from evals.collection.providers.answer import without_thinking
 from evals.collection.quarantine import reveals_its_model
+from evals.collection.quarantine.cases import detected
 from evals.models import Attempt, Contender, Generation, Task, TaskSet
 from evals.models.bulk import insert
 from evals.models.generations import ErrorCategory
@@ -561,6 +562,8 @@ def _store(batch: list[_New]) -> None:
     now = timezone.now()
     insert(Generation, (*_PLACE, *_MEASURED, *_generation(batch[0], now)), (_row(new, now) for new in batch))
     ids = _ids(batch)
+    shown = (new for new in batch if new.checked.quarantine and not new.answer.error)
+    detected({ids[new.place]: new.checked.quarantine for new in shown}, at=now)
     # One attempt each, so that cost per success counts imported answers like collected ones.
     columns = ("generation_id", "n", "started_at", "error", "error_detail", "cost_source", *_MEASURED)
     insert(

@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from arena.ui.markup import visible
+from evals.collection.quarantine.cases import ReportLimitError, open_case
 from evals.models import Ballot, Category, Reason, Reviewer
 from evals.models.votes import Side
 from evals.voting.counting import enqueue_count
@@ -30,6 +31,7 @@ __all__ = [
     "InvalidVoteError",
     "Remarks",
     "TooLateToUndoError",
+    "TooManyReportsError",
     "VotingError",
     "cast_vote",
     "reopen",
@@ -60,6 +62,10 @@ class BallotClosedError(VotingError):
 
 class BattleWithdrawnError(VotingError):
     """An answer was quarantined, or a contender or the category retired, while the reviewer looked at it."""
+
+
+class TooManyReportsError(VotingError):
+    """Editors have not confirmed the reviewer's reports of today; the ballot stays open."""
 
 
 class TooLateToUndoError(VotingError):
@@ -115,8 +121,8 @@ def skip(*, ballot: Ballot, reason: str = "") -> Ballot:
 
 @transaction.atomic
 def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") -> Ballot:
-    """Quarantine the answer on this side: it is not shown to reviewers any more. No vote is stored; earlier ones
-    count."""
+    """Take the answer on this side out: no reviewer sees it until an editor has decided. No vote is stored; earlier
+    ones count. The ballot is closed even where an editor has released the answer after the same report."""
     answer = ballot.battle.lo if _shown_at(ballot, side) == Side.LO else ballot.battle.hi
     if not _close(ballot, state=Ballot.State.REPORTED, closed_at=timezone.now()):
         if ballot.state == Ballot.State.REPORTED:
@@ -124,9 +130,11 @@ def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") 
         if ballot.state == Ballot.State.OPEN:
             raise BattleWithdrawnError("This battle was withdrawn already. Continue with the next one.")
         raise _closed(ballot)
-    why = " ".join(visible(detail).split()) or "reveals which model wrote it"
-    answer.quarantine = f"reported by {ballot.reviewer.name}: {why}"[:255]
-    answer.save(update_fields=["quarantine"])
+    why = " ".join(visible(detail).split())
+    try:
+        open_case(generation=answer, reporter=ballot.reviewer, why=why, ballot=ballot, side=side)
+    except ReportLimitError as error:
+        raise TooManyReportsError(str(error)) from error
     return ballot
 
 

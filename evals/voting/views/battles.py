@@ -191,7 +191,12 @@ def report_answer(request: HttpRequest, token: str) -> HttpResponseBase:
     except VotingError as error:
         return _refused(request, ballot, error)
     letter = "A" if side == "left" else "B"
-    return _next(request, reviewer, ballot, f"Reported: answer {letter} is no longer shown.", undoable=False)
+    words = f"Reported: answer {letter} is not shown until an editor has decided."
+    if not is_withdrawn(ballot):
+        words = (
+            f"You reported answer {letter} before, and an editor released it. It stays in use; this battle is closed."
+        )
+    return _next(request, reviewer, ballot, words, undoable=False)
 
 
 def _own(reviewer: Reviewer, token: str) -> Ballot:
