@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, path
 from evals.catalog import api
 from evals.collection import api as collection_api
 from evals.collection import listing_api
+from evals.collection.quarantine import api as quarantine_api
 from evals.leaderboards import api as leaderboards_api
 from evals.transfer import api as transfer_api
 from evals.voting import api as voting_api
@@ -35,6 +36,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("generations", collection_api.GenerationList.as_view(), name="generation-list"),
     path("generations/<int:pk>", collection_api.GenerationDetail.as_view(), name="generation"),
     path("generations/<int:pk>/images/<int:n>", collection_api.GenerationImage.as_view(), name="generation-image"),
+    path("quarantine", quarantine_api.QuarantineList.as_view(), name="quarantine-list"),
+    path("quarantine/<int:pk>", quarantine_api.QuarantineDetail.as_view(), name="quarantine-case"),
+    path("quarantine/<int:pk>/confirm", quarantine_api.QuarantineConfirm.as_view(), name="quarantine-confirm"),
+    path("quarantine/<int:pk>/release", quarantine_api.QuarantineRelease.as_view(), name="quarantine-release"),
     path("votes", voting_api.VoteList.as_view(), name="vote-list"),
     path("leaderboards", leaderboards_api.LeaderboardList.as_view(), name="leaderboard-list"),
     path("leaderboards/<str:category>", leaderboards_api.LeaderboardDetail.as_view(), name="leaderboard"),

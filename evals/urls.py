@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from evals.catalog.views import categories, contenders, found, task_sets
 from evals.collection import views as collection_views
+from evals.collection.quarantine import views as quarantine
 from evals.leaderboards import views
 from evals.transfer import views as transfer_views
 from evals.voting.views import battles, reviewers
@@ -57,6 +58,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:run_id>/retry/", collection_views.run_retry, name="run-retry"),
     path("runs/<int:run_id>/stop/", collection_views.run_stop, name="run-stop"),
     path("generations/<int:pk>/images/<int:n>/", collection_views.generation_image, name="generation-image"),
+    # quarantine
+    path("quarantine/", quarantine.quarantine, name="quarantine"),
+    path("quarantine/<int:pk>/", quarantine.quarantine_case, name="quarantine-case"),
+    path("quarantine/<int:pk>/release/", quarantine.quarantine_release, name="quarantine-release"),
+    path("quarantine/<int:pk>/confirm/", quarantine.quarantine_confirm, name="quarantine-confirm"),
     # reviewers
     path("reviewers/", reviewers.reviewer_list, name="reviewer-list"),
     path("reviewers/<int:pk>/exclude/", reviewers.reviewer_exclude, name="reviewer-exclude"),

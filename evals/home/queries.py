@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evals.catalog.queries.contenders import askable_contenders
+from evals.collection.quarantine.queries import open_cases
 from evals.collection.queries.runs import RunLine, run_list
 from evals.leaderboards.queries import CategoryState, category_states
 from evals.models import Contender, Generation, Run, TaskSet
@@ -15,12 +16,14 @@ __all__ = ["Overview", "overview"]
 @dataclass(frozen=True, eq=False)
 class Overview:
     """`contenders` counts those that are not retired, `askable` the ones of them that a run can ask. `run` is the one
-    that is collecting, or the newest. `open` categories have battles to vote on."""
+    that is collecting, or the newest. `open` categories have battles to vote on. `quarantined` answers wait for a
+    decision; counted up to 1,000."""
 
     task_sets: int
     contenders: int
     askable: int
     answers: int
+    quarantined: int
     states: tuple[CategoryState, ...]
     run: RunLine | None
 
@@ -46,6 +49,7 @@ def overview() -> Overview:
         contenders=Contender.objects.filter(retired_at=None).count(),
         askable=askable_contenders().count(),
         answers=Generation.objects.filter(state=Generation.State.DONE).count(),
+        quarantined=open_cases(),
         states=tuple(category_states()),
         run=next(active, runs[0] if runs else None),
     )

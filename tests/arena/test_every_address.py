@@ -21,7 +21,19 @@ from arena.accounts.services import create_sign_in_link
 from arena.models import Role, User
 from evals.catalog.images.references import reference_to
 from evals.catalog.services.task_sets import TaskRow, save_version
-from evals.models import Ballot, Battle, Category, Contender, Generation, Provider, Reviewer, Run, TaskSet
+from evals.collection.quarantine.cases import detected
+from evals.models import (
+    Ballot,
+    Battle,
+    Category,
+    Contender,
+    Generation,
+    Provider,
+    QuarantineCase,
+    Reviewer,
+    Run,
+    TaskSet,
+)
 from evals.voting.reviewers import reviewer_of
 from tests.evals.images.pictures import store_image
 
@@ -79,6 +91,10 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "runs/<int:run_id>/resume/": (NOBODY, EDITOR),
     "runs/<int:run_id>/retry/": (NOBODY, EDITOR),
     "runs/<int:run_id>/stop/": (NOBODY, EDITOR),
+    "quarantine/": (EDITOR, NOBODY),
+    "quarantine/<int:pk>/": (EDITOR, NOBODY),
+    "quarantine/<int:pk>/release/": (NOBODY, EDITOR),
+    "quarantine/<int:pk>/confirm/": (NOBODY, EDITOR),
     "reviewers/": (VIEWER, NOBODY),
     "reviewers/<int:pk>/exclude/": (NOBODY, EDITOR),
     "reviewers/<int:pk>/include/": (NOBODY, EDITOR),
@@ -142,6 +158,10 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "api/v1/generations": (EDITOR, NOBODY),
     "api/v1/generations/<int:pk>": (EDITOR, NOBODY),
     "api/v1/generations/<int:pk>/images/<int:n>": (EDITOR, NOBODY),
+    "api/v1/quarantine": (EDITOR, NOBODY),
+    "api/v1/quarantine/<int:pk>": (EDITOR, NOBODY),
+    "api/v1/quarantine/<int:pk>/confirm": (NOBODY, EDITOR),
+    "api/v1/quarantine/<int:pk>/release": (NOBODY, EDITOR),
     "api/v1/votes": (EDITOR, NOBODY),
     "api/v1/votes/<int:pk>": (EDITOR, NOBODY),
     "api/v1/leaderboards": (VIEWER, NOBODY),
@@ -231,6 +251,7 @@ def place(people: dict[Role | None, Client]) -> Place:
     ballot = Ballot.objects.create(
         battle=battle, category=battle.task.category, reviewer=reviewer, left="lo", reserved_until=category.created_at
     )
+    detected({made[1].pk: "introduces itself"})
     run = Run.objects.create(version=version)
     link = create_sign_in_link(user=User.objects.get(role=Role.VIEWER))
     return Place(
@@ -244,6 +265,7 @@ def place(people: dict[Role | None, Client]) -> Place:
             "<int:revision>": "0",
             "leaderboards/<str:category>": f"leaderboards/{category.slug}",
             "providers/<slug:slug>": f"providers/{provider.slug}",
+            "quarantine/<int:pk>": f"quarantine/{QuarantineCase.objects.get().pk}",
             "reviewers/<int:pk>": f"reviewers/{Reviewer.objects.get().pk}",
             "routing/categories/<slug:slug>": f"routing/categories/{category.slug}",
             "policy/rules/<slug:slug>": f"policy/rules/{category.slug}",

@@ -34,6 +34,7 @@ PLACES = (
     ("task-sets", "evals:task-set-list", "Task sets"),
     ("contenders", "evals:contender-list", "Contenders"),
     ("reviewers", "evals:reviewer-list", "Reviewers"),
+    ("quarantine", "evals:quarantine", "Quarantine"),
     ("routing", "routing:live", "Routing"),
 )
 
@@ -274,8 +275,8 @@ class PlacesNode(template.Node):
 
 @register.tag
 def places(parser: Parser, token: Token) -> PlacesNode:
-    """The seven places; what the tag encloses names the current one. A block can be given only once in a
-    template, and the name is compared with seven."""
+    """The places; what the tag encloses names the current one. A block can be given only once in a template, and the
+    name is compared with each."""
     nodelist = parser.parse(("endplaces",))
     parser.delete_first_token()
     return PlacesNode(nodelist)
