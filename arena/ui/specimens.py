@@ -1,14 +1,20 @@
-"""Invented figures for the style guide: every part in every state, made by the functions pages use."""
+"""Invented figures for the style guide: every part in every state, made by the functions pages use. And the texts in
+many scripts and notations that tests hold the renderer to."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from django import forms
+from django.conf import settings
+from django.utils.safestring import SafeString
 
 from arena.ui import charts, plots, scales
+from arena.ui.markup import render, render_raw
 
-__all__ = ["SpecimenForm", "specimens"]
+__all__ = ["SpecimenForm", "TextSpecimen", "gallery", "specimens"]
 
 _RATINGS = (
     ("morrow-large", 1142, 27, 40, 0.0094),
@@ -119,3 +125,20 @@ def _wins() -> dict[tuple[str, str], tuple[float, int]]:
     a, b, c, d = (row[0] for row in _RATINGS[:4])
     votes = {(a, b): (53.0, 100), (a, c): (61.0, 100), (a, d): (72.0, 100), (b, c): (5.0, 8), (b, d): (80.0, 100)}
     return votes | {(y, x): (n - w, n) for (x, y), (w, n) in votes.items()}
+
+
+@dataclass(frozen=True)
+class TextSpecimen:
+    """A text as a reviewer sees it, what must be seen of it, and each of its characters."""
+
+    name: str
+    shows: str
+    html: SafeString
+    raw: SafeString
+
+
+def gallery() -> list[TextSpecimen]:
+    """Empty where there are no tests."""
+    file = Path(settings.BASE_DIR, "tests/arena/ui/gallery.jsonl")
+    cases = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return [TextSpecimen(case["name"], case["shows"], render(case["text"]), render_raw(case["text"])) for case in cases]

@@ -11,4 +11,5 @@ app_name = "ui"
 urlpatterns: list[URLPattern] = [
     path("theme/", views.theme, name="theme"),
     path("styleguide/", views.styleguide, name="styleguide"),
+    path("styleguide/texts/", views.text_gallery, name="text-gallery"),
 ]

@@ -1,4 +1,4 @@
-"""The chosen theme, and the page that shows every part in every state."""
+"""The chosen theme, and the pages that show every part in every state, and texts in every script."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from arena.ui.specimens import specimens
+from arena.ui.specimens import gallery, specimens
 from arena.ui.templatetags.ui import THEMES
 
 YEAR = 365 * 24 * 3600
@@ -35,3 +35,12 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     if not settings.DEBUG:
         raise Http404
     return render(request, "ui/styleguide.html", specimens())
+
+
+@require_GET
+def text_gallery(request: HttpRequest) -> HttpResponse:
+    """The texts that the renderer is tested with, each beside what must be seen; not there in production."""
+    texts = gallery() if settings.DEBUG else []
+    if not texts:
+        raise Http404
+    return render(request, "ui/gallery.html", {"texts": texts})
