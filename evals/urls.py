@@ -9,7 +9,7 @@ from evals.collection import views as collection_views
 from evals.collection.quarantine import views as quarantine
 from evals.leaderboards import views
 from evals.transfer import views as transfer_views
-from evals.voting.views import battles, reviewers
+from evals.voting.views import battles, differences, reviewers
 
 app_name = "evals"
 
@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vote/b/<str:token>/", battles.battle, name="battle"),
     path("vote/b/<str:token>/undo/", battles.undo_vote, name="battle-undo"),
     path("vote/b/<str:token>/report/", battles.report_answer, name="battle-report"),
+    path("vote/b/<str:token>/difference/", differences.battle_difference, name="battle-difference"),
     path("vote/b/<str:token>/image/<str:place>/<int:n>/", battles.battle_image, name="battle-image"),
     path("vote/<slug:category>/", battles.category_vote, name="category-vote"),
     # leaderboards

@@ -10,6 +10,7 @@ from evals.leaderboards import ranking
 from evals.leaderboards.queries import lagging
 from evals.models import Category
 from evals.voting import ledger as ledgers
+from evals.voting import renderings
 from evals.voting.counting import count_votes, with_held_votes
 
 __all__ = ["rank", "sweep"]
@@ -22,14 +23,15 @@ def rank(category_id: int) -> None:
 
 def sweep() -> int:
     """Every minute: count held votes whose chore was lost; enqueue ranking for categories with work left and no
-    waiting chore; wake the workers if a generation is due. Returns how many categories lagged. This makes up for lost
-    messages."""
+    waiting chore; delete old renderings; wake the workers if a generation is due. Returns how many categories lagged.
+    This makes up for lost messages."""
     for category in with_held_votes():
         count_votes(category=category)
     behind = lagging()
     for category in Category.with_dimensions.filter(pk__in=behind):
         with transaction.atomic():
             ledgers.enqueue_rank(ledgers.lock(category))
+    renderings.sweep()
     if work_is_due():
         wake.wake_workers()
     return len(behind)

@@ -6,6 +6,7 @@ from evals.models.generations import Attempt, Generation, Run, RunItem, RunWarmU
 from evals.models.images import Image, ImageSource
 from evals.models.leaderboards import Leaderboard
 from evals.models.quarantine import QuarantineAct, QuarantineCase, QuarantineRecheck
+from evals.models.renderings import Rendering
 from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.votes import Reviewer, ReviewerGroup, ReviewerTally, TaskTally, Vote, VoteImport
 
@@ -27,6 +28,7 @@ __all__ = [
     "QuarantineRecheck",
     "Reason",
     "ReasonTally",
+    "Rendering",
     "Reviewer",
     "ReviewerGroup",
     "ReviewerTally",

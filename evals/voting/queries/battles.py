@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from arena.ui.charts import Bar, Segment, bar, tick_row
-from arena.ui.markup import first_line, render, render_code
+from arena.ui.differences import Difference, difference
+from arena.ui.markup import first_line, render_raw
 from arena.ui.wording import count
 from evals.catalog.conversations import calls_in, content_text, pretty_arguments, segments, written
 from evals.catalog.images.references import images_in
@@ -23,6 +24,7 @@ from evals.catalog.images.serving import nth
 from evals.models import Ballot, Category, Generation, Ledger, Reviewer, Task
 from evals.voting.holding import can_be_undone, held
 from evals.voting.queries.categories import CategoryProgress, open_categories
+from evals.voting.renderings import Written, prepare, rendered, rendered_code
 
 __all__ = [
     "Answer",
@@ -34,6 +36,7 @@ __all__ = [
     "battle_page",
     "battles_closed",
     "choice_label",
+    "difference_on",
     "image_on",
     "last_closed",
     "neediest_first",
@@ -73,6 +76,17 @@ class Turn:
     images: tuple[Picture, ...] = ()
     asked: bool = False
     not_run: bool = False
+    text: str = ""
+    call_texts: tuple[str, ...] = ()
+
+    @property
+    def raw_calls(self) -> list[SafeString]:
+        return [render_raw(call) for call in self.call_texts]
+
+    @property
+    def raw(self) -> SafeString:
+        """Each character as it was written."""
+        return render_raw(self.text)
 
     @property
     def empty(self) -> bool:
@@ -142,7 +156,8 @@ class NothingToVoteOn:
 def battle_page(ballot: Ballot) -> BattlePage:
     """Everything the page shows of the battle. Any difference between the two answers comes from their texts."""
     battle = ballot.battle
-    left, right = (battle.lo, battle.hi) if ballot.left == "lo" else (battle.hi, battle.lo)
+    left, right = _sides(ballot)
+    prepare(_texts(ballot))
     return BattlePage(
         token=ballot.token,
         state=ballot.state,
@@ -151,9 +166,40 @@ def battle_page(ballot: Ballot) -> BattlePage:
             _answer("A", "left", left, battle.task, ballot.token),
             _answer("B", "right", right, battle.task, ballot.token),
         ),
-        guidelines=render(ballot.category.guidelines),
+        guidelines=rendered(ballot.category.guidelines),
         choice=choice_label(ballot.choice),
     )
+
+
+def difference_on(ballot: Ballot) -> Difference:
+    """Where the two answers differ, word by word; turns and tool calls one below another. No query."""
+    left, right = _sides(ballot)
+    return difference(_whole(left), _whole(right))
+
+
+def _sides(ballot: Ballot) -> tuple[Generation, Generation]:
+    battle = ballot.battle
+    return (battle.lo, battle.hi) if ballot.left == "lo" else (battle.hi, battle.lo)
+
+
+def _whole(generation: Generation) -> str:
+    answers = written(text=generation.text, tool_calls=generation.tool_calls, turns=generation.turns)
+    return "\n\n".join(piece for text, calls in answers for piece in (text, *calls) if piece)
+
+
+def _texts(ballot: Ballot) -> Iterator[Written]:
+    """All that the page shows as HTML."""
+    task = ballot.battle.task
+    yield Written(ballot.category.guidelines)
+    for message in task.messages:
+        yield _message(message)
+        yield from (_call(f"{name}({arguments})") for name, arguments in calls_in(message.get("tool_calls")))
+    for tool in task.tools:
+        yield from _described(tool.get("function", {}))
+    for answer in _sides(ballot):
+        for text, calls in written(text=answer.text, tool_calls=answer.tool_calls, turns=answer.turns):
+            yield Written(text)
+            yield from map(_call, calls)
 
 
 def _answer(letter: str, side: str, generation: Generation, task: Task, token: str) -> Answer:
@@ -169,7 +215,12 @@ def _answer(letter: str, side: str, generation: Generation, task: Task, token: s
         went_on = n + 1 < len(answers)
         own = generation.turns[n].get("images", 0) if went_on else len(pictures)
         mine, pictures = pictures[:own], pictures[own:]
-        turns.append(Turn(who, render(text), tuple(map(_call, calls)), mine, not_run=bool(calls) and went_on))
+        shown = tuple(_html(_call(call)) for call in calls)
+        # As it was written: `text` is without the space around it.
+        exact = generation.turns[n].get("text", "") if generation.turns else generation.text
+        turns.append(
+            Turn(who, rendered(text), shown, mine, not_run=bool(calls) and went_on, text=str(exact), call_texts=calls)
+        )
     return Answer(letter, side, tuple(turns))
 
 
@@ -182,7 +233,7 @@ def _pictures(token: str, place: str, of: str, *, count: int, first: int = 1) ->
 def image_on(ballot: Ballot, place: str, n: int) -> str | None:
     """The SHA-256 of the nth image of the prompt, or of the answer shown left or right; None if there is none."""
     battle = ballot.battle
-    left, right = (battle.lo, battle.hi) if ballot.left == "lo" else (battle.hi, battle.lo)
+    left, right = _sides(ballot)
     shown: dict[str, list[str]] = {
         "prompt": images_in(battle.task.messages),
         "left": left.images,
@@ -191,8 +242,13 @@ def image_on(ballot: Ballot, place: str, n: int) -> str | None:
     return nth(shown.get(place), n)
 
 
-def _call(call: str) -> SafeString:
-    return render_code(call, "json")
+def _call(call: str) -> Written:
+    """Written as calls are in most languages; JSON alone is only what stands between the brackets."""
+    return Written(call, "javascript")
+
+
+def _html(one: Written) -> SafeString:
+    return rendered(one.text) if one.language is None else rendered_code(one.text, one.language)
 
 
 def _prompt(task: Task, token: str) -> Prompt:
@@ -216,35 +272,37 @@ def _spoken(
     seen = sum(len(images_in(said)) for said in before)
     for message in messages:
         images = len(images_in([message]))
+        calls = tuple(f"{name}({given})" for name, given in calls_in(message.get("tool_calls")))
         turns.append(
             Turn(
                 _WHO.get(str(message.get("role", "")), str(message.get("role", "")).title()),
-                _said(message),
-                tuple(_call(f"{name}({arguments})") for name, arguments in calls_in(message.get("tool_calls"))),
+                _html(_message(message)),
+                tuple(_html(_call(call)) for call in calls),
                 _pictures(token, "prompt", "the prompt", count=images, first=seen + 1),
                 asked=asked,
+                text=content_text(message.get("content")),
+                call_texts=calls,
             )
         )
         seen += images
     return turns
 
 
-def _said(message: Mapping[str, Any]) -> SafeString:
+def _message(message: Mapping[str, Any]) -> Written:
     """The result of a tool is data, not Markdown."""
     text = content_text(message.get("content"))
-    return render_code(pretty_arguments(text), "json") if message.get("role") == "tool" and text else render(text)
+    return Written(pretty_arguments(text), "json") if message.get("role") == "tool" and text else Written(text)
 
 
 def _tools(task: Task) -> tuple[Tool, ...]:
     functions = (tool.get("function", {}) for tool in task.tools)
-    return tuple(
-        Tool(
-            str(function.get("name", "")),
-            render(str(function.get("description", ""))),
-            render_code(json.dumps(function.get("parameters", {}), indent=2, ensure_ascii=False), "json"),
-        )
-        for function in functions
-    )
+    return tuple(Tool(str(one.get("name", "")), *map(_html, _described(one))) for one in functions)
+
+
+def _described(function: Mapping[str, Any]) -> tuple[Written, Written]:
+    """What a tool does, and its parameters."""
+    parameters = json.dumps(function.get("parameters", {}), indent=2, ensure_ascii=False)
+    return Written(str(function.get("description", ""))), Written(parameters, "json")
 
 
 def choice_label(choice: str) -> str:

@@ -172,7 +172,7 @@ def test_tool_calls_are_shown_in_one_form(reviewer_user, client_of):
         tool_calls=[{"id": "call_9", "name": "search", "arguments": '{ "n":1,"q": "x" }'}]
     )
     sides = re.findall(
-        r'<pre class="code" tabindex="0"><code>(search.*?)</code>',
+        r'<pre class="code" dir="ltr" tabindex="0"><code>(search.*?)</code>',
         page(client_of(reviewer_user), ballot).text,
         re.DOTALL,
     )

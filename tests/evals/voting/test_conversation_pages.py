@@ -54,7 +54,7 @@ def html(ballot, reviewer_user, client_of):
 
 
 def sides(html):
-    return re.findall(r'<article class="side".*?</article>', html, re.DOTALL)
+    return re.findall(r'<article class="side.*?</article>', html, re.DOTALL)
 
 
 def words(html):
@@ -77,7 +77,7 @@ def test_the_prompt_ends_where_the_first_answer_begins_and_offers_the_tools(html
 
 def test_calls_are_escaped_and_what_is_no_json_is_shown_as_it_is(html):
     left, right = sides(html)
-    call = re.search(r'<pre class="code" tabindex="0"><code>(weather.*?)</code>', left, re.DOTALL)[1]
+    call = re.search(r'<pre class="code" dir="ltr" tabindex="0"><code>(weather.*?)</code>', left, re.DOTALL)[1]
     plain = re.sub(r"</?span[^>]*>", "", call).replace("&quot;", '"')
     assert plain == 'weather({\n  "city": "&lt;b&gt;Rome&lt;/b&gt;",\n  "d": 1\n})'
     assert '{"city": oops)' in re.sub(r"</?span[^>]*>", "", right).replace("&quot;", '"')
