@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["FENCE_LINE", "after_fence", "pretty_json", "with_fences"]
+__all__ = ["FENCE_LINE", "after_fence", "is_at_edge", "pretty_json", "with_fences"]
 
 # An opening fence, also in a list or a quote.
 FENCE_LINE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})(.*)")
@@ -177,9 +177,16 @@ def _blocks(lines: list[str]) -> Iterator[_Block]:
 
 
 def after_fence(lines: list[str], n: int, ticks: str) -> int:
-    """The line after the fence that opens on line n."""
-    close = re.compile(rf"[ \t>]*{re.escape(ticks[0])}{{{len(ticks)},}}[ \t]*$")
+    """The line after the fence that opens on line n. What closes it stands as it does: at the edge, or in a quote or
+    a list."""
+    before = " {0,3}" if is_at_edge(lines[n]) else r"[ \t>]*"
+    close = re.compile(rf"{before}{re.escape(ticks[0])}{{{len(ticks)},}}[ \t]*$")
     return next((m + 1 for m in range(n + 1, len(lines)) if close.match(lines[m])), len(lines))
+
+
+def is_at_edge(line: str) -> bool:
+    """Whether the fence that opens here is in no quote and no list."""
+    return re.match(r" {0,3}[`~]", line) is not None
 
 
 def _json_block(lines: list[str], n: int) -> _Block | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from arena.ui.rendering.code import FENCE_LINE, after_fence
+from arena.ui.rendering.code import FENCE_LINE, after_fence, is_at_edge
 from arena.ui.rendering.colours import LONGEST as LONGEST_COLOURED
 
 __all__ = ["affordable"]
@@ -26,6 +26,7 @@ _COLOURED_CHARACTER = 0.006
 _FENCE = 0.08
 
 _MARKED = re.compile(r"[ \t]*(?:[-*+>#|=]|\d{1,9}[.)])")
+_RULER = re.compile(r"[ \t>*+-]*[|:-][|:\s>-]*")
 _LEVELS = re.compile(r"[>*+-]|\d[.)]|  ")
 _SIGNS = re.compile(r"[*_`\[\]<&\\~$!]")
 
@@ -35,10 +36,11 @@ def affordable(text: str) -> tuple[str, str]:
     if len(text) < 1000:
         return text, ""
     lines = text.split("\n")
-    spent, n, coloured = 0.0, 0, 0
+    spent, n, coloured, columns = 0.0, 0, 0, 0
     while n < len(lines):
         fence = FENCE_LINE.match(lines[n])
-        if fence and not (fence[1][0] == "`" and "`" in fence[2]):
+        # One in a quote or a list ends with it, wherever that is.
+        if fence and is_at_edge(lines[n]) and not (fence[1][0] == "`" and "`" in fence[2]):
             end = after_fence(lines, n, fence[1])
             size = sum(map(len, lines[n:end]))
             spent += _FENCE + _CODE_LINE * (end - n)
@@ -47,7 +49,12 @@ def affordable(text: str) -> tuple[str, str]:
                 spent += _COLOURED_CHARACTER * size
         else:
             end = n + 1
-            spent += _cost(lines[n])
+            spent += _cost(lines[n]) + _CELL * columns
+            if _RULER.fullmatch(lines[n]):
+                # Each line down to the next empty one is a row of this table.
+                columns = max(columns, lines[n].count("|") + 1)
+            elif not lines[n].strip():
+                columns = 0
         if spent > _BUDGET:
             return "\n".join(lines[:n]), "\n".join(lines[n:])
         n = end

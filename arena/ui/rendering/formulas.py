@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
 from importlib import import_module
@@ -34,21 +35,29 @@ _WIDE = 60
 _ENVIRONMENTS = "align|aligned|array|bmatrix|Bmatrix|cases|eqnarray|equation|gather|gathered|matrix|multline|"
 _ENVIRONMENTS += "pmatrix|smallmatrix|split|vmatrix|Vmatrix"
 
-_DELIMITED = re.compile(
+_OPENING = re.compile(
     rf"""
     (?P<fence>^[ \t>]*(?:(?:[-*+]|\d{{1,9}}[.)])[ \t]+)*(?P<ticks>`{{3,}}|~{{3,}})[^\n]*$)
     | (?P<code>(?<![`\\])`+(?!`))
-    | (?P<escaped>\\[\\$`])
-    | \\\((?P<paren>(?:[^\\\n]|\\(?![()])[\s\S]|\n(?![ \t]*\n)){{1,{_LONGEST}}}?)\\\)
-    | \\\[(?P<bracket>(?:[^\\\n]|\\(?![\[\]])[\s\S]|\n(?![ \t]*\n)){{1,{_LONGEST}}}?)\\\]
-    | \$\$(?P<dollars>(?:[^$\\\n]|\\[\s\S]|\n(?![ \t]*\n)){{1,{_LONGEST}}}?)\$\$
-    | \\begin\{{(?P<name>(?:{_ENVIRONMENTS})\*?)\}}
-        (?P<body>(?:[^\\\n]|\\(?!end\{{)[\s\S]|\n(?![ \t]*\n)){{0,{_LONGEST}}}?)\\end\{{(?P=name)\}}
-    | (?<![\w$\\])\$(?![\s$])(?P<dollar>(?:[^$\\\n]|\\[^\n]){{1,300}}?)(?<!\s)\$(?![\w$])
+    | \\[\\$`]
+    | (?P<open>\\\(|\\\[|\$\$|\\begin\{{(?:{_ENVIRONMENTS})\*?\}}|(?<![\w$\\])\$(?![\s$]))
     """,
     re.VERBOSE | re.MULTILINE,
 )
+_IN_DOLLARS = re.compile(r"((?:[^$\\\n]|\\[^\n]){1,300})(?<!\s)\$(?![\w$])")
+_CLOSING = {r"\(": r"\)", r"\[": r"\]", "$$": "$$"}
 _QUOTE_MARKS = re.compile(r"^[ \t]*>[ \t>]*", re.MULTILINE)
+_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A formula as it stands in the text: from `start` up to `end`, with what is between its delimiters."""
+
+    start: int
+    end: int
+    source: str
+    display: bool
 
 
 def with_formulas(text: str, add: Callable[[str, str], str]) -> str:
@@ -58,22 +67,20 @@ def with_formulas(text: str, add: Callable[[str, str], str]) -> str:
     parts: list[str] = []
     end = at = 0
     made = characters = 0
-    while (found := _DELIMITED.search(text, at)) is not None:
-        at = found.end()
-        if found["fence"] is not None:
-            at = _end_of_fence(text, found)
-            continue
-        if found["code"] is not None:
-            at = _end_of_code(text, found)
-            continue
-        source, display = _read(found)
-        if not source or made >= _MOST_FORMULAS or characters + len(source) > _MOST_CHARACTERS:
-            continue
-        made, characters = made + 1, characters + len(source)
-        html = formula(source, written=found[0], display=display)
-        # Not known as a formula, and perhaps not one: `\(` may be an escaped bracket.
-        parts += [text[end : found.start()], add(found[0], html)]
-        end = at
+    while (opening := _OPENING.search(text, at)) is not None:
+        at = opening.end()
+        if opening["fence"] is not None:
+            at = _end_of_fence(text, opening)
+        elif opening["code"] is not None:
+            at = _end_of_code(text, opening)
+        elif opening["open"] is not None and (found := _formula_at(text, opening)) is not None:
+            made, characters = made + 1, characters + len(found.source)
+            if made > _MOST_FORMULAS or characters > _MOST_CHARACTERS:
+                break
+            written = text[found.start : found.end]
+            html = formula(found.source, written=written, display=found.display)
+            parts += [text[end : found.start], add(written, html)]
+            end = at = found.end
     return "".join([*parts, text[end:]])
 
 
@@ -92,27 +99,37 @@ def _end_of_code(text: str, found: re.Match[str]) -> int:
     return closed.end() if closed else found.end()
 
 
-def _read(found: re.Match[str]) -> tuple[str, bool]:
-    """What stands between the delimiters, empty where it is no formula; and whether it is set on its own line."""
-    if (inline := found["paren"]) is not None:
-        return ("" if _is_prose(inline) else inline.strip()), False
-    if (inline := found["dollar"]) is not None:
-        return (inline, False) if _is_surely_one(inline) else ("", False)
-    if (bracket := found["bracket"]) is not None:
-        one = not _is_prose(bracket) and (_stands_alone(found) or _MATHS.search(bracket))
-        return (bracket.strip(), True) if one else ("", False)
-    if (dollars := found["dollars"]) is not None:
-        return dollars.strip(), True
-    return (found[0], True) if found["name"] is not None else ("", False)
+def _formula_at(text: str, opening: re.Match[str]) -> _Found | None:
+    """The formula that begins here, if what stands here is one."""
+    open_, start, inner = opening["open"], opening.start(), opening.end()
+    if open_ == "$":
+        dollars = _IN_DOLLARS.match(text, inner)
+        if dollars is None or not _is_surely_one(dollars[1]):
+            return None
+        return _Found(start, dollars.end(), dollars[1], display=False)
+    closing = _CLOSING.get(open_) or open_.replace("begin", "end")
+    stop = text.find(closing, inner, inner + _LONGEST)
+    between = text[inner:stop] if stop >= 0 else ""
+    if not between.strip() or open_ in between or _EMPTY_LINE.search(between):
+        return None
+    end = stop + len(closing)
+    if "\n" in between and text[text.rfind("\n", 0, start) + 1 : start].lstrip().startswith(">"):
+        # In a quote, whose marks are no signs of the formula.
+        between = _QUOTE_MARKS.sub("", between)
+    if open_.startswith(r"\begin"):
+        return _Found(start, end, f"{open_}{between}{closing}", display=True)
+    display = open_ != r"\("
+    if open_ != "$$" and (_is_prose(between) or (display and not _is_set_apart(text, start, end, between))):
+        return None
+    return _Found(start, end, between.strip(), display)
 
 
-def _stands_alone(found: re.Match[str]) -> bool:
-    text = found.string
-    line = text.rfind("\n", 0, found.start()) + 1
-    after = text.find("\n", found.end())
-    return not text[line : found.start()].strip(" \t>-*0123456789.") and not text[
-        found.end() : after if after >= 0 else len(text)
-    ].strip(" \t.,;:")  # fmt: skip
+def _is_set_apart(text: str, start: int, end: int, between: str) -> bool:
+    r"""Whether `\[ \]` stands alone on its lines or looks like mathematics: it may be a pair of escaped brackets."""
+    line = text.rfind("\n", 0, start) + 1
+    after = text.find("\n", end)
+    around = text[line:start].strip(" \t>-*0123456789.") + text[end : after if after >= 0 else None].strip(" \t.,;:")
+    return not around or _MATHS.search(between) is not None
 
 
 _MATHS = re.compile(r"\\[a-zA-Z]+|[\^_=<>+]|\d\s*[-*/]|[-*/]\s*\d")

@@ -350,6 +350,11 @@ def test_prose_is_not_taken_for_code(text):
     assert "<pre" not in render(text)
 
 
+def test_a_fence_in_a_fence_stays_one_block():
+    text = "```\n> ```\ndef f():\n    pass\n```"
+    assert seen(render(text)) == "> ```\ndef f():\n    pass"
+
+
 def test_json_is_spread_and_stays_as_it_was_written_one_click_away():
     written = '{"b": 1.0, "a": "\\u00e9\\\\", "b": 2}'
     html = render(f"Here:\n{written}\nDone.")
@@ -406,6 +411,7 @@ def test_what_cannot_be_set_stays_verbatim(source):
         (r"$\boxed{42}$", '<mrow class="boxed">'),
         ("| $|x|$ | b |\n|---|---|", "<mi>x</mi>"),
         ("$$\na \\\\\n- b\n$$", "<mtr><mtd><mi>a</mi></mtd></mtr>"),
+        ("> $$\n> a = b\n> $$", "<mi>a</mi><mo>=</mo><mi>b</mi>"),
         (r"\(\begin{array}{c|c}1&2\\\hline 3&4\end{array}\)", 'class="ruled-end'),
     ],
 )
