@@ -86,7 +86,8 @@ MIXED = [
     *(("ink", hue, share, "sheet") for hue in ("petrol-2", "clay-2") for share in (0.20, 0.40, 0.62)),  # heat
     *((ink, hue, share, "sheet") for hue, ink2, share in (("clay-2", "clay", 0.14), ("petrol-2", "petrol", 0.15))
       for ink in (ink2, "ink-2")),  # diff
-    *(("ink-2", "ink", 0.08, ground) for ground in ("paper", "sheet", "mark-soft")),  # neutral badges
+    *(("ink-2", "ink", 0.08, ground) for ground in ("paper", "sheet", "sunk", "mark-soft")),  # badges, signs in texts
+    *((ink, ink, 0.08, "sunk") for ink in ("clay", "petrol")),  # lines of a difference in code
 ]  # fmt: skip
 
 
