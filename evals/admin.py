@@ -30,7 +30,7 @@ from evals.models import (
     Vote,
     VoteImport,
 )
-from evals.voting import ledger
+from evals.voting.category_settings import speak_for
 
 
 @admin.register(Category)
@@ -47,9 +47,9 @@ class CategoryAdmin(ReadOnlyAdmin):
     def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
         with transaction.atomic():
             super().save_model(request, obj, form, change)
-            if "speaks_for" in form.changed_data:
-                # Ratings depend on it: rank again.
-                ledger.raise_revision(obj)
+            if {"speaks_for", "single_reviewer"} & set(form.changed_data):
+                # Ratings depend on the audience: rank again, and its dimensions with it.
+                speak_for(category=obj)
 
 
 class AttemptInline(ReadOnlyInline):

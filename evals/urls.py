@@ -9,13 +9,13 @@ from evals.collection import views as collection_views
 from evals.collection.quarantine import views as quarantine
 from evals.leaderboards import views
 from evals.transfer import views as transfer_views
-from evals.voting.views import battles, differences, reviewers
+from evals.voting.views import battles, category, differences, groups, invitations, judged, queue, reviewers
 
 app_name = "evals"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # voting
-    path("vote/", battles.vote, name="vote"),
+    path("vote/", queue.vote, name="vote"),
     path("vote/b/<str:token>/", battles.battle, name="battle"),
     path("vote/b/<str:token>/undo/", battles.undo_vote, name="battle-undo"),
     path("vote/b/<str:token>/report/", battles.report_answer, name="battle-report"),
@@ -26,6 +26,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("leaderboards/", views.leaderboard_list, name="leaderboard-list"),
     path("leaderboards/<slug:category>/", views.leaderboard, name="leaderboard"),
     path("leaderboards/<slug:category>/retire/", categories.category_retire, name="category-retire"),
+    path("leaderboards/<slug:category>/battles/", judged.battle_list, name="battle-list"),
+    path("leaderboards/<slug:category>/voting/", category.category_voting, name="category-voting"),
+    path("leaderboards/<slug:category>/voting/reasons/", category.category_reason_add, name="category-reason-add"),
+    path("leaderboards/<slug:category>/voting/reasons/<int:pk>/", category.category_reason, name="category-reason"),
+    path(
+        "leaderboards/<slug:category>/voting/dimensions/",
+        category.category_dimension_add,
+        name="category-dimension-add",
+    ),
+    path(
+        "leaderboards/<slug:category>/voting/dimensions/<int:pk>/",
+        category.category_dimension,
+        name="category-dimension",
+    ),
     path("leaderboards/<slug:category>/<int:seq>/", views.leaderboard_then, name="leaderboard-at"),
     path("leaderboards/<slug:category>/<int:seq>/<int:revision>/", views.leaderboard_then, name="leaderboard-at"),
     # task sets
@@ -66,6 +80,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quarantine/<int:pk>/confirm/", quarantine.quarantine_confirm, name="quarantine-confirm"),
     # reviewers
     path("reviewers/", reviewers.reviewer_list, name="reviewer-list"),
+    path("reviewers/me/", reviewers.reviewer_me, name="reviewer-me"),
+    path("reviewers/invitations/", invitations.invitation_list, name="invitation-list"),
+    path("reviewers/invitations/<int:pk>/revoke/", invitations.invitation_revoke, name="invitation-revoke"),
+    path("reviewers/groups/", groups.group_list, name="group-list"),
+    path("reviewers/groups/<slug:slug>/", groups.group, name="group"),
+    path("reviewers/groups/<slug:slug>/members/", groups.group_member_add, name="group-member-add"),
+    path(
+        "reviewers/groups/<slug:slug>/members/<int:pk>/remove/", groups.group_member_remove, name="group-member-remove"
+    ),
+    path("reviewers/<int:pk>/", reviewers.reviewer, name="reviewer"),
     path("reviewers/<int:pk>/exclude/", reviewers.reviewer_exclude, name="reviewer-exclude"),
     path("reviewers/<int:pk>/include/", reviewers.reviewer_include, name="reviewer-include"),
+    path("battles/<int:pk>/", judged.judged_battle, name="judged-battle"),
+    path("battles/<int:pk>/gold/retire/", judged.gold_retire, name="gold-retire"),
+    path("join/<str:token>/", invitations.join, name="join"),
 ]

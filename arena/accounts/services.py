@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
+import unicodedata
 from datetime import timedelta
 
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from arena.models import Role, SignInLink, User
@@ -16,10 +18,13 @@ __all__ = [
     "LIFETIME",
     "PersonError",
     "change_person",
+    "create_reviewer",
     "create_sign_in_link",
     "link_owner",
     "link_path",
+    "raise_to_reviewer",
     "save_person",
+    "token_digest",
     "use_sign_in_link",
 ]
 
@@ -37,7 +42,7 @@ def create_sign_in_link(*, user: User, lifetime: timedelta = LIFETIME) -> str:
     now = timezone.now()
     # Kept a while after their end, so that "used" and "never existed" can be told apart by an admin.
     SignInLink.objects.filter(user=user, expires_at__lt=now - timedelta(days=30)).delete()
-    SignInLink.objects.create(user=user, token_sha256=_digest(token), expires_at=now + lifetime)
+    SignInLink.objects.create(user=user, token_sha256=token_digest(token), expires_at=now + lifetime)
     return token
 
 
@@ -59,7 +64,7 @@ def use_sign_in_link(*, token: str) -> User | None:
     Of two that arrive at once one gets the row: the UPDATE names the state it expects, and only in columns of its
     own table. A join would become a subquery, which PostgreSQL does not look at again after waiting for the row.
     """
-    link = SignInLink.objects.select_related("user").filter(token_sha256=_digest(token)).first()
+    link = SignInLink.objects.select_related("user").filter(token_sha256=token_digest(token)).first()
     if link is None or not link.user.is_active:
         return None
     spent = SignInLink.objects.filter(**_usable(token)).update(used_at=timezone.now())
@@ -80,6 +85,34 @@ def save_person(*, username: str, role: Role | None = None) -> tuple[User, bool]
 
 
 @transaction.atomic
+def create_reviewer(*, name: str) -> User:
+    """A new person with the role reviewer who calls themselves `name`, 1 to 150 characters. The username is made from
+    the name; if it is taken, a few characters are added, so that nothing tells who else is here."""
+    base = _username(name)
+    for ending in ("", *(f"-{secrets.token_hex(3)}" for _ in range(5))):
+        user = User(username=base + ending, first_name=name, role=Role.REVIEWER)
+        user.set_unusable_password()
+        try:
+            # Two people of one name may arrive at once: the row decides, in a savepoint of its own.
+            with transaction.atomic():
+                user.save()
+        except IntegrityError:
+            continue
+        return user
+    raise PersonError("No free username was found. Try again.")
+
+
+@transaction.atomic
+def raise_to_reviewer(*, person: User, actor: User) -> User:
+    """A viewer becomes a reviewer, and it is written down on whose invitation; any other role stays as it is."""
+    raised = User.objects.filter(pk=person.pk, role=Role.VIEWER).update(role=Role.REVIEWER)
+    person.refresh_from_db(fields=["role"])
+    if raised:
+        _write_down(actor, person, "Role viewer to reviewer, by an invitation")
+    return person
+
+
+@transaction.atomic
 def change_person(*, person: User, role: Role, active: bool, actor: User) -> User:
     """Give a role, or take somebody in or out. One active admin always stays, and it is written down who did it."""
     # All admins are locked, so that two of them cannot take each other out at once.
@@ -92,19 +125,26 @@ def change_person(*, person: User, role: Role, active: bool, actor: User) -> Use
     if before == (role, active):
         return person
     person.save(update_fields=["role", "is_active"])
-    LogEntry.objects.log_actions(
-        actor.pk,
-        User.objects.filter(pk=person.pk),
-        CHANGE,
-        change_message=f"Role {before[0]} to {role}, {'active' if active else 'deactivated'}",
-        single_object=True,
-    )
+    _write_down(actor, person, f"Role {before[0]} to {role}, {'active' if active else 'deactivated'}")
     return person
 
 
-def _digest(token: str) -> str:
+def _write_down(actor: User, person: User, message: str) -> None:
+    LogEntry.objects.log_actions(
+        actor.pk, User.objects.filter(pk=person.pk), CHANGE, change_message=message, single_object=True
+    )
+
+
+def _username(name: str) -> str:
+    """ "Mara Lindqvist" to "mara.lindqvist"; `reviewer` where no letter or digit is left."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", ".", plain).strip(".")[:100] or "reviewer"
+
+
+def token_digest(token: str) -> str:
+    """What is stored of a link's token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _usable(token: str) -> dict[str, object]:
-    return {"token_sha256": _digest(token), "used_at": None, "expires_at__gt": timezone.now()}
+    return {"token_sha256": token_digest(token), "used_at": None, "expires_at__gt": timezone.now()}

@@ -9,6 +9,7 @@ from evals.collection.quarantine.queries import open_cases
 from evals.collection.queries.runs import RunLine, run_list
 from evals.leaderboards.queries import CategoryState, category_states
 from evals.models import Contender, Generation, Run, TaskSet
+from evals.voting.queries.reviewers import Excluded, excluded_votes
 
 __all__ = ["Overview", "overview"]
 
@@ -26,6 +27,7 @@ class Overview:
     quarantined: int
     states: tuple[CategoryState, ...]
     run: RunLine | None
+    excluded: Excluded
 
     @property
     def votes(self) -> int:
@@ -52,4 +54,5 @@ def overview() -> Overview:
         quarantined=open_cases(),
         states=tuple(category_states()),
         run=next(active, runs[0] if runs else None),
+        excluded=excluded_votes(),
     )

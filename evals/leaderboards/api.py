@@ -14,12 +14,18 @@ from rest_framework.views import APIView
 
 from arena.accounts.tokens import BROWSE
 from evals.leaderboards import queries
+from evals.leaderboards.documents import documents
 from evals.models import Category
 
 
 def _interval(help_text: str = "", **kwargs: Any) -> serializers.ListField:
     child = serializers.FloatField(allow_null=True)
     return serializers.ListField(child=child, min_length=2, max_length=2, help_text=help_text, **kwargs)
+
+
+class ReasonOut(serializers.Serializer[Any]):
+    reason = serializers.CharField()
+    votes = serializers.IntegerField(help_text="Votes that gave it when this contender's answer was better.")
 
 
 class RatingOut(serializers.Serializer[Any]):
@@ -40,13 +46,19 @@ class RatingOut(serializers.Serializer[Any]):
     both_bad_rate = serializers.FloatField(allow_null=True)
     both_bad_ci95 = _interval(allow_null=True)
     group = serializers.IntegerField(help_text="Contenders in different groups were never compared.")
+    reasons = ReasonOut(many=True, help_text="What it was chosen for, most given first. A vote may give several.")
 
 
-class LeaderboardOut(serializers.Serializer[Any]):
+class BoardOut(serializers.Serializer[Any]):
     category = serializers.CharField()
+    name = serializers.CharField()
+    dimension_of = serializers.CharField(
+        allow_null=True, help_text="The category whose rubric this is a dimension of; null for a category."
+    )
     votes = serializers.IntegerField()
     reviewers = serializers.IntegerField()
     tasks = serializers.IntegerField()
+    excluded_votes = serializers.IntegerField(help_text="Votes that stand, of reviewers who are excluded now.")
     computed_at = serializers.DateTimeField()
     method = serializers.CharField()
     digest = serializers.CharField(help_text="SHA-256 of the tallies it was computed from.")
@@ -59,6 +71,10 @@ class LeaderboardOut(serializers.Serializer[Any]):
     retired = RatingOut(many=True)
 
 
+class LeaderboardOut(BoardOut):
+    dimensions = BoardOut(many=True, help_text="The leaderboards of the category's rubric.")
+
+
 class LeaderboardList(GenericAPIView[Category]):
     scopes = {"GET": BROWSE}
     queryset = Category.objects.filter(leaderboards__isnull=False, retired_at=None).distinct()
@@ -68,7 +84,7 @@ class LeaderboardList(GenericAPIView[Category]):
     def get(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
         newest = {one.category: one for one in queries.all_latest()}
-        return self.get_paginated_response([newest[one.slug].document() for one in page if one.slug in newest])
+        return self.get_paginated_response(documents([newest[one.slug] for one in page if one.slug in newest]))
 
 
 class LeaderboardDetail(APIView):
@@ -76,7 +92,8 @@ class LeaderboardDetail(APIView):
 
     @extend_schema(operation_id="leaderboard", summary="A category's leaderboard", responses=LeaderboardOut)
     def get(self, request: Request, category: str) -> Response:
+        """Also of a dimension, by its own slug."""
         newest = queries.latest(category)
         if newest is None:
             raise Http404
-        return Response(newest.document())
+        return Response(documents([newest])[0])

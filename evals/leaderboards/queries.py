@@ -3,6 +3,7 @@ and how far each category is."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from evals.models import Leaderboard, Ledger
+from evals.models import Category, Leaderboard, Ledger
 from evals.ratings import (
     Audience,
     Contest,
@@ -22,6 +23,7 @@ from evals.ratings import (
 )
 from evals.ratings.types import Key
 from evals.voting.queries.categories import CategoryProgress, category_progress
+from evals.voting.queries.reviewers import Excluded
 
 __all__ = [
     "CategoryState",
@@ -30,6 +32,8 @@ __all__ = [
     "LeaderboardView",
     "all_latest",
     "category_states",
+    "dimension_boards",
+    "dimension_views",
     "head_to_head",
     "lagging",
     "latest",
@@ -41,6 +45,7 @@ __all__ = [
 # Fewer direct votes than this are shown, hatched: too few to read anything from.
 FEW = 10
 _NEWEST = ("-seq", "-revision", "-pk")
+_CATEGORIES = Q(category__dimension_of__isnull=True)
 # Decimals of numbers in documents: far below what matters, so that a rebuild prints the same text.
 _DIGITS = 6
 
@@ -61,6 +66,9 @@ class LeaderboardView:
     digest: str
     standings: Standings
     waiting: int
+    excluded: Excluded
+    # The slug of the category whose rubric it is a dimension of; empty for a category.
+    dimension_of: str = ""
 
     @cached_property
     def ratings(self) -> tuple[Rating, ...]:
@@ -97,9 +105,12 @@ class LeaderboardView:
         """The public form: `rank --json` and `GET /api/v1/leaderboards/{category}`."""
         return {
             "category": self.category,
+            "name": self.name,
+            "dimension_of": self.dimension_of or None,
             "votes": self.votes,
             "reviewers": self.reviewers,
             "tasks": self.tasks,
+            "excluded_votes": self.excluded.excluded,
             "computed_at": self.computed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "method": self.method,
             "digest": self.digest,
@@ -140,14 +151,31 @@ def latest(category_slug: str) -> LeaderboardView | None:
 
 
 def all_latest() -> list[LeaderboardView]:
-    """The newest of each category that is not retired, by category name. One query."""
-    found = _newest(_with_category())
+    """The newest of each category that is not retired, by category name; without dimensions of rubrics. One query."""
+    found = _newest(_with_category()).filter(_CATEGORIES)
     return [view(leaderboard) for leaderboard in found.order_by("category__name")]
 
 
 def newest_ids() -> dict[str, int]:
     """Category slug to the id of its leaderboard in `all_latest`: one small query tells whether anything is new."""
-    return dict(_newest(Leaderboard.objects.all()).values_list("category__slug", "pk"))
+    return dict(_newest(Leaderboard.objects.filter(_CATEGORIES)).values_list("category__slug", "pk"))
+
+
+def dimension_boards(categories: Collection[str]) -> dict[str, list[LeaderboardView]]:
+    """By category, the newest boards of its rubric's dimensions, in the order these were added. One query."""
+    below = _newest(_with_category().filter(category__dimension_of__slug__in=list(categories)))
+    found: dict[str, list[LeaderboardView]] = {}
+    for board in map(view, below.order_by("category")):
+        found.setdefault(board.dimension_of, []).append(board)
+    return found
+
+
+def dimension_views(category: Category) -> list[Category]:
+    """The category and its rubric's dimensions, in the order these were added: the views of one leaderboard. Without
+    those that were retired before a vote. One query."""
+    top = category.dimension_of_id or category.pk
+    used = Q(retired_at__isnull=True) | Q(ledger__votes__gt=0)
+    return list(Category.with_dimensions.filter(Q(pk=top) | Q(used, dimension_of=top)).order_by("dimension_of", "pk"))
 
 
 def _newest(leaderboards: QuerySet[Leaderboard]) -> QuerySet[Leaderboard]:
@@ -156,15 +184,16 @@ def _newest(leaderboards: QuerySet[Leaderboard]) -> QuerySet[Leaderboard]:
 
 
 def _with_category() -> QuerySet[Leaderboard]:
-    return Leaderboard.objects.select_related("category__ledger")
+    return Leaderboard.objects.select_related("category__ledger", "category__dimension_of")
 
 
 def view(leaderboard: Leaderboard) -> LeaderboardView:
     """Reads `leaderboard.category.ledger`: two queries unless they were selected along."""
+    category, ledger = leaderboard.category, leaderboard.category.ledger
     return LeaderboardView(
         id=leaderboard.pk,
-        category=leaderboard.category.slug,
-        name=leaderboard.category.name,
+        category=category.slug,
+        name=category.name,
         seq=leaderboard.seq,
         revision=leaderboard.revision,
         votes=leaderboard.votes,
@@ -173,7 +202,9 @@ def view(leaderboard: Leaderboard) -> LeaderboardView:
         method=leaderboard.method,
         digest=leaderboard.digest,
         standings=Standings.from_json(leaderboard.result),
-        waiting=max(0, leaderboard.category.ledger.seq - leaderboard.seq),
+        waiting=max(0, ledger.seq - leaderboard.seq),
+        excluded=Excluded(ledger.excluded, ledger.votes + ledger.excluded),
+        dimension_of=category.dimension_of.slug if category.dimension_of else "",
     )
 
 
@@ -227,7 +258,7 @@ def _numbers(values: tuple[float, float] | None) -> list[float | None] | None:
 
 def leaderboard_at(category_slug: str, *, seq: int, revision: int | None = None) -> LeaderboardView | None:
     """The leaderboard of the votes up to `seq`, as they counted at `revision`, or most recently. One query."""
-    found = Leaderboard.objects.select_related("category__ledger").filter(category__slug=category_slug, seq=seq)
+    found = _with_category().filter(category__slug=category_slug, seq=seq)
     if revision is not None:
         found = found.filter(revision=revision)
     stored = found.order_by("-revision", "-pk").first()

@@ -58,7 +58,12 @@ class ContestLines:
     more_reviewers: bool
 
 
-def panel(board: LeaderboardView, voters: Sequence[Voter], agreement: Alpha, sides: Finding) -> Panel:
+def panel(
+    board: LeaderboardView, voters: Sequence[Voter], agreement: Alpha, sides: Finding, *, named: bool = True
+) -> Panel:
+    """`named`: whether the reader may read of reviewers by name."""
+    if not named:
+        voters = [replace(voter, name="one reviewer") for voter in voters]
     return Panel(
         most=_most(voters),
         unnamed=sum(voter.votes for voter in voters if voter.unnamed),
@@ -73,7 +78,8 @@ def _most(voters: Sequence[Voter]) -> str:
     if len(voters) < 2 or not votes:
         return ""
     if voters[0].votes >= votes / 4:
-        return f"{voters[0].name} cast {rate(voters[0].votes / votes)} of the votes."
+        name = voters[0].name
+        return f"{name[:1].upper()}{name[1:]} cast {rate(voters[0].votes / votes)} of the votes."
     cast, few = 0, 0
     while 2 * cast < votes:
         cast, few = cast + voters[few].votes, few + 1

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from arena.accounts.roles import role_required
+from arena.accounts.roles import person, role_required
 from arena.models import Role
 from evals.catalog.queries.contenders import contender_cards
 from evals.leaderboards.evidence import recent_evidence
 from evals.leaderboards.page import HEAT_LIMIT, cost_plot, heat_map, ratings_table
-from evals.leaderboards.queries import LeaderboardView, category_states, latest, leaderboard_at, newest_ids
+from evals.leaderboards.queries import (
+    LeaderboardView,
+    category_states,
+    dimension_views,
+    latest,
+    leaderboard_at,
+    newest_ids,
+)
 from evals.leaderboards.trust import contest, panel
 from evals.models import Category
 from evals.ratings import Audience
 from evals.voting.queries.agreement import panel_agreement, sides_in
 from evals.voting.queries.categories import progress_in
-from evals.voting.queries.reviewers import voters_in
+from evals.voting.queries.reasons import chosen_for
+from evals.voting.queries.reviewers import excluded_votes, voters_in
 
 __all__ = ["leaderboard", "leaderboard_list", "leaderboard_then"]
 
@@ -25,7 +34,8 @@ __all__ = ["leaderboard", "leaderboard_list", "leaderboard_then"]
 @require_safe
 @role_required(Role.VIEWER)
 def leaderboard_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "evals/leaderboards/leaderboard_list.html", {"states": category_states()})
+    context = {"states": category_states(), "excluded": excluded_votes()}
+    return render(request, "evals/leaderboards/leaderboard_list.html", context)
 
 
 @require_safe
@@ -33,19 +43,22 @@ def leaderboard_list(request: HttpRequest) -> HttpResponse:
 def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     """`?for=people` shows the figures for people like these reviewers, `?for=panel` for these reviewers; by default for
     the audience the category speaks for."""
-    found = get_object_or_404(Category, slug=category)
+    found = _found(category)
+    top = found.dimension_of or found
     board = latest(found.slug)
     if board is None or not board.ratings:
-        return render(
-            request, "evals/leaderboards/leaderboard_empty.html", {"category": found, "state": progress_in(found)}
-        )
+        empty = {"category": found, "top": top, "rubric": _rubric(found), "state": progress_in(top)}
+        return render(request, "evals/leaderboards/leaderboard_empty.html", empty)
     audience = _audience(request, board)
-    measured = recent_evidence(found.slug)
+    measured = recent_evidence(top.slug)
     cards = contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings))
     table = ratings_table(board, audience=audience, evidence=measured, cards=cards)
     plot, left_out = cost_plot(board, measured)
     context = {
         "category": found,
+        "top": top,
+        "rubric": _rubric(found),
+        "chosen_for": chosen_for([found.slug]).get(found.slug, {}),
         "board": board,
         "audience": audience,
         "audiences": [
@@ -59,9 +72,36 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         "heat": heat_map(board.standings),
         "heat_limit": HEAT_LIMIT,
         "contest": contest(board),
-        "panel": panel(board, voters_in(found), panel_agreement(found), sides_in(found)),
+        "panel": panel(
+            board,
+            voters_in(found),
+            panel_agreement(found),
+            sides_in(found),
+            # Who decides or votes how much is said of colleagues by name to editors and admins alone.
+            named=person(request).may(Role.EDITOR),
+        ),
     }
     return render(request, "evals/leaderboards/leaderboard.html", context)
+
+
+def _found(slug: str) -> Category:
+    """A category, or a dimension of one."""
+    return get_object_or_404(Category.with_dimensions.select_related("dimension_of"), slug=slug)
+
+
+def _rubric(category: Category) -> list[tuple[str, str, bool]]:
+    """As `ui/_segment.html` takes it: the category overall and its dimensions; empty without any."""
+    views = dimension_views(category)
+    if len(views) < 2:
+        return []
+    return [
+        (
+            reverse("evals:leaderboard", args=[one.slug]),
+            one.name if one.dimension_of_id else "Overall",
+            one.pk == category.pk,
+        )
+        for one in views
+    ]
 
 
 def _audience(request: HttpRequest, board: LeaderboardView) -> Audience:
@@ -76,7 +116,7 @@ def _audience(request: HttpRequest, board: LeaderboardView) -> Audience:
 @role_required(Role.VIEWER)
 def leaderboard_then(request: HttpRequest, category: str, seq: int, revision: int | None = None) -> HttpResponse:
     """Retired contenders appear as they did then. Measurements of runs are in the routing table that rests on it."""
-    found = get_object_or_404(Category, slug=category)
+    found = _found(category)
     board = leaderboard_at(found.slug, seq=seq, revision=revision)
     if board is None:
         raise Http404(f"{found.name} has no leaderboard at vote {seq}.")

@@ -4,6 +4,7 @@ from evals.models.battles import Ballot, Battle, GoldBattle, Reason, ReasonTally
 from evals.models.contenders import Contender, Provider
 from evals.models.generations import Attempt, Generation, Run, RunItem, RunWarmUp
 from evals.models.images import Image, ImageSource
+from evals.models.invitations import Invitation, InvitationUse
 from evals.models.leaderboards import Leaderboard
 from evals.models.quarantine import QuarantineAct, QuarantineCase, QuarantineRecheck
 from evals.models.renderings import Rendering
@@ -20,6 +21,8 @@ __all__ = [
     "GoldBattle",
     "Image",
     "ImageSource",
+    "Invitation",
+    "InvitationUse",
     "Leaderboard",
     "Ledger",
     "Provider",

@@ -105,6 +105,8 @@ class Ledger(models.Model):
     # (without "both bad").
     votes = models.BigIntegerField(default=0)
     comparing = models.BigIntegerField(default=0)
+    # Votes that were cast and stand, but do not count because their reviewer is excluded.
+    excluded = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
@@ -112,6 +114,7 @@ class Ledger(models.Model):
                 name="ledger_counts_not_negative",
                 condition=models.Q(comparing__gte=0, votes__gte=models.F("comparing")),
             ),
+            models.CheckConstraint(name="ledger_excluded_not_negative", condition=models.Q(excluded__gte=0)),
             models.CheckConstraint(
                 name="ledger_ranked_not_ahead",
                 condition=models.Q(ranked_seq__lte=models.F("seq"), ranked_revision__lte=models.F("revision")),

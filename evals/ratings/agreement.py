@@ -15,7 +15,7 @@ from evals.ratings.health import Finding, State
 from evals.ratings.types import Floats, Ints
 from evals.ratings.variance import t_quantile
 
-__all__ = ["Agreement", "Alpha", "Shared", "agreements", "panel_alpha", "shared_battles"]
+__all__ = ["Agreement", "Alpha", "Shared", "agreements", "panel_alpha", "reviewer_alpha", "shared_battles"]
 
 # Outcomes are coded by their places in `tallies.OUTCOMES`: lo, hi, tie, both_bad. Seen from the other side:
 _MIRROR = [1, 0, 2, 3]
@@ -138,6 +138,60 @@ def _jackknife(counts: Ints) -> tuple[float, float]:
     se = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
     disagree, chance = _disagreements(*_sums(_mirrored(counts)))
     centre, half = float(1 - disagree / chance), t_quantile(n - 1) * se
+    return centre - half, centre + half
+
+
+def reviewer_alpha(own: npt.ArrayLike, others: npt.ArrayLike) -> Alpha:
+    """Krippendorff's alpha of one reviewer against the others who judged the same battles.
+
+    `own` (B,) is the reviewer's coded outcome of each battle, `others` (B, outcomes) counts the others' on it, one at
+    least. Each battle pairs the reviewer's vote with the others' mean, so a battle that many judged counts once; sides
+    are exchangeable, and the interval is the jackknife over battles with two artificial ones, all as in `panel_alpha`.
+    `votes` are the others' and the reviewer's.
+    """
+    own, counts = np.asarray(own, np.int64).reshape(-1), np.asarray(others, np.float64).reshape(-1, _V)
+    battles = len(own)
+    if not battles:
+        return Alpha("unknown", 0, 0, why="nobody else has judged one of the same battles yet")
+    votes = battles + int(counts.sum())
+    theirs = counts / counts.sum(axis=1, keepdims=True)
+    mine = np.eye(_V)[own]
+    disagree, chance = _of_pairs(mine, theirs)
+    if not chance:
+        return Alpha("unknown", battles, votes, why="all votes were the same, so chance cannot be estimated")
+    alpha = 1 - disagree / chance
+    made_up = np.eye(_V)[[0, 0]], np.eye(_V)[[0, 1]]
+    mine, theirs = np.vstack([mine, made_up[0]]), np.vstack([theirs, made_up[1]])
+    low, high = _jackknife_of_pairs(mine, theirs)
+    ci95 = (max(-1.0, min(low, alpha)), min(1.0, max(high, alpha)))
+    state: State = "bad" if ci95[1] < SLIGHT else "good" if ci95[0] > 0 else "unknown"
+    return Alpha(state, battles, votes, alpha, ci95, 1 - disagree, 1 - chance)
+
+
+def _of_pairs(mine: Floats, theirs: Floats) -> tuple[float, float]:
+    """Observed and expected disagreement of paired votes, each pair taken from both sides."""
+    values = mine + theirs
+    return _pair_disagreements(len(mine), float((mine * theirs).sum()), (values + values[:, _MIRROR]).sum(axis=0))
+
+
+def _pair_disagreements(battles: int, agreeing: float, values: Floats) -> tuple[float, float]:
+    """`values` (outcomes,) with the mirror images: four for each battle."""
+    n = 4 * battles
+    return 1 - agreeing / battles, float((n**2 - (values**2).sum()) / (n * (n - 1)))
+
+
+def _jackknife_of_pairs(mine: Floats, theirs: Floats) -> tuple[float, float]:
+    n = len(mine)
+    agreeing = (mine * theirs).sum(axis=1)
+    values = mine + theirs
+    values = values + values[:, _MIRROR]
+    rest = 4 * (n - 1)
+    observed = 1 - (agreeing.sum() - agreeing) / (n - 1)
+    expected = (rest**2 - ((values.sum(axis=0) - values) ** 2).sum(axis=1)) / (rest * (rest - 1))
+    without = 1 - observed / expected
+    se = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+    disagree, chance = _of_pairs(mine, theirs)
+    centre, half = 1 - disagree / chance, t_quantile(n - 1) * se
     return centre - half, centre + half
 
 

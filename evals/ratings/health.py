@@ -15,7 +15,7 @@ import numpy.typing as npt
 from evals.ratings.ranks import wilson
 from evals.ratings.types import Floats
 
-__all__ = ["Finding", "State", "haste", "reading_seconds", "side_preference"]
+__all__ = ["Finding", "State", "gold_accuracy", "haste", "reading_seconds", "side_preference"]
 
 State = Literal["good", "bad", "unknown"]
 
@@ -32,6 +32,9 @@ READING_WPM = 600
 CHARACTERS_PER_WORD = 6
 # An answer that fails in its first line need not be read to its end, so some votes may be faster than reading.
 HASTE_TOLERATED = 0.2
+
+# Of battles whose right outcome is known. Careful people miss some: a mark is one editor's judgement.
+GOLD_WANTED = 0.7
 
 
 @dataclass(frozen=True)
@@ -91,3 +94,16 @@ def haste(seconds: npt.ArrayLike, characters: npt.ArrayLike) -> Finding:
     low, high = interval
     state: State = "bad" if low > HASTE_TOLERATED else "good" if high <= HASTE_TOLERATED else "unknown"
     return Finding(state, n, fast / n, interval)
+
+
+def gold_accuracy(right: int, n: int) -> Finding:
+    """The share of gold battles that were judged as they are marked, with Wilson's interval.
+
+    Bad: surely less than is wanted. Good: surely no less.
+    """
+    interval = wilson(right, n)
+    if interval is None:
+        return Finding("unknown", 0)
+    low, high = interval
+    state: State = "good" if low >= GOLD_WANTED else "bad" if high < GOLD_WANTED else "unknown"
+    return Finding(state, n, right / n, interval)

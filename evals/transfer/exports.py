@@ -222,8 +222,9 @@ class VotesExported:
 
 
 def export_votes(*, path: str | Path, task_set: str = "", category: str = "") -> VotesExported:
-    """Export the votes that count: without those changed or taken back, and without excluded reviewers."""
-    categories = Category.objects.filter(slug=category) if category else Category.objects.all()
+    """Export the votes that count: without those changed or taken back, and without excluded reviewers. Verdicts on a
+    rubric's dimension only if it is the `category` named."""
+    categories = Category.with_dimensions.filter(slug=category) if category else Category.objects.all()
     if category and not categories:
         raise ExportError(f"There is no category “{category}”.")
     ids = task_ids(task_set)

@@ -1,4 +1,5 @@
-"""Votes, as they were cast. Reviewers appear under stable pseudonyms; their names are not shown."""
+"""Votes, as they were cast, and how reviewers vote. Reviewers appear under stable pseudonyms; their names are not
+shown."""
 
 from __future__ import annotations
 
@@ -13,8 +14,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from arena.api.serializers import Query
-from evals.models import Vote
+from evals.models import Reviewer, Vote
 from evals.models.votes import LeftSide, Outcome
+from evals.voting.queries.reviewer_page import reviewer_page
+from evals.voting.queries.reviewers import ReviewerRow, rows_of
+
+
+def pseudonym(reviewer_id: int) -> str:
+    return f"R-{reviewer_id:02d}"
 
 
 class VoteOut(serializers.Serializer[Any]):
@@ -37,7 +44,7 @@ class VoteOut(serializers.Serializer[Any]):
     cast_at = serializers.DateTimeField()
 
     def get_reviewer(self, vote: Vote) -> str:
-        return f"R-{vote.reviewer_id:02d}"
+        return pseudonym(vote.reviewer_id)
 
     def get_effective(self, vote: Vote) -> bool:
         return vote.outcome is not None and not hasattr(vote, "superseded_by")
@@ -47,7 +54,9 @@ class VoteOut(serializers.Serializer[Any]):
 
 
 class VoteQuery(Query):
-    category = serializers.CharField(default="")
+    category = serializers.CharField(
+        default="", help_text="By default all; verdicts on a rubric's dimension only if it is named here."
+    )
 
 
 class _Votes(GenericAPIView[Vote]):
@@ -60,7 +69,9 @@ class _Votes(GenericAPIView[Vote]):
 class VoteList(_Votes):
     def get_queryset(self) -> QuerySet[Vote]:
         category = VoteQuery.of(self.request)["category"]
-        return super().get_queryset().filter(category__slug=category) if category else super().get_queryset()
+        if category:
+            return super().get_queryset().filter(category__slug=category)
+        return super().get_queryset().filter(category__dimension_of__isnull=True)
 
     @extend_schema(operation_id="vote_list", summary="Votes, for export", parameters=[VoteQuery])
     def get(self, request: Request) -> Response:
@@ -75,3 +86,85 @@ class VoteDetail(_Votes):
         if vote is None:
             raise Http404
         return Response(VoteOut(vote).data)
+
+
+def _interval(help_text: str = "") -> serializers.ListField:
+    return serializers.ListField(
+        child=serializers.FloatField(), min_length=2, max_length=2, allow_null=True, help_text=help_text
+    )
+
+
+class FindingOut(serializers.Serializer[Any]):
+    """A share of `n` observations."""
+
+    state = serializers.ChoiceField(["good", "bad", "unknown"], help_text="Unknown: not enough evidence for either.")
+    n = serializers.IntegerField()
+    share = serializers.FloatField(allow_null=True)
+    ci95 = _interval()
+
+
+class AlphaOut(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(["good", "bad", "unknown"])
+    battles = serializers.IntegerField(help_text="Judged by this reviewer and by others.")
+    alpha = serializers.FloatField(allow_null=True, help_text="1: always alike; 0: as often as by chance.")
+    ci95 = _interval()
+
+
+class ReviewerOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    reviewer = serializers.SerializerMethodField(help_text="The pseudonym under which votes name them.")
+    votes = serializers.IntegerField(help_text="That stand, counted or not.")
+    categories = serializers.IntegerField()
+    last_vote = serializers.DateTimeField(allow_null=True)
+    excluded_at = serializers.DateTimeField(allow_null=True)
+    excluded_reason = serializers.CharField()
+    agreement = FindingOut(source="health.agreement", help_text="Of others' votes on shared battles, those alike.")
+    gold = FindingOut(source="health.gold", help_text="Of gold battles, those judged as they are marked.")
+    side = FindingOut(source="health.side", help_text="Of decisive votes, those for the left answer.")
+    speed = FindingOut(source="health.speed", help_text="Of the newest votes, those faster than reading.")
+
+    def get_reviewer(self, row: ReviewerRow) -> str:
+        return pseudonym(row.id)
+
+
+class CountOut(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    n = serializers.IntegerField()
+
+
+class ReviewerDetailOut(ReviewerOut):
+    alpha = AlphaOut(help_text="Krippendorff's, against the others on the same battles.")
+    seconds = serializers.FloatField(allow_null=True, help_text="The median time a battle takes them.")
+    reasons = CountOut(many=True)
+    skips = CountOut(many=True)
+
+
+class ReviewerList(GenericAPIView[Reviewer]):
+    scopes = {"GET": "evals:read"}
+    serializer_class = ReviewerOut
+    queryset = Reviewer.objects.order_by("pk")
+
+    @extend_schema(operation_id="reviewer_list", summary="Reviewers, and how they vote")
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(ReviewerOut(rows_of(page), many=True).data)
+
+
+class ReviewerDetail(GenericAPIView[Reviewer]):
+    scopes = {"GET": "evals:read"}
+    serializer_class = ReviewerDetailOut
+    queryset = Reviewer.objects.order_by("pk")
+
+    @extend_schema(operation_id="reviewer", summary="One reviewer", responses=ReviewerDetailOut)
+    def get(self, request: Request, pk: int) -> Response:
+        found = self.get_queryset().filter(pk=pk).first()
+        if found is None:
+            raise Http404
+        page = reviewer_page(found)
+        more = {
+            "alpha": AlphaOut(page.figures.agreement).data,
+            "seconds": page.figures.seconds,
+            "reasons": [{"name": name, "n": n} for name, n in page.figures.reasons],
+            "skips": [{"name": name, "n": n} for name, n in page.figures.skips],
+        }
+        return Response(ReviewerOut(page.row).data | more)

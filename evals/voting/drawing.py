@@ -5,7 +5,7 @@ uniform, among the pairs this reviewer has left. Then, among the pair's battles 
 another reviewer has open while one is free, those that still want reviewers where the category asks for overlap, tasks
 in rotation (fewest votes first), and now and then one that others have judged, since only overlap shows agreement. At
 a set rate the battle is a gold one, whose right outcome is known. The battle, and the answer shown left, are stored in
-the ballot.
+the ballot. Nothing is drawn for a reviewer who is in none of the category's groups.
 
 A reviewer has one ballot on the screen and one drawn ahead, so that the next pair is there when a key is pressed. Of
 two windows that draw ahead at once, one draws; the database holds that (`ballot_one_ahead`).
@@ -229,12 +229,14 @@ def _open(category: Category, reviewer: Reviewer, now: datetime, task_id: int, p
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """What a category has to draw from: tasks, contenders by slug, and whether it has gold battles."""
+    """What a category has to draw from: tasks, contenders by slug, and whether it has gold battles. `members`: the ids
+    of reviewers who may vote here, None if every reviewer may."""
 
     tasks: Sequence[int]
     contenders: dict[str, int]
     standings: Standings | None
     gold: bool
+    members: frozenset[int] | None
     read_at: float
 
 
@@ -258,12 +260,18 @@ def _pool(category: Category, rng: np.random.Generator, *, fresh: bool) -> _Pool
     tasks = list(Task.objects.filter(category=category).values_list("pk", flat=True))
     asked = rng.permutation(tasks)[:_TASKS_ASKED].tolist()
     gold = category.gold_percent > 0 and _gold(category).exists()
-    pool = _Pool(tasks, _contenders(asked), newest_standings(category), gold, time.monotonic())
+    pool = _Pool(tasks, _contenders(asked), newest_standings(category), gold, _members(category), time.monotonic())
     with _pools_lock:
         _pools[key] = pool
         for old in list(_pools)[:-_POOLS_MOST]:
             del _pools[old]
     return pool
+
+
+def _members(category: Category) -> frozenset[int] | None:
+    """None without groups; a group without members gives one row of None."""
+    members = list(category.groups.values_list("reviewers", flat=True).order_by())
+    return frozenset(pk for pk in members if pk is not None) if members else None
 
 
 def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.Generator) -> Found | None:
@@ -279,6 +287,8 @@ def _find(category: Category, reviewer: Reviewer, now: datetime, rng: np.random.
 def _find_in(
     pool: _Pool, category: Category, reviewer: Reviewer, now: datetime, rng: np.random.Generator
 ) -> Found | None:
+    if pool.members is not None and reviewer.pk not in pool.members:
+        return None
     if pool.gold and rng.random() * 100 < category.gold_percent:
         gold = _unseen_gold(category, reviewer, rng)
         if gold is not None:

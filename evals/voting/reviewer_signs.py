@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from arena.ui.numbers import rate, whole
+from arena.ui.numbers import MINUS, rate, whole
 from arena.ui.wording import count
-from evals.ratings.agreement import Agreement
+from evals.ratings.agreement import Agreement, Alpha
 from evals.ratings.health import Finding, State
 from evals.voting.queries.reviewers import Health
 
-__all__ = ["TICKS", "Sign", "signs"]
+__all__ = ["TICKS", "Sign", "alpha_sign", "gold_sign", "hundredths", "side_sign", "signs", "speed_sign"]
 
 Tick = Literal["ok", "fail", "unknown"]
 TICKS: Mapping[State, Tick] = {"good": "ok", "bad": "fail", "unknown": "unknown"}
@@ -35,10 +35,39 @@ def signs(health: Health, *, counts: bool) -> tuple[Sign, ...]:
     """In the order of the page's columns. `counts`: whether the votes do."""
     return (
         _agreement(health.agreement),
-        _side(health.side),
-        _speed(health.speed),
+        gold_sign(health.gold),
+        side_sign(health.side),
+        speed_sign(health.speed),
         _leader(health.leaders, counts=counts),
     )
+
+
+def alpha_sign(found: Alpha) -> Sign:
+    """How one reviewer agrees with the others."""
+    if found.alpha is None or found.ci95 is None:
+        return Sign("agreement", "unknown", "not known", found.why)
+    words = {"good": "more than chance", "bad": "hardly more than chance", "unknown": _NOT_ENOUGH}
+    low, high = found.ci95
+    facts = (
+        f"alpha {hundredths(found.alpha)} ({hundredths(low)} to {hundredths(high)}) on {count(found.battles, 'battle')}"
+    )
+    return Sign("agreement", TICKS[found.state], words[found.state], facts)
+
+
+def gold_sign(found: Finding) -> Sign:
+    if found.share is None:
+        return Sign("gold", "unknown", "no gold battles", "")
+    words = {"good": "as marked", "bad": "often not as marked", "unknown": _NOT_ENOUGH}
+    facts = f"{rate(found.share)} of {count(found.n, 'gold battle')}{_interval(found)}"
+    return Sign("gold", TICKS[found.state], words[found.state], facts)
+
+
+def hundredths(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", MINUS)
+
+
+def _interval(found: Finding) -> str:
+    return f" ({rate(found.ci95[0])} to {rate(found.ci95[1])})" if found.ci95 else ""
 
 
 def _agreement(found: Agreement) -> Sign:
@@ -54,19 +83,21 @@ def _agreement(found: Agreement) -> Sign:
     return Sign("agreement", TICKS[found.state], words[found.state], facts)
 
 
-def _side(found: Finding) -> Sign:
+def side_sign(found: Finding) -> Sign:
     if found.share is None:
         return Sign("side", "unknown", "sides not known", "")
     prefers = "prefers the left" if found.share > 0.5 else "prefers the right"
     words = {"good": "no preference", "bad": prefers, "unknown": _NOT_ENOUGH}
-    return Sign("side", TICKS[found.state], words[found.state], f"left won {rate(found.share)} of {whole(found.n)}")
+    facts = f"left won {rate(found.share)} of {whole(found.n)}{_interval(found)}"
+    return Sign("side", TICKS[found.state], words[found.state], facts)
 
 
-def _speed(found: Finding) -> Sign:
+def speed_sign(found: Finding) -> Sign:
     if found.share is None:
         return Sign("speed", "unknown", "times not known", "")
     words = {"good": "takes time to read", "bad": "too fast to have read", "unknown": _NOT_ENOUGH}
-    return Sign("speed", TICKS[found.state], words[found.state], f"{rate(found.share)} of {whole(found.n)} too fast")
+    facts = f"{rate(found.share)} of {whole(found.n)} too fast{_interval(found)}"
+    return Sign("speed", TICKS[found.state], words[found.state], facts)
 
 
 def _leader(leaders: Mapping[str, str | None], *, counts: bool) -> Sign:

@@ -69,6 +69,7 @@ def exclude(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
         raise ExclusionError(f"{reviewer.name} is already excluded: {reviewer.excluded_reason}")
     for category, votes in _votes(reviewer):
         tallies.move(category=category, removed=votes)
+        tallies.move_excluded(category, votes.total())
         ledger.raise_revision(category)
     reasons.move(reasons.counted_with_reasons(reviewer.pk), by=-1)
     reviewer.excluded_at, reviewer.excluded_reason = timezone.now(), reason
@@ -88,6 +89,7 @@ def include(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
     reviewer.save(update_fields=["excluded_at", "excluded_reason"])
     for category, votes in _votes(reviewer):
         tallies.move(category=category, added=votes)
+        tallies.move_excluded(category, -votes.total())
         ledger.raise_revision(category)
     reasons.move(reasons.counted_with_reasons(reviewer.pk), by=1)
     _write_down(reviewer, actor, f"Counted again: {reason}")

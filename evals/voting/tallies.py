@@ -2,7 +2,8 @@
 
 They change with the votes (−old +new, in the vote's transaction) and always equal what `rebuild` counts from the
 effective votes of reviewers who are not excluded: the same rows with the same numbers, and no row of zeros. What they
-add up to stands in the ledger (`votes`, `comparing`).
+add up to stands in the ledger (`votes`, `comparing`), and beside it how many votes of excluded reviewers there are
+(`excluded`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from evals.models import Category, Ledger, Reviewer, ReviewerTally, TaskTally, V
 from evals.models.votes import effective_votes
 from evals.voting import ledger
 
-__all__ = ["Counted", "TallyDriftError", "VoteFacts", "facts", "move", "rebuild"]
+__all__ = ["Counted", "TallyDriftError", "VoteFacts", "facts", "move", "move_excluded", "rebuild"]
 
 _FLIPPED = {"lo": "hi", "hi": "lo"}
 _OUTCOMES = ("lo", "hi", "tie", "both_bad")
@@ -82,6 +83,13 @@ def move(*, category: Category, removed: Votes = (), added: Votes = ()) -> None:
     change.subtract(Counter(removed))
     excluded = _excluded({vote.reviewer_id for vote in change})
     _apply(category, {vote: n for vote, n in change.items() if vote.reviewer_id not in excluded})
+    move_excluded(category, sum(n for vote, n in change.items() if vote.reviewer_id in excluded))
+
+
+def move_excluded(category: Category, votes: int) -> None:
+    """Add to the number of votes that stand excluded. The caller holds the ledger's lock."""
+    if votes:
+        Ledger.objects.filter(category=category).update(excluded=F("excluded") + votes)
 
 
 @transaction.atomic
@@ -90,7 +98,8 @@ def rebuild(category: Category) -> None:
     ledger.lock(category)
     ReviewerTally.objects.filter(category=category).delete()
     TaskTally.objects.filter(category=category).delete()
-    Ledger.objects.filter(category=category).update(votes=0, comparing=0)
+    excluded = effective_votes(category).filter(reviewer__excluded_at__isnull=False).count()
+    Ledger.objects.filter(category=category).update(votes=0, comparing=0, excluded=excluded)
     _apply(category, facts(category))
 
 

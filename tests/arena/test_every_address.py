@@ -28,12 +28,17 @@ from evals.models import (
     Category,
     Contender,
     Generation,
+    Invitation,
     Provider,
     QuarantineCase,
     Reviewer,
     Run,
     TaskSet,
 )
+from evals.voting.category_settings import add_dimension, add_reason
+from evals.voting.gold import mark_gold
+from evals.voting.groups import create_group
+from evals.voting.invitations import invite
 from evals.voting.reviewers import reviewer_of
 from tests.evals.images.pictures import store_image
 
@@ -97,7 +102,26 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "quarantine/<int:pk>/": (EDITOR, NOBODY),
     "quarantine/<int:pk>/release/": (NOBODY, EDITOR),
     "quarantine/<int:pk>/confirm/": (NOBODY, EDITOR),
-    "reviewers/": (VIEWER, NOBODY),
+    # How colleagues vote is for editors; each reviewer sees their own.
+    "reviewers/": (EDITOR, NOBODY),
+    "reviewers/me/": (REVIEWER, NOBODY),
+    "reviewers/<int:pk>/": (EDITOR, NOBODY),
+    "reviewers/invitations/": (EDITOR, EDITOR),
+    "reviewers/invitations/<int:pk>/revoke/": (NOBODY, EDITOR),
+    "reviewers/groups/": (EDITOR, EDITOR),
+    "reviewers/groups/<slug:slug>/": (EDITOR, EDITOR),
+    "reviewers/groups/<slug:slug>/members/": (NOBODY, EDITOR),
+    "reviewers/groups/<slug:slug>/members/<int:pk>/remove/": (NOBODY, EDITOR),
+    "join/<str:token>/": (ANYBODY, ANYBODY),
+    # Names, verdicts and comments beside each other.
+    "battles/<int:pk>/": (EDITOR, EDITOR),
+    "battles/<int:pk>/gold/retire/": (NOBODY, EDITOR),
+    "leaderboards/<slug:category>/battles/": (EDITOR, NOBODY),
+    "leaderboards/<slug:category>/voting/": (EDITOR, EDITOR),
+    "leaderboards/<slug:category>/voting/reasons/": (NOBODY, EDITOR),
+    "leaderboards/<slug:category>/voting/reasons/<int:pk>/": (NOBODY, EDITOR),
+    "leaderboards/<slug:category>/voting/dimensions/": (NOBODY, EDITOR),
+    "leaderboards/<slug:category>/voting/dimensions/<int:pk>/": (NOBODY, EDITOR),
     "reviewers/<int:pk>/exclude/": (NOBODY, EDITOR),
     "reviewers/<int:pk>/include/": (NOBODY, EDITOR),
     "routing/": (VIEWER, NOBODY),
@@ -164,6 +188,8 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "api/v1/quarantine/<int:pk>": (EDITOR, NOBODY),
     "api/v1/quarantine/<int:pk>/confirm": (NOBODY, EDITOR),
     "api/v1/quarantine/<int:pk>/release": (NOBODY, EDITOR),
+    "api/v1/reviewers": (EDITOR, NOBODY),
+    "api/v1/reviewers/<int:pk>": (EDITOR, NOBODY),
     "api/v1/votes": (EDITOR, NOBODY),
     "api/v1/votes/<int:pk>": (EDITOR, NOBODY),
     "api/v1/leaderboards": (VIEWER, NOBODY),
@@ -186,7 +212,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "api/v1/routing/unpin": (NOBODY, EDITOR),
 }
 # Those that whoever is not signed in gets a 200 from. Say so here too, lest a slip in the table opens one.
-PUBLIC = {"", "accounts/sign-in/", "accounts/link/<str:token>/", "api/docs/", "api/schema/"}
+PUBLIC = {"", "accounts/sign-in/", "accounts/link/<str:token>/", "join/<str:token>/", "api/docs/", "api/schema/"}
 ADMIN_SITE = "admin/"
 ADMIN_OPEN = ("admin/login/", "admin/logout/")
 
@@ -251,15 +277,28 @@ def place(people: dict[Role | None, Client]) -> Place:
     # The reviewer's own: to everybody else it does not exist, which the voting tests hold.
     reviewer = reviewer_of(User.objects.get(role=Role.REVIEWER))
     ballot = Ballot.objects.create(
-        battle=battle, category=battle.task.category, reviewer=reviewer, left="lo", reserved_until=category.created_at
+        battle=battle, category=category, reviewer=reviewer, left="lo", reserved_until=category.created_at
     )
     detected({made[1].pk: "introduces itself"})
+    editor = User.objects.get(role=Role.EDITOR)
+    group = create_group(name="Stones", actor=editor)
+    invitation = invite(label="Mara", group=group, most_uses=1, days=1, actor=editor)
+    reason = add_reason(category=category, key="1", label="correct", actor=editor)
+    dimension = add_dimension(category=category, name="Tone", actor=editor)
+    mark_gold(battle=battle, outcome="lo", why="It is granite.", actor=editor)
     run = Run.objects.create(version=version)
     link = create_sign_in_link(user=User.objects.get(role=Role.VIEWER))
     return Place(
         {
             "accounts/link/<str:token>": f"accounts/link/{link}",
             "accounts/people/<int:pk>": f"accounts/people/{User.objects.get(role=Role.EDITOR).pk}",
+            "battles/<int:pk>": f"battles/{battle.pk}",
+            "groups/<slug:slug>": f"groups/{group.slug}",
+            "members/<int:pk>": f"members/{reviewer.pk}",
+            "invitations/<int:pk>": f"invitations/{Invitation.objects.get().pk}",
+            "join/<str:token>": f"join/{invitation}",
+            "reasons/<int:pk>": f"reasons/{reason.pk}",
+            "dimensions/<int:pk>": f"dimensions/{dimension.pk}",
             "contenders/<path:slug>": "contenders/granit",
             "generations/<int:pk>": f"generations/{made[0].pk}",
             "leaderboards/<slug:category>": f"leaderboards/{category.slug}",

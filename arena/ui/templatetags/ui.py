@@ -194,6 +194,16 @@ def may(user: object, role: str) -> bool:
     return isinstance(user, User) and user.may(Role(role))
 
 
+# The lowest role that opens a place, where that is not everyone's.
+_PLACES_FROM = {"vote": Role.REVIEWER, "reviewers": Role.EDITOR, "quarantine": Role.EDITOR}
+
+
+@register.filter
+def may_open(user: object, place: str) -> bool:
+    """`{% if user|may_open:"reviewers" %}`: whether the place is in the reader's bar."""
+    return may(user, _PLACES_FROM.get(place, Role.VIEWER))
+
+
 @register.filter
 def get(mapping: Mapping[str, object] | None, key: str) -> object:
     """A dictionary's value by a key that is itself a variable; empty if there is none."""

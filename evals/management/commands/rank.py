@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from arena.commands import ExampleCommand
 from evals.leaderboards import queries, ranking
+from evals.leaderboards.documents import documents
 from evals.models import Category
 from evals.voting.counting import count_votes
 
@@ -40,11 +41,12 @@ examples:
         views = []
         for category in categories:
             count_votes(category=category)
-            leaderboard = ranking.rank_category(category_id=category.pk, rebuild=options["rebuild"])
-            if leaderboard is not None:
-                views.append(queries.view(leaderboard))
+            for one in (category, *Category.with_dimensions.filter(dimension_of=category).order_by("pk")):
+                leaderboard = ranking.rank_category(category_id=one.pk, rebuild=options["rebuild"])
+                if leaderboard is not None:
+                    views.append(queries.view(leaderboard))
         if options["json"]:
-            document = {"leaderboards": [found.document() for found in views]}
+            document = {"leaderboards": documents([found for found in views if not found.dimension_of])}
             self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
             return
         for found in views:
@@ -53,8 +55,9 @@ examples:
             self.stdout.write("No votes yet: nothing to rank.")
 
     def _print(self, found: queries.LeaderboardView) -> None:
+        below = f"  dimension of {found.dimension_of}, " if found.dimension_of else ""
         self.stdout.write(
-            f"{found.category}: {found.votes} votes by {found.reviewers} reviewers on {found.tasks} tasks"
+            f"{below}{found.category}: {found.votes} votes by {found.reviewers} reviewers on {found.tasks} tasks"
         )
         if not found.connected:
             self.stdout.write(

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import F, Sum, Window
+from django.db.models import F, Q, Sum, Window
 from django.db.models.functions import Length, RowNumber
 
 from evals.models import Ballot, Category, Ledger, Reviewer, ReviewerTally, Vote
 from evals.models.votes import LeftSide
 from evals.ratings import OUTCOMES
-from evals.ratings.agreement import Agreement, Alpha, Shared, agreements, shared_battles
+from evals.ratings.agreement import Agreement, Alpha, Shared, agreements, reviewer_alpha, shared_battles
 from evals.ratings.health import Finding, haste, side_preference
 from evals.voting.standings import newest_standings_of
 
-__all__ = ["LAST", "leaders_without", "panel_agreement", "reviewer_agreements", "sides_in", "speeds"]
+__all__ = [
+    "LAST",
+    "agreement_with_others",
+    "leaders_without",
+    "panel_agreement",
+    "reviewer_agreements",
+    "sides_in",
+    "speeds",
+]
 
+# Agreement of one reviewer is measured over so many of their newest votes, and so many of others on the same battles.
+_MINE, _OTHERS = 2000, 50_000
 # Speed is measured over the newest votes: enough to be sure, however many there are.
 LAST = 200
 
@@ -34,8 +45,38 @@ def panel_agreement(category: Category) -> Alpha:
 
 
 def reviewer_agreements() -> dict[int, Agreement]:
-    """By reviewer, over all categories; reviewers without a vote are missing. Queries as in `panel_agreement`."""
-    return agreements(_shared(Ledger.objects.select_related("category")).values())
+    """By reviewer, over all categories, of whose verdicts those on a rubric's dimensions are no part; reviewers without
+    a vote are missing. Queries as in `panel_agreement`."""
+    ledgers = Ledger.objects.filter(category__dimension_of__isnull=True).select_related("category")
+    return agreements(_shared(ledgers).values())
+
+
+def agreement_with_others(reviewer: Reviewer, *, until: datetime | None = None) -> Alpha:
+    """Krippendorff's alpha of the reviewer against those whose votes count, on the battles both judged (before
+    `until`). Two queries, over the reviewer's newest votes."""
+    effective = Vote.objects.filter(superseded_by__isnull=True, outcome__isnull=False).order_by()
+    effective = effective.filter(category__dimension_of__isnull=True)
+    if until is not None:
+        effective = effective.filter(cast_at__lt=until)
+    columns = ("outcome", "ballot__battle_id", "task_id", "lo_id", "hi_id")
+    mine: dict[tuple[int, ...], int] = {}
+    for outcome, *where in effective.filter(reviewer=reviewer).order_by("-pk").values_list(*columns)[:_MINE]:
+        mine.setdefault(_unit(*where), _CODES[outcome or ""])
+    battles = {battle for battle, *_ in mine if battle}
+    # An imported vote has no battle: its task and pair say what was judged.
+    tasks = {task for battle, task, *_ in mine if not battle}
+    same = Q(ballot__battle__in=battles) if battles else Q(ballot__isnull=True, task__in=tasks)
+    others = effective.filter(same, reviewer__excluded_at__isnull=True).exclude(reviewer=reviewer)
+    counts: dict[tuple[int, ...], list[int]] = {}
+    for outcome, *where in others.values_list(*columns)[:_OTHERS]:
+        unit = _unit(*where)
+        if unit in mine:
+            counts.setdefault(unit, [0] * len(OUTCOMES))[_CODES[outcome or ""]] += 1
+    return reviewer_alpha([mine[unit] for unit in counts], list(counts.values()))
+
+
+def _unit(battle: int | None, task: int, lo: int, hi: int) -> tuple[int, ...]:
+    return (battle or 0, task, lo, hi)
 
 
 def _shared(ledgers: Iterable[Ledger]) -> defaultdict[int, Shared]:
@@ -84,10 +125,13 @@ def sides_in(category: Category) -> Finding:
     return side_preference(lo + hi, not_lo + not_hi)
 
 
-def speeds(reviewers: Iterable[Reviewer]) -> dict[int, Finding]:
-    """By reviewer, over the `LAST` ballots they voted on; reviewers without one are missing. One query."""
+def speeds(reviewers: Iterable[Reviewer], *, until: datetime | None = None) -> dict[int, Finding]:
+    """By reviewer, over the `LAST` ballots they voted on (before `until`); reviewers without one are missing. One
+    query."""
     place = Window(RowNumber(), partition_by=F("reviewer"), order_by=F("closed_at").desc())
-    voted = Ballot.objects.filter(reviewer__in=list(reviewers), state=Ballot.State.VOTED)
+    voted = Ballot.objects.filter(reviewer__in=list(reviewers), state=Ballot.State.VOTED, shown_at__isnull=False)
+    if until is not None:
+        voted = voted.filter(closed_at__lt=until)
     newest = voted.annotate(place=place).filter(place__lte=LAST).order_by().values("pk")
     characters = Length("battle__lo__text") + Length("battle__hi__text")
     seconds: dict[int, list[float]] = defaultdict(list)
@@ -105,7 +149,9 @@ def leaders_without(reviewers: Iterable[Reviewer]) -> dict[int, dict[str, str | 
     Only in categories where other reviewers count too and all contenders were compared, by the newest leaderboard.
     Three queries, four if one is not cached.
     """
-    counted = ReviewerTally.objects.filter(reviewer__in=list(reviewers), category__retired_at__isnull=True)
+    counted = ReviewerTally.objects.filter(
+        reviewer__in=list(reviewers), category__retired_at__isnull=True, category__dimension_of__isnull=True
+    )
     pairs = set(counted.values_list("reviewer", "category", "category__name").order_by())
     newest = newest_standings_of({category for _, category, _ in pairs})
     without = {category: standings.leader_without() for category, standings in newest.items()}

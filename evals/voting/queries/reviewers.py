@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
-from evals.models import Category, Reviewer, ReviewerTally, Vote
+from evals.models import Category, Ledger, Reviewer, ReviewerTally, Vote
 from evals.models.votes import VOTES, LeftSide, Outcome
 from evals.ratings.agreement import Agreement
 from evals.ratings.health import Finding, side_preference
 from evals.voting.queries.agreement import leaders_without, reviewer_agreements, speeds
+from evals.voting.queries.gold import gold_findings
 
-__all__ = ["ExclusionEntry", "Health", "ReviewerRow", "Voter", "reviewer_count", "reviewer_rows", "voters_in"]
+__all__ = [
+    "ALARM",
+    "Excluded",
+    "ExclusionEntry",
+    "Health",
+    "ReviewerRow",
+    "Voter",
+    "VotesCast",
+    "excluded_votes",
+    "reviewer_count",
+    "reviewer_row",
+    "reviewer_rows",
+    "rows_of",
+    "voters_in",
+    "votes_cast",
+]
 
 PAGE_SIZE = 50
 # The handle of the one reviewer who stands for all judges of a file without names begins with this.
 _UNNAMED = "import "
+# From this share of all votes on, what is excluded is said wherever the rest is.
+ALARM = 0.05
 
 
 @dataclass(frozen=True)
@@ -40,13 +58,14 @@ class Health:
 
     `agreement` with others on shared battles; `side`, how often the left answer won; `speed`, the share of votes cast
     faster than reading; `leaders`, by category's name, the contender that would lead without them, None if the leader
-    stays.
+    stays; `gold`, the share of gold battles judged as they are marked.
     """
 
     agreement: Agreement
     side: Finding
     speed: Finding
     leaders: Mapping[str, str | None]
+    gold: Finding = field(default_factory=lambda: Finding("unknown", 0))
 
 
 @dataclass(frozen=True)
@@ -68,6 +87,23 @@ class ReviewerRow:
 
 
 @dataclass(frozen=True)
+class Excluded:
+    """Votes that were cast and stand, `excluded` of them excluded with their reviewers."""
+
+    excluded: int
+    cast: int
+
+    @property
+    def share(self) -> float:
+        return self.excluded / self.cast if self.cast else 0.0
+
+    @property
+    def alarms(self) -> bool:
+        """More than `ALARM` of the votes: a ranking then says as much about who was left out."""
+        return self.share > ALARM
+
+
+@dataclass(frozen=True)
 class Voter:
     """`unnamed`: stands for all judges of an imported file that does not name them."""
 
@@ -85,37 +121,57 @@ def voters_in(category: Category) -> list[Voter]:
     return sorted(voters, key=lambda voter: (-voter.votes, voter.name, voter.id))
 
 
+def excluded_votes(category: Category | None = None) -> Excluded:
+    """In the category, or in all that are not retired. One query, of one row a category: the figure is kept as votes
+    are counted and reviewers excluded."""
+    if category is not None:
+        ledgers = Ledger.objects.filter(category=category)
+    else:
+        ledgers = Ledger.objects.filter(category__retired_at__isnull=True, category__dimension_of__isnull=True)
+    sums = ledgers.aggregate(excluded=Coalesce(Sum("excluded"), 0), counted=Coalesce(Sum("votes"), 0))
+    return Excluded(sums["excluded"], sums["excluded"] + sums["counted"])
+
+
 def reviewer_count() -> int:
     return Reviewer.objects.count()
 
 
 def reviewer_rows(*, limit: int, before: int | None = None) -> list[ReviewerRow]:
-    """Arena's own users first, then by votes that count; those after the place `before`. Ten queries, and four more
-    after new votes."""
+    """Arena's own users first, then by votes that count; those after the place `before`. Eleven queries, and four
+    more after new votes."""
     start = before or 0
-    return _rows(list(_ordered()[start : start + limit]), start)
+    return rows_of(list(_ordered()[start : start + limit]), start)
+
+
+def reviewer_row(reviewer: Reviewer) -> ReviewerRow:
+    """As in `reviewer_rows`, of one."""
+    return rows_of([reviewer])[0]
 
 
 def _ordered() -> QuerySet[Reviewer]:
-    counted = ReviewerTally.objects.filter(reviewer=OuterRef("pk")).order_by().values("reviewer").annotate(n=VOTES)
+    tallies = ReviewerTally.objects.filter(reviewer=OuterRef("pk"), category__dimension_of__isnull=True)
+    counted = tallies.order_by().values("reviewer").annotate(n=VOTES)
     return Reviewer.objects.annotate(
         counted=Coalesce(Subquery(counted.values("n")), 0),
         outside=Case(When(user__isnull=True, then=1), default=0),
     ).order_by("outside", "-counted", "name", "pk")
 
 
-def _rows(reviewers: Sequence[Reviewer], start: int) -> list[ReviewerRow]:
-    cast = _cast(reviewers)
+def rows_of(reviewers: Sequence[Reviewer], start: int = 0) -> list[ReviewerRow]:
+    """Of these reviewers, in their order, after the place `start`."""
+    cast = votes_cast(reviewers)
     exclusions = _exclusions(reviewers)
     agreed, fast, leaders = reviewer_agreements(), speeds(reviewers), leaders_without(reviewers)
+    gold = gold_findings(reviewers)
     rows = []
     for place, reviewer in enumerate(reviewers, start + 1):
-        mine = cast.get(reviewer.pk, _Cast())
+        mine = cast.get(reviewer.pk, VotesCast())
         health = Health(
             agreement=agreed.get(reviewer.pk, Agreement("unknown", 0)),
             side=side_preference(mine.left_won, mine.right_won),
             speed=fast.get(reviewer.pk, Finding("unknown", 0)),
             leaders=leaders.get(reviewer.pk, {}),
+            gold=gold.get(reviewer.pk, Finding("unknown", 0)),
         )
         rows.append(
             ReviewerRow(
@@ -142,7 +198,7 @@ def _source(reviewer: Reviewer) -> str:
     return "a file that names no judge" if source.startswith(_UNNAMED) else f"from {source}"
 
 
-class _Cast(NamedTuple):
+class VotesCast(NamedTuple):
     """Effective votes, and how often the answer on either side won."""
 
     votes: int = 0
@@ -152,9 +208,17 @@ class _Cast(NamedTuple):
     right_won: int = 0
 
 
-def _cast(reviewers: Sequence[Reviewer]) -> dict[int, _Cast]:
-    """By reviewer. From the votes, since tallies hold only votes that count."""
-    effective = Vote.objects.filter(reviewer__in=reviewers, superseded_by__isnull=True, outcome__isnull=False)
+def votes_cast(reviewers: Sequence[Reviewer], *, until: datetime | None = None) -> dict[int, VotesCast]:
+    """By reviewer (of votes before `until`). From the votes, since tallies hold only votes that count; verdicts on
+    dimensions are no votes of their own here. One query."""
+    effective = Vote.objects.filter(
+        reviewer__in=reviewers,
+        superseded_by__isnull=True,
+        outcome__isnull=False,
+        category__dimension_of__isnull=True,
+    )
+    if until is not None:
+        effective = effective.filter(cast_at__lt=until)
     known = ~Q(left=LeftSide.UNKNOWN)
     decisive = Q(outcome__in=(Outcome.LO, Outcome.HI))
     rows = (
@@ -168,7 +232,7 @@ def _cast(reviewers: Sequence[Reviewer]) -> dict[int, _Cast]:
             right_won=Count("pk", filter=known & decisive & ~Q(outcome=F("left"))),
         )
     )
-    return {pk: _Cast(*figures) for pk, *figures in rows}
+    return {pk: VotesCast(*figures) for pk, *figures in rows}
 
 
 def _exclusions(reviewers: Sequence[Reviewer]) -> dict[str, list[ExclusionEntry]]:

@@ -33,31 +33,15 @@ from evals.voting.queries.battles import (
     choice_label,
     image_on,
     last_closed,
-    neediest_first,
-    nothing_anywhere,
     nothing_to_vote_on,
     progress,
 )
 from evals.voting.queries.categories import category_progress, may_vote_in, progress_in
 from evals.voting.reviewers import reviewer_of
 
-__all__ = ["battle", "battle_image", "category_vote", "report_answer", "undo_vote", "vote"]
+__all__ = ["battle", "battle_image", "category_vote", "report_answer", "undo_vote"]
 
 CHOICES = ("left", "right", "tie", "both_bad", "skip")
-
-
-@require_safe
-@never_cache
-@role_required(Role.REVIEWER)
-def vote(request: HttpRequest) -> HttpResponseBase:
-    """Redirects to the category that needs votes most and in which this reviewer can vote."""
-    reviewer = reviewer_of(person(request))
-    for category in neediest_first(reviewer):
-        if draw(category=category, reviewer=reviewer) is not None:
-            return _see("evals:category-vote", category.slug)
-    states = category_progress()
-    context = {"missing": nothing_anywhere(states, closed=battles_closed(reviewer)), "others": states}
-    return render(request, "evals/voting/vote_empty.html", context)
 
 
 @require_safe

@@ -1,0 +1,220 @@
+"""How a category is voted on: its settings, the reasons a reviewer can give, and its rubric's dimensions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from arena.models import User
+from arena.ui.markup import visible
+from evals.catalog.names import derived_slug
+from evals.models import Category, Reason
+from evals.voting.groups import set_groups
+from evals.voting.ledger import raise_revision
+
+__all__ = [
+    "MOST_DIMENSIONS",
+    "CategorySettingsError",
+    "DimensionLine",
+    "ReasonLine",
+    "add_dimension",
+    "add_reason",
+    "change_reason",
+    "change_voting",
+    "dimension_lines",
+    "reason_lines",
+    "rename_dimension",
+    "retire_dimension",
+    "retire_reason",
+    "speak_for",
+]
+
+# Each dimension is one more verdict for every battle.
+MOST_DIMENSIONS = 6
+KEYS = "123456789"
+# Of the 80 characters of a slug; between the two parts stands "--", which no other category has.
+_PARENT, _OWN = 50, 28
+_VOTING_FIELDS = ("guidelines", "overlap", "gold_percent", "ask_strength", "boards_open")
+
+
+class CategorySettingsError(ValueError):
+    """Nothing was changed; the message is for the editor."""
+
+
+@dataclass(frozen=True)
+class ReasonLine:
+    """`votes`: how often it was given for a better answer, of the votes that count."""
+
+    id: int
+    key: str
+    label: str
+    votes: int
+    retired: bool
+
+
+@dataclass(frozen=True)
+class DimensionLine:
+    id: int
+    slug: str
+    name: str
+    votes: int
+    retired: bool
+
+
+def reason_lines(category: Category) -> list[ReasonLine]:
+    """By key, retired ones last. One query."""
+    reasons = Reason.objects.filter(category=category).annotate(votes=Coalesce(Sum("tallies__votes"), 0))
+    lines = [ReasonLine(one.pk, one.key, one.label, one.votes, one.retired_at is not None) for one in reasons]
+    return sorted(lines, key=lambda line: (line.retired, line.key, line.id))
+
+
+def dimension_lines(category: Category) -> list[DimensionLine]:
+    """In the order they were added, retired ones last. One query."""
+    rows = Category.with_dimensions.filter(dimension_of=category).select_related("ledger").order_by("pk")
+    lines = [DimensionLine(one.pk, one.slug, one.name, one.ledger.votes, one.retired_at is not None) for one in rows]
+    return sorted(lines, key=lambda line: line.retired)
+
+
+@transaction.atomic
+def change_voting(*, category: Category, groups: Collection[int], actor: User) -> None:
+    """Save the voting settings that `category` was given, and the groups, by id, whose members alone vote in it."""
+    before = Category.objects.select_for_update().values(*_VOTING_FIELDS).get(pk=category.pk)
+    category.save(update_fields=_VOTING_FIELDS)
+    set_groups(category=category, groups=groups, actor=actor)
+    changed = [name for name in _VOTING_FIELDS if before[name] != getattr(category, name)]
+    told = [name if name == "guidelines" else f"{name} {before[name]} to {getattr(category, name)}" for name in changed]
+    if told:
+        _write_down(category, actor, f"Voting settings: {', '.join(told)}")
+
+
+@transaction.atomic
+def add_reason(*, category: Category, key: str, label: str, actor: User) -> Reason:
+    """A reason by one digit. A retired one of the same name comes back, with what was counted for it."""
+    label = _label(label)
+    retired = Reason.objects.filter(category=category, label__iexact=label, retired_at__isnull=False).first()
+    reason = retired or Reason(category=category)
+    reason.retired_at = None
+    return _save_reason(reason, key, label, actor, "added")
+
+
+@transaction.atomic
+def change_reason(*, reason: Reason, key: str, label: str, actor: User) -> Reason:
+    """Another key or name; votes that gave it keep it."""
+    return _save_reason(reason, key, _label(label), actor, "changed")
+
+
+@transaction.atomic
+def retire_reason(*, reason: Reason, actor: User) -> None:
+    """It can no longer be given; votes that gave it keep it, and its key is free."""
+    if Reason.objects.filter(pk=reason.pk, retired_at__isnull=True).update(retired_at=timezone.now()):
+        _write_down(reason.category, actor, f"Reason “{reason.label}” retired")
+
+
+@transaction.atomic
+def add_dimension(*, category: Category, name: str, actor: User) -> Category:
+    """A dimension of the category's rubric: a category below it, with a ledger and a leaderboard of its own. A retired
+    one of the same name comes back."""
+    name = _label(name, "dimension", longest=120)
+    if category.dimension_of_id is not None:
+        raise CategorySettingsError(f"{category.name} is itself a dimension and has none below it.")
+    # Locked, so that two editors do not go beyond the limit together.
+    Category.objects.select_for_update().get(pk=category.pk)
+    below = Category.with_dimensions.filter(dimension_of=category)
+    found = below.filter(slug=(slug := _dimension_slug(category, name))).first()
+    if found is not None and found.retired_at is None:
+        raise CategorySettingsError(f"“{found.name}” is a dimension of {category.name} already.")
+    if below.filter(retired_at__isnull=True).count() >= MOST_DIMENSIONS:
+        raise CategorySettingsError(
+            f"{category.name} has {MOST_DIMENSIONS} dimensions, which is the limit: each is one more verdict for every "
+            "battle. Retire one first."
+        )
+    if found is not None:
+        found.retired_at, found.name = None, name
+        found.save(update_fields=["retired_at", "name"])
+    else:
+        found = Category(
+            slug=slug,
+            name=name,
+            dimension_of=category,
+            speaks_for=category.speaks_for,
+            single_reviewer=category.single_reviewer,
+        )
+        found.save()
+    _write_down(category, actor, f"Dimension “{name}” added")
+    return found
+
+
+@transaction.atomic
+def rename_dimension(*, dimension: Category, name: str, actor: User) -> None:
+    """Its address stays."""
+    before, dimension.name = dimension.name, _label(name, "dimension", longest=120)
+    dimension.save(update_fields=["name"])
+    _write_down(dimension, actor, f"Dimension “{before}” renamed to “{dimension.name}”")
+
+
+@transaction.atomic
+def retire_dimension(*, dimension: Category, actor: User) -> None:
+    """It is no longer asked for; its votes and leaderboard stay."""
+    if Category.with_dimensions.filter(pk=dimension.pk, retired_at__isnull=True).update(retired_at=timezone.now()):
+        _write_down(dimension, actor, f"Dimension “{dimension.name}” retired")
+
+
+@transaction.atomic
+def speak_for(*, category: Category) -> None:
+    """After `speaks_for` or `single_reviewer` of a category changed: its dimensions follow, and all are ranked anew."""
+    below = Category.with_dimensions.filter(dimension_of=category)
+    below.update(speaks_for=category.speaks_for, single_reviewer=category.single_reviewer)
+    for one in Category.with_dimensions.filter(pk__in=[category.pk, *below.values_list("pk", flat=True)]).order_by(
+        "pk"
+    ):
+        raise_revision(one)
+
+
+def _save_reason(reason: Reason, key: str, label: str, actor: User, act: str) -> Reason:
+    if key not in KEYS or len(key) != 1:
+        raise CategorySettingsError(f"{key[:20]!r} is not a key for a reason: give a digit from 1 to 9.")
+    if Reason.objects.filter(category=reason.category, label__iexact=label).exclude(pk=reason.pk).exists():
+        raise CategorySettingsError(f"There is a reason “{label}” already.")
+    reason.key, reason.label = key, label
+    try:
+        with transaction.atomic():
+            reason.save()
+    except IntegrityError:
+        taken = Reason.objects.filter(category=reason.category, key=key, retired_at__isnull=True).first()
+        if taken is None:
+            raise
+        raise CategorySettingsError(f"The key {key} belongs to “{taken.label}”. Choose another one.") from None
+    _write_down(reason.category, actor, f"Reason “{label}” {act}, key {key}")
+    return reason
+
+
+def _label(text: str, what: str = "reason", *, longest: int = 40) -> str:
+    text = " ".join(visible(text).split())
+    if not 0 < len(text) <= longest:
+        raise CategorySettingsError(f"Give the {what} a name of 1 to {longest} characters.")
+    return text
+
+
+def _dimension_slug(category: Category, name: str) -> str:
+    parent = category.slug
+    if len(parent) > _PARENT:
+        digest = hashlib.sha256(parent.encode()).hexdigest()[:8]
+        parent = f"{parent[: _PARENT - 9].rstrip('-')}-{digest}"
+    return f"{parent}--{derived_slug(name, longest=_OWN)}"
+
+
+def _write_down(category: Category, actor: User, message: str) -> None:
+    LogEntry.objects.log_actions(
+        actor.pk,
+        Category.with_dimensions.filter(pk=category.pk),
+        CHANGE,
+        change_message=message,
+        single_object=True,
+    )

@@ -1,0 +1,249 @@
+"""Judged battles with the names of who wrote what, and what each reviewer said: for those who may see identities,
+which are editors and admins. Nothing here is for a reviewer's page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils.safestring import SafeString
+
+from arena.ui.markup import first_line, render, render_code
+from evals.catalog.conversations import content_text, written
+from evals.catalog.images.references import images_in
+from evals.models import Ballot, Battle, Category, Generation, GoldBattle, Reason, Task, Vote
+from evals.models.votes import Outcome, effective_votes
+
+__all__ = [
+    "BattleDetail",
+    "BattleLine",
+    "Filter",
+    "Said",
+    "battle_detail",
+    "battle_lines",
+]
+
+Filter = Literal["", "split", "gold", "comments"]
+# Votes, newest first, among which battles that reviewers disagree on are looked for: they may be rare.
+_SEARCHED = 20_000
+# Ballots of one battle that its page lists.
+_SAID_MOST = 200
+
+_OUTCOME_WORDS = {"lo": "A", "hi": "B", "tie": "tie", "both_bad": "both bad"}
+
+
+@dataclass(frozen=True)
+class BattleLine:
+    """`seq` is the newest vote on it, the cursor of the list. `outcomes`: how many votes each outcome has."""
+
+    id: int
+    seq: int
+    gist: str
+    lo: str
+    hi: str
+    outcomes: dict[str, int]
+    comments: int
+    gold: str
+    at: datetime
+
+    @property
+    def split(self) -> bool:
+        return len(self.outcomes) > 1
+
+    @property
+    def words(self) -> str:
+        """`2 for A, 1 tie`."""
+        said = {"lo": "for A", "hi": "for B", "tie": "tie", "both_bad": "both bad"}
+        return ", ".join(f"{n} {said[outcome]}" for outcome, n in self.outcomes.items())
+
+
+@dataclass(frozen=True)
+class Written:
+    """One answer: its letter on this page, who wrote it, its text, and the numbers of its images."""
+
+    letter: str
+    contender: str
+    generation: int
+    parts: tuple[SafeString, ...]
+    images: range
+    quarantine: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one reviewer did with the battle. `verdict` in this page's letters; `dimensions` by name."""
+
+    reviewer: int
+    name: str
+    excluded: bool
+    at: datetime
+    verdict: str
+    strength: str
+    right: bool | None
+    reasons: tuple[str, ...]
+    dimensions: tuple[tuple[str, str], ...]
+    comment: str
+    left: str
+
+
+@dataclass(frozen=True)
+class BattleDetail:
+    id: int
+    category_slug: str
+    category: str
+    task: int
+    prompt: tuple[tuple[str, SafeString], ...]
+    prompt_images: range
+    answers: tuple[Written, Written]
+    said: tuple[Said, ...]
+    gold: GoldBattle | None
+    gold_words: str
+
+
+def battle_lines(category: Category, *, limit: int, before: int | None = None, only: Filter = "") -> list[BattleLine]:
+    """Battles of Arena's own ballots by their newest vote, newest first; imported votes have none. Four queries."""
+    newest = _newest_votes(category, before, only)[:limit]
+    chosen = list(newest.values_list("seq", "ballot__battle_id", "cast_at"))
+    ids = [battle for _, battle, _ in chosen]
+    texts = (f"{side}__{field}" for side in ("lo", "hi") for field in ("text", "turns", "tool_calls"))
+    related = Battle.objects.select_related("task", "lo__contender", "hi__contender").defer(*texts)
+    battles = related.in_bulk(ids)
+    outcomes: dict[int, dict[str, int]] = defaultdict(dict)
+    counted = effective_votes(category).filter(ballot__battle__in=ids).order_by()
+    for battle, outcome, n in counted.values_list("ballot__battle_id", "outcome").annotate(n=Count("pk")):
+        outcomes[battle][str(outcome)] = n
+    beside = Battle.objects.filter(pk__in=ids).order_by().values_list("pk", "gold__outcome", "gold__retired_at")
+    commented = Count("ballots", filter=Q(ballots__counted_at__isnull=False) & ~Q(ballots__comment=""))
+    notes = {pk: (gold if retired is None else None, n) for pk, gold, retired, n in beside.annotate(n=commented)}
+    return [
+        BattleLine(
+            id=pk,
+            seq=seq,
+            gist=_gist(battles[pk].task),
+            lo=battles[pk].lo.contender.slug,
+            hi=battles[pk].hi.contender.slug,
+            outcomes={key: outcomes[pk][key] for key in _OUTCOME_WORDS if key in outcomes[pk]},
+            comments=notes[pk][1],
+            gold=_OUTCOME_WORDS.get(notes[pk][0] or "", ""),
+            at=at,
+        )
+        for seq, pk, at in chosen
+    ]
+
+
+def _newest_votes(category: Category, before: int | None, only: Filter) -> QuerySet[Vote]:
+    """Of each battle the newest vote."""
+    votes = effective_votes(category).filter(ballot__isnull=False)
+    same = votes.filter(ballot__battle=OuterRef("ballot__battle"))
+    newest = votes.filter(~Exists(same.filter(seq__gt=OuterRef("seq")))).order_by("-seq")
+    if before is not None:
+        newest = newest.filter(seq__lt=before)
+    if only == "gold":
+        return newest.filter(ballot__battle__gold__isnull=False, ballot__battle__gold__retired_at__isnull=True)
+    if only == "split":
+        newest = newest.filter(Exists(same.exclude(outcome=OuterRef("outcome"))))
+    elif only == "comments":
+        commented = Ballot.objects.filter(battle=OuterRef("ballot__battle"), counted_at__isnull=False)
+        newest = newest.filter(Exists(commented.exclude(comment="")))
+    return newest.filter(seq__gt=category.ledger.seq - _SEARCHED) if only else newest
+
+
+def battle_detail(pk: int) -> BattleDetail | None:
+    """Everything about one battle; votes that are still held are not there. Five queries."""
+    related = Battle.objects.select_related("task__category", "lo__contender", "hi__contender", "gold__created_by")
+    battle = related.filter(pk=pk).first()
+    if battle is None:
+        return None
+    gold: GoldBattle | None = getattr(battle, "gold", None)
+    if gold is not None and gold.retired_at is not None:
+        gold = None
+    images = len(images_in(battle.task.messages))
+    return BattleDetail(
+        id=battle.pk,
+        category_slug=battle.task.category.slug,
+        category=battle.task.category.name,
+        task=battle.task_id,
+        prompt=tuple(_said(battle.task)),
+        prompt_images=range(1, images + 1),
+        answers=(_written("A", battle.lo), _written("B", battle.hi)),
+        said=tuple(_ballots(battle, gold)),
+        gold=gold,
+        gold_words=_OUTCOME_WORDS[gold.outcome] if gold else "",
+    )
+
+
+def _gist(task: Task) -> str:
+    prompts = [message for message in task.messages if message.get("role") == "user"] or task.messages
+    return first_line(content_text(prompts[-1].get("content"))) if prompts else f"task {task.pk}"
+
+
+def _said(task: Task) -> list[tuple[str, SafeString]]:
+    return [
+        (str(message.get("role", "")).title(), render(content_text(message.get("content"))))
+        for message in task.messages
+        if message.get("content")
+    ]
+
+
+def _written(letter: str, generation: Generation) -> Written:
+    parts: list[SafeString] = []
+    for text, calls in written(text=generation.text, tool_calls=generation.tool_calls, turns=generation.turns):
+        parts += [render(text), *(render_code(call, "json") for call in calls)]
+    return Written(
+        letter=letter,
+        contender=generation.contender.slug,
+        generation=generation.pk,
+        parts=tuple(part for part in parts if part),
+        images=range(1, len(generation.images) + 1),
+        quarantine=generation.quarantine,
+    )
+
+
+def _ballots(battle: Battle, gold: GoldBattle | None) -> list[Said]:
+    """Newest first. Without those that are open or whose vote can still be undone."""
+    done = Q(state=Ballot.State.VOTED, counted_at__isnull=False)
+    done |= Q(state__in=(Ballot.State.SKIPPED, Ballot.State.REPORTED))
+    rows = battle.ballots.filter(done).select_related("reviewer").order_by("-closed_at", "-pk")[:_SAID_MOST]
+    ballots = list(rows)
+    reasons = Reason.objects.in_bulk({pk for ballot in ballots for pk in ballot.reasons})
+    below = Category.with_dimensions.filter(dimension_of=battle.task.category_id)
+    dimensions = dict(below.values_list("slug", "name")) if any(ballot.dimensions for ballot in ballots) else {}
+    found = []
+    for ballot in ballots:
+        outcome = _outcome(ballot.choice, ballot.left)
+        verdict = _OUTCOME_WORDS.get(outcome) or {
+            Ballot.State.SKIPPED: "skipped",
+            Ballot.State.REPORTED: "reported",
+        }.get(Ballot.State(ballot.state), "")
+        if ballot.skip_reason:
+            verdict = f"{verdict}: {Ballot.SkipReason(ballot.skip_reason).label}"
+        found.append(
+            Said(
+                reviewer=ballot.reviewer_id,
+                name=ballot.reviewer.name,
+                excluded=ballot.reviewer.excluded_at is not None,
+                at=ballot.closed_at or ballot.reserved_until,
+                verdict=verdict,
+                strength=ballot.strength,
+                right=outcome == gold.outcome if gold is not None and outcome else None,
+                reasons=tuple(reasons[pk].label for pk in ballot.reasons if pk in reasons),
+                dimensions=tuple(
+                    (dimensions[slug], _OUTCOME_WORDS[_outcome(choice, ballot.left)])
+                    for slug, choice in ballot.dimensions.items()
+                    if slug in dimensions
+                ),
+                comment=ballot.comment,
+                left="A" if ballot.left == "lo" else "B",
+            )
+        )
+    return found
+
+
+def _outcome(choice: str, left: str) -> str:
+    """A choice in the page's words as an outcome; empty without one."""
+    if choice in ("", Outcome.TIE, Outcome.BOTH_BAD):
+        return choice
+    return left if choice == Ballot.Choice.LEFT else {"lo": "hi", "hi": "lo"}[left]

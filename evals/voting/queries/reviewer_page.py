@@ -1,0 +1,145 @@
+"""One reviewer: what they voted, how, and what they said. For editors in full; for the reviewer themselves up to the
+last midnight, so that it does not tell how others judged the battle just voted on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+from django.db.models import Count
+from django.utils import timezone
+
+from evals.models import Ballot, Category, Reason, Reviewer, Vote
+from evals.ratings.agreement import Alpha
+from evals.ratings.health import Finding, side_preference
+from evals.voting.queries.agreement import LAST, agreement_with_others, speeds
+from evals.voting.queries.gold import gold_findings
+from evals.voting.queries.reviewers import ReviewerRow, VotesCast, reviewer_row, votes_cast
+
+__all__ = ["Comment", "Figures", "ReviewerPage", "last_midnight", "own_figures", "reviewer_page"]
+
+_COMMENTS = 50
+# Ballots, newest first, whose reasons are counted.
+_REASONS_OF = 2000
+# A battle left open over lunch is no measure of speed.
+_LONGEST_S = 600.0
+
+
+@dataclass(frozen=True)
+class Comment:
+    battle: int
+    category: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of a reviewer's votes (before a moment). `seconds`: the median time a battle takes them. `reasons` and `skips`:
+    words and how often; `categories`: names and votes."""
+
+    cast: VotesCast
+    agreement: Alpha
+    gold: Finding
+    side: Finding
+    speed: Finding
+    seconds: float | None
+    categories: tuple[tuple[str, int], ...]
+    reasons: tuple[tuple[str, int], ...]
+    skips: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class ReviewerPage:
+    """`row` as in the list of reviewers."""
+
+    row: ReviewerRow
+    figures: Figures
+    comments: tuple[Comment, ...]
+
+
+def last_midnight() -> datetime:
+    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def reviewer_page(reviewer: Reviewer) -> ReviewerPage:
+    """Twenty queries, however many votes there are."""
+    return ReviewerPage(reviewer_row(reviewer), _figures(reviewer, None), _comments(reviewer, None))
+
+
+def own_figures(reviewer: Reviewer) -> tuple[Figures, tuple[Comment, ...]]:
+    """For the reviewer's own page, of what they voted before the last midnight."""
+    until = last_midnight()
+    return _figures(reviewer, until), _comments(reviewer, until)
+
+
+def _figures(reviewer: Reviewer, until: datetime | None) -> Figures:
+    cast = votes_cast([reviewer], until=until).get(reviewer.pk, VotesCast())
+    nothing = Finding("unknown", 0)
+    return Figures(
+        cast=cast,
+        agreement=agreement_with_others(reviewer, until=until),
+        gold=gold_findings([reviewer], until=until).get(reviewer.pk, nothing),
+        side=side_preference(cast.left_won, cast.right_won),
+        speed=speeds([reviewer], until=until).get(reviewer.pk, nothing),
+        seconds=_seconds(reviewer, until),
+        categories=_categories(reviewer, until),
+        reasons=_reasons(reviewer, until),
+        skips=_skips(reviewer, until),
+    )
+
+
+def _seconds(reviewer: Reviewer, until: datetime | None) -> float | None:
+    voted = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, shown_at__isnull=False)
+    if until is not None:
+        voted = voted.filter(closed_at__lt=until)
+    times = voted.order_by("-closed_at").values_list("shown_at", "closed_at")[:LAST]
+    took = [min((closed - shown).total_seconds(), _LONGEST_S) for shown, closed in times if shown and closed]
+    return median(took) if took else None
+
+
+def _categories(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, int], ...]:
+    """By votes, most first."""
+    votes = Vote.objects.filter(reviewer=reviewer, superseded_by__isnull=True, outcome__isnull=False)
+    if until is not None:
+        votes = votes.filter(cast_at__lt=until)
+    counts = dict(votes.order_by().values_list("category").annotate(n=Count("pk")))
+    names = Category.objects.filter(pk__in=counts).values_list("pk", "name")
+    return tuple(sorted(((name, counts[pk]) for pk, name in names), key=lambda one: (-one[1], one[0])))
+
+
+def _reasons(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, int], ...]:
+    """Most used first; the same word of two categories is one."""
+    given = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, counted_at__isnull=False)
+    if until is not None:
+        given = given.filter(closed_at__lt=until)
+    lists = given.exclude(reasons=[]).order_by("-closed_at").values_list("reasons", flat=True)[:_REASONS_OF]
+    times = Counter(pk for reasons in lists for pk in reasons)
+    labels = dict(Reason.objects.filter(pk__in=times).values_list("pk", "label"))
+    words: Counter[str] = Counter()
+    for pk, n in times.items():
+        if pk in labels:
+            words[labels[pk]] += n
+    return tuple(sorted(words.items(), key=lambda one: (-one[1], one[0])))
+
+
+def _skips(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, int], ...]:
+    skipped = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.SKIPPED)
+    if until is not None:
+        skipped = skipped.filter(closed_at__lt=until)
+    rows = skipped.order_by().values_list("skip_reason").annotate(n=Count("pk"))
+    named = [(Ballot.SkipReason(reason).label if reason else "no reason given", n) for reason, n in rows]
+    return tuple(sorted(named, key=lambda one: (-one[1], one[0])))
+
+
+def _comments(reviewer: Reviewer, until: datetime | None) -> tuple[Comment, ...]:
+    """Newest first; of votes that count by now."""
+    said = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, counted_at__isnull=False)
+    if until is not None:
+        said = said.filter(closed_at__lt=until)
+    rows = (
+        said.exclude(comment="").order_by("-closed_at").values_list("battle", "category__name", "closed_at", "comment")
+    )
+    return tuple(Comment(*row) for row in rows[:_COMMENTS])
