@@ -21,6 +21,7 @@ from django.urls import reverse
 
 from arena.accounts.services import create_sign_in_link
 from arena.models import User
+from benchmarks.application.world import CATEGORY
 from evals.models import Category, Leaderboard
 from evals.voting import ledger
 from tests.processes import free_port
@@ -82,7 +83,7 @@ class Browser:
 
     def next_battle(self) -> str:
         """The path of the battle that the voting page leads to."""
-        return self._http.get("/vote/").raise_for_status().url.path
+        return self._http.get(f"/vote/{CATEGORY}/").raise_for_status().url.path
 
     def vote(self, battle: str, choice: str) -> str:
         """Returns the path of the next battle, whose page came with the answer."""

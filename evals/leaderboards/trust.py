@@ -62,10 +62,11 @@ def panel(
     board: LeaderboardView, voters: Sequence[Voter], agreement: Alpha, sides: Finding, *, named: bool = True
 ) -> Panel:
     """`named`: whether the reader may read of reviewers by name."""
+    most = _most(voters if named else [replace(voter, name="One reviewer") for voter in voters])
     if not named:
         voters = [replace(voter, name="one reviewer") for voter in voters]
     return Panel(
-        most=_most(voters),
+        most=most,
         unnamed=sum(voter.votes for voter in voters if voter.unnamed),
         checks=(_agreement(agreement), _single_reviewers(board.standings, voters), _sides(sides)),
         slight=agreement.state == "bad",
@@ -78,8 +79,7 @@ def _most(voters: Sequence[Voter]) -> str:
     if len(voters) < 2 or not votes:
         return ""
     if voters[0].votes >= votes / 4:
-        name = voters[0].name
-        return f"{name[:1].upper()}{name[1:]} cast {rate(voters[0].votes / votes)} of the votes."
+        return f"{voters[0].name} cast {rate(voters[0].votes / votes)} of the votes."
     cast, few = 0, 0
     while 2 * cast < votes:
         cast, few = cast + voters[few].votes, few + 1

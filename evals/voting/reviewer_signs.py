@@ -32,12 +32,12 @@ class Sign:
 
 
 def signs(health: Health, *, counts: bool) -> tuple[Sign, ...]:
-    """In the order of the page's columns. `counts`: whether the votes do."""
+    """In the order of the list's columns, which have no room for intervals. `counts`: whether the votes do."""
     return (
         _agreement(health.agreement),
-        gold_sign(health.gold),
-        side_sign(health.side),
-        speed_sign(health.speed),
+        gold_sign(health.gold, interval=False),
+        side_sign(health.side, interval=False),
+        speed_sign(health.speed, interval=False),
         _leader(health.leaders, counts=counts),
     )
 
@@ -54,11 +54,11 @@ def alpha_sign(found: Alpha) -> Sign:
     return Sign("agreement", TICKS[found.state], words[found.state], facts)
 
 
-def gold_sign(found: Finding) -> Sign:
+def gold_sign(found: Finding, *, interval: bool = True) -> Sign:
     if found.share is None:
         return Sign("gold", "unknown", "no gold battles", "")
     words = {"good": "as marked", "bad": "often not as marked", "unknown": _NOT_ENOUGH}
-    facts = f"{rate(found.share)} of {count(found.n, 'gold battle')}{_interval(found)}"
+    facts = f"{rate(found.share)} of {count(found.n, 'gold battle')}{_ci95(found) if interval else ''}"
     return Sign("gold", TICKS[found.state], words[found.state], facts)
 
 
@@ -66,7 +66,7 @@ def hundredths(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", MINUS)
 
 
-def _interval(found: Finding) -> str:
+def _ci95(found: Finding) -> str:
     return f" ({rate(found.ci95[0])} to {rate(found.ci95[1])})" if found.ci95 else ""
 
 
@@ -83,20 +83,20 @@ def _agreement(found: Agreement) -> Sign:
     return Sign("agreement", TICKS[found.state], words[found.state], facts)
 
 
-def side_sign(found: Finding) -> Sign:
+def side_sign(found: Finding, *, interval: bool = True) -> Sign:
     if found.share is None:
         return Sign("side", "unknown", "sides not known", "")
     prefers = "prefers the left" if found.share > 0.5 else "prefers the right"
     words = {"good": "no preference", "bad": prefers, "unknown": _NOT_ENOUGH}
-    facts = f"left won {rate(found.share)} of {whole(found.n)}{_interval(found)}"
+    facts = f"left won {rate(found.share)} of {whole(found.n)}{_ci95(found) if interval else ''}"
     return Sign("side", TICKS[found.state], words[found.state], facts)
 
 
-def speed_sign(found: Finding) -> Sign:
+def speed_sign(found: Finding, *, interval: bool = True) -> Sign:
     if found.share is None:
         return Sign("speed", "unknown", "times not known", "")
     words = {"good": "takes time to read", "bad": "too fast to have read", "unknown": _NOT_ENOUGH}
-    facts = f"{rate(found.share)} of {whole(found.n)} too fast{_interval(found)}"
+    facts = f"{rate(found.share)} of {whole(found.n)} too fast{_ci95(found) if interval else ''}"
     return Sign("speed", TICKS[found.state], words[found.state], facts)
 
 

@@ -87,7 +87,7 @@ def test_through_the_pages(world: World, voters: list[User], processes: Processe
     wait_until(lambda: listens(port), "web listens")
 
     def vote(browser: httpx.Client) -> None:
-        battle = browser.get("/vote/").raise_for_status().url.path
+        battle = browser.get(f"/vote/{world.category.slug}/").raise_for_status().url.path
         headers = {"X-CSRFToken": browser.cookies["csrftoken"], "HX-Request": "true"}
 
         def post(path: str, **form: str) -> str:

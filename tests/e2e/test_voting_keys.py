@@ -23,7 +23,7 @@ def desk(live_server, page: Page, reviewer_user):
     client.force_login(reviewer_user)
     cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
     page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
-    page.goto(f"{live_server.url}/vote/")
+    page.goto(f"{live_server.url}/vote/code/")
     expect(page.locator("#verdict")).to_be_visible()
     return page
 

@@ -126,7 +126,7 @@ def _line(category: Category, mine: _Mine, battles: _Battles | None, pace: float
 
 def _time(seconds: float, *, more: bool) -> str:
     minutes = max(1, round(seconds / 60))
-    words = count(minutes, "minute") if minutes < 90 else count(round(minutes / 60), "hour")
+    words = count(minutes, "minute") if minutes < 60 else count(round(minutes / 60), "hour")
     return f"more than {words}" if more else f"about {words}"
 
 
@@ -163,9 +163,10 @@ def _battles(categories: Sequence[Category]) -> dict[int, _Battles]:
     unread = [pk for pk in keys if pk not in found]
     if unread:
         read = _read(unread)
-        cache.set_many({keys[pk]: read.get(pk) for pk in unread}, _KEPT_S)
+        # A category without battles is looked at again: its first answers may come at any moment.
+        cache.set_many({keys[pk]: one for pk, one in read.items()}, _KEPT_S)
         found |= read
-    return {pk: one for pk, one in found.items() if one is not None}
+    return found
 
 
 def _read(categories: Sequence[int]) -> Mapping[int, _Battles]:

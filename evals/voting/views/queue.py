@@ -9,12 +9,18 @@ from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
-from evals.voting.queries.battles import battles_closed, nothing_anywhere
+from evals.voting.queries.battles import NothingToVoteOn, battles_closed, nothing_anywhere
 from evals.voting.queries.categories import category_progress, open_categories
 from evals.voting.queries.queue import queue
 from evals.voting.reviewers import reviewer_of
 
 __all__ = ["vote"]
+
+_NOT_YOURS = NothingToVoteOn(
+    "No category is open to you",
+    "Each is voted on by a group of reviewers that you are not in. An editor can add you.",
+    "read",
+)
 
 
 @require_safe
@@ -25,8 +31,10 @@ def vote(request: HttpRequest) -> HttpResponse:
     reviewer = reviewer_of(person(request))
     found = queue(reviewer)
     if found.first is None:
+        every = category_progress()
         own = set(open_categories(reviewer).values_list("slug", flat=True))
-        states = [state for state in category_progress() if state.slug in own]
-        context = {"missing": nothing_anywhere(states, closed=battles_closed(reviewer)), "others": states}
+        states = [state for state in every if state.slug in own]
+        missing = nothing_anywhere(states, closed=battles_closed(reviewer)) if states or not every else _NOT_YOURS
+        context = {"missing": missing, "others": states}
         return render(request, "evals/voting/vote_empty.html", context)
     return render(request, "evals/voting/queue.html", {"queue": found, "practised": reviewer.practised_at})

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from evals.leaderboards import queries
+from evals.leaderboards.documents import documents
 from evals.leaderboards.ranking import rank_category
 from evals.models import Contender, Leaderboard
 from evals.voting import ledger as ledgers
@@ -124,7 +125,7 @@ def run(*arguments):
 
 def test_the_command_prints_one_json_document(code):
     document = json.loads(run("--json"))
-    assert document == {"leaderboards": [newest("code").document()]}
+    assert document == {"leaderboards": documents([newest("code")])}
     assert json.loads(run("--json", "--category", "code", "--rebuild")) == document
     assert Leaderboard.objects.count() == 1
 

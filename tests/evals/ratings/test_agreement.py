@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from evals.ratings.agreement import agreements, panel_alpha, shared_battles
+from evals.ratings.agreement import agreements, panel_alpha, reviewer_alpha, shared_battles
 from tests.evals.ratings.oracle import nominal_alpha
 
 LO, HI, TIE, BOTH_BAD = range(4)
@@ -246,3 +246,28 @@ def test_names_and_the_order_of_battles_change_nothing(battles, random):
     for reviewer in first:
         for name in FINDING:
             assert getattr(first[reviewer], name) == pytest.approx(getattr(second[reviewer], name), abs=1e-9)
+
+
+def test_one_reviewer_against_one_other_is_the_alpha_of_both():
+    rng = np.random.default_rng(3)
+    own = rng.integers(0, 4, 60)
+    other = np.where(rng.random(60) < 0.5, own, rng.integers(0, 4, 60))
+    both = np.eye(4, dtype=int)[own] + np.eye(4, dtype=int)[other]
+    mine, panel = reviewer_alpha(own, np.eye(4, dtype=int)[other]), panel_alpha(both)
+    assert mine.alpha == pytest.approx(panel.alpha)
+    assert mine.ci95 == pytest.approx(panel.ci95)
+    assert (mine.state, mine.battles, mine.votes) == (panel.state, 60, 120)
+
+
+def test_a_battle_that_many_judged_counts_once():
+    once = reviewer_alpha([0, 1, 2], [[1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]])
+    often = reviewer_alpha([0, 1, 2], [[1, 0, 0, 0], [9, 0, 0, 0], [0, 0, 1, 0]])
+    assert (often.alpha, often.ci95) == (pytest.approx(once.alpha), pytest.approx(once.ci95))
+    assert often.votes == once.votes + 8
+
+
+@pytest.mark.parametrize(("own", "others", "why"), [([], [], "nobody else"), ([2, 2], [[0, 0, 1, 0]] * 2, "the same")])
+def test_without_anything_to_compare_one_reviewer_has_no_alpha(own, others, why):
+    found = reviewer_alpha(own, others)
+    assert (found.state, found.alpha) == ("unknown", None)
+    assert why in found.why

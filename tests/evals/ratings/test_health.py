@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.ratings.health import READING_WPM, haste, reading_seconds, side_preference
+from evals.ratings.health import READING_WPM, gold_accuracy, haste, reading_seconds, side_preference
 from evals.ratings.ranks import wilson
 
 
@@ -54,3 +54,16 @@ def test_haste_is_a_share_of_votes_too_fast_to_have_read(fast, timed, state):
 
 def test_where_there_is_nothing_to_read_nobody_is_too_fast():
     assert haste([0.0] * 30, [0] * 30).state == "good"
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "state"),
+    [(8, 8, "unknown"), (10, 10, "good"), (0, 3, "bad"), (5, 10, "unknown"), (50, 100, "bad"), (80, 100, "good")],
+)
+def test_gold_is_judged_as_marked_or_not_or_nobody_knows(right, n, state):
+    found = gold_accuracy(right, n)
+    assert (found.state, found.n, found.share, found.ci95) == (state, n, right / n, wilson(right, n))
+
+
+def test_without_gold_nothing_is_claimed():
+    assert (gold_accuracy(0, 0).state, gold_accuracy(0, 0).share) == ("unknown", None)

@@ -205,30 +205,30 @@ def test_who_voted_alone_has_nobody_to_be_left_out_for(db):
 # the page
 
 
-def test_the_page_has_four_signs_for_each_person(client_of, viewer_user, hanging):
-    page = client_of(viewer_user).get(reverse("evals:reviewer-list")).text
-    assert page.count('class="sign"') == 4 * 3
+def test_the_page_has_five_signs_for_each_person(client_of, editor_user, hanging):
+    page = client_of(editor_user).get(reverse("evals:reviewer-list")).text
+    assert page.count('class="sign"') == 5 * 3
     assert "Code: granite would lead" in page
     assert "hold without them" in page
     assert "no shared battles" in page
     assert "What the columns mean" in page
 
 
-def test_who_has_not_voted_has_no_signs(client_of, viewer_user, people):
-    page = client_of(viewer_user).get(reverse("evals:reviewer-list")).text
+def test_who_has_not_voted_has_no_signs(client_of, editor_user, people):
+    page = client_of(editor_user).get(reverse("evals:reviewer-list")).text
     assert page.count("No votes yet.") == 3
     assert 'class="sign"' not in page
 
 
-def test_a_file_that_names_no_judge_is_said_to_be_one(client_of, viewer_user, db):
+def test_a_file_that_names_no_judge_is_said_to_be_one(client_of, editor_user, db):
     imported_reviewers(source="import 4feb0a82b602fc9c", names=["votes.csv"])
-    page = client_of(viewer_user).get(reverse("evals:reviewer-list")).text
+    page = client_of(editor_user).get(reverse("evals:reviewer-list")).text
     assert "a file that names no judge" in page
     assert "4feb0a82b602fc9c" not in page
 
 
-def test_more_people_cost_no_more_queries(world, battles, make_reviewer, client_of, viewer_user):
-    client, address = client_of(viewer_user), reverse("evals:reviewer-list")
+def test_more_people_cost_no_more_queries(world, battles, make_reviewer, client_of, editor_user):
+    client, address = client_of(editor_user), reverse("evals:reviewer-list")
 
     def cost(names):
         for reviewer in map(make_reviewer, names):
