@@ -23,7 +23,7 @@ from evals.ratings import (
 )
 from evals.ratings.types import Key
 from evals.voting.queries.categories import CategoryProgress, category_progress
-from evals.voting.queries.reviewers import Excluded
+from evals.voting.queries.reviewers import NOTHING_EXCLUDED, Excluded
 
 __all__ = [
     "CategoryState",
@@ -66,7 +66,7 @@ class LeaderboardView:
     digest: str
     standings: Standings
     waiting: int
-    excluded: Excluded
+    excluded: Excluded = NOTHING_EXCLUDED
     # The slug of the category whose rubric it is a dimension of; empty for a category.
     dimension_of: str = ""
 

@@ -3,6 +3,7 @@ shown."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from arena.api.serializers import Query
-from evals.models import Reviewer, Vote
+from evals.models import Reason, Reviewer, Vote
 from evals.models.votes import LeftSide, Outcome
 from evals.voting.queries.reviewer_page import reviewer_page
 from evals.voting.queries.reviewers import ReviewerRow, rows_of
@@ -41,7 +42,20 @@ class VoteOut(serializers.Serializer[Any]):
     source = serializers.SerializerMethodField(  # type: ignore[assignment]
         help_text="`ballot`, or the imported file it came from."
     )
+    strength = serializers.SerializerMethodField(help_text="slightly, clearly, or empty.")
+    reasons = serializers.SerializerMethodField(help_text="Why the answer was better, in the category's words.")
+    comment = serializers.SerializerMethodField()
     cast_at = serializers.DateTimeField()
+
+    def get_strength(self, vote: Vote) -> str:
+        return vote.ballot.strength if vote.ballot else ""
+
+    def get_reasons(self, vote: Vote) -> list[str]:
+        given = vote.ballot.reasons if vote.ballot else []
+        return [self.context["reasons"][pk] for pk in given if pk in self.context["reasons"]]
+
+    def get_comment(self, vote: Vote) -> str:
+        return vote.ballot.comment if vote.ballot else ""
 
     def get_reviewer(self, vote: Vote) -> str:
         return pseudonym(vote.reviewer_id)
@@ -63,7 +77,13 @@ class _Votes(GenericAPIView[Vote]):
     # The contender shown on the left would unblind ballots that are still open: not for reviewers.
     scopes = {"GET": "evals:read"}
     serializer_class = VoteOut
-    queryset = Vote.objects.select_related("category", "lo", "hi", "vote_import", "superseded_by")
+    queryset = Vote.objects.select_related("category", "lo", "hi", "vote_import", "superseded_by", "ballot")
+
+
+def _reasons_of(votes: Iterable[Vote]) -> dict[str, Any]:
+    """The labels of all reasons these votes give. One query, none if they give none."""
+    given = {pk for vote in votes if vote.ballot for pk in vote.ballot.reasons}
+    return {"reasons": dict(Reason.objects.filter(pk__in=given).values_list("pk", "label"))}
 
 
 class VoteList(_Votes):
@@ -76,7 +96,7 @@ class VoteList(_Votes):
     @extend_schema(operation_id="vote_list", summary="Votes, for export", parameters=[VoteQuery])
     def get(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
-        return self.get_paginated_response(VoteOut(page, many=True).data)
+        return self.get_paginated_response(VoteOut(page, many=True, context=_reasons_of(page)).data)
 
 
 class VoteDetail(_Votes):
@@ -85,7 +105,7 @@ class VoteDetail(_Votes):
         vote = self.get_queryset().filter(pk=pk).first()
         if vote is None:
             raise Http404
-        return Response(VoteOut(vote).data)
+        return Response(VoteOut(vote, context=_reasons_of([vote])).data)
 
 
 def _interval(help_text: str = "") -> serializers.ListField:

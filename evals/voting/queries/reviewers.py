@@ -21,6 +21,7 @@ from evals.voting.queries.gold import gold_findings
 
 __all__ = [
     "ALARM",
+    "NOTHING_EXCLUDED",
     "Excluded",
     "ExclusionEntry",
     "Health",
@@ -101,6 +102,9 @@ class Excluded:
     def alarms(self) -> bool:
         """More than `ALARM` of the votes: a ranking then says as much about who was left out."""
         return self.share > ALARM
+
+
+NOTHING_EXCLUDED = Excluded(0, 0)
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,19 @@ from evals.transfer.exports import export_votes
 from evals.voting.casting import Remarks, cast_vote
 from evals.voting.category_settings import add_dimension, add_reason
 from evals.voting.drawing import draw
+from evals.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World, count_now
 
 
 @pytest.fixture
 def code(db, make_user):
     """Nine votes on `code`, each with a verdict on its tone and a reason."""
-    from evals.voting.reviewers import reviewer_of
-
     editor = make_user(Role.EDITOR, "editor")
     category = World().fill(contenders=3, tasks=3).category
     tone = add_dimension(category=category, name="Tone", actor=editor)
-    reasons = [add_reason(category=category, key=key, label=label, actor=editor).pk for key, label in ("1c", "2s")]
+    reasons = [
+        add_reason(category=category, key=key, label=label, actor=editor).pk for key, label in (("1", "c"), ("2", "s"))
+    ]
     mara = reviewer_of(make_user(Role.REVIEWER, "mara"))
     for n in range(9):
         remarks = Remarks(dimensions={tone.slug: "tie" if n else "left"}, reasons=reasons[: 1 + n % 2])
@@ -75,5 +76,9 @@ def test_exports_list_votes_once(code, tmp_path, client_of, editor_user):
     assert export_votes(path=tmp_path / "tone.jsonl", category="code--tone").votes == 9
     assert Vote.objects.count() == 18
     client = client_of(editor_user)
-    count = {query: client.get(f"/api/v1/votes{query}").json()["count"] for query in ("", "?category=code--tone")}
-    assert count == {"": 9, "?category=code--tone": 9}
+    votes = {name: client.get(f"/api/v1/votes{name}").json()["results"] for name in ("", "?category=code--tone")}
+    assert {name: {one["category"] for one in found} for name, found in votes.items()} == {
+        "": {"code"}, "?category=code--tone": {"code--tone"},
+    }  # fmt: skip
+    assert [len(found) for found in votes.values()] == [9, 9]
+    assert sorted(len(one["reasons"]) for one in votes[""]) == [1] * 5 + [2] * 4

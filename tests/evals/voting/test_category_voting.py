@@ -117,7 +117,7 @@ def test_the_page_adds_renames_and_retires(category, client_of, editor_user):
     client, page = client_of(editor_user), "/leaderboards/code/voting/"
     client.post(f"{page}reasons/", {"key": "3", "label": "safer"})
     client.post(f"{page}dimensions/", {"name": "Tone"})
-    reason, tone = Reason.objects.get(), category.dimensions.get()
+    reason, tone = Reason.objects.get(), Category.with_dimensions.get(dimension_of=category)
     client.post(f"{page}reasons/{reason.pk}/", {"key": "4", "label": "safe"})
     client.post(f"{page}dimensions/{tone.pk}/", {"name": "Warmth"})
     shown = client.get(page).text
