@@ -95,10 +95,10 @@ def create_group(*, name: str, actor: User) -> ReviewerGroup:
 @transaction.atomic
 def change_group(*, group: ReviewerGroup, name: str, categories: Collection[int], actor: User) -> ReviewerGroup:
     """Another name, and the categories that the group judges, by id. A category without any group is open to every
-    reviewer."""
+    reviewer; retired ones keep theirs, so that they come back as they were."""
     group.name = _name(name)
     group.save(update_fields=["name"])
-    group.categories.set(Category.objects.filter(pk__in=categories))
+    group.categories.set(Category.objects.filter(Q(pk__in=categories) | Q(groups=group, retired_at__isnull=False)))
     log.info("group_changed", group=group.slug, actor=actor.username)
     return group
 

@@ -114,16 +114,21 @@ def accept(*, token: str, name: str, form_key: str) -> User:
         return earlier
 
 
-@transaction.atomic
 def accept_as(*, token: str, person: User) -> User:
     """Somebody who is signed in joins the group; a viewer becomes a reviewer. Accepting it again uses nothing up."""
-    known = Invitation.objects.filter(token_sha256=token_digest(token)).select_related("group", "created_by").first()
     reviewer = reviewer_of(person)
-    if known is not None and InvitationUse.objects.filter(invitation=known, reviewer=reviewer).exists():
+    known = InvitationUse.objects.filter(invitation__token_sha256=token_digest(token), reviewer=reviewer)
+    if known.exists():
         return person
-    invitation = _use(token)
-    raise_to_reviewer(person=person, actor=invitation.created_by)
-    _enter(invitation, reviewer, None)
+    try:
+        with transaction.atomic():
+            invitation = _use(token)
+            raise_to_reviewer(person=person, actor=invitation.created_by)
+            _enter(invitation, reviewer, None)
+    except (IntegrityError, InvitationError):
+        # A double click: the other request was first, maybe with the last use.
+        if not known.exists():
+            raise
     return person
 
 

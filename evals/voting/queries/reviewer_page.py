@@ -142,4 +142,4 @@ def _comments(reviewer: Reviewer, until: datetime | None) -> tuple[Comment, ...]
     rows = (
         said.exclude(comment="").order_by("-closed_at").values_list("battle", "category__name", "closed_at", "comment")
     )
-    return tuple(Comment(*row) for row in rows[:_COMMENTS])
+    return tuple(Comment(battle, category, at, text) for battle, category, at, text in rows[:_COMMENTS] if at)

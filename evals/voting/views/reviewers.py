@@ -89,7 +89,7 @@ def reviewer_exclude(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, f"{found.name}'s votes no longer count. Leaderboards are being updated.")
     except ExclusionError as error:
         messages.error(request, str(error))
-    return redirect("evals:reviewer-list")
+    return redirect("evals:reviewer", pk)
 
 
 @require_POST
@@ -101,4 +101,4 @@ def reviewer_include(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, f"{found.name}'s votes count again. Leaderboards are being updated.")
     except ExclusionError as error:
         messages.error(request, str(error))
-    return redirect("evals:reviewer-list")
+    return redirect("evals:reviewer", pk)

@@ -3,6 +3,7 @@
 import pytest
 
 from arena.models import Role
+from evals.catalog.services.categories import retire_category
 from evals.models import ReviewerGroup
 from evals.voting.casting import cast_vote
 from evals.voting.drawing import draw, forget_pools
@@ -50,6 +51,12 @@ def test_the_last_group_taken_away_opens_the_category(world, group, editor_user,
     assert not may_vote_in(world.category, reviewer)
     change_group(group=group, name="Code experts", categories=[], actor=editor_user)
     assert may_vote_in(world.category, reviewer)
+
+
+def test_a_retired_category_keeps_its_groups(world, group, editor_user):
+    retire_category(category=world.category)
+    change_group(group=group, name="Code experts", categories=[], actor=editor_user)
+    assert list(group.categories.all()) == [world.category]
 
 
 def test_editors_make_groups_and_choose_members_and_categories(world, client_of, editor_user, make_user):

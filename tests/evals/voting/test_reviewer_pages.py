@@ -33,7 +33,7 @@ def test_an_editor_reads_who_voted_how_much(client_of, editor_user, voter):
 
 def test_an_editor_excludes_and_includes_with_a_reason(client_of, editor_user, voter):
     client = client_of(editor_user)
-    assert "Exclude…" in client.get("/reviewers/").text
+    assert "Exclude…" in client.get(f"/reviewers/{voter.pk}/").text
     page = act(client, "exclude", voter)
     assert "votes no longer count" in page
     assert "votes by length" in page
