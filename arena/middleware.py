@@ -1,21 +1,45 @@
-"""NUL characters, which PostgreSQL stores nowhere, not even in a comparison. Forms and fields refuse them; addresses,
-query strings and the few values that are read without a form come down to this."""
+"""What is done around every request."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
+from django.contrib.auth import SESSION_KEY
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 
 from arena.api.problems import plain_problem
 
-__all__ = ["NulCharacterMiddleware"]
+__all__ = ["NulCharacterMiddleware", "SessionSlidingMiddleware"]
 
 _DETAIL = "What was sent holds a NUL character, which cannot be stored. Nothing was saved; leave it out."
 
 
+# A session lasts as long as it is used. To store its new end with each request would cost each a write.
+_SLIDE_EVERY_S = 3600
+_SLID_AT = "slid_at"
+
+
+class SessionSlidingMiddleware:
+    """Puts off the end of a session that is used, once an hour at most."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        # A session that nobody has read is left alone: it is not even loaded.
+        session = request.session
+        if session.accessed and SESSION_KEY in session and time.time() - session.get(_SLID_AT, 0) >= _SLIDE_EVERY_S:
+            session[_SLID_AT] = int(time.time())
+        return response
+
+
 class NulCharacterMiddleware:
+    """Refuses NUL characters, which PostgreSQL stores nowhere, not even in a comparison. Forms and fields refuse them;
+    addresses, query strings and the few values that are read without a form come down to this."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 

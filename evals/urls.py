@@ -9,7 +9,17 @@ from evals.collection import views as collection_views
 from evals.collection.quarantine import views as quarantine
 from evals.leaderboards import views
 from evals.transfer import views as transfer_views
-from evals.voting.views import battles, category, differences, groups, invitations, judged, queue, reviewers
+from evals.voting.views import (
+    battles,
+    category,
+    differences,
+    groups,
+    invitations,
+    judged,
+    practice,
+    queue,
+    reviewers,
+)
 
 app_name = "evals"
 
@@ -21,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vote/b/<str:token>/report/", battles.report_answer, name="battle-report"),
     path("vote/b/<str:token>/difference/", differences.battle_difference, name="battle-difference"),
     path("vote/b/<str:token>/image/<str:place>/<int:n>/", battles.battle_image, name="battle-image"),
+    path("vote/practice/", practice.practice, name="practice"),
     path("vote/<slug:category>/", battles.category_vote, name="category-vote"),
     # leaderboards
     path("leaderboards/", views.leaderboard_list, name="leaderboard-list"),

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("link/<str:token>/", views.link, name="link"),
     path("sign-out/", views.sign_out, name="sign-out"),
     path("settings/", views.settings, name="settings"),
+    path("voting/", views.voting, name="voting"),
     path("people/", views.people, name="people"),
     path("people/<int:pk>/", views.person_change, name="person-change"),
     path("people/<int:pk>/link/", views.person_link, name="person-link"),

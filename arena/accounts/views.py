@@ -11,12 +11,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from arena.accounts import services
-from arena.accounts.forms import NewPersonForm, PersonForm, SettingsForm
+from arena.accounts.forms import NewPersonForm, PersonForm, SettingsForm, VotingForm
+from arena.accounts.languages import translated
 from arena.accounts.roles import person, role_required
 from arena.models import Role, User
 
@@ -24,6 +27,7 @@ from arena.models import Role, User
 _NEXT = "sign_in_next"
 
 
+@translated
 @require_safe
 @never_cache
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -34,6 +38,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/sign_in.html", {"target": target})
 
 
+@translated
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def link(request: HttpRequest, token: str) -> HttpResponse:
@@ -67,6 +72,23 @@ def settings(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Settings saved.")
         return redirect("accounts:settings")
     return render(request, "accounts/settings.html", {"form": form})
+
+
+@translated
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@role_required(Role.VIEWER)
+def voting(request: HttpRequest) -> HttpResponse:
+    """How one votes: language and keys."""
+    form = VotingForm(person(request), request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        if form.user.language:
+            # The sentence is read on the next page, which is in the language just chosen.
+            translation.activate(form.user.language)
+        messages.success(request, _("Saved."))
+        return redirect("accounts:voting")
+    return render(request, "accounts/voting.html", {"form": form})
 
 
 @require_safe

@@ -14,8 +14,8 @@ class BadValueError(ValueError):
     """A value that does not fit its field. In a file it becomes the reason of a row's error."""
 
 
-# Words that Arena's own addresses use where a slug would be: /contenders/new/, /routing/versions/.
-RESERVED = frozenset({"new", "versions"})
+# Words that Arena's own addresses use where a slug would be: /contenders/new/, /routing/versions/, /vote/practice/.
+RESERVED = frozenset({"new", "practice", "versions"})
 
 _CLEAN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 

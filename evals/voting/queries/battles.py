@@ -1,4 +1,5 @@
-"""What a reviewer is shown: a battle without any trace of its contenders, and the progress of votes."""
+"""What a reviewer is shown: a battle without any trace of its contenders, what may be said about it, and the progress
+of votes."""
 
 from __future__ import annotations
 
@@ -12,16 +13,18 @@ from typing import Any, Literal
 from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from arena.ui.charts import Bar, Segment, bar, tick_row
 from arena.ui.differences import Difference, difference
 from arena.ui.markup import first_line, render_raw
-from arena.ui.wording import count
 from evals.catalog.conversations import calls_in, content_text, pretty_arguments, segments, written
 from evals.catalog.images.references import images_in
 from evals.catalog.images.serving import nth
-from evals.models import Ballot, Category, Generation, Ledger, Reviewer, Task
+from evals.models import Ballot, Category, Generation, Ledger, Reason, Reviewer, Task
 from evals.voting.holding import can_be_undone, held
 from evals.voting.queries.categories import CategoryProgress, open_categories
 from evals.voting.renderings import Written, prepare, rendered, rendered_code
@@ -29,20 +32,24 @@ from evals.voting.renderings import Written, prepare, rendered, rendered_code
 __all__ = [
     "Answer",
     "BattlePage",
+    "Form",
     "NothingToVoteOn",
     "Picture",
     "Progress",
     "Prompt",
+    "Rubric",
     "battle_page",
     "battles_closed",
     "choice_label",
     "difference_on",
+    "form_of",
     "image_on",
     "last_closed",
     "neediest_first",
     "nothing_anywhere",
     "nothing_to_vote_on",
     "progress",
+    "rubric",
 ]
 
 # One row of ticks. After it the next row begins: reviewers are not asked to stop.
@@ -51,10 +58,27 @@ TICKS = 40
 # themselves, so it is not a reviewer's to know.
 STEPS = (30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 
-_WHO = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
+_WHO = {
+    "system": gettext_lazy("System"),
+    "user": gettext_lazy("User"),
+    "assistant": gettext_lazy("Assistant"),
+    "tool": gettext_lazy("Tool"),
+}
 
+_CHOICE_LABELS = {
+    ("left", ""): gettext_lazy("A is better"),
+    ("right", ""): gettext_lazy("B is better"),
+    ("left", "slightly"): gettext_lazy("A is slightly better"),
+    ("right", "slightly"): gettext_lazy("B is slightly better"),
+    ("left", "clearly"): gettext_lazy("A is clearly better"),
+    ("right", "clearly"): gettext_lazy("B is clearly better"),
+    ("tie", ""): gettext_lazy("equally good"),
+    ("both_bad", ""): gettext_lazy("both bad"),
+}
 
-_CHOICE_LABELS = {"left": "A is better", "right": "B is better", "tie": "tie", "both_bad": "both bad"}
+# Longer prompts than the first are set in two columns, beside which no half of the page is empty; longer ones than the
+# second scroll in their own box, where two columns would be read up and down.
+_TWO_COLUMNS, _OWN_BOX = 700, 2200
 
 
 @dataclass(frozen=True)
@@ -102,11 +126,13 @@ class Tool:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is said before the first answer, and the tools that the task offers."""
+    """What is said before the first answer, and the tools that the task offers. `size` is `short`, `medium` or `long`,
+    by which the page lays it out."""
 
     gist: str
     turns: tuple[Turn, ...]
     tools: tuple[Tool, ...] = ()
+    size: Literal["short", "medium", "long"] = "short"
 
 
 @dataclass(frozen=True)
@@ -145,12 +171,47 @@ class BattlePage:
 
 
 @dataclass(frozen=True)
+class Rubric:
+    """What a category asks for beside the verdict: reasons by id, dimensions by slug, how much better."""
+
+    reasons: tuple[Reason, ...]
+    dimensions: tuple[Category, ...]
+    strength: bool
+
+
+@dataclass(frozen=True)
+class ReasonChoice:
+    id: int
+    key: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class DimensionChoice:
+    slug: str
+    name: str
+    chosen: str
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a ballot's form offers, with what its reviewer said before an undo."""
+
+    reasons: tuple[ReasonChoice, ...]
+    dimensions: tuple[DimensionChoice, ...]
+    asks_strength: bool
+    strength: str
+    comment: str
+
+
+@dataclass(frozen=True)
 class NothingToVoteOn:
-    """Why there is nothing to vote on, and what an editor can do about it."""
+    """Why there is nothing to vote on, and what helps: an editor's act, or a reviewer's."""
 
     title: str
     words: str
-    act: Literal["upload", "collect", "read"]
+    act: Literal["upload", "collect", "wait"]
 
 
 def battle_page(ballot: Ballot) -> BattlePage:
@@ -167,7 +228,25 @@ def battle_page(ballot: Ballot) -> BattlePage:
             _answer("B", "right", right, battle.task, ballot.token),
         ),
         guidelines=rendered(ballot.category.guidelines),
-        choice=choice_label(ballot.choice),
+        choice=choice_label(ballot.choice, ballot.strength),
+    )
+
+
+def rubric(category: Category) -> Rubric:
+    """Two queries."""
+    reasons = Reason.objects.filter(category=category, retired_at__isnull=True)
+    dimensions = Category.with_dimensions.filter(dimension_of=category, retired_at__isnull=True).order_by("name", "pk")
+    return Rubric(tuple(reasons), tuple(dimensions), category.ask_strength)
+
+
+def form_of(ballot: Ballot, rubric: Rubric) -> Form:
+    said = ballot.dimensions if isinstance(ballot.dimensions, dict) else {}
+    return Form(
+        tuple(ReasonChoice(one.pk, one.key, one.label, one.pk in ballot.reasons) for one in rubric.reasons),
+        tuple(DimensionChoice(one.slug, one.name, said.get(one.slug, "")) for one in rubric.dimensions),
+        rubric.strength,
+        ballot.strength,
+        ballot.comment,
     )
 
 
@@ -207,11 +286,11 @@ def _answer(letter: str, side: str, generation: Generation, task: Task, token: s
     answers = written(text=generation.text, tool_calls=generation.tool_calls, turns=generation.turns)
     said = segments(task.messages)
     next_said = [[], *(_spoken(one, token, before=said[:n], asked=True) for n, one in enumerate(said) if n)]
-    pictures = _pictures(token, side, f"answer {letter}", count=len(generation.images))
+    pictures = _pictures(token, side, _("answer %s") % letter, count=len(generation.images))
     turns: list[Turn] = []
     for n, (text, calls) in enumerate(answers):
         turns += next_said[n] if n < len(next_said) else []
-        who = f"Answer {n + 1}" if len(answers) > 1 else ""
+        who = _("Answer %d") % (n + 1) if len(answers) > 1 else ""
         went_on = n + 1 < len(answers)
         own = generation.turns[n].get("images", 0) if went_on else len(pictures)
         mine, pictures = pictures[:own], pictures[own:]
@@ -227,7 +306,10 @@ def _answer(letter: str, side: str, generation: Generation, task: Task, token: s
 def _pictures(token: str, place: str, of: str, *, count: int, first: int = 1) -> tuple[Picture, ...]:
     """Named by the ballot and their place on it: nothing in an address, such as a digest, is the image's own."""
     numbers = range(first, first + count)
-    return tuple(Picture(reverse("evals:battle-image", args=[token, place, n]), f"Image {n} of {of}") for n in numbers)
+    name = _("Image %(n)d of %(of)s")
+    return tuple(
+        Picture(reverse("evals:battle-image", args=[token, place, n]), name % {"n": n, "of": of}) for n in numbers
+    )
 
 
 def image_on(ballot: Ballot, place: str, n: int) -> str | None:
@@ -255,9 +337,17 @@ def _prompt(task: Task, token: str) -> Prompt:
     """The gist is the beginning of the last user message before the first answer."""
     said = next(iter(segments(task.messages)), [])
     prompts = [message for message in said if message.get("role") == "user"] or said
-    gist = first_line(content_text(prompts[-1].get("content"))) if prompts else "The prompt's text is not known here."
+    gist = (
+        first_line(content_text(prompts[-1].get("content"))) if prompts else _("The prompt's text is not known here.")
+    )
     turns = _spoken(said, token)
-    return Prompt(gist, tuple(turns if len(turns) > 1 else (replace(turn, who="") for turn in turns)), _tools(task))
+    length = sum(len(content_text(message.get("content"))) for message in said)
+    return Prompt(
+        gist,
+        tuple(turns if len(turns) > 1 else (replace(turn, who="") for turn in turns)),
+        _tools(task),
+        "short" if length < _TWO_COLUMNS else "medium" if length < _OWN_BOX else "long",
+    )
 
 
 def _spoken(
@@ -275,10 +365,10 @@ def _spoken(
         calls = tuple(f"{name}({given})" for name, given in calls_in(message.get("tool_calls")))
         turns.append(
             Turn(
-                _WHO.get(str(message.get("role", "")), str(message.get("role", "")).title()),
+                str(_WHO.get(str(message.get("role", "")), str(message.get("role", "")).title())),
                 _html(_message(message)),
                 tuple(_html(_call(call)) for call in calls),
-                _pictures(token, "prompt", "the prompt", count=images, first=seen + 1),
+                _pictures(token, "prompt", _("the prompt"), count=images, first=seen + 1),
                 asked=asked,
                 text=content_text(message.get("content")),
                 call_texts=calls,
@@ -305,8 +395,9 @@ def _described(function: Mapping[str, Any]) -> tuple[Written, Written]:
     return Written(str(function.get("description", ""))), Written(parameters, "json")
 
 
-def choice_label(choice: str) -> str:
-    return _CHOICE_LABELS.get(choice, "")
+def choice_label(choice: str, strength: str = "") -> str:
+    label: str | Promise = _CHOICE_LABELS.get((choice, strength)) or _CHOICE_LABELS.get((choice, ""), "")
+    return str(label)
 
 
 def last_closed(reviewer: Reviewer, category: Category) -> Ballot | None:
@@ -359,11 +450,12 @@ def _progress(votes: int, today: int) -> Progress:
     step = next((step for step in STEPS if step > votes), 0)
     rough = votes < STEPS[0]
     full = TICKS * (max(today - 1, 0) // TICKS)
-    label = f"{votes:,} of {step:,} votes" if step else f"{votes:,} votes"
+    shown = {"votes": f"{votes:,}", "step": f"{step:,}"}
+    label = (_("%(votes)s of %(step)s votes") if step else _("%(votes)s votes")) % shown
     return Progress(
         today=today,
         goal=full + TICKS,
-        today_label=f"{today} of {full + TICKS} today",
+        today_label=_("%(votes)d of %(goal)d today") % {"votes": today, "goal": full + TICKS},
         ticks=tick_row(today - full, TICKS),
         votes=votes,
         step=step,
@@ -379,22 +471,20 @@ def _midnight() -> datetime:
 def nothing_to_vote_on(state: CategoryProgress, *, closed: int) -> NothingToVoteOn:
     """For a category without a battle for the reviewer; `closed` is how many battles they closed there."""
     if state.ready and closed:
-        return NothingToVoteOn(
-            f"You have seen every battle in {state.name}",
-            f"{count(closed, 'battle')} so far. New ones come with new tasks, new answers or new contenders.",
-            "read",
-        )
+        return NothingToVoteOn(_("You have seen every battle in %s") % state.name, _seen(closed), "wait")
     if not state.tasks:
-        words = "Battles come from the answers of two contenders to one task."
-        return NothingToVoteOn(f"No tasks in {state.name} yet", words, "upload")
-    title = f"Nothing to compare in {state.name} yet"
+        words = _("Battles come from the answers of two contenders to one task.")
+        return NothingToVoteOn(_("No tasks in %s yet") % state.name, words, "upload")
+    title = _("Nothing to compare in %s yet") % state.name
+    tasks = _tasks(state.tasks)
     if state.contenders < 2:
-        words = f"{count(state.tasks, 'task')}, and answers by {state.contenders} of the 2 contenders needed."
-        return NothingToVoteOn(title, f"{words} A run collects them.", "collect")
-    words = f"{count(state.tasks, 'task')}, of which {state.ready:,} have answers by two contenders."
-    return NothingToVoteOn(
-        title, f"{words} Equal answers, and answers that name their model, are not shown.", "collect"
+        words = _("%(tasks)s, and answers by %(n)d of the 2 contenders needed. A run collects them.")
+        return NothingToVoteOn(title, words % {"tasks": tasks, "n": state.contenders}, "collect")
+    words = _(
+        "%(tasks)s, of which %(ready)s have answers by two contenders. Equal answers, and answers that name their "
+        "model, are not shown."
     )
+    return NothingToVoteOn(title, words % {"tasks": tasks, "ready": f"{state.ready:,}"}, "collect")
 
 
 def nothing_anywhere(states: Sequence[CategoryProgress], *, closed: int) -> NothingToVoteOn:
@@ -403,10 +493,20 @@ def nothing_anywhere(states: Sequence[CategoryProgress], *, closed: int) -> Noth
         return nothing_to_vote_on(states[0], closed=closed)
     ready, tasks = sum(state.ready for state in states), sum(state.tasks for state in states)
     if ready and closed:
-        words = f"{count(closed, 'battle')} so far. New ones come with new tasks, new answers or new contenders."
-        return NothingToVoteOn("You have seen every battle", words, "read")
+        return NothingToVoteOn(_("You have seen every battle"), _seen(closed), "wait")
     if not tasks:
-        words = "Battles come from the answers of two contenders to one task. Upload tasks, then collect answers."
-        return NothingToVoteOn("No tasks yet", words, "upload")
-    words = f"{count(tasks, 'task')} in {len(states)} categories, of which {ready:,} have answers by two contenders."
-    return NothingToVoteOn("Nothing to compare yet", words, "collect")
+        words = _("Battles come from the answers of two contenders to one task. Upload tasks, then collect answers.")
+        return NothingToVoteOn(_("No tasks yet"), words, "upload")
+    words = _("%(tasks)s in %(categories)d categories, of which %(ready)s have answers by two contenders.")
+    filled = words % {"tasks": _tasks(tasks), "categories": len(states), "ready": f"{ready:,}"}
+    return NothingToVoteOn(_("Nothing to compare yet"), filled, "collect")
+
+
+def _seen(closed: int) -> str:
+    so_far = ngettext("%(n)s battle so far.", "%(n)s battles so far.", closed) % {"n": f"{closed:,}"}
+    more = _("New ones come with new tasks, new answers or new contenders.")
+    return f"{so_far} {more}"
+
+
+def _tasks(tasks: int) -> str:
+    return ngettext("%(n)s task", "%(n)s tasks", tasks) % {"n": f"{tasks:,}"}
