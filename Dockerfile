@@ -16,6 +16,7 @@ COPY manage.py pyproject.toml ./
 COPY arena arena
 COPY evals evals
 COPY routing routing
+COPY locale locale
 COPY templates templates
 COPY static static
 COPY examples examples

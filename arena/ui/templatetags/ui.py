@@ -20,6 +20,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy
 
 from arena.models import Role, User
 from arena.ui import charts, numbers, scales, wording
@@ -28,14 +29,14 @@ register = template.Library()
 
 THEMES = ("light", "dark")
 PLACES = (
-    ("vote", "evals:vote", "Vote"),
-    ("leaderboards", "evals:leaderboard-list", "Leaderboards"),
-    ("runs", "evals:run-list", "Runs"),
-    ("task-sets", "evals:task-set-list", "Task sets"),
-    ("contenders", "evals:contender-list", "Contenders"),
-    ("reviewers", "evals:reviewer-list", "Reviewers"),
-    ("quarantine", "evals:quarantine", "Quarantine"),
-    ("routing", "routing:live", "Routing"),
+    ("vote", "evals:vote", gettext_lazy("Vote")),
+    ("leaderboards", "evals:leaderboard-list", gettext_lazy("Leaderboards")),
+    ("runs", "evals:run-list", gettext_lazy("Runs")),
+    ("task-sets", "evals:task-set-list", gettext_lazy("Task sets")),
+    ("contenders", "evals:contender-list", gettext_lazy("Contenders")),
+    ("reviewers", "evals:reviewer-list", gettext_lazy("Reviewers")),
+    ("quarantine", "evals:quarantine", gettext_lazy("Quarantine")),
+    ("routing", "routing:live", gettext_lazy("Routing")),
 )
 
 

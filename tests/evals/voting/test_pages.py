@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from arena.models import Role
-from evals.models import Ballot, Generation, Vote
+from evals.models import Ballot, Category, Generation, Reason, Vote
 from evals.voting.drawing import draw
 from evals.voting.reviewers import reviewer_of
 
@@ -41,11 +41,10 @@ def url(ballot, name="evals:battle"):
 def test_voting_goes_from_form_to_form(client, world):
     response = client.get("/vote/code/", follow=True)
     assert [step[1] for step in response.redirect_chain] == [303]
-    first = Ballot.objects.get()
+    first, second = Ballot.objects.order_by("pk")
     assert response.redirect_chain[-1][0] == f"/vote/b/{first.token}/"
     answered = client.post(url(first), {"choice": "left"}, follow=True)
     assert answered.redirect_chain[0][1] == 303
-    second = Ballot.objects.get(state="open")
     assert answered.redirect_chain[-1][0] == url(second)
     assert "Saved: A is better." in answered.text
     assert Ballot.objects.get(pk=first.pk).choice == "left"
@@ -59,7 +58,7 @@ def test_voting_goes_from_form_to_form(client, world):
 
 
 @pytest.mark.parametrize(
-    ("choice", "words"), [("left", "A is better"), ("right", "B is better"), ("tie", "tie"), ("both_bad", "both bad")]
+    ("choice", "words"), [("left", "A is better"), ("right", "B is better"), ("tie", "equally good"), ("both_bad", "both bad")]
 )
 def test_each_button_saves_its_verdict(client, ballot, choice, words):
     assert f"Saved: {words}." in client.post(url(ballot), {"choice": choice}, follow=True).text
@@ -68,6 +67,12 @@ def test_each_button_saves_its_verdict(client, ballot, choice, words):
 def test_a_skip_goes_on_without_a_vote(client, ballot):
     assert "Skipped." in client.post(url(ballot), {"choice": "skip"}, follow=True).text
     assert not Ballot.objects.filter(state="voted").exists()
+
+
+def test_a_reason_for_skipping_is_a_button_of_its_own(client, ballot):
+    client.post(url(ballot), {"skip_reason": "too_long"})
+    ballot.refresh_from_db()
+    assert (ballot.state, ballot.skip_reason) == ("skipped", "too_long")
 
 
 def test_a_form_sent_twice_is_one_vote(client, ballot):
@@ -85,23 +90,74 @@ def test_an_unknown_choice_is_refused_and_saves_nothing(client, ballot):
     assert not Ballot.objects.filter(state="voted").exists()
 
 
-def test_htmx_gets_the_next_battle_in_place_with_its_address(client, ballot):
-    response = client.post(url(ballot), {"choice": "left"}, **HTMX)
-    following = Ballot.objects.get(state="open")
+def test_the_page_holds_the_ballot_on_the_screen_and_the_one_ahead(client, ballot):
+    page = client.get(url(ballot)).text
+    assert held_in(page) == [ballot.token, Ballot.objects.exclude(pk=ballot.pk).get().token]
+    assert len(sides(page)) == 4
+
+
+def test_a_vote_brings_what_the_page_lacks_and_puts_what_it_holds_on_the_screen(client, ballot):
+    client.get(url(ballot))
+    ahead = Ballot.objects.exclude(pk=ballot.pk).get()
+    assert ahead.shown_at is None
+    response = client.post(url(ballot), {"choice": "left", "have": ahead.token}, **HTMX)
+    after = Ballot.objects.exclude(pk__in=[ballot.pk, ahead.pk]).get()
+    ahead.refresh_from_db()
+    assert ahead.shown_at is not None
+    assert after.shown_at is None
     assert response.status_code == 200
-    assert response["HX-Push-Url"] == url(following)
     assert "<html" not in response.text
-    assert url(following) in response.text
+    assert f'data-shown="{ahead.token}"' in response.text
+    assert held_in(response.text) == [after.token]
     assert "Saved: A is better." in response.text
     assert url(ballot, "evals:battle-undo") in response.text
 
 
-def test_htmx_undo_brings_the_same_battle_back(client, ballot):
-    before = sides(client.get(url(ballot)).text)
-    client.post(url(ballot), {"choice": "left"}, **HTMX)
+def test_a_page_that_holds_nothing_gets_the_next_ballot_too(client, ballot):
+    response = client.post(url(ballot), {"choice": "left"}, **HTMX)
+    shown, ahead = Ballot.objects.filter(state="open").order_by("pk")
+    assert held_in(response.text) == [shown.token, ahead.token]
+
+
+def test_undo_brings_the_same_battle_back_with_what_was_said(client, world, ballot):
+    reason = Reason.objects.create(category=world.category, key="2", label="shorter")
+    before = sides(client.get(url(ballot)).text)[:2]
+    client.post(url(ballot), {"choice": "left", "reason": reason.pk, "comment": "It adds."}, **HTMX)
     response = client.post(url(ballot, "evals:battle-undo"), **HTMX)
-    assert response["HX-Push-Url"] == url(ballot)
-    assert sides(response.text) == before
+    assert held_in(response.text)[0] == ballot.token
+    assert sides(response.text)[:2] == before
+    assert ">It adds.</textarea>" in response.text
+    assert re.search(rf'value="{reason.pk}" data-digit="2"[^>]* checked', response.text)
+
+
+def test_the_form_takes_strength_reasons_dimensions_and_a_comment(client, world, ballot):
+    Category.objects.filter(pk=world.category.pk).update(ask_strength=True)
+    reason = Reason.objects.create(category=world.category, key="1", label="correct")
+    Reason.objects.create(category=world.category, key="3", label="old", retired_at=world.category.created_at)
+    Category.with_dimensions.create(slug="code-tone", name="Tone", dimension_of=world.category)
+    page = client.get(url(ballot)).text
+    assert "correct" in page
+    assert "old" not in page
+    assert 'name="dimension-code-tone"' in page
+    said = {"strength": "clearly", "reason": reason.pk, "dimension-code-tone": "tie", "comment": "Better."}
+    assert "A is clearly better" in client.post(url(ballot), {"choice": "left", **said}, **HTMX).text
+    ballot.refresh_from_db()
+    assert (ballot.strength, ballot.reasons, ballot.dimensions, ballot.comment) == (
+        "clearly",
+        [reason.pk],
+        {"code-tone": "tie"},
+        "Better.",
+    )
+
+
+def test_the_page_of_a_ballot_ahead_leads_to_the_one_that_is_not_judged_yet(client, ballot):
+    client.get(url(ballot))
+    ahead = Ballot.objects.exclude(pk=ballot.pk).get()
+    assert client.get(url(ahead)).url == url(ballot)
+
+
+def held_in(html):
+    return re.findall(r'data-ballot="([^"]+)"', html)
 
 
 def sides(html):
@@ -111,6 +167,7 @@ def sides(html):
 def test_after_the_last_battle_the_page_says_so_and_offers_undo(db, client, user):
     world = World().fill(contenders=2, tasks=1)
     ballot = draw(category=world.category, reviewer=reviewer_of(user))
+    assert "offer-practice" in client.get(url(ballot)).text
     assert client.post(url(ballot), {"choice": "tie"}, **HTMX)["HX-Redirect"] == "/vote/code/"
     page = client.get("/vote/code/")
     assert page.status_code == 200
@@ -143,6 +200,7 @@ def test_the_neediest_category_comes_first_and_an_open_ballot_before_it(client, 
         for contender in other.contenders:
             other.answer(task, contender)
     client.post(url(draw(category=world.category, reviewer=reviewer_of(user))), {"choice": "left"})
+    count_now(world.category)
     Ballot.objects.filter(state="open").delete()
     assert main_act(client.get("/vote/").text) == "/vote/prose/"
     client.get("/vote/prose/")
@@ -215,7 +273,7 @@ def test_without_voting_keys_no_key_is_shown(client, user, ballot):
     user.save()
     page = client.get(url(ballot)).text
     assert 'class="key"' not in page
-    assert "data-voting-keys" not in page
+    assert "data-keys" not in page
 
 
 def test_the_page_costs_a_bounded_number_of_queries(client, ballot, django_assert_max_num_queries):
