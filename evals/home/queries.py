@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef
+
 from evals.catalog.queries.contenders import askable_contenders
 from evals.collection.quarantine.queries import open_cases
 from evals.collection.queries.runs import RunLine, run_list
@@ -16,14 +18,15 @@ __all__ = ["Overview", "overview"]
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """`contenders` counts those that are not retired, `askable` the ones of them that a run can ask. `run` is the one
-    that is collecting, or the newest. `open` categories have battles to vote on. `quarantined` answers wait for a
-    decision; counted up to 1,000."""
+    """`contenders` counts those that are not retired, `askable` the ones of them that a run can ask; `writers` those
+    whose answers there are, retired ones too. `run` is the one that is collecting, or the newest. `open` categories
+    have battles to vote on. `quarantined` answers wait for a decision; counted up to 1,000."""
 
     task_sets: int
     contenders: int
     askable: int
     answers: int
+    writers: int
     quarantined: int
     states: tuple[CategoryState, ...]
     run: RunLine | None
@@ -45,12 +48,15 @@ class Overview:
 def overview() -> Overview:
     """A dozen small queries."""
     runs = run_list(limit=20)
+    # Asked contender by contender, each of which is found at once: to count the distinct ones reads every answer.
+    written = Generation.objects.filter(contender=OuterRef("pk"), state=Generation.State.DONE)
     active = (run for run in runs if run.state == Run.State.COLLECTING)
     return Overview(
         task_sets=TaskSet.objects.count(),
         contenders=Contender.objects.filter(retired_at=None).count(),
         askable=askable_contenders().count(),
         answers=Generation.objects.filter(state=Generation.State.DONE).count(),
+        writers=Contender.objects.filter(Exists(written)).count(),
         quarantined=open_cases(),
         states=tuple(category_states()),
         run=next(active, runs[0] if runs else None),

@@ -1,11 +1,16 @@
-"""The keys of the voting page, in a real browser."""
+"""The keys of the voting page, in a real browser, and the pair that is there at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from django.conf import settings
-from django.test import Client
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from evals.models import Ballot
+from arena.models import User
+from evals.models import Ballot, Category, Reason
+from tests.e2e.desk import choices, on_screen, press, ready, sign_in
 from tests.evals.voting.conftest import World
 
 pytestmark = [
@@ -16,116 +21,159 @@ pytestmark = [
 
 
 @pytest.fixture
-def desk(live_server, page: Page, reviewer_user):
+def desk(live_server: Any, page: Page, reviewer_user: User) -> Page:
     """The voting page of a category with twelve battles, opened by a reviewer."""
-    World().fill(contenders=3, tasks=4)
-    client = Client()
-    client.force_login(reviewer_user)
-    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
-    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    world = World().fill(contenders=3, tasks=4)
+    Category.objects.filter(pk=world.category.pk).update(ask_strength=True)
+    Reason.objects.create(category=world.category, key="2", label="shorter")
+    sign_in(page, live_server.url, reviewer_user)
     page.goto(f"{live_server.url}/vote/code/")
-    expect(page.locator("#verdict")).to_be_visible()
+    ready(page)
     return page
 
 
-def press(desk, key, says):
-    """Press and wait until the next battle is there, in a bar that takes presses."""
-    desk.keyboard.press(key)
-    expect(desk.locator("#perch")).to_contain_text(says)
-    expect(desk.locator("body:not([data-pressed]) #verdict:not([data-sent])")).to_be_visible()
+def test_each_key_saves_its_verdict_and_brings_the_next_battle(desk: Page) -> None:
+    seen = [on_screen(desk)]
+    keys = {
+        "a": "A is better",
+        "ArrowRight": "B is better",
+        "t": "equally good",
+        "x": "both bad",
+        "ArrowLeft": "A is better",
+        "b": "B is better",
+        "Shift+A": "A is clearly better",
+    }
+    for key, says in keys.items():
+        press(desk, key, f"Saved: {says}.")
+        seen.append(on_screen(desk))
+        assert desk.url.endswith(f"/vote/b/{seen[-1]}/")
+    assert choices() == ["left", "right", "tie", "both_bad", "left", "right", "left"]
+    assert len(set(seen)) == len(seen)
+    assert desk.evaluate("document.activeElement.matches('.battle [data-start]')")
 
 
-def outcome_of_last():
-    return voted().order_by("-closed_at").first().choice
-
-
-def voted():
-    return Ballot.objects.filter(state=Ballot.State.VOTED)
-
-
-@pytest.mark.parametrize(
-    ("key", "says", "outcome"),
-    [
-        ("a", "A is better", "left"),
-        ("ArrowLeft", "A is better", "left"),
-        ("b", "B is better", "right"),
-        ("ArrowRight", "B is better", "right"),
-        ("t", "tie", "tie"),
-        ("ArrowDown", "tie", "tie"),
-        ("x", "both bad", "both_bad"),
-        ("ArrowUp", "both bad", "both_bad"),
-    ],
-)
-def test_each_key_saves_its_verdict_and_brings_the_next_battle(desk, key, says, outcome):
-    first = desk.url
-    press(desk, key, says)
-    assert desk.url != first
-    assert outcome_of_last() == outcome
-
-
-def test_skip_and_undo_have_keys(desk):
-    first = desk.url
+def test_up_and_down_scroll_and_vote_nothing(desk: Page) -> None:
+    before = on_screen(desk)
+    for key in ("ArrowUp", "ArrowDown", "Control+a", "Alt+a", "Shift+T"):
+        desk.keyboard.press(key)
     press(desk, "s", "Skipped")
-    assert not voted().exists()
-    desk.keyboard.press("z")
-    desk.wait_for_url(first)
-    expect(desk.locator("#perch")).to_contain_text("Undone")
+    assert on_screen(desk) != before
+    assert choices() == []
 
 
-def test_a_double_press_and_a_held_key_are_one_vote(desk):
+def test_keys_are_found_by_their_place_on_another_alphabet(desk: Page) -> None:
+    desk.evaluate(
+        """document.body.dispatchEvent(
+          new KeyboardEvent("keydown", { key: "ф", code: "KeyA", bubbles: true, cancelable: true }))"""
+    )
+    expect(desk.locator("#perch")).to_contain_text("Saved: A is better.")
+
+
+def test_chosen_keys_take_the_place_of_the_usual_ones(desk: Page, reviewer_user: User) -> None:
+    reviewer_user.voting_keymap = {"left": "j", "tie": "ö"}
+    reviewer_user.save()
+    desk.reload()
+    expect(desk.locator('#verdict [data-act="left"]')).to_have_attribute("aria-keyshortcuts", "ArrowLeft j")
+    expect(desk.locator('#verdict [data-act="tie"] .key')).to_have_text("ö")
+    desk.keyboard.press("a")
+    press(desk, "j", "Saved: A is better.")
+    press(desk, "ö", "Saved: equally good.")
+    assert choices() == ["left", "tie"]
+
+
+def test_undo_brings_the_pair_back_with_what_was_said(desk: Page) -> None:
+    first = on_screen(desk)
+    desk.keyboard.press("2")
+    desk.get_by_role("button", name="Comment").click()
+    desk.get_by_label("Comment optional").fill("abtxsz")
+    desk.get_by_role("button", name="Done").click()
+    press(desk, "a", "Saved: A is better.")
+    second = on_screen(desk)
+    press(desk, "z", "Undone")
+    assert on_screen(desk) == first
+    expect(desk.locator('#verdict [data-digit="2"]')).to_be_checked()
+    expect(desk.locator("#verdict textarea[name=comment]")).to_have_value("abtxsz")
+    press(desk, "b", "Saved: B is better.")
+    assert on_screen(desk) == second
+    assert choices() == ["right"]
+    assert Ballot.objects.get(token=first).comment == "abtxsz"
+
+
+def test_a_double_press_and_a_held_key_are_one_vote(desk: Page) -> None:
     desk.evaluate(
         """() => {
             const press = (repeat) => document.body.dispatchEvent(
-              new KeyboardEvent("keydown", { key: "a", bubbles: true, cancelable: true, repeat }));
+              new KeyboardEvent("keydown", { key: "a", code: "KeyA", bubbles: true, cancelable: true, repeat }));
             press(false); press(false); press(true); press(true);
         }"""
     )
     expect(desk.locator("#perch")).to_contain_text("A is better")
-    assert voted().count() == 1
+    ready(desk)
+    assert choices() == ["left"]
 
 
-@pytest.mark.parametrize("chord", ["Control+a", "Alt+a", "Meta+b", "Shift+A"])
-def test_keys_with_modifiers_are_the_browsers(desk, chord):
-    desk.keyboard.press(chord)
-    press(desk, "s", "Skipped")
-    assert not voted().exists()
+@pytest.fixture
+def slow(desk: Page) -> Iterator[list[Route]]:
+    """Votes that wait on their way: they go on, oldest first, as they are taken from this list."""
+    waiting: list[Route] = []
+    desk.route("**/vote/b/*/", lambda route: waiting.append(route) if route.request.method == "POST" else route.continue_())
+    yield waiting
+    desk.unroute("**/vote/b/*/")
 
 
-def test_typing_in_a_field_votes_nothing(desk):
-    desk.get_by_role("button", name="Report…").first.click()
-    field = desk.get_by_label("What gives it away").first
-    expect(field).to_be_focused()
-    desk.keyboard.type("abtxsz")
-    expect(field).to_have_value("abtxsz")
-    assert not voted().exists()
+def test_the_next_pair_is_there_before_the_vote_has_arrived_and_no_press_is_for_a_pair_nobody_saw(
+    desk: Page, slow: list[Route]
+) -> None:
+    first = on_screen(desk)
+    desk.keyboard.press("a")
+    expect(desk.locator("#main .battle")).not_to_have_attribute("data-battle", first)
+    expect(desk.locator("body[data-unsent]:not([data-closed])")).to_be_attached()
+    second = on_screen(desk)
+    desk.keyboard.press("b")
+    expect(desk.locator("#perch")).to_contain_text("on its way")
+    for key in ("t", "x", "a"):  # there is no third pair yet
+        desk.keyboard.press(key)
+    assert len(slow) == 1
+    slow.pop().continue_()
+    expect(desk.locator("#main .battle")).not_to_have_attribute("data-battle", second)
+    desk.unroute("**/vote/b/*/")
+    for route in slow:
+        route.continue_()
+    ready(desk)
+    assert choices() == ["left", "right"]
+    saved = {ballot.token: ballot.choice for ballot in Ballot.objects.filter(state="voted")}
+    assert saved == {first: "left", second: "right"}
 
 
-def test_the_guidelines_open_and_close_by_key_and_keys_go_on_working(desk):
+def test_the_guidelines_take_the_focus_and_keys_go_on_working(desk: Page) -> None:
     guide = desk.locator("#guide")
     desk.keyboard.press("?")
-    expect(guide).to_be_visible()
-    press(desk, "t", "tie")
+    expect(guide).to_be_focused()
+    expect(guide.locator(".keys .key").first).to_be_visible()
+    press(desk, "t", "equally good")
     expect(guide).to_be_visible()
     desk.keyboard.press("Escape")
     expect(guide).to_be_hidden()
 
 
-def test_switched_off_keys_do_nothing(desk, reviewer_user):
+def test_switched_off_keys_do_nothing(desk: Page, reviewer_user: User) -> None:
     reviewer_user.voting_keys = False
     reviewer_user.save()
     desk.reload()
     desk.keyboard.press("a")
-    desk.locator("#verdict").get_by_role("button", name="Skip").click()
+    desk.locator("#verdict").get_by_role("button", name="Skip", exact=True).click()
     expect(desk.locator("#perch")).to_contain_text("Skipped")
-    assert not voted().exists()
+    assert choices() == []
 
 
-def test_a_vote_waits_while_the_connection_is_away(desk):
-    desk.context.set_offline(True)
-    desk.keyboard.press("b")
-    expect(desk.locator("#perch")).to_contain_text("Not saved")
-    assert not voted().exists()
-    desk.context.set_offline(False)
-    desk.get_by_role("button", name="Try again").click()
-    expect(desk.locator("#perch")).to_contain_text("Saved: B is better")
-    assert Ballot.objects.filter(state="voted").count() == 1
+def test_a_report_takes_typing_for_typing_and_brings_the_pair_ahead(desk: Page) -> None:
+    desk.get_by_role("button", name="Report…").first.click()
+    field = desk.get_by_label("What gives it away").first
+    expect(field).to_be_focused()
+    desk.keyboard.type("abtxsz")
+    expect(field).to_have_value("abtxsz")
+    desk.get_by_role("button", name="Report answer A").click()
+    expect(desk.locator("#perch")).to_contain_text("Reported")
+    ready(desk)
+    assert Ballot.objects.get(state="reported").token != on_screen(desk)
+    assert choices() == []

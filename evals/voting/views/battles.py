@@ -30,7 +30,7 @@ from arena.accounts.languages import translated
 from arena.accounts.roles import person, role_required
 from arena.models import Role
 from evals.catalog.images.serving import image_response
-from evals.models import Ballot, Battle, Category, Reviewer
+from evals.models import Ballot, Category, Reviewer
 from evals.voting.casting import (
     BallotClosedError,
     BattleWithdrawnError,
@@ -43,7 +43,7 @@ from evals.voting.casting import (
     report,
     skip,
 )
-from evals.voting.drawing import Hand, draw, draw_hand, is_withdrawn, whole
+from evals.voting.drawing import Hand, draw, draw_hand, is_withdrawn, loaded, whole
 from evals.voting.holding import can_be_undone, hold
 from evals.voting.queries.battles import (
     BattlePage,
@@ -269,11 +269,8 @@ def _places(ballots: list[Ballot], rubric: Rubric, last: Ballot | None) -> list[
     made = []
     before = last.token if last is not None else ""
     for ballot in ballots:
-        # One that was drawn for this response comes with all that its page shows.
-        complete = Battle.task.is_cached(ballot.battle)
-        read = ballot if complete else whole(ballot.token)
-        if read is not None:
-            made.append(Place(battle_page(read), form_of(read, rubric), before))
+        read = loaded(ballot)
+        made.append(Place(battle_page(read), form_of(read, rubric), before))
         before = ballot.token
     return made
 

@@ -100,12 +100,12 @@ def test_nobody_else_changes_people(make_user, client_of, admin_user: User, role
     assert not User.objects.filter(username="mara").exists()
 
 
-def test_settings_change_ones_own_name_and_keys_and_nothing_else(client_of, editor_user: User):
+def test_settings_change_ones_own_name_and_nothing_else(client_of, editor_user: User):
     client_of(editor_user).post(
         "/accounts/settings/", {"first_name": "Mara", "last_name": "Lind", "role": "admin", "is_staff": "1"}
     )
     editor_user.refresh_from_db()
-    assert (editor_user.name, editor_user.voting_keys) == ("Mara Lind", False)
+    assert editor_user.name == "Mara Lind"
     assert (editor_user.role, editor_user.is_staff) == (Role.EDITOR, False)
 
 
@@ -118,5 +118,5 @@ def test_saving_ones_settings_or_signing_in_brings_no_role_back(admin_user: User
     form.save()
     update_last_login(None, before)
     now = User.objects.get(pk=admin_user.pk)
-    assert (now.first_name, now.voting_keys) == ("Mara", False)
+    assert now.first_name == "Mara"
     assert (now.role, now.is_staff, now.is_superuser, now.is_active) == (Role.VIEWER, False, False, False)

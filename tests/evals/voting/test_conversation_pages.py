@@ -69,7 +69,7 @@ def test_each_side_shows_the_answers_turn_by_turn_with_what_was_said_between(htm
 
 
 def test_the_prompt_ends_where_the_first_answer_begins_and_offers_the_tools(html):
-    prompt = words(re.search(r'<details class="prompt".*?<div class="pair">', html, re.DOTALL)[0])
+    prompt = words(re.search(r'<details class="prompt .*?<div class="switch"', html, re.DOTALL)[0])
     assert "What's the weather?" in prompt.replace("&#x27;", "'").replace("&#39;", "'")
     assert "tomorrow" not in prompt
     assert "1 tool offered weather Tells it." in prompt
@@ -101,7 +101,7 @@ def test_the_messages_of_a_prompt_show_their_calls_and_results(ballot, reviewer_
 
     html = client_of(reviewer_user).get(reverse("evals:battle", args=[ballot.token])).text
 
-    prompt = words(re.search(r'<details class="prompt".*?<div class="pair">', html, re.DOTALL)[0])
+    prompt = words(re.search(r'<details class="prompt .*?<div class="switch"', html, re.DOTALL)[0])
     assert re.search(r"User Weather\? Assistant Tool call weather\(\{\}\) Tool \{ .*\*\*blue\*\*", prompt)
     assert "call_of_the_file" not in html
 
