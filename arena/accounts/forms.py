@@ -64,7 +64,12 @@ class VotingForm(forms.Form):
                 max_length=_LONGEST_KEY,
                 label=_ACTS[act],
                 widget=forms.TextInput(
-                    attrs={"class": "input--key mono", "autocomplete": "off", "spellcheck": "false", "placeholder": usual}
+                    attrs={
+                        "class": "input--key mono",
+                        "autocomplete": "off",
+                        "spellcheck": "false",
+                        "placeholder": usual,
+                    }
                 ),
             )
 

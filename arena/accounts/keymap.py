@@ -26,8 +26,8 @@ ACTS: Mapping[str, str] = {
 
 
 class InvalidKeyError(ValueError):
-    """`act` cannot have this key. `code` says why: `one`, `printable`, `digit` or `taken`, with `other` the act that has
-    it."""
+    """`act` cannot have this key. `code` says why: `one` (it is not one character), `printable`, `digit` or `taken`,
+    with `other` the act that has it."""
 
     def __init__(self, act: str, code: str, other: str = "") -> None:
         super().__init__(f"{act}: {code} {other}".rstrip())

@@ -61,8 +61,8 @@ _ENGLISH = (
     ),
     Exercise(
         right="both_bad",
-        why="Neither list has five words that begin with B, so you would send both back. B is closer, but a verdict for "
-        "B would say that its answer will do.",
+        why="Neither list has five words that begin with B, so you would send both back. B is closer, but a verdict "
+        "for B would say that its answer will do.",
         prompt="Name five animals that begin with the letter B.",
         left="Bear, cat, beaver, dog, bison.",
         right_text="Bear, badger, beaver, buffalo.",
@@ -98,8 +98,8 @@ _GERMAN = (
     ),
     Exercise(
         right="both_bad",
-        why="Keine der Listen hat fünf Wörter mit B, du würdest also beide zurückgeben. B ist näher dran, aber ein Urteil "
-        "für B hieße, dass die Antwort genügt.",
+        why="Keine der Listen hat fünf Wörter mit B, du würdest also beide zurückgeben. B ist näher dran, aber ein "
+        "Urteil für B hieße, dass die Antwort genügt.",
         prompt="Nenne fünf Tiere, die mit dem Buchstaben B anfangen.",
         left="Bär, Katze, Biber, Hund, Bison.",
         right_text="Bär, Biber, Büffel, Bussard.",

@@ -116,7 +116,9 @@ def test_a_double_press_and_a_held_key_are_one_vote(desk: Page) -> None:
 def slow(desk: Page) -> Iterator[list[Route]]:
     """Votes that wait on their way: they go on, oldest first, as they are taken from this list."""
     waiting: list[Route] = []
-    desk.route("**/vote/b/*/", lambda route: waiting.append(route) if route.request.method == "POST" else route.continue_())
+    desk.route(
+        "**/vote/b/*/", lambda route: waiting.append(route) if route.request.method == "POST" else route.continue_()
+    )
     yield waiting
     desk.unroute("**/vote/b/*/")
 

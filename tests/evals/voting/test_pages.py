@@ -58,7 +58,8 @@ def test_voting_goes_from_form_to_form(client, world):
 
 
 @pytest.mark.parametrize(
-    ("choice", "words"), [("left", "A is better"), ("right", "B is better"), ("tie", "equally good"), ("both_bad", "both bad")]
+    ("choice", "words"),
+    [("left", "A is better"), ("right", "B is better"), ("tie", "equally good"), ("both_bad", "both bad")],
 )
 def test_each_button_saves_its_verdict(client, ballot, choice, words):
     assert f"Saved: {words}." in client.post(url(ballot), {"choice": choice}, follow=True).text
