@@ -89,13 +89,19 @@ class Browser:
         """Returns the path of the next battle, whose page came with the answer."""
         answer = self._http.post(battle, data={"choice": choice}, headers={**self._headers, "HX-Request": "true"})
         answer.raise_for_status()
-        following = answer.headers["HX-Push-Url"]
         assert re.search(r'class="pair"', answer.text), "no battle in the answer"
-        return str(following)
+        return _shown(answer)
 
     def undo(self, battle: str) -> str:
         answer = self._http.post(f"{battle}undo/", headers={**self._headers, "HX-Request": "true"})
-        return str(answer.raise_for_status().headers["HX-Push-Url"])
+        return _shown(answer.raise_for_status())
+
+
+def _shown(answer: httpx.Response) -> str:
+    """The path of the battle that the page shows after this answer."""
+    found = re.search(r'data-shown="([^"]+)"', answer.text)
+    assert found, "the answer names no battle to show"
+    return reverse("evals:battle", args=[found[1]])
 
 
 class Waits:

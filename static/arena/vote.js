@@ -101,6 +101,12 @@ function forget(of) {
   }
 }
 
+// What was chosen for a ballot that is taken back is no longer wanted; what was said of it is.
+function unchoose(form) {
+  recall(form);
+  keep(form);
+}
+
 const fill = (form) => {
   const filled = form.querySelector("textarea[name=comment]")?.value.trim() !== "";
   form.querySelector("[data-comment]")?.classList.toggle("is-filled", filled);
@@ -243,7 +249,10 @@ async function after(form, url, { anew }) {
     if (outcome.kind !== "saved") {
       say(outcome.kind, { text: outcome.text, again: () => after(form, url, { anew }) });
     } else {
-      if (anew) ahead.replaceChildren();
+      if (anew) {
+        ahead.replaceChildren();
+        for (const back of incoming.querySelectorAll("form.ballot")) unchoose(back);
+      }
       waiting = true;
       receive();
     }

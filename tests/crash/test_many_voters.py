@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 from django_q.models import Failure
 
 from arena.machine import parts
@@ -91,9 +93,9 @@ def test_through_the_pages(world: World, voters: list[User], processes: Processe
         headers = {"X-CSRFToken": browser.cookies["csrftoken"], "HX-Request": "true"}
 
         def post(path: str, **form: str) -> str:
-            """The path of the battle that came with the answer."""
+            """The path of the battle that the page shows then."""
             answer = browser.post(path, data=form, headers=headers).raise_for_status()
-            return str(answer.headers["HX-Push-Url"])
+            return reverse("evals:battle", args=[re.findall(r'data-shown="([^"]+)"', answer.text)[0]])
 
         for choice in VERDICTS:
             voted, battle = battle, twice(partial(post, battle, choice=choice))
