@@ -9,6 +9,9 @@ from playwright.sync_api import Page, expect
 from arena.models import User
 from evals.models import Ballot
 
+# A machine that does other things beside is slower, not wrong.
+expect.set_options(timeout=20_000)
+
 OPEN = "body:not([data-closed]):not([data-unsent])"
 
 
