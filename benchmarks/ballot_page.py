@@ -95,7 +95,10 @@ def drive(site: str, chromium: str, votes: int) -> tuple[list[float], list[float
     from tests.e2e.desk import sign_in
 
     user, _ = save_person(username="fast", role=Role.REVIEWER)
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium, args=list(QUIET)) as browser:
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium, args=list(QUIET)) as browser,
+    ):
         page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
         page.set_default_timeout(60_000)
         page.add_init_script(WATCH)

@@ -48,7 +48,7 @@ def asked_for() -> Catalog:
     for path, text in _sources():
         for line, message, comments, context in extract("python", io.BytesIO(text.encode()), keywords=KEYWORDS):
             del line, comments
-            found.add(message, locations=[(str(path.relative_to(ROOT)), None)], context=context)
+            found.add(message, locations=[(str(path.relative_to(ROOT)), 0)], context=context)
     return found
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from arena.models import User
 from evals.models import Ballot, Reason
@@ -32,6 +33,10 @@ def desk(live_server: Any, page: Page, reviewer_user: User) -> Page:
     return page
 
 
+def fails(status: int, route: Route) -> None:
+    route.fulfill(status=status, body="<p>no</p>")
+
+
 def test_each_failure_says_what_it_is_and_goes_back_to_its_battle(desk: Page) -> None:
     first = on_screen(desk)
     desk.keyboard.press("1")
@@ -42,7 +47,7 @@ def test_each_failure_says_what_it_is_and_goes_back_to_its_battle(desk: Page) ->
         502: "not running or is overloaded",
         200: "something other than Arena",
     }.items():
-        desk.route(VOTES, lambda route, status=status: route.fulfill(status=status, body="<p>no</p>"))
+        desk.route(VOTES, partial(fails, status))
         expect(desk.locator("body:not([data-closed])")).to_be_attached()
         desk.keyboard.press("b")
         expect(desk.locator("#perch [role=alert]")).to_contain_text(says)
@@ -66,11 +71,14 @@ def test_each_failure_says_what_it_is_and_goes_back_to_its_battle(desk: Page) ->
 
 
 def test_a_server_that_hangs_is_given_up(desk: Page) -> None:
-    desk.locator("#incoming").evaluate("holder => holder.setAttribute('hx-request', '{\"timeout\": 200}')")
+    holder = desk.locator("#incoming")
+    patience = holder.get_attribute("hx-request")
+    holder.evaluate("holder => holder.setAttribute('hx-request', '{\"timeout\": 200}')")
     desk.route(VOTES, lambda route: None)
     desk.keyboard.press("a")
     expect(desk.locator("#perch")).to_contain_text("has not answered")
     desk.unroute(VOTES)
+    holder.evaluate("(holder, patience) => holder.setAttribute('hx-request', patience)", patience)
     desk.get_by_role("button", name="Try again").click()
     expect(desk.locator("#perch")).to_contain_text("Saved: A is better.")
     assert choices() == ["left"]

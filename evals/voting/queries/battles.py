@@ -13,7 +13,6 @@ from typing import Any, Literal
 from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -396,8 +395,8 @@ def _described(function: Mapping[str, Any]) -> tuple[Written, Written]:
 
 
 def choice_label(choice: str, strength: str = "") -> str:
-    label: str | Promise = _CHOICE_LABELS.get((choice, strength)) or _CHOICE_LABELS.get((choice, ""), "")
-    return str(label)
+    label = _CHOICE_LABELS.get((choice, strength)) or _CHOICE_LABELS.get((choice, ""))
+    return "" if label is None else str(label)
 
 
 def last_closed(reviewer: Reviewer, category: Category) -> Ballot | None:
