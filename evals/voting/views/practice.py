@@ -56,7 +56,7 @@ def practice(request: HttpRequest) -> HttpResponseBase:
         "of": len(round_),
         "here": _address(category, n),
         "choice": choice if answered else "",
-        "chosen": choice_label(choice) if answered else "",
+        "picked": choice_label(choice) if answered else "",
         "right": choice_label(exercise.right),
         "same": choice == exercise.right,
         "why": exercise.why,
