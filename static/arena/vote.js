@@ -304,7 +304,9 @@ incoming.addEventListener("htmx:beforeOnLoad", (event) => {
   const { xhr } = event.detail;
   const to = xhr.getResponseHeader("HX-Redirect");
   answer = read(xhr, to);
-  if (answer.kind !== "saved") event.preventDefault();
+  if (answer.kind === "saved") return;
+  event.preventDefault();
+  event.stopPropagation(); // a development server's script would put the error page in place of this one
 });
 
 function read(xhr, to) {
