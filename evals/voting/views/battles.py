@@ -55,6 +55,7 @@ from evals.voting.queries.battles import (
     form_of,
     image_on,
     last_closed,
+    neediest_first,
     nothing_to_vote_on,
     progress,
     rubric,
