@@ -14,8 +14,9 @@ from django.core.cache import cache
 from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from arena.ui.wording import count
 from evals.models import Ballot, Category, Generation, Reviewer, Task
 from evals.voting.queries.battles import neediest_first
 
@@ -50,11 +51,11 @@ class QueueLine:
     @property
     def words(self) -> str:
         if not self.left:
-            return "nothing waits"
+            return _("nothing waits")
         if self.more:
-            return f"more than {MANY} battles"
-        about = "about " if self.estimated else ""
-        return f"{about}{count(self.left, 'battle')}"
+            return _("more than %d battles") % MANY
+        battles = ngettext("%d battle", "%d battles", self.left) % self.left
+        return _("about %s") % battles if self.estimated else battles
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,11 @@ def _line(category: Category, mine: _Mine, battles: _Battles | None, pace: float
 
 def _time(seconds: float, *, more: bool) -> str:
     minutes = max(1, round(seconds / 60))
-    words = count(minutes, "minute") if minutes < 60 else count(round(minutes / 60), "hour")
-    return f"more than {words}" if more else f"about {words}"
+    hours = round(minutes / 60)
+    words = ngettext("%d minute", "%d minutes", minutes) % minutes
+    if minutes >= 60:
+        words = ngettext("%d hour", "%d hours", hours) % hours
+    return _("more than %s") % words if more else _("about %s") % words
 
 
 def _mine(reviewer: Reviewer) -> dict[int, _Mine]:
@@ -178,7 +182,7 @@ def _read(categories: Sequence[int]) -> Mapping[int, _Battles]:
     )
     rows = answered.order_by().values_list("task__category", "task").annotate(n=Count("contender", distinct=True))
     pairs: dict[int, int] = {}
-    for category, _, n in rows:
+    for category, _task, n in rows:
         pairs[category] = pairs.get(category, 0) + n * (n - 1) // 2
     sizes = dict(
         Task.objects.filter(category__in=categories).order_by().values_list("category").annotate(n=Count("pk"))

@@ -9,9 +9,11 @@ from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from arena.accounts.languages import translated
 from arena.accounts.roles import person, role_required
 from arena.models import Role, User
 from arena.ui.paging import page_of
@@ -65,6 +67,7 @@ def invitation_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("evals:invitation-list")
 
 
+@translated
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def join(request: HttpRequest, token: str) -> HttpResponse:
@@ -75,7 +78,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
             accept_as(token=token, person=user)
         except InvitationError:
             return _not_valid(request)
-        messages.success(request, "You may vote in the categories listed here.")
+        messages.success(request, _("You may vote in the categories listed here."))
         return redirect("evals:vote")
     invitation = usable_invitation(token)
     form = JoinForm(request.POST or None, initial={"form_key": secrets.token_urlsafe(16)})
@@ -88,7 +91,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
             form.add_error("name", str(error))
         else:
             login(request, made, backend="django.contrib.auth.backends.ModelBackend")
-            messages.success(request, f"Welcome, {made.name}.")
+            messages.success(request, _("Welcome, %s.") % made.name)
             return redirect("evals:vote")
     if invitation is None:
         return _not_valid(request)

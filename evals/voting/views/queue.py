@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from arena.accounts.languages import translated
 from arena.accounts.roles import person, role_required
 from arena.models import Role
 from evals.voting.queries.battles import NothingToVoteOn, battles_closed, nothing_anywhere
@@ -16,13 +18,8 @@ from evals.voting.reviewers import reviewer_of
 
 __all__ = ["vote"]
 
-_NOT_YOURS = NothingToVoteOn(
-    "No category is open to you",
-    "Each is voted on by a group of reviewers that you are not in. An editor can add you.",
-    "read",
-)
 
-
+@translated
 @require_safe
 @never_cache
 @role_required(Role.REVIEWER)
@@ -34,7 +31,15 @@ def vote(request: HttpRequest) -> HttpResponse:
         every = category_progress()
         own = set(open_categories(reviewer).values_list("slug", flat=True))
         states = [state for state in every if state.slug in own]
-        missing = nothing_anywhere(states, closed=battles_closed(reviewer)) if states or not every else _NOT_YOURS
+        missing = nothing_anywhere(states, closed=battles_closed(reviewer)) if states or not every else _not_yours()
         context = {"missing": missing, "others": states}
         return render(request, "evals/voting/vote_empty.html", context)
     return render(request, "evals/voting/queue.html", {"queue": found, "practised": reviewer.practised_at})
+
+
+def _not_yours() -> NothingToVoteOn:
+    return NothingToVoteOn(
+        _("No category is open to you"),
+        _("Each is voted on by a group of reviewers that you are not in. An editor can add you."),
+        "read",
+    )

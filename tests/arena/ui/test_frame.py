@@ -93,8 +93,8 @@ def test_every_drawing_says_what_it_shows(guide):
         assert named or attrs.get("aria-hidden") == "true" or attrs.get("class") == "whisker__end"
 
 
-def test_the_current_place_is_marked_and_only_it(client_of, viewer_user):
-    html = client_of(viewer_user).get(reverse("evals:run-list")).content.decode()
+def test_the_current_place_is_marked_and_only_it(client_of, editor_user):
+    html = client_of(editor_user).get(reverse("evals:run-list")).content.decode()
     nav = html[html.index('<nav class="nav"') : html.index("</nav>")]
     assert re.findall(r'<a\s+href="([^"]+)" aria-current="page">', nav) == [reverse("evals:run-list")]
     assert len(re.findall(r"<a\s", nav)) >= 7

@@ -90,5 +90,6 @@ def test_the_list_costs_the_same_few_queries_however_long_it_is(world, client_of
             assert client.get("/leaderboards/code/battles/").status_code == 200
         return len(queries)
 
+    cost(1)  # renders what is then kept
     few = cost(1)
     assert cost(6) == few

@@ -221,7 +221,7 @@ def test_a_voted_ballot_shows_its_state_and_goes_on(client, ballot):
 
 def test_a_report_takes_the_answer_out_and_goes_on(client, ballot):
     response = client.post(url(ballot, "evals:battle-report"), {"side": "right", "detail": "signs as X"}, follow=True)
-    assert "Reported: answer B is no longer shown." in response.text
+    assert "Reported: answer B is not shown until an editor has decided." in response.text
     assert Generation.objects.exclude(quarantine="").get().quarantine.endswith("signs as X")
     assert client.post(url(ballot, "evals:battle-report"), {"side": "lo"}).status_code == 400
 
