@@ -49,4 +49,4 @@ def test_what_is_compiled_is_what_is_written(language: str) -> None:
         if isinstance(message.id, str) and message.id:
             assert compiled.gettext(message.id) == message.string
         elif message.id:
-            assert [compiled.ngettext(*message.id, n) for n in (1, 2)] == list(message.string)
+            assert [compiled.ngettext(message.id[0], message.id[1], n) for n in (1, 2)] == list(message.string)

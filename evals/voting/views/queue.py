@@ -41,5 +41,5 @@ def _not_yours() -> NothingToVoteOn:
     return NothingToVoteOn(
         _("No category is open to you"),
         _("Each is voted on by a group of reviewers that you are not in. An editor can add you."),
-        "read",
+        "wait",
     )
