@@ -13,7 +13,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from arena.ui.rendering.characters import with_marks, with_newlines
 
@@ -54,9 +57,9 @@ class _Piece:
 def difference(left: str, right: str) -> Difference:
     left, right = with_newlines(left), with_newlines(right)
     if left == right:
-        return Difference(_plain(left), _plain(right), "Both are equal, character for character.", True, True)
+        return Difference(_plain(left), _plain(right), _("Both are equal, character for character."), True, True)
     if max(len(left), len(right)) > MOST_COMPARED:
-        words = f"Too long to compare: at most {MOST_COMPARED:,} characters a side are."
+        words = _("Too long to compare: at most %(most)s characters a side are.") % {"most": f"{MOST_COMPARED:,}"}
         return Difference(_plain(left[:MOST_COMPARED]), _plain(right[:MOST_COMPARED]), words, False, False)
     # In one order whatever the sides are, so that neither side's text decides how the other is cut.
     turned = left > right
@@ -65,7 +68,7 @@ def difference(left: str, right: str) -> Difference:
         pieces = [_Piece(one.equal, one.right, one.left) for one in pieces]
     shared = sum(len(one.left.strip()) for one in pieces if one.equal)
     if max(len(left), len(right)) > _LONG and shared < _LEAST_SHARED * min(len(left), len(right)):
-        words = "Too different to compare word by word."
+        words = _("Too different to compare word by word.")
         return Difference(_plain(left), _plain(right), words, False, False)
     return Difference(_side(pieces, "left"), _side(pieces, "right"), _summary(pieces), False, True)
 
@@ -75,11 +78,20 @@ def _plain(text: str) -> SafeString:
 
 
 def _summary(pieces: Sequence[_Piece]) -> str:
-    places = sum(not one.equal for one in pieces)
-    words = "They differ in one place" if places == 1 else f"They differ in {places:,} places"
-    if all(_differs_in_space(one) for one in pieces if not one.equal):
-        words += ", only in space" if places == 1 else ", all only in space"
-    return f"{words}; the rest is equal."
+    changed = [one for one in pieces if not one.equal]
+    if all(map(_differs_in_space, changed)):
+        words = ngettext(
+            "They differ in one place, only in space; the rest is equal.",
+            "They differ in %(places)s places, all only in space; the rest is equal.",
+            len(changed),
+        )
+    else:
+        words = ngettext(
+            "They differ in one place; the rest is equal.",
+            "They differ in %(places)s places; the rest is equal.",
+            len(changed),
+        )
+    return words % {"places": f"{len(changed):,}"}
 
 
 def _differs_in_space(piece: _Piece) -> bool:
@@ -103,7 +115,7 @@ def _side(pieces: Sequence[_Piece], side: str) -> SafeString:
 def _changed(text: str, *, only_space: bool) -> str:
     """A change of space alone is shown by signs; where this side has nothing, by a gap."""
     if not text:
-        return '<mark class="differs differs--gap" aria-label="nothing here"></mark>'
+        return f'<mark class="differs differs--gap" role="img" aria-label="{escape(_("nothing here"))}"></mark>'
     shown = with_marks(text)
     if only_space:
         shown = re.sub(
@@ -117,7 +129,7 @@ def _changed(text: str, *, only_space: bool) -> str:
 def _folded(text: str, *, head: int, tail: int) -> str:
     end = len(text) - tail
     middle = text[head:end]
-    words = f"{len(middle):,} equal characters"
+    words = _("%(n)s equal characters") % {"n": f"{len(middle):,}"}
     fold = f'<details class="equal"><summary>{words}</summary>{_equal(middle)}</details>'
     return f"{_equal(text[:head])}{fold}{_equal(text[end:])}"
 
@@ -160,7 +172,7 @@ def _between_lines(
     matches = [(once_a[line], once_b[line]) for line in once_a if line in once_b]
     gaps: list[tuple[int, int, int, int]] = []
     at_a, at_b = start, start
-    for (lo_a, hi_a), (lo_b, _) in _rising(matches):
+    for (lo_a, hi_a), (lo_b, _hi_b) in _rising(matches):
         gaps.append((at_a, lo_a, at_b, lo_b))
         pairs += [(lo_a + n, lo_b + n) for n in range(hi_a - lo_a)]
         at_a, at_b = hi_a, lo_b + hi_a - lo_a
@@ -192,7 +204,7 @@ def _rising(
     tails: list[int] = []
     ends: list[int] = []
     before: list[int] = [-1] * len(matches)
-    for n, (_, (place, _end)) in enumerate(matches):
+    for n, (_here, (place, _end)) in enumerate(matches):
         length = bisect_left(tails, place)
         if length == len(tails):
             tails.append(place)
