@@ -22,8 +22,8 @@ from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from arena.models import Role, User
-from tests import steps
-from tests.databases import Flush, copied_for
+from tests import query_sites, steps
+from tests.databases import SESSION, Flush, copied_for
 from tests.processes import Processes, free_port, valkey_server
 
 # Hypothesis would fail an example that took longer than 200 ms, whatever else the machine was doing. Each run draws
@@ -62,11 +62,13 @@ def django_db_keepdb(worker_id: str, django_db_keepdb: bool) -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, worker_id: str) -> Iterator[None]:
     """Transactional tests empty the tables at their end, which Django would do with a TRUNCATE of all tables, and the
     append-only triggers refuse."""
     with django_db_blocker.unblock():
         flush = Flush()
+    if query_sites.FOLLOWED:
+        query_sites.follow(SESSION, worker_id, Path(os.environ["ARENA_TEST_FOLDER"]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: flush())
         yield

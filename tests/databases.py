@@ -1,10 +1,15 @@
 """The suite's databases: migrated once a run and copied for each worker, emptied after a transactional test, and
 the choice of which tests run on which engine.
 
-`make test` runs the suite on SQLite and, beside it, on PostgreSQL, and tells each session which it is
-(`ARENA_TEST_SESSION`). A test that reaches a database runs on both, any other on SQLite alone.
-`@pytest.mark.runs_once(on=…, because=…)` is for a test that starts processes or a browser, and for what pages say: it
-runs on the engine where its fault would show.
+`make test` runs the suite on SQLite and, beside it, a part of it on PostgreSQL, and tells each session which it is
+(`ARENA_TEST_SESSION`). A test runs on SQLite, unless it or its module is marked:
+
+- `@pytest.mark.on_both(because=…)`: on PostgreSQL too, for locks and races, triggers and constraints, SQL that the
+  engines read differently (aggregates, JSON, order, text), and so that each function that asks the database does so on
+  PostgreSQL at least once. The last is checked (`tests/query_sites.py`).
+- `@pytest.mark.runs_once(on=…, because=…)`: on that engine alone, for a test whose fault would show only there, or one
+  of a module of the former kind that has nothing to find on PostgreSQL.
+
 pytest called directly runs everything.
 """
 
@@ -40,14 +45,16 @@ def reaches_a_database(item: pytest.Item) -> bool:
 
 
 def engines(item: pytest.Item) -> tuple[str, ...]:
-    """The sessions of `make test` that run this test: one of them, or both."""
-    once = item.get_closest_marker("runs_once")
-    if once is not None:
-        engine, because = once.kwargs["on"], once.kwargs["because"]
-        assert engine in ENGINES, f"{item.nodeid}: runs_once(on={engine!r}) names neither of {ENGINES}"
-        assert because, f"{item.nodeid}: runs_once says why"
-        return (engine,)
-    return ENGINES if reaches_a_database(item) else ("sqlite",)
+    """The sessions of `make test` that run this test: one of them, or both. The mark that is nearest to it decides."""
+    mark = next((mark for mark in item.iter_markers() if mark.name in ("on_both", "runs_once")), None)
+    if mark is None:
+        return ("sqlite",)
+    assert mark.kwargs["because"], f"{item.nodeid}: {mark.name} says why"
+    if mark.name == "on_both":
+        return ENGINES if reaches_a_database(item) else ("sqlite",)
+    engine: str = mark.kwargs["on"]
+    assert engine in ENGINES, f"{item.nodeid}: runs_once(on={engine!r}) names neither of {ENGINES}"
+    return (engine,)
 
 
 def slow_first(items: list[pytest.Item]) -> list[pytest.Item]:

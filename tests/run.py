@@ -2,11 +2,11 @@
 
     python -m tests.run [--lint] [arguments for pytest …]
 
-The suite runs on SQLite and, beside it, on PostgreSQL, which leaves out what cannot differ there
-(`tests/databases.py`); so do lint, types and import contracts. Each session has a worker for each processor core: some
-tests wait for processes, and the other session works meanwhile. What all these came to are the last tests of the
-session on SQLite (`tests/test_steps.py`), so its summary line, the last one printed, speaks for everything. What a
-platform lacks is skipped, and said.
+The suite runs on SQLite and, beside it, on PostgreSQL what could differ there (`tests/databases.py`); so do lint, types
+and import contracts. The session on SQLite has a worker for each processor core and the other one half as many: tests
+that wait for processes leave time to both. What all these came to are the last tests of the session on SQLite
+(`tests/test_steps.py`), so its summary line, the last one printed, speaks for everything. What a platform lacks is
+skipped, and said.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
     _say(chromium())
     _say(provide_nginx())
     with postgresql() as database, tempfile.TemporaryDirectory(prefix="arena-test-") as folder:
-        there = {"ARENA_TEST_FOLDER": folder}
+        there = {"ARENA_TEST_FOLDER": folder, "ARENA_TEST_QUERIES": str(int(bool(database) and not arguments))}
         names = [*CHECKS, *([POSTGRESQL] if database else [])]
         sqlite_ended = threading.Event()
         with steps.pending(Path(folder)) as write, ThreadPoolExecutor() as beside:
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
             # Who names files of their own still hears of the steps.
             named = ["tests/test_steps.py"] if any(argument.startswith("tests") for argument in arguments) else []
             on_sqlite = there | {"ARENA_TEST_SESSION": "sqlite", "ARENA_TEST_STEPS": json.dumps(names)}
-            sqlite = _session("the suite on SQLite", [*arguments, *named], on_sqlite)
+            sqlite = _session("the suite on SQLite", _cores(), [*arguments, *named], on_sqlite)
             sqlite_ended.set()
             return _status([sqlite, *written.result()])
 
@@ -89,7 +89,7 @@ def _on_postgresql(
     while not left.exists() and not sqlite_ended.wait(0.1):
         pass
     there = environment | {"TEST_DATABASE_URL": database, "ARENA_TEST_SESSION": "postgresql"}
-    outcome = _session(POSTGRESQL, arguments, there, capture=True)
+    outcome = _session(POSTGRESQL, max(1, _cores() // 2), arguments, there, capture=True)
     print("\n" + outcome.output, flush=True)
     return [_told(outcome)]
 
@@ -108,8 +108,10 @@ def _status(outcomes: list[Outcome]) -> int:
     return int(any(outcome.code for outcome in outcomes))
 
 
-def _session(name: str, arguments: list[str], environment: dict[str, str], *, capture: bool = False) -> Outcome:
-    spread = ["-n", str(_cores()), "--dist", "worksteal"]
+def _session(
+    name: str, workers: int, arguments: list[str], environment: dict[str, str], *, capture: bool = False
+) -> Outcome:
+    spread = ["-n", str(workers), "--dist", "worksteal"]
     command = [sys.executable, "-m", "pytest", "-rs", "--durations=15", *spread, *arguments]
     started = time.monotonic()
     output = subprocess.PIPE if capture else None

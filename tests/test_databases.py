@@ -1,4 +1,4 @@
-"""The tests' own databases: a flush passes the append-only triggers, and nothing else does."""
+"""The tests' own databases: a flush passes the append-only triggers, and nothing else does; who asks is noted."""
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -9,6 +9,10 @@ from django_q.models import Schedule
 from arena import triggers
 from arena.triggers import declared, missing
 from routing.models import PolicyVersion
+from routing.policy.queries import policies
+from tests.query_sites import QuerySites
+
+pytestmark = pytest.mark.on_both(because="each engine is emptied in its own way")
 
 
 def a_policy() -> PolicyVersion:
@@ -45,3 +49,13 @@ def test_missing_names_a_trigger_that_a_rebuilt_table_lost() -> None:
     assert missing() == [lost]
     triggers.install([lost])
     assert missing() == []
+
+
+@pytest.mark.django_db
+def test_a_function_that_asks_the_database_is_named_once() -> None:
+    named: list[str] = []
+    with connection.execute_wrapper(QuerySites(named.append)):
+        assert PolicyVersion.objects.count() == 0
+        assert named == []
+        assert [*policies(), *policies()] == []
+    assert named == ["routing/policy/queries.py:policies"]

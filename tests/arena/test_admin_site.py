@@ -84,6 +84,7 @@ def test_a_webhooks_rows_show_no_secret_and_no_lease(as_admin):
         assert not any(text in page.content.decode() for text in (secret.sealed, "whsec_top", str(lease)))
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_token_is_ended_by_an_action(as_admin):
     token, _ = ApiToken.objects.create_key(name="program", scopes=["evals:read"])
     as_admin.post(reverse("admin:arena_apitoken_changelist"), {"action": "revoke", "_selected_action": [token.pk]})
@@ -91,6 +92,7 @@ def test_a_token_is_ended_by_an_action(as_admin):
     assert token.revoked
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_changing_whom_a_category_speaks_for_ranks_it_again(as_admin):
     category = Category.objects.create(slug="code", name="Code")
     url = reverse("admin:evals_category_change", args=[category.pk])

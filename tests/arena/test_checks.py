@@ -82,6 +82,7 @@ def test_a_wrong_value_stops_the_start_by_its_name(name: str, value: str, told: 
         read_settings(**({one: key() for one in SECRETS} | {"ALLOWED_HOSTS": "a.example", name: value}))
 
 
+@pytest.mark.on_both(because="each engine has triggers of its own")
 @pytest.mark.django_db
 def test_a_lost_trigger_is_told_with_the_command_that_puts_it_back() -> None:
     assert [found for found in run_checks(databases=["default"]) if found.id == "arena.W001"] == []

@@ -11,6 +11,8 @@ from django.utils import timezone
 from arena.leases import Leases, expired, free, live
 from routing.models import Delivery, Webhook
 
+pytestmark = pytest.mark.on_both(because="a lease is claimed by a conditional UPDATE")
+
 NOW = timezone.now()
 LEASES = Leases(Delivery, length=timedelta(seconds=90))
 AFTER = NOW + timedelta(seconds=91)

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from arena.middleware import NulCharacterMiddleware
 from arena.models import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="PostgreSQL stores no NUL character, SQLite does")]
 
 ADDRESSES = [
     "/vote/b/a%00b/",

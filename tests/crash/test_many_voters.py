@@ -26,7 +26,11 @@ from tests.evals.voting.conftest import World
 from tests.evals.voting.test_tallies import assert_equal_to_a_rebuild
 from tests.processes import Processes, free_port, listens, wait_until
 
-pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.on_both(because="voters race for the same rows"),
+]
 
 Result = TypeVar("Result")
 

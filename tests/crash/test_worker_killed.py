@@ -13,7 +13,11 @@ from evals.models.generations import ErrorCategory
 from tests.processes import free_port, wait_until
 from tests.servers import ANSWER, OK
 
-pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.on_both(because="a claim outlives its connection as a lease alone"),
+]
 
 # The promise to the outside: work of a killed worker is taken up again within this time.
 TAKEN_UP_S = 30

@@ -14,6 +14,8 @@ from django_q.signing import SignedPackage
 
 from arena.apps import ensure_schedules
 
+pytestmark = pytest.mark.on_both(because="a migration")
+
 moved = import_module("evals.migrations.0004_chores_by_room")
 
 OLD = {"evals.chores.sweep", "routing.chores.refresh", "routing.chores.deliver", "routing.chores.sweep_outcomes"}

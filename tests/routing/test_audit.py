@@ -173,6 +173,7 @@ def test_by_command(two_tables: Category):
     ]
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_commands_print_one_document(two_tables: Category):
     back = json.loads(typed("rollback", "1", "--reason", "Slow.", "--json"))
     assert (back["published"], back["version"], back["cause"]) == (True, 3, "rollback")
@@ -214,6 +215,7 @@ def test_help_has_an_example(command: str, capsys: Any):
     assert f"manage.py {command}" in capsys.readouterr().out
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_by_api(two_tables: Category, post: Any):
     assert post("freeze", reason="Launch week.").json()["frozen"] is True
     lifted = post("unfreeze", reason="Over.").json()
@@ -242,6 +244,7 @@ def test_the_api_refuses_with_a_problem_that_names_it(two_tables: Category, post
     assert told() == []
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_freezing_and_lifting_by_page_ask_for_a_reason(editor: Client, two_tables: Category, editor_user: User):
     def seen() -> str:
         return str(editor.get("/routing/freeze/").context["form"]["seen"].value())

@@ -13,6 +13,8 @@ from evals.models import Category
 from routing.publishing.publisher import publish
 from routing.webhooks import services
 
+pytestmark = pytest.mark.on_both(because="order")
+
 
 @pytest.mark.parametrize(
     ("query", "asked"),

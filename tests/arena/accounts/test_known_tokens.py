@@ -87,6 +87,7 @@ def test_one_without_the_scope_is_403(tokens: KnownTokens):
     assert SCOPE in refused.detail
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_look_takes_over_what_was_revoked_and_what_was_granted(tokens: KnownTokens, django_assert_num_queries: Any):
     with django_assert_num_queries(0):
         tokens.look_again()

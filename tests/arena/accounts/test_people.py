@@ -33,12 +33,14 @@ def test_an_admin_adds_somebody_who_signs_in_by_the_link_shown(client_of, admin_
     assert newcomer.session["_auth_user_id"] == str(User.objects.get(username="mara", role="reviewer").pk)
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_link_is_not_shown_again(client_of, admin_user: User):
     client = client_of(admin_user)
     client.post(PEOPLE, {"username": "mara", "role": "reviewer"})
     assert "/accounts/link/" not in client.get(PEOPLE).content.decode()
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_link_for_somebody_known(client_of, admin_user: User, editor_user: User):
     page = client_of(admin_user).post(reverse("accounts:person-link", args=[editor_user.pk]))
     client = Client()
@@ -52,6 +54,7 @@ def test_a_name_is_given_once(client_of, admin_user: User, editor_user: User):
     assert not SignInLink.objects.exists()
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_change_of_role_is_written_down(client_of, admin_user: User, editor_user: User):
     client_of(admin_user).post(
         reverse("accounts:person-change", args=[editor_user.pk]), {"role": "reviewer", "active": "1"}

@@ -96,6 +96,7 @@ def test_signing_in_starts_a_new_session(editor_user: User):
     assert client.session.session_key != planted
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_link_for_another_person_ends_the_first_session(editor_user: User, admin_user: User):
     client = Client()
     client.force_login(editor_user)
@@ -129,6 +130,7 @@ def test_the_sign_in_page_asks_for_nothing_and_explains_both_ways():
     assert '<input type="text"' not in page
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_signing_out_is_a_post(editor_user: User):
     client = Client()
     client.force_login(editor_user)
@@ -137,6 +139,7 @@ def test_signing_out_is_a_post(editor_user: User):
     assert "_auth_user_id" not in client.session
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_post_without_its_csrf_token_signs_nobody_in(editor_user: User):
     token = create_sign_in_link(user=editor_user)
     assert Client(enforce_csrf_checks=True).post(address(token)).status_code == 403
@@ -158,6 +161,7 @@ def test_of_two_who_use_a_link_at_once_one_gets_in(make_user):
     assert sum(user is not None for user in got) == 1
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_the_command_makes_the_person_and_prints_the_link_last():
     out = StringIO()
     call_command("sign_in_link", "mara", role="reviewer", base_url="https://arena.example/", stdout=out)

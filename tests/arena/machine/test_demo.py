@@ -38,6 +38,7 @@ def test_every_task_has_checks_and_every_category_comes_up_among_the_first(seede
     assert len({item.task.category_id for item in first}) == 4
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_the_contenders_differ_in_nothing_but_how_the_model_is_asked(seeded: None) -> None:
     provider = Provider.objects.get()
     assert provider.locality == Provider.Locality.LOCAL

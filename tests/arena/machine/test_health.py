@@ -53,11 +53,13 @@ def test_a_broker_without_workers_is_not_ready(client: Client, valkey: str, sett
     assert answer["workers"] != "ok"
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_schedule_nobody_takes_up_means_that_no_cluster_runs(client: Client, no_broker: None) -> None:
     Schedule.objects.create(func="evals.leaderboards.chores.sweep", next_run=timezone.now() - timedelta(minutes=5))
     assert "manage.py qcluster" in client.get("/readyz").json()["chores"]
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_metrics_count_what_is_left_to_do(client: Client) -> None:
     text = client.get("/metrics").content.decode()
     for line in ('arena_generations{state="waiting"} 0.0', "arena_votes_total 0.0", "arena_chores_queued"):

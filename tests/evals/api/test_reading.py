@@ -12,7 +12,7 @@ from django.test import Client
 
 from tests.evals.voting.casting import retract
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="the API's own queries, filters and order")]
 
 
 @pytest.fixture

@@ -161,6 +161,7 @@ def test_a_body_nested_too_deep_is_a_problem(stocked, post):
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_contenders_price_says_whose_it_is_and_how_old(stocked, post):
     prices = {"usd_per_mtok_input": "1", "usd_per_mtok_output": "2", "usd_per_mtok_cached_input": "0.1"}
     body = post("contenders", contender(**prices, price_source="a page", priced_at="2026-01-02")).json()
@@ -173,6 +174,7 @@ def test_a_contenders_price_says_whose_it_is_and_how_old(stocked, post):
     assert post("contenders", contender(slug="other")).json()["price"] is None
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_run_is_estimated_without_starting_it(stocked, post):
     n = Run.objects.count()
     wanted = {"task_set": "code", "contenders": ["kiesel"], "fresh": True, "budget_usd": "5"}
@@ -186,6 +188,7 @@ def test_a_run_is_estimated_without_starting_it(stocked, post):
     assert Run.objects.count() == n
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_run_is_steered(stocked, post):
     run = post("runs", {"task_set": "code", "contenders": ["kiesel"], "fresh": True, "warm_up_calls": 2}).json()
     assert run["warm_up_calls"] == 2

@@ -60,6 +60,7 @@ def test_the_table_says_what_is_known_and_what_is_not(editor: Client, contender:
         assert words in page
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_opening_and_saving_unchanged_makes_no_revision(editor: Client, contender: Contender, provider: Provider):
     """A browser sends line ends in its own way; that is no change."""
     freeze(contender)
@@ -71,6 +72,7 @@ def test_opening_and_saving_unchanged_makes_no_revision(editor: Client, contende
     assert Contender.objects.count() == 1
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_editing_one_in_use_makes_the_next_revision(editor: Client, contender: Contender, provider: Provider):
     freeze(contender)
     edit = reverse("evals:contender-edit", args=["llama"])
@@ -80,6 +82,7 @@ def test_editing_one_in_use_makes_the_next_revision(editor: Client, contender: C
     assert Contender.objects.get(slug="llama@2").settings == {"temperature": 0.9}
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -161,6 +164,7 @@ def test_a_test_call_is_for_editors(client_of, reviewer_user: User, contender: C
     assert answer.status_code == 403
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_retiring_asks_and_names_what_it_touches_and_can_be_taken_back(editor: Client, contender: Contender):
     def route(sender: Any, contender: Contender, **_: Any) -> list[str]:
         return [f"route code, as primary {contender.slug}"]

@@ -22,7 +22,7 @@ from evals.catalog.services.providers import ProviderFields, save_provider
 from evals.models import Category, Contender, Ledger, Provider, ReviewerTally
 from evals.voting.reviewers import imported_reviewers
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="each engine has triggers of its own")]
 
 LOCAL = "http://127.0.0.1:11434/v1"
 

@@ -123,7 +123,7 @@ def test_a_list_is_searched_and_never_cut_in_silence(editor, shop):
     assert "131,072 tokens of context" in some
 
 
-@once
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.django_db
 def test_what_the_list_says_becomes_the_contenders_and_what_the_browser_says_does_not(editor, shop):
     editor.post(
@@ -187,7 +187,7 @@ def test_a_provider_without_a_list_says_why(editor, shop, kind: str, words: str)
     assert server.connections == 0
 
 
-@once
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.django_db
 def test_a_provider_that_refuses_is_an_error_with_what_to_do(editor, settings):
     with misbehaving(refuses(401, {"error": {"message": "<b>the-key</b> is wrong"}})) as server:
@@ -214,7 +214,7 @@ def test_a_server_that_has_gone_makes_nothing(editor, settings):
     assert not Provider.objects.exists()
 
 
-@once
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.django_db
 def test_programs_read_the_list_too(editor, shop, capsys):
     provider, server = shop
@@ -251,6 +251,7 @@ def test_a_provider_at_this_address_is_used_whatever_its_name(editor, ollama):
     assert Contender.objects.get().provider == mine
 
 
+@pytest.mark.on_both(because="two race for the same rows")
 @pytest.mark.django_db(transaction=True)
 def test_two_at_once_make_one_provider_and_one_contender_of_a_model(settings):
     settings.ARENA_OUTBOUND_ALLOW = ["127.0.0.1:9"]

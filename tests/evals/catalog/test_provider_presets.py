@@ -114,6 +114,7 @@ def test_the_api_and_limits_are_saved_shown_and_edited(admin):
     assert (provider.kind, provider.requests_per_minute, provider.tokens_per_minute) == ("openai", None, None)
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_contenders_in_use_keep_the_api_they_were_measured_at(admin):
     fields = ProviderFields(name="Ollama", base_url=ADDRESS, locality="local", kind="ollama")
     provider = save_provider(slug="ollama", fields=fields)

@@ -65,6 +65,7 @@ def test_hosted_contenders_are_left_out_of_a_local_only_task_set_unless_named(su
         collect("--contender", "cloudy")
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -85,6 +86,7 @@ def test_what_it_refuses(suite, arguments, words):
     assert not Run.objects.exists()
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_an_unknown_task_set_names_the_known_ones(suite):
     with pytest.raises(CommandError, match=r"no task set 'other'\. Known: suite"):
         call_command("collect", "--task-set", "other")
@@ -115,6 +117,7 @@ def test_it_fails_if_anything_failed_for_good_and_says_what_helps(suite):
     assert "401: bad key" in err.getvalue()
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.django_db(transaction=True)
 def test_a_budget_that_is_reached_is_no_success(suite):
     suite.tasks(3)

@@ -83,6 +83,7 @@ def test_time_is_that_of_the_slowest_provider_within_its_limits(suite):
     assert (found.seconds, found.slowest, found.seconds_known) == (120, "narrow", True)
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_each_turn_of_a_conversation_is_a_call(suite):
     single, *_ = suite.tasks(2)
     talk = [{"role": "user", "content": "One."}, {"role": "assistant"}, {"role": "user", "content": "Two."}]
@@ -115,6 +116,7 @@ def test_an_unknown_price_is_told_and_a_budget_over_it_is_refused_without_consen
     assert "The budget does not count one." in agreed.warnings
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_what_is_not_known_of_several_is_said_once_and_rests_on_nothing(suite):
     suite.task()
     found = estimate(version=suite.version, contenders=[suite.contender("one"), suite.contender("two")])
@@ -133,6 +135,7 @@ class TestUnknownCostsDuringARun:
         suite.tasks(3)
         return suite.priced(provider=suite.provider("silent", says(chunk("Hello."), chunk(finish="stop"), DONE)))
 
+    @pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
     def test_the_run_pauses_and_says_whose_cost_is_not_known(self, suite, silent):
         run = suite.run(silent, budget_usd=Decimal(5))
         assert collect_all() == 1
@@ -185,6 +188,7 @@ class TestPages:
         assert "No price is known for one" in page
         assert "This run would be refused" not in page
 
+    @pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
     def test_htmx_and_the_button_both_estimate_and_start_nothing(self, suite, client_of, editor_user):
         suite.tasks(3)
         suite.contender()

@@ -15,7 +15,7 @@ from evals.collection.pump import Pump
 from evals.models import Attempt, Generation, Run
 from tests.servers import ANSWER, OK, says
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.on_both(because="workers race for the same rows")]
 
 WORKERS = 8
 

@@ -46,6 +46,7 @@ def test_answers_and_failures_come_back_and_places_are_handed_over(suite, reacha
     assert children() == []
 
 
+@pytest.mark.on_both(because="a claim locks rows on PostgreSQL")
 def test_calls_of_a_process_that_was_killed_are_lost_and_asked_for_again(suite, reachable):
     arrived, opens = threading.Event(), threading.Event()
 

@@ -21,6 +21,8 @@ from tests.processes import wait_until
 from tests.servers import ANSWER, OK, refuses, says
 from tests.suites import collect, states
 
+pytestmark = pytest.mark.on_both(because="a claim locks rows on PostgreSQL")
+
 
 def pump_until_idle(**options):
     Pump(**options).run(until_idle=True)

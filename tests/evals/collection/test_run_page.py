@@ -126,6 +126,7 @@ def test_looking_never_steers(editor, run, act):
     assert editor.get(reverse(f"evals:{act}", args=[run.pk])).status_code == 405
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_team_mates_run_can_be_stopped(client_of, make_user, run):
     mate = client_of(make_user(Role.EDITOR, "a-mate"))
     mate.post(reverse("evals:run-stop", args=[run.pk]))
@@ -210,6 +211,7 @@ def test_a_run_that_is_not_there_is_not_found(viewer):
 # what it does
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_pausing_and_resuming_tell_who_and_what(editor, run):
     editor.post(reverse("evals:run-pause", args=[run.pk]))
     assert "Paused by" in text(page(editor, run))
@@ -225,6 +227,7 @@ def test_whoever_comes_second_is_told(editor, run):
     assert f"Run {run.pk} was not paused: it is stopped already." in text(response)
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_one_cause_is_retried_alone(editor, run):
     fail(run, ErrorCategory.TIMEOUT_TOTAL, 2)
     fail(run, ErrorCategory.EMPTY, 1)
@@ -232,6 +235,7 @@ def test_one_cause_is_retried_alone(editor, run):
     assert Generation.objects.filter(state="failed").values_list("error", flat=True).get() == ErrorCategory.EMPTY
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.parametrize(("typed", "kept"), [("12.50", Decimal("12.5")), ("", None), ("4O", Decimal(40))])
 def test_the_budget_is_changed_or_left_and_the_error_quotes_what_was_typed(editor, run, typed, kept):
     data = {"budget_usd": typed, "allow_unknown_costs": "on"}

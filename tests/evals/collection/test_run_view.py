@@ -149,6 +149,7 @@ def test_the_number_of_queries_does_not_grow(suite, django_assert_max_num_querie
         run_view(run)
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_the_list_of_runs(suite, django_assert_num_queries):
     suite.tasks(2)
     one = suite.contender("one", suite.provider("bad", refuses(401), says(ANSWER)))

@@ -54,6 +54,7 @@ def finish(run: Run) -> None:
     run.save()
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_bake_off_is_added_changed_and_removed(admin: Client, task_set: TaskSet):
     admin.post(PAGE, {"task_set": task_set.pk, "every": "W", "first_at": "2030-01-07T06:00"})
     row = Schedule.objects.get()
@@ -67,6 +68,7 @@ def test_a_bake_off_is_added_changed_and_removed(admin: Client, task_set: TaskSe
     assert not Schedule.objects.exists()
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_one_for_each_task_set(admin: Client, task_set: TaskSet):
     for every in ("W", "D"):
         admin.post(PAGE, {"task_set": task_set.pk, "every": every})
@@ -83,6 +85,7 @@ def test_an_interval_that_is_none_of_ours(admin: Client, task_set: TaskSet, chan
     assert (row.func, row.schedule_type) == ("evals.collection.chores.bake_off", "W")
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_what_keeps_the_house_running_is_shown_and_stays(admin: Client):
     schedules.ensure()
     row = Schedule.objects.get()
@@ -136,6 +139,7 @@ def test_twice_starts_one(task_set, contender):
     assert Run.objects.count() == 1
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_one_that_cannot_start_says_why(task_set):
     assert chores.bake_off(task_set.pk).startswith("Not started: There is no contender that may be asked.")
     assert not Run.objects.exists()

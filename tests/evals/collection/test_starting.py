@@ -135,6 +135,7 @@ def test_runs_share_what_they_both_want(suite):
     assert states(first) == states(second) == ["done", "done"]
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_rerun_takes_the_newest_version_and_revisions(suite):
     suite.task()
     old, gone = suite.contender("one"), suite.contender("two")
@@ -181,6 +182,7 @@ class TestRefused:
         with pytest.raises(LocalOnlyError, match=r"\(secret\).* cloudy"):
             suite.run(hosted)
 
+    @pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
     def test_a_task_that_was_once_local_only(self, suite):
         suite.version.tasks.update(local_only=True)
         hosted = suite.contender("cloudy", suite.provider("cloud", locality=Provider.Locality.HOSTED))
@@ -216,6 +218,7 @@ class TestRefused:
             start_run(version=suite.version, contenders=[])
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_task_set_that_became_local_only_after_the_start_is_not_sent(suite):
     suite.task()
     provider = suite.provider("cloud", locality=Provider.Locality.HOSTED)

@@ -105,6 +105,7 @@ def test_a_paused_run_does_not_hold_up_another_that_wants_the_same(suite):
 class TestBudget:
     """Each answer costs $0.017."""
 
+    @pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
     def test_nothing_is_claimed_once_it_is_reached_and_the_run_says_why(self, suite):
         suite.tasks(5)
         run = suite.run(suite.priced(), budget_usd=Decimal("0.03"))
@@ -156,6 +157,7 @@ class TestBudget:
         assert collect_all() == 1
         assert settle() == 1
 
+    @pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
     def test_lowering_it_below_what_is_spent_pauses(self, suite):
         suite.tasks(3)
         run = suite.run(suite.priced(), budget_usd=Decimal(1))

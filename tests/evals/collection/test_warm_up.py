@@ -61,6 +61,7 @@ def test_it_costs_money_and_is_measured_by_nobody(suite):
     assert Attempt.objects.count() == 1
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_what_a_warm_up_cost_stays_unknown(suite):
     suite.task()
     run = suite.run(suite.contender(), warm_up_calls=1)
@@ -131,6 +132,7 @@ def test_it_takes_a_place_within_the_providers_limits(suite):
     assert claim_warm_ups() == []
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_it_waits_with_its_run_and_ends_with_it(suite):
     suite.task()
     run = suite.run(suite.contender(), warm_up_calls=1)
@@ -148,6 +150,7 @@ def test_it_waits_with_its_run_and_ends_with_it(suite):
     assert RunWarmUp.objects.get().state == "failed"
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_what_is_retried_later_warms_up_again_and_what_is_linked_does_not(suite):
     suite.task()
     one = suite.contender(provider=suite.provider("bad", says(ANSWER), refuses(404), says(ANSWER)))

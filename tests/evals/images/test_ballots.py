@@ -102,6 +102,7 @@ def test_what_is_not_there_is_not_found(mara, ballot, place, n):
     assert mara.get(address(ballot, place, n)).status_code == 404
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_they_are_gone_with_the_page_that_showed_them_and_back_after_an_undo(mara, ballot):
     mara.post(reverse("evals:battle", args=[ballot.token]), {"choice": "left"})
     assert mara.get(address(ballot, "left")).status_code == 404
@@ -131,6 +132,7 @@ def test_answers_that_differ_in_their_images_alone_are_worth_a_vote(make_user):
     assert drawn.battle.task == differs
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_readers_of_answers_get_their_images_by_page_and_by_api(client_of, make_user, ballot):
     generation = ballot.battle.hi
     editor, viewer = client_of(make_user("editor", "ed")), client_of(make_user("viewer", "vera"))

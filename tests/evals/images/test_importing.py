@@ -77,6 +77,7 @@ def test_the_same_file_again_changes_nothing_also_if_its_pixels_were_written_oth
     assert Task.objects.get().images == [sha256]
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_the_example_in_images_md(tmp_path):
     [example] = [one for one in examples("docs/images.md") if one.language == "json"]
     (tmp_path / "scans").mkdir()
@@ -122,6 +123,7 @@ def test_files_outside_of_the_folder_are_not_read(tmp_path):
         assert words in errors(name, image_files=files), name
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.parametrize(
     ("attachment", "words"),
     [
@@ -244,7 +246,7 @@ def test_an_archive_whose_extended_directory_says_something_else_is_refused_befo
         UploadedFiles([("many.zip", io.BytesIO(data))])
 
 
-@pytest.mark.runs_once(on="sqlite", because="a form")
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_the_page_takes_images_with_the_task_file(client_of, editor_user):
     tasks = row("dog.png", "pics/cat.jpg") + "\n"
     given = {"slug": "pictures", "act": "check"}
@@ -267,6 +269,7 @@ def test_the_page_takes_images_with_the_task_file(client_of, editor_user):
     assert f'src="/tasks/{task.pk}/images/2/"' in page
     assert read(client.get(f"/tasks/{task.pk}/images/2/").content).format == "JPEG"
     assert client.get(f"/tasks/{task.pk}/images/3/").status_code == 404
+    assert read(client.get(f"/api/v1/tasks/{task.pk}/images/2").content).format == "JPEG"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])

@@ -11,7 +11,7 @@ from evals.leaderboards.evidence import evidence, recent_evidence
 from evals.models import Attempt, Contender, Generation, Provider, Task
 from tests.evals.voting.casting import category
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="aggregates")]
 
 SCHEMA = {"type": "json_schema", "schema": {}}
 

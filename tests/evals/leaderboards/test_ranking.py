@@ -20,7 +20,7 @@ from evals.voting import reviewers
 from tests.evals.ratings.votes import simulate
 from tests.evals.voting.casting import cast, category, contenders, retract
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="a ranking locks the ledger's row")]
 
 STRENGTHS = {"atlas": 0.0, "kestrel": 0.5, "morrow": 1.0}
 

@@ -17,7 +17,7 @@ from evals.voting import ledger as ledgers
 from tests.evals.ratings.votes import simulate
 from tests.evals.voting.casting import cast, category, contenders
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="a chore commits with the vote that caused it")]
 
 STRENGTHS = {"atlas": 0.0, "kestrel": 0.5}
 

@@ -141,6 +141,7 @@ def test_the_command_without_votes_says_so(db):
     assert json.loads(run("--json")) == {"leaderboards": []}
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_the_command_refuses_an_unknown_category_and_names_the_known(code):
     with pytest.raises(CommandError, match=r"no category 'cod'.*code"):
         run("--category", "cod")

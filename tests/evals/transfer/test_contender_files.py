@@ -325,6 +325,7 @@ def test_prices_come_with_a_source_and_a_day(run):
     assert made.priced_at == datetime.now(UTC).date()
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_day_in_yaml_is_text(run):
     run(YAML.replace("  usd_per_mtok_output: 0.25\n", '  usd_per_mtok_output: 0.25\n  priced_at: "2026-01-02"\n'))
     assert Contender.objects.get(slug="llama").priced_at == date(2026, 1, 2)

@@ -20,7 +20,7 @@ from evals.transfer.votes import import_votes
 from evals.voting.reviewers import exclude
 from tests.evals.transfer.conftest import file, nothing_written
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="rows are read in their order and in bulk")]
 
 TASKS = (
     "id,category,system,prompt,reference,checks,source\n"

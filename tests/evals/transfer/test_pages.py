@@ -118,6 +118,7 @@ def test_what_is_not_there_is_not_found(viewer, path):
     assert viewer.get(path).status_code == 404
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.parametrize("version", ["x", "", "-1", "9" * 30, "²"])
 def test_a_version_that_is_no_number_shows_the_newest(viewer, version):
     support()

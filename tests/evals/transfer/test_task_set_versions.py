@@ -11,7 +11,7 @@ from evals.transfer.tasks import import_tasks
 from evals.transfer.votes import import_votes
 from tests.evals.transfer.conftest import file, nothing_written
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="rows are stored in bulk")]
 
 CSV = "id,category,prompt\n1,code,Sort.\n2,code,Search.\n3,sql,Count.\n"
 

@@ -27,7 +27,7 @@ from evals.voting import tallies
 from evals.voting.reviewers import exclude
 from tests.evals.transfer.conftest import file, nothing_written
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="rows are stored in bulk")]
 
 HEADER = "question_id,model_a,model_b,winner,judge\n"
 FILE = HEADER + (

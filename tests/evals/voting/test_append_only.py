@@ -10,6 +10,8 @@ from evals.models import Vote
 from evals.voting.drawing import draw
 from tests.evals.voting.conftest import cast
 
+pytestmark = pytest.mark.on_both(because="each engine has triggers of its own")
+
 
 @pytest.fixture
 def vote(world, reviewer):

@@ -160,6 +160,7 @@ def test_nothing_is_cached(reviewer_user, client_of):
         assert "Last-Modified" not in response
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_an_empty_answer_is_shown_as_one(reviewer_user, client_of):
     ballot = stage(reviewer_user, left="", right=RIGHT, swapped=False)
     Generation.objects.update(tool_calls=[])

@@ -32,6 +32,8 @@ from evals.voting.tallies import rebuild
 
 from .conftest import cast, count_now, undo
 
+pytestmark = pytest.mark.on_both(because="a vote locks the ledger's row")
+
 
 @pytest.fixture
 def ballot(world, reviewer):

@@ -18,7 +18,7 @@ from evals.voting.reviewers import exclude, include, reviewer_of
 from .conftest import World, cast, count_now, undo
 from .test_tallies import assert_equal_to_a_rebuild
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.on_both(because="voters race for the same rows")]
 
 VOTERS = 20
 

@@ -15,6 +15,8 @@ from evals.voting.drawing import RESERVED_FOR, draw, draw_hand
 
 from .conftest import World, cast
 
+pytestmark = pytest.mark.on_both(because="a draw is decided in SQL, and reserves a battle")
+
 
 def draw_all(category, reviewer, **kwargs):
     """Every battle the reviewer can be shown, each voted on."""

@@ -12,6 +12,8 @@ from evals.voting.reviewers import ExclusionError, exclude, imported_reviewers, 
 from .conftest import World, cast
 from .test_tallies import assert_equal_to_a_rebuild, stored
 
+pytestmark = pytest.mark.on_both(because="tallies are moved in SQL")
+
 
 def vote_in(category, reviewer, times=3):
     for _ in range(times):

@@ -194,6 +194,7 @@ def test_a_leader_that_hangs_on_somebody_is_found(hanging):
     }
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_who_voted_alone_has_nobody_to_be_left_out_for(db):
     category = casting.category()
     casting.contenders("basalt", "granite")

@@ -14,6 +14,8 @@ from tests.evals.voting import casting
 
 from .conftest import World
 
+pytestmark = pytest.mark.on_both(because="aggregates")
+
 
 @pytest.fixture
 def voted(world):

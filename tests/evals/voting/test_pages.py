@@ -219,6 +219,7 @@ def test_a_voted_ballot_shows_its_state_and_goes_on(client, ballot):
     assert sides(page.text) == []
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_report_takes_the_answer_out_and_goes_on(client, ballot):
     response = client.post(url(ballot, "evals:battle-report"), {"side": "right", "detail": "signs as X"}, follow=True)
     assert "Reported: answer B is not shown until an editor has decided." in response.text

@@ -46,6 +46,7 @@ def test_an_editor_excludes_and_includes_with_a_reason(client_of, editor_user, v
     assert voter.excluded_at is None
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_what_cannot_be_is_explained(client_of, editor_user, voter):
     client = client_of(editor_user)
     assert "Give a reason" in act(client, "exclude", voter, " ")

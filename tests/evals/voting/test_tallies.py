@@ -11,6 +11,8 @@ from evals.voting.drawing import draw
 from evals.voting.tallies import TallyDriftError, VoteFacts
 from tests.evals.voting.conftest import cast
 
+pytestmark = pytest.mark.on_both(because="tallies are moved and recounted in SQL")
+
 COUNTS = ("lo_wins", "hi_wins", "ties", "both_bad")
 
 

@@ -204,6 +204,7 @@ def test_a_long_history_costs_two_queries(switched: Category, django_assert_num_
     assert folded.versions == tuple(range(2, 33))
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_retiring_a_category_asks_first_and_names_its_routes(editor: Client, switched: Category):
     page = text(editor.get("/routing/categories/code/"))
     acts = links(page[page.index('<div class="acts">') : page.index("</div> </div>", page.index('<div class="acts">'))])

@@ -20,7 +20,7 @@ from routing.outcomes.batch import Outcome
 from routing.outcomes.services import Stored, store, sweep
 from tests.routing.outcomes.batches import assert_tallies_are_a_recount
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.on_both(because="batches race for the same rows")]
 
 SERVICES = 8
 

@@ -16,7 +16,7 @@ from routing.models import OutcomeTally
 from routing.outcomes.queries import MOST_OTHERS, reports
 from routing.outcomes.report import LeftOut
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="rows are stored in bulk")]
 
 TIMES = {str(key): 2 for key in range(100, 200)}
 

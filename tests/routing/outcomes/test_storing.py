@@ -28,7 +28,7 @@ from routing.outcomes import chores, services
 from routing.outcomes.batch import MOST_BYTES, MOST_OUTCOMES, read
 from tests.routing.outcomes.batches import PATH, an_outcome, assert_tallies_are_a_recount, bearer, body, post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="counts are raised in SQL")]
 
 
 @pytest.fixture

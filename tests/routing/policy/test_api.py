@@ -39,6 +39,7 @@ def put(of: Callable[..., dict[str, str]]) -> Callable[..., Any]:
     return lambda **body: Client().put(API, json.dumps(body), content_type="application/json", headers=headers)
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_the_policy_is_read_and_replaced(put: Any, of: Any, code: Category):
     headers = of("routing:publish")
     assert Client().get(API, headers=of("routing:read")).status_code == 403
@@ -77,6 +78,7 @@ def test_an_older_base_is_a_conflict(put: Any, code: Category):
     assert PolicyVersion.objects.count() == 2
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_dry_run_says_what_it_would_publish(put: Any, voted: Category):
     before = PolicyVersion.objects.count()
     document = {"every_category": {"gate": {"min_votes": 3}}, "categories": {"cod": {}}}
@@ -170,6 +172,7 @@ def test_a_wrong_file_is_told_by_field_or_line(code: Category, tmp_path: Path, n
     assert not PolicyVersion.objects.exists()
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_files_that_cannot_be_read_or_written_are_told(code: Category, tmp_path: Path):
     with pytest.raises(CommandError, match="No such file"):
         run("--import", str(tmp_path / "none.yaml"), "--reason", "x")

@@ -90,6 +90,7 @@ def test_the_policy_is_read_in_words(editor: Client, code: Category):
         assert words in page, words
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_place_is_edited_as_a_form(editor: Client, code: Category, editor_user: User):
     page = editor.get(EVERY)
     assert 'value="0.05"' in text(page)
@@ -281,6 +282,7 @@ def test_checking_shows_every_contender_and_its_rule_and_saves_nothing(editor: C
     assert PolicyVersion.objects.count() == before
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.parametrize("form", ["json", "yaml"])
 def test_the_document_is_exported_and_imported_again(editor: Client, code: Category, form: str):
     save_policy(document={"categories": {"code": {"min_gain": 0.3}}}, reason="Base.")

@@ -88,6 +88,7 @@ def test_lifting_a_pin_by_page(editor: Client, two_tables: Category):
     assert newest() == before
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_page_refuses_whom_there_is_not_and_a_policy_that_moved(editor: Client, two_tables: Category):
     assert "“d” is not a contender in use." in text(editor.get(PIN, {"contender": "d"}))
     assert editor.get("/routing/categories/nowhere/pin/").status_code == 404

@@ -162,6 +162,7 @@ def test_a_diff_of_what_is_not_there(reader: Any, table: RoutingTable, query: st
     assert reader(f"diff{query}").status_code == status
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.parametrize(
     ("query", "missing"),
     [

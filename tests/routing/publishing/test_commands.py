@@ -69,6 +69,7 @@ def test_routing_table_prints_the_stored_bytes(voted: Category):
         run("routing_table", "--version", "9")
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_token_is_printed_alone_on_the_last_line(db: None):
     told = run("create_token", "--name", "checkout", "--scope", "routing:read", "--scope", "evals:read")
     token = find_token(told.splitlines()[-1])

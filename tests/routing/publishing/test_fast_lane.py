@@ -131,6 +131,7 @@ def test_a_table_is_only_read(guarded: FastLane, method: str):
     assert "GET" in got.problem["detail"]
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_before_the_first_publication_it_says_how_to_publish(lane: FastLane):
     got = ask(lane)
     assert got.status == 404

@@ -23,6 +23,8 @@ from routing.publishing.document import serialise
 from routing.publishing.publisher import AUTOMATIC, publish
 from tests.routing.conftest import CLEAR, FLIPPED, cast
 
+pytestmark = pytest.mark.on_both(because="evidence is computed in SQL")
+
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 11, 22, 9, 12, tzinfo=UTC)
 RULES: dict[str, Any] = {

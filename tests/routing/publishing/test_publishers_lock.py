@@ -17,7 +17,7 @@ from routing.publishing.freezing import freeze
 from routing.publishing.publisher import publish, rollback
 from tests.routing.conftest import FLIPPED, cast
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.on_both(because="publishers wait for a row")]
 
 EVIDENCE = ("evals_generation", "evals_attempt")
 

@@ -31,6 +31,8 @@ from routing.publishing.schema import table_schema
 from tests.routing.conftest import EAGER, FLIPPED, cast
 from tests.routing.signatures import is_signed
 
+pytestmark = pytest.mark.on_both(because="publishers wait for a row")
+
 
 def document(table: RoutingTable) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(bytes(table.body))

@@ -28,7 +28,10 @@ from routing.publishing.serving import LATEST_PATH
 from tests.processes import Process, Processes, all_gone, free_port, listens, wait_until
 from tests.routing.conftest import FLIPPED, cast
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.on_both(because="workers that share a connection over a fork break on PostgreSQL"),
+]
 
 # Each on a connection of its own, which the system hands to any of the workers.
 LOOKS = 24

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import time_machine
 from django.db import transaction
 from django.utils import timezone
@@ -21,6 +22,8 @@ from routing.webhooks.delivery import deliver
 from tests.processes import free_port
 from tests.routing.conftest import FLIPPED, cast
 from tests.routing.webhooks.conftest import row
+
+pytestmark = pytest.mark.on_both(because="a message commits with its table")
 
 
 def chores_waiting() -> list[str]:

@@ -19,6 +19,8 @@ from routing.webhooks.queue import ATTEMPTS, Posted, claim_next, finish
 from tests.processes import Processes, wait_until
 from tests.routing.webhooks.conftest import later, message_to
 
+pytestmark = pytest.mark.on_both(because="a claim locks rows on PostgreSQL")
+
 TAKEN = Posted(204, duration_ms=1.0)
 
 

@@ -66,6 +66,7 @@ def test_it_says_why_nothing_is_replayed(receiver, added, published):
         assert run(*replay) == "Replayed: 1.\n"
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 @pytest.mark.parametrize(
     ("args", "why"),
     [

@@ -94,6 +94,7 @@ def test_retry_after_is_honoured(receiver, added):
     assert states() == ["delivered", "delivered"]
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_gone_disables_the_webhook_and_says_why(receiver, added):
     here = receiver(410)
     webhook = added(here.url)

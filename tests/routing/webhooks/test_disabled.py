@@ -56,6 +56,7 @@ def test_what_a_dead_one_left_is_given_up_by_disabling(receiver, added):
     assert is_given_up(tries=["broken off"])
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_one_that_died_while_its_webhook_was_disabled_is_given_up_by_the_clock(receiver, added):
     here = receiver()
     webhook = added(here.url)

@@ -88,6 +88,7 @@ def test_a_refused_address_is_told_at_its_field(admin: Client, url, why):
     assert not Webhook.objects.exists()
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_new_secret_is_shown_once_too(admin: Client, receiver, added):
     webhook = added(receiver().url)
     path = f"/routing/webhooks/{webhook.webhook_id}/"
@@ -99,6 +100,7 @@ def test_a_new_secret_is_shown_once_too(admin: Client, receiver, added):
     assert secrets_in(text(admin.get(path))) == []
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_test_message_pressed_twice_is_sent_once(admin: Client, receiver, added):
     webhook = added(receiver().url)
     path = f"/routing/webhooks/{webhook.webhook_id}/"
@@ -125,6 +127,7 @@ def test_the_log_tells_every_attempt_and_escapes_what_was_answered(admin: Client
     assert "Next attempt" in page
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_one_message_or_all_that_were_given_up_are_replayed(admin: Client, added, receiver, voted: Category):
     here = receiver()
     webhook = added(here.url)
@@ -147,6 +150,7 @@ def test_one_message_or_all_that_were_given_up_are_replayed(admin: Client, added
     assert "Write a day and a time" in text(admin.post(f"{path}replay/", {"since": "the other day"}))
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_what_is_retried_hours_from_now_is_sent_now(admin: Client, added, receiver, voted: Category):
     here = receiver(500, 204)
     webhook = added(here.url)
@@ -165,6 +169,7 @@ def test_what_is_retried_hours_from_now_is_sent_now(admin: Client, added, receiv
     assert send not in text(admin.get(path))
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_disabling_says_who_and_why_and_can_be_taken_back(admin: Client, admin_user: User, added, receiver):
     webhook = added(receiver().url)
     path = f"/routing/webhooks/{webhook.webhook_id}/"

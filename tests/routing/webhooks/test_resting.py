@@ -83,6 +83,7 @@ def test_no_message_is_said_to_go_out_before_the_rest_is_over(receiver, added, p
     assert "Next attempt" in page
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_after_the_first_failure_a_message_waits_as_long_as_its_webhook_rests(receiver, added):
     webhook = added(receiver(500, 204).url)
     message_to(webhook)

@@ -75,6 +75,7 @@ def test_a_secret_changed_twice_at_once_locks_nobody_out(receiver, added):
         here.verified(secret)
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_secrets_do_not_pile_up(receiver, added):
     webhook = added(receiver().url)
     for _ in range(services.MOST_SECRETS - 1):
@@ -180,6 +181,7 @@ def test_what_waits_is_sent_now_with_the_attempts_it_has_left(receiver, added):
     assert (delivery.state, delivery.attempts, delivery.attempts_before) == ("waiting", 2, 0)
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_what_is_being_sent_is_not_sent_beside_it(receiver, added):
     message_to(added(receiver().url))
     claim = claim_next(now=timezone.now())
