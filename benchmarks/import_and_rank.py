@@ -97,8 +97,10 @@ def check_same_votes(ratings: Mapping[str, float], theirs: Mapping[str, float]) 
 
 
 def measure(sizes: Sizes, folder: Path, arena_rank: Path | None) -> Iterator[Row]:
+    """Each turn begins with a copy of `empty` in `folder`: an installation without data, made unless it is there."""
     empty = folder / "empty"
-    manage(empty, "migrate", "--verbosity", "0")
+    if not empty.exists():
+        manage(empty, "migrate", "--verbosity", "0")
     for n in sizes.votes:
         file = folder / f"votes-{n}.csv"
         write_csv(draw(n, sizes.contenders), sizes, file)

@@ -38,7 +38,7 @@ collect_ignore = [] if steps.NAMES else ["test_steps.py"]
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     worker_id: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
+) -> Iterator[str | None]:
     database = django_settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         # No test cuts the power. That production waits for the disk is what `tests/arena/test_settings.py` tests.
@@ -46,14 +46,21 @@ def django_db_modify_db_settings(
         options["init_command"] = options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
         database.setdefault("TEST", {})["NAME"] = str(django_settings.VAR_DIR / "test.sqlite3")
     if worker_id == "master":
-        yield
+        yield None
         return
     with ExitStack() as stack:
         with django_db_blocker.unblock():
-            stack.enter_context(copied_for(worker_id, tmp_path_factory.getbasetemp().parent))
-        yield
+            template = stack.enter_context(copied_for(worker_id, tmp_path_factory.getbasetemp().parent))
+        yield template
         with django_db_blocker.unblock():
             stack.close()
+
+
+@pytest.fixture
+def migrated_database(django_db_setup: None, django_db_modify_db_settings: str | None) -> str | None:
+    """The name (on SQLite the path) of a migrated, empty database to copy, for a program that would take seconds to
+    migrate its own. None where pytest runs without workers, which copy it too."""
+    return django_db_modify_db_settings
 
 
 @pytest.fixture(scope="session")

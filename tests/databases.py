@@ -89,8 +89,9 @@ def files_left_to_sqlite(items: list[pytest.Item]) -> list[str]:
 
 
 @contextmanager
-def copied_for(worker: str, shared: Path) -> Iterator[None]:
-    """Points the settings at this worker's copy of a database that the first worker to arrive has migrated.
+def copied_for(worker: str, shared: Path) -> Iterator[str]:
+    """Points the settings at this worker's copy of a database that the first worker to arrive has migrated, whose name
+    this yields: nothing is stored in it, and nobody is connected to it.
 
     `shared` is a folder that all workers of this run have in common.
     """
@@ -112,7 +113,7 @@ def copied_for(worker: str, shared: Path) -> Iterator[None]:
     names["NAME"] = settings.DATABASES["default"]["NAME"] = original
     test["NAME"] = copy
     try:
-        yield
+        yield template
     finally:
         connection.close()
         names["NAME"] = original

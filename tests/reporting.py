@@ -1,9 +1,13 @@
-"""What a session tells beside its results: which tests run on which engine, and what `make test` ran beside it."""
+"""What a session tells beside its results: which tests run on which engine, and what `make test` ran beside it. And how
+it collects them: which files it reads, and which worker does so first."""
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 from collections import Counter
+from collections.abc import Generator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,23 @@ _FOLDER = os.environ.get("ARENA_TEST_FOLDER", "")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_COUNTS] = Counter()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
+    """On a fresh clone the first worker compiles every test, with its assertions taken apart; the others wait for that
+    rather than do the same beside it."""
+    if hasattr(session.config, "workerinput") and _FOLDER and databases.SESSION == "sqlite":
+        with (Path(_FOLDER) / "collecting").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                fcntl.flock(file, fcntl.LOCK_SH)
+            collected = yield
+    else:
+        collected = yield
+    gc.freeze()  # Thousands of tests stay until the end: no need to look through them again and again.
+    return collected
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -21,14 +21,15 @@ POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "")
 
 
 @pytest.fixture
-def database_url() -> Iterator[str]:
+def database_url(migrated_database: str | None) -> Iterator[str]:
     """An empty database on the engine the suite runs on; empty for SQLite, which ARENA_VAR places."""
     if not POSTGRESQL:
         yield ""
         return
     name = f"bench_{uuid4().hex}"
     with closing(psycopg.connect(POSTGRESQL, autocommit=True)) as server:
-        server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        template = SQL("TEMPLATE {}").format(Identifier(migrated_database)) if migrated_database else SQL("")
+        server.execute(SQL("CREATE DATABASE {} {}").format(Identifier(name), template))
         try:
             yield urlunsplit(urlsplit(POSTGRESQL)._replace(path=f"/{name}"))
         finally:

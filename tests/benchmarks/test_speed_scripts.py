@@ -1,9 +1,11 @@
 """The speed benchmarks, small: they run, and Arena and its peers rate the same votes alike. No time is asserted."""
 
+import shutil
 import sys
 
 import numpy as np
 import pytest
+from django.db import connection
 
 from benchmarks import import_and_rank, ratings_speed
 from benchmarks.__main__ import main, scripts
@@ -22,8 +24,11 @@ installed = pytest.mark.skipif(
 )
 
 
-def test_the_commands_and_a_peer_rate_the_same_file(tmp_path):
+def test_the_commands_and_a_peer_rate_the_same_file(tmp_path, migrated_database):
     """`measure` itself compares the ratings, and the votes that `rank` counted with those of the file."""
+    if migrated_database and connection.vendor == "sqlite":
+        (tmp_path / "empty").mkdir()
+        shutil.copy(migrated_database, tmp_path / "empty" / "arena.sqlite3")
     rows = list(import_and_rank.measure(SMALL, tmp_path, None))
     assert [row.work.partition(": ")[2] for row in rows] == ["import_votes", "rank", "evalica, no intervals"]
     assert all(row.cpu > 0 for row in rows)
