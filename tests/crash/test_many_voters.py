@@ -26,11 +26,7 @@ from tests.evals.voting.conftest import World
 from tests.evals.voting.test_tallies import assert_equal_to_a_rebuild
 from tests.processes import Processes, free_port, listens, wait_until
 
-pytestmark = [
-    pytest.mark.crash,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.on_both(because="voters race for the same rows"),
-]
+pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 
 Result = TypeVar("Result")
 
@@ -70,6 +66,7 @@ def twice(act: Callable[[], Result]) -> Result:
     return first
 
 
+@pytest.mark.runs_once(on="postgresql", because="voters wait for locks on rows there; for SQLite's one writer below")
 def test_through_the_services(world: World, voters: list[User], processes: Processes) -> None:
     processes.manage("qcluster")
 
@@ -85,7 +82,6 @@ def test_through_the_services(world: World, voters: list[User], processes: Proce
     assert_sound(world)
 
 
-@pytest.mark.runs_once(on="sqlite", because="web and cluster wait there for the one writer; rows' locks are held above")
 def test_through_the_pages(world: World, voters: list[User], processes: Processes) -> None:
     port = free_port()
     processes.manage("qcluster")

@@ -13,11 +13,7 @@ from evals.models.generations import ErrorCategory
 from tests.processes import free_port, wait_until
 from tests.servers import ANSWER, OK
 
-pytestmark = [
-    pytest.mark.crash,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.on_both(because="a claim outlives its connection as a lease alone"),
-]
+pytestmark = [pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 
 # The promise to the outside: work of a killed worker is taken up again within this time.
 TAKEN_UP_S = 30
@@ -69,6 +65,7 @@ def all_done():
     return not Generation.objects.exclude(state=Generation.State.DONE).exists()
 
 
+@pytest.mark.runs_once(on="postgresql", because="its claims are locks on rows, which end with its connection")
 def test_what_a_killed_worker_held_is_taken_up_by_another_and_everything_is_done_once(
     suite, model, processes, start_worker
 ):
@@ -98,7 +95,6 @@ def test_what_a_killed_worker_held_is_taken_up_by_another_and_everything_is_done
     assert Run.objects.get().state == Run.State.DONE
 
 
-@pytest.mark.runs_once(on="sqlite", because="the broker and signals are its subject, the claims are held above")
 def test_a_worker_finds_its_work_without_a_broker(suite, model, start_worker):
     suite.tasks(2)
     suite.run(*Contender.objects.all())
@@ -111,7 +107,6 @@ def test_a_worker_finds_its_work_without_a_broker(suite, model, start_worker):
     assert Attempt.objects.count() == 4
 
 
-@pytest.mark.runs_once(on="sqlite", because="the broker and signals are its subject, the claims are held above")
 def test_a_worker_told_to_end_finishes_its_calls_and_takes_no_more(suite, model, start_worker):
     suite.tasks(5)
     suite.run(*Contender.objects.all())

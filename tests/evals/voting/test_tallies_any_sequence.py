@@ -36,8 +36,6 @@ from tests.evals.ratings.same import assert_same
 from tests.evals.voting.conftest import World, cast, count_now
 from tests.evals.voting.test_tallies import COUNTS, stored
 
-pytestmark = pytest.mark.on_both(because="tallies are moved and recounted in SQL")
-
 SHORT = settings(max_examples=10, stateful_step_count=12)
 NAMES = ("granit", "kiesel", "basalt")
 JUDGES = ("ann", "bob")
