@@ -113,6 +113,7 @@ def test_nothing_done_is_no_act(two_tables: Category):
     assert told() == [("pin", "Mara", "First.")]
 
 
+@pytest.mark.on_both(because="each engine has triggers of its own")
 @pytest.mark.parametrize(
     "statement",
     [

@@ -181,6 +181,7 @@ def test_a_model_that_answers_with_images_is_paid_for_once(suite):
 
 
 class TestLeases:
+    @pytest.mark.on_both(because="a lease is claimed by a conditional UPDATE")
     def test_work_whose_worker_died_is_taken_up_and_the_lost_call_is_kept(self, suite):
         suite.task()
         suite.run()
@@ -195,6 +196,7 @@ class TestLeases:
         attempt = Attempt.objects.get()
         assert (attempt.n, attempt.error, attempt.started_at) == (1, ErrorCategory.LOST, lost.claimed_at)
 
+    @pytest.mark.on_both(because="a lease is claimed by a conditional UPDATE")
     def test_a_worker_believed_dead_writes_nothing(self, suite):
         suite.task()
         run = suite.run()
@@ -256,6 +258,7 @@ class TestLeases:
         assert states(run) == ["failed"]
         assert Attempt.objects.count() == 2
 
+    @pytest.mark.on_both(because="a lease is claimed by a conditional UPDATE")
     def test_leases_are_renewed_while_a_call_lasts(self, suite):
         suite.task()
         suite.run()

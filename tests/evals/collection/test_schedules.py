@@ -133,6 +133,7 @@ def test_the_first_bake_off_asks_the_newest_revisions_and_nobody_hosted_what_sta
     assert [one.slug for one in Run.objects.get().contenders.all()] == ["llama@2"]
 
 
+@pytest.mark.on_both(because="two race for the same rows")
 def test_twice_starts_one(task_set, contender):
     chores.bake_off(task_set.pk)
     assert "is collecting" in chores.bake_off(task_set.pk)

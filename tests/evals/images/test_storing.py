@@ -98,6 +98,7 @@ def test_a_draft_that_a_killed_process_left_is_in_nobodys_way(media):
     assert sorted(path.name for path in files(media)) == [".draft-killed", image.sha256]
 
 
+@pytest.mark.on_both(because="two race for the same rows")
 @pytest.mark.django_db
 def test_two_at_once_keep_one():
     image = encode(picture())

@@ -93,6 +93,7 @@ def test_after_a_long_chain_of_warm_starts(code):
     assert_same(chained, cold(code, everything))
 
 
+@pytest.mark.on_both(because="tallies are recounted in SQL")
 def test_from_a_rebuild_and_under_a_new_revision(code):
     everything = votes(90)
     for piece in (everything[:80], everything[80:]):
@@ -107,6 +108,7 @@ def test_from_a_rebuild_and_under_a_new_revision(code):
     assert_same(again, before)
 
 
+@pytest.mark.on_both(because="tallies are moved in SQL")
 def test_an_exclusion_and_its_end_lead_back_to_the_same_leaderboard(code, admin_user):
     cast(code, votes(120))
     before = ranked(code)
@@ -134,6 +136,7 @@ def sql(statement):
         cursor.execute(statement)
 
 
+@pytest.mark.on_both(because="each engine has triggers of its own")
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 def test_what_was_ranked_cannot_be_changed_or_deleted(code, act):
     cast(code, votes(20))
@@ -144,6 +147,7 @@ def test_what_was_ranked_cannot_be_changed_or_deleted(code, act):
     assert Leaderboard.objects.values().get() == stored
 
 
+@pytest.mark.on_both(because="each engine has triggers of its own")
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has no TRUNCATE")
 def test_what_was_ranked_cannot_be_truncated(code):
     cast(code, votes(20))

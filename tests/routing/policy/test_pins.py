@@ -213,6 +213,7 @@ def test_the_pin_of_another_route_is_lifted_only_if_it_is_meant():
         unpinned(document, category="code", route="")
 
 
+@pytest.mark.on_both(because="two race for the same rows")
 @pytest.mark.django_db(transaction=True)
 def test_pins_at_once_are_all_kept(contenders: Any):
     """Each is an edit of the policy that the one before it made."""

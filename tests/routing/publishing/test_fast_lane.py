@@ -86,6 +86,7 @@ def database_away() -> Any:
     return connection.execute_wrapper(fail)
 
 
+@pytest.mark.on_both(because="the engines give bytes back in types of their own")
 def test_the_stored_bytes_are_served_as_the_request_asks(lane: FastLane, table: RoutingTable):
     got = ask(lane)
     assert (got.status, got.body) == (200, bytes(table.body))

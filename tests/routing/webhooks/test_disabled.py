@@ -105,6 +105,7 @@ def test_the_clock_gives_up_nothing_of_an_enabled_webhook(receiver, added):
     assert Delivery.objects.get().state == "waiting"
 
 
+@pytest.mark.on_both(because="the publisher waits for a row")
 @pytest.mark.django_db(transaction=True)
 def test_one_disabled_while_a_table_is_published_is_not_told(receiver, added, voted: Category):
     webhook, other = added(receiver().url), added(receiver().url)

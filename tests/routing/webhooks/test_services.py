@@ -63,6 +63,7 @@ def test_the_same_address_is_added_once(receiver, added):
     assert Webhook.objects.count() == WebhookSecret.objects.count() == 1
 
 
+@pytest.mark.on_both(because="two race for the same rows")
 def test_a_secret_changed_twice_at_once_locks_nobody_out(receiver, added):
     here = receiver()
     webhook = added(here.url)
@@ -88,6 +89,7 @@ def test_secrets_do_not_pile_up(receiver, added):
         assert len(queries.secrets(webhook.webhook_id)) == 2
 
 
+@pytest.mark.on_both(because="each engine has constraints of its own")
 def test_the_database_lets_one_secret_be_the_newest(receiver, added):
     webhook = added(receiver().url)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -123,6 +125,7 @@ def test_a_disabled_one_is_neither_tested_nor_replayed_to(receiver, added):
             act()
 
 
+@pytest.mark.on_both(because="two race for the same rows")
 def test_a_test_asked_for_twice_is_sent_once(receiver, added):
     here = receiver()
     webhook = added(here.url)
@@ -151,6 +154,7 @@ def test_a_replay_is_the_same_message_signed_anew(receiver, added):
     assert (delivery.state, delivery.attempts, delivery.replayed_by) == ("delivered", 2, "Mara")
 
 
+@pytest.mark.on_both(because="two race for the same rows")
 def test_a_replay_asked_for_twice_is_sent_once(receiver, added):
     here = receiver()
     message_to(added(here.url))
