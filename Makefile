@@ -18,7 +18,7 @@ DEMO_LOCK := $(if $(filter-out 0 no off false,$(DEMO)),requirements-demo.lock)
 
 help:
 	@echo "make run     start Arena on http://$(HOST):$(PORT) (PORT=, HOST=, DEMO=0)"
-	@echo "make test    lint, types, import contracts, and all tests on SQLite and on PostgreSQL"
+	@echo "make test    lint, types, import contracts, and tests on SQLite and on PostgreSQL"
 	@echo "make lint    the first three alone;  make format  to mend what can be mended"
 	@echo "make bench   every figure in docs/evidence.md, measured here"
 	@echo "make lock    pin anew what pyproject.toml asks for (UPGRADE=1: the newest of it)"

@@ -33,6 +33,7 @@ def test_a_run_is_done_when_nothing_waits_or_flies(suite):
     assert settle() == 0
 
 
+@pytest.mark.on_both(because="two race for the same rows")
 @pytest.mark.django_db(transaction=True)
 def test_a_run_that_is_reopened_at_this_moment_is_not_marked_as_done(suite):
     suite.provider("local", refuses(401))
