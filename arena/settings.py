@@ -271,6 +271,7 @@ SPECTACULAR_SETTINGS = {
         "RunState": "evals.models.generations.Run.State",
         "GenerationState": "evals.models.generations.Generation.State",
         "CallError": "evals.models.generations.ErrorCategory",
+        "FindingState": ["good", "bad", "unknown"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -19,6 +19,7 @@ def told(*, counts=True, **findings):
 def test_without_evidence_nothing_is_claimed():
     assert told() == {
         "agreement": ("unknown", "no shared battles", ""),
+        "gold": ("unknown", "no gold battles", ""),
         "side": ("unknown", "sides not known", ""),
         "speed": ("unknown", "times not known", ""),
         "leaders": ("unknown", "no other votes", ""),
