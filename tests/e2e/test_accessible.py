@@ -3,6 +3,7 @@ screen and on a phone; and what zoom leaves of the answers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -41,11 +42,13 @@ def desk(live_server: Any, page: Page, reviewer_user: User) -> Page:
     return page
 
 
-def violations(page: Page, state: str) -> list[str]:
+def violations(
+    page: Page, state: str, *, widths: Sequence[int] = (1440, 360), schemes: Sequence[str] = ("light", "dark")
+) -> list[str]:
     found = []
-    for width in (1440, 360):
+    for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
-        for scheme in ("light", "dark"):
+        for scheme in schemes:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             answer = Axe().run(page, options=RULES)
             found += [
@@ -78,6 +81,9 @@ def test_axe_finds_nothing_on_the_pages_that_reviewers_use(desk: Page, live_serv
     }.items():
         desk.goto(live_server.url + path)
         found += violations(desk, state)
+    desk.goto(live_server.url + "/api/docs/")
+    expect(desk.locator(".opblock").first).to_be_visible()
+    found += violations(desk, "API", widths=(1440,), schemes=("light",))  # Swagger UI has one theme
     assert found == []
 
 
