@@ -19,7 +19,7 @@ pytestmark = [
 # Two sides of so many turns: a page for each fifty.
 TURNS = 25
 # What is slow in full is shown by its beginning: here the browser would be what is measured.
-SHOWN = 1200
+SHOWN = 600
 SEEN = """
     const seen = { violations: [] };
     window.seen = seen;
