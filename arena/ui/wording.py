@@ -13,6 +13,7 @@ from arena.ui.numbers import rate as share
 __all__ = [
     "ahead",
     "count",
+    "describe_votes",
     "did_you_mean",
     "duration",
     "listed",
@@ -31,6 +32,21 @@ def milliseconds(value: float) -> str:
 def count(n: int, one: str, many: str | None = None) -> str:
     """`1 vote`, `1,204 votes`."""
     return f"{n:,} {plural(n, one, many)}"
+
+
+def describe_votes(votes: int, compared: int, reviewers: int | None = None) -> str:
+    """`31 votes by 2 reviewers`, or `30 votes, 2 of them comparing, by 1 reviewer` where others say that both answers
+    are bad.
+
+    `compared` are the votes that compare two answers, and `reviewers` the people who cast those. With none of them, how
+    many people voted is not known here, and is not said.
+    """
+    by = "" if reviewers is None else f" by {count(reviewers, 'reviewer')}"
+    if votes == compared:
+        return f"{count(votes, 'vote')}{by if votes else ''}"
+    if not compared:
+        return f"{count(votes, 'vote')}, none of them comparing"
+    return f"{count(votes, 'vote')}, {compared:,} of them comparing{',' if by else ''}{by}"
 
 
 def plural(n: int, one: str, many: str | None = None) -> str:

@@ -1,6 +1,7 @@
 """Who may be routed at all: hard limits, conditions, exclusions. Pure.
 
-A limit that cannot be measured is not met (`unknown`), for any contender. A route's own conditions are limits too: a
+A limit that cannot be measured is not met (`unknown`), for any contender; the one on votes (both bad) is a floor, which
+nothing breaches before it was voted on. A route's own conditions are limits too: a
 route for first tokens within 500 ms has only contenders whose measured first tokens come within 500 ms, and a
 `local_only` route has only local ones, fallbacks and escalation included.
 """
@@ -164,7 +165,8 @@ def _measured(candidate: Candidate, limits: Limits) -> Iterator[Check]:
             unknown = f"{n} of {MIN_MEASUREMENTS} measurements" if few else "not measured"
             basis = " over all categories" if pooled else ""
         elif binds.of == "rating":
-            value, unknown, basis = getattr(candidate.rating, binds.figure, None), "no votes", ""
+            yield _rating_check(one, candidate.rating, limit)
+            continue
         else:
             continue
         if value is None:
@@ -172,6 +174,23 @@ def _measured(candidate: Candidate, limits: Limits) -> Iterator[Check]:
             continue
         holds = RELATIONS[binds.how](value, limit)
         yield Check("ok" if holds else "fail", binds.check, f"{one.format(value)}{basis}, limit {one.format(limit)}")
+
+
+def _rating_check(one: LimitRule, rating: Rating | None, limit: Any) -> Check:
+    """A share of a contender's votes. It is on by default, so a handful of votes must not take a live route away: below
+    `MIN_MEASUREMENTS` votes it is breached only if all of its 95% interval is above the limit. Without a vote it says
+    nothing: such a contender is routed only where the policy names it, and never by votes."""
+    value = getattr(rating, one.binds.figure, None)
+    if rating is None or value is None:
+        return Check("ok", one.binds.check, "no votes yet")
+    votes = rating.wins + rating.losses + rating.ties + rating.both_bad
+    words = f"{one.format(value)}, limit {one.format(limit)}"
+    if votes >= MIN_MEASUREMENTS or rating.both_bad_ci95 is None:
+        return Check("ok" if RELATIONS[one.binds.how](value, limit) else "fail", one.binds.check, words)
+    holds = RELATIONS[one.binds.how](rating.both_bad_ci95[0], limit)
+    return Check(
+        "ok" if holds else "fail", one.binds.check, f"{one.format(value)} of {votes}, limit {one.format(limit)}"
+    )
 
 
 _NOTHING = Evidence()

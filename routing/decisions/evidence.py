@@ -22,7 +22,8 @@ MIN_MEASUREMENTS = 20
 
 @dataclass(frozen=True)
 class Board:
-    """A category's newest leaderboard, by its votes (`seq`) and how they count (`revision`)."""
+    """A category's newest leaderboard, by its votes (`seq`) and how they count (`revision`). `votes` are all that
+    count; `compared`, those that compare two answers, are what the gate asks for."""
 
     standings: Standings
     digest: str
@@ -32,6 +33,10 @@ class Board:
     computed_at: datetime
     url: str
     revision: int = 0
+
+    @property
+    def compared(self) -> int:
+        return self.standings.fitted_votes
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from arena.ui.wording import ahead, count, duration, points
+from arena.ui.wording import ahead, count, describe_votes, duration, points
 from evals.ratings import (
     Lead,
     SequenceBound,
@@ -137,7 +137,7 @@ class Question:
     def after_votes(self) -> str:
         """`after 315 votes by 4 reviewers`; empty without a leaderboard."""
         board = self.category.board
-        return f"after {count(board.votes, 'vote')} by {count(board.reviewers, 'reviewer')}" if board else ""
+        return f"after {describe_votes(board.votes, board.compared, board.reviewers)}" if board else ""
 
     def may_be_routed(self, slug: str | None) -> bool:
         return slug is not None and slug in self.candidates and self.candidates[slug].eligible
@@ -321,11 +321,13 @@ def _sequence_test(question: Question, lead: Lead, bound: SequenceBound, gap: Ga
 
 
 def vote_checks(question: Question) -> list[Check]:
-    """Enough votes, by enough reviewers."""
+    """Enough votes that compare two answers, by enough reviewers. A vote that both are bad says nothing of who is
+    better."""
     board, gate = question.category.board, question.rules.gate
-    votes, reviewers = (board.votes, board.reviewers) if board else (0, 0)
+    votes, compared, reviewers = (board.votes, board.compared, board.reviewers) if board else (0, 0, 0)
+    have = f"{votes:,}" if votes == compared else f"{compared:,} of {votes:,} compare"
     return [
-        Check("ok" if votes >= gate.min_votes else "wait", "Votes", f"{votes:,}, needs {gate.min_votes:,}"),
+        Check("ok" if compared >= gate.min_votes else "wait", "Votes", f"{have}, needs {gate.min_votes:,}"),
         Check(
             "ok" if reviewers >= question.min_reviewers else "wait",
             "Reviewers",

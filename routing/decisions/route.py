@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from arena.ui.wording import ahead, count, listed, milliseconds, money, points, share
+from arena.ui.wording import ahead, count, listed, milliseconds, money, plural, points, share
 from evals.ratings import NonInferiority, VotesToGo, from_points, non_inferiority, to_points, votes_to_go
 from routing.decisions.eligibility import Check, objective_value
 from routing.decisions.gate import (
@@ -127,8 +127,8 @@ def _leave_out(
     question: Question, reason: str, checks: list[Check], before: str | None, proposes: str | None = None
 ) -> RouteDecision:
     """Nothing may be routed here yet, so the table has no such route."""
-    votes = question.category.board.votes if question.category.board else 0
-    missing = max(0, question.rules.gate.min_votes - votes)
+    compared = question.category.board.compared if question.category.board else 0
+    missing = max(0, question.rules.gate.min_votes - compared)
     to_go = VotesToGo(missing, missing, missing, more_reviewers=False) if missing else None
     return RouteDecision("held", None, before, reason, checks=tuple(checks), to_go=to_go, proposes=proposes)
 
@@ -143,8 +143,10 @@ def _barred_contenders(question: Question) -> str:
 def _missing_votes(question: Question) -> str:
     board, least = question.category.board, question.rules.gate.min_votes
     missing = []
-    if board is not None and board.votes < least:
-        missing.append(f"{board.votes:,} of {count(least, 'vote')}")
+    if board is not None and board.compared < least:
+        bad = board.votes - board.compared
+        both_bad = f" that compare ({bad:,} more {plural(bad, 'says', 'say')} that both answers are bad)" if bad else ""
+        missing.append(f"{board.compared:,} of {count(least, 'vote')}{both_bad}")
     if board is not None and board.reviewers < question.min_reviewers:
         missing.append(f"{board.reviewers:,} of {count(question.min_reviewers, 'reviewer')}")
     return ", ".join(missing)

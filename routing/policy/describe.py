@@ -169,7 +169,7 @@ def _gate(rules: CategoryRules) -> str:
     lead = f"a lead of more than {ahead(gate.margin)}" if gate.margin else "a lead"
     reviewers = "1 reviewer" if gate.single_reviewer else count(gate.min_reviewers, "reviewer")
     made = f"{mode}: {lead} must be sure for {who[gate.speaks_for]}, at an error of {share(gate.alpha)}, "
-    made += f"after {count(gate.min_votes, 'vote')} by {reviewers}"
+    made += f"after {count(gate.min_votes, 'comparing vote')} by {reviewers}"
     return f"{made} and {gate.dwell_hours:g} hours on the present route." if gate.dwell_hours else f"{made}."
 
 

@@ -189,7 +189,8 @@ class Shown(NamedTuple):
 
 
 class FieldsForm(forms.Form):
-    """`texts` are what stands in the fields, by path; `inherited` is what holds where nothing does."""
+    """`texts` are what stands in the fields, by path; `inherited` is what holds where nothing does, None where an empty
+    field means nothing, such as no limit."""
 
     def __init__(
         self,
@@ -201,6 +202,7 @@ class FieldsForm(forms.Form):
     ) -> None:
         self.groups = groups
         self.declared = dict(_every(groups))
+        self.inherits = inherited is not None
         # Bound, so that errors have a place; nothing is required and nothing refused here.
         super().__init__({f"{prefix}-{path}": text for path, text in texts.items()}, prefix=prefix)
         for path, rule in self.declared.items():
@@ -223,14 +225,18 @@ class FieldsForm(forms.Form):
         return {path: text for path, text in typed_in.items() if text.strip()}
 
     def values(self) -> dict[str, Any]:
-        """As the document has them, without the fields that are empty."""
+        """As the document has them. A field that is empty is left out if its value is inherited, and if it can be
+        nothing, nothing is written: else the default would come back."""
         made: dict[str, Any] = {}
-        for path, text in self.texts.items():
+        texts = self.texts
+        for path, rule in self.declared.items():
+            if path not in texts and (self.inherits or not rule.nullable):
+                continue
             *holders, name = path.split(".")
             inner = made
             for holder in holders:
                 inner = inner.setdefault(holder, {})
-            inner[name] = _read(self.declared[path], text)
+            inner[name] = _read(rule, texts[path]) if path in texts else None
         return made
 
     def shown(self) -> list[Shown]:

@@ -149,10 +149,11 @@ class ConditionRule(Compared):
         return self.asks.how
 
 
-def limit(binds: Binds, kind: Kind, *args: str, **more: Any) -> Any:
+def limit(binds: Binds, kind: Kind, *args: str, default: Any = None, **more: Any) -> Any:
     """A field of Limits. None is no limit, or an empty list where there are several."""
-    default: Any = () if isinstance(kind, Many) else None
-    return declared(LimitRule(kind, *args, nullable=default is None, binds=binds, **more), default)
+    several = isinstance(kind, Many)
+    rule_ = LimitRule(kind, *args, nullable=not several, binds=binds, **more)
+    return declared(rule_, () if several else default)
 
 
 def condition(asks: Asks, kind: Kind, *args: str, **more: Any) -> Any:
@@ -200,6 +201,7 @@ def _characters(value: float) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """Hard limits: a contender that breaches one, or is not measured for it, is not routed, not even as a fallback.
+    (`max_both_bad_rate` alone lets those pass that nobody has voted on yet.)
     Only `tiers`, which says what a route looks for, does not bind those that `fallback_to` and `escalate_to` name.
 
     A route has a mapping of the limits that differ from its category's; null lifts the category's limit.
@@ -322,12 +324,16 @@ class Limits:
         chip="refusals",
         format=share,
     )
+    # On unless a policy writes null, as every policy stored before did. Above a half, reviewers found more often than
+    # not that neither answer was of use; contenders as unequal as those of llmfao stay below a third wherever the
+    # median one is usable half of the time.
     max_both_bad_rate: float | None = limit(
         Binds("rating", "both_bad_rate", "at_most", "Both-bad rate"),
         _SHARE,
         "Both bad, at most",
         _A_SHARE,
-        "Share of votes.",
+        "Share of a contender's votes that call both answers bad. Empty: no limit.",
+        default=0.5,
         chip="both bad",
         format=share,
     )
@@ -494,7 +500,14 @@ class Gate:
         "Rating points a change must be worth.",
         default=0.0,
     )
-    min_votes: int = rule(_COUNT, "Minimum votes", "Write a whole number, 1 or more, for example 30.", default=30)
+    # Votes that compare: "both bad" says nothing of who is better.
+    min_votes: int = rule(
+        _COUNT,
+        "Minimum votes",
+        "Write a whole number, 1 or more, for example 30.",
+        "Votes that compare two answers; “both bad” does not count.",
+        default=30,
+    )
     min_reviewers: int = rule(_COUNT, "Minimum reviewers", "Write a whole number, 1 or more, for example 2.", default=2)
     # One person may decide: by the exact head-to-head gate. A category can declare the same.
     single_reviewer: bool = rule(

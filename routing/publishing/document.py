@@ -143,6 +143,7 @@ def _category(planned: PlannedCategory, plan: Plan, evidence: DecisionEvidence) 
         and {
             "digest": board.digest,
             "votes": board.votes,
+            "votes_compared": board.compared,
             "reviewers": board.reviewers,
             "computed_at": timestamp(board.computed_at),
             "url": board.url,

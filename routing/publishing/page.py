@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from arena.ui.wording import count, listed, money
+from arena.ui.wording import count, describe_votes, listed, money
 from routing.decisions.candidates import CandidateStatus, Place, candidate_statuses
 from routing.decisions.gate import RouteDecision
 from routing.decisions.plan import DEFAULT
@@ -96,7 +96,9 @@ def _card(slug: str, entry: Mapping[str, Any], name: str, version: int) -> Card:
     board = entry["leaderboard"]
     votes = "No votes yet"
     if board:
-        votes = f"{count(board['votes'], 'vote')}, {count(board['reviewers'], 'reviewer')}"
+        # Tables published before this was counted do not say how many votes compare.
+        compared = board.get("votes_compared", board["votes"])
+        votes = describe_votes(board["votes"], compared, board["reviewers"])
     badge, kind = _since(entry["routes"], version)
     if entry["basis"] == "default":
         badge, kind = "default", "warn"

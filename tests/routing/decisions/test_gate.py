@@ -212,7 +212,7 @@ def test_a_limit_goes_by_the_figure_over_all_categories_where_the_categorys_own_
     made = planned(known, limits={"max_usd_per_success": 0.01})
     question = made.decisions[0].decision.question
     assert question is not None
-    checks = {slug: one.checks[-1] for slug, one in question.candidates.items()}
+    checks = {slug: one.checks[2] for slug, one in question.candidates.items()}
     assert {slug: (check.state, check.value) for slug, check in checks.items()} == {
         "a": ("fail", "$0.50, limit $0.010"),
         "b": ("ok", "$0.0020 over all categories, limit $0.010"),

@@ -95,13 +95,23 @@ def test_the_default_policy_keeps_its_bytes():
         '"default":[],"every_category":{"default":null,"exclude":[],"fallback_to":null,"fallbacks":2,"gate":{'
         '"alpha":0.05,"dwell_hours":24.0,"margin":0.0,"min_reviewers":2,"min_votes":30,"mode":"automatic",'
         '"single_reviewer":false,"speaks_for":"category"},"limits":{"capabilities":[],"locality":null,'
-        '"max_both_bad_rate":null,"max_error_rate":null,"max_latency_ms":null,"max_refusal_rate":null,'
+        '"max_both_bad_rate":0.5,"max_error_rate":null,"max_latency_ms":null,"max_refusal_rate":null,'
         '"max_ttft_ms":null,"max_usd_per_success":null,"min_context_tokens":null,"min_schema_ok_rate":null,'
         '"min_success_rate":null,"tiers":[]},"min_gain":0.1,"objective":"best","quality_margin":50.0,"routes":[{'
         '"escalate_to":null,"name":"","pin":null,"when":{}}],"second_provider":"preferred"},'
         '"expires_after_hours":168.0,"on_expired":"use_last_good","refresh_every_hours":24.0,'
         '"schema":"routing-policy/v1"}'
     )
+
+
+def test_a_policy_that_was_stored_before_both_bad_had_a_limit_has_none():
+    """Its digest is in tables, and it means what it meant: every stored document spells its limits out."""
+    stored = default_document()
+    stored["every_category"]["limits"]["max_both_bad_rate"] = None
+    policy = parse(stored)
+    assert policy.rules("code").limits.max_both_bad_rate is None
+    assert policy.sha256 == "1bbbae56be36a7d7023587ca5d0caa8f32a1f964c1265957b10c5f98e8284fdb"
+    assert parse({}).rules("code").limits.max_both_bad_rate == 0.5
 
 
 def test_a_policy_stores_whole_numbers_as_it_always_did():
@@ -123,7 +133,8 @@ def test_a_route_stores_the_limits_it_sets_and_those_it_lifts():
 
 def test_a_gate_that_is_called_held_waits_for_approval_and_keeps_its_digest():
     """What documents called `approval` before; a stored policy is never changed."""
-    held = parse({"every_category": {"gate": {"mode": "held"}}, "categories": {"code": {"gate": {"mode": "held"}}}})
+    everywhere = {"gate": {"mode": "held"}, "limits": {"max_both_bad_rate": None}}
+    held = parse({"every_category": everywhere, "categories": {"code": {"gate": {"mode": "held"}}}})
     assert held.rules("code").gate.needs_approval
     assert held.document["every_category"]["gate"]["mode"] == "held"
     assert held.sha256 == "68680519ccc43a1a40af6ef2496a028f16cad31ca35640a1bed0309814735647"
