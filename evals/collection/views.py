@@ -28,6 +28,7 @@ from evals.collection.schedules import EVERY, add_bake_off, remove, set_every, t
 from evals.collection.services import RunError
 from evals.models import Contender, Generation, Run, TaskSet, TaskSetVersion
 from evals.models.generations import ErrorCategory
+from evals.voting.queries.blinding import blinding_of
 
 __all__ = [
     "run",
@@ -54,7 +55,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @role_required(Role.VIEWER)
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
-    return render(request, "evals/collection/run.html", _context(_found(run_id)))
+    return render(request, "evals/collection/run.html", _context(request, _found(run_id)))
 
 
 @require_safe
@@ -74,7 +75,7 @@ def run_progress(request: HttpRequest, run_id: int) -> HttpResponse:
     found = _found(run_id)
     if request.GET.get("state") != found.state:
         return HttpResponseClientRefresh()
-    return render(request, "evals/collection/_run_progress.html", _context(found))
+    return render(request, "evals/collection/_run_progress.html", _context(request, found))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -192,10 +193,12 @@ def _found(run_id: int) -> Run:
     return get_object_or_404(Run.objects.select_related("version__task_set", "started_by"), pk=run_id)
 
 
-def _context(found: Run) -> dict[str, object]:
+def _context(request: HttpRequest, found: Run) -> dict[str, object]:
+    """What a provider answered to a failed call may quote a text, so people who vote do not read it under a name."""
     view = run_view(found)
     return {
         "view": view,
+        "shows_details": not blinding_of(request.user).vote_in,
         "parts": run_parts(view),
         "budget": BudgetForm(
             initial={"budget_usd": found.budget_usd, "allow_unknown_costs": found.allow_unknown_costs}

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef
 
+from arena.ui.wording import describe_votes
 from evals.catalog.queries.contenders import askable_contenders
 from evals.collection.quarantine.queries import open_cases
 from evals.collection.queries.runs import RunLine, run_list
 from evals.leaderboards.queries import CategoryState, category_states
 from evals.models import Contender, Generation, Run, TaskSet
+from evals.voting.queries.blinding import NOTHING_HIDDEN, Blinding
 from evals.voting.queries.reviewers import Excluded, excluded_votes
 
 __all__ = ["Overview", "overview"]
@@ -37,6 +39,10 @@ class Overview:
         return sum(state.votes for state in self.states)
 
     @property
+    def votes_words(self) -> str:
+        return describe_votes(self.votes, sum(state.compared for state in self.states))
+
+    @property
     def open(self) -> tuple[CategoryState, ...]:
         return tuple(state for state in self.states if state.ready)
 
@@ -45,8 +51,8 @@ class Overview:
         return self.run is not None and self.run.state == Run.State.COLLECTING
 
 
-def overview() -> Overview:
-    """A dozen small queries."""
+def overview(blinding: Blinding = NOTHING_HIDDEN) -> Overview:
+    """As somebody may see it. A dozen small queries."""
     runs = run_list(limit=20)
     # Asked contender by contender, each of which is found at once: to count the distinct ones reads every answer.
     written = Generation.objects.filter(contender=OuterRef("pk"), state=Generation.State.DONE)
@@ -58,7 +64,7 @@ def overview() -> Overview:
         answers=Generation.objects.filter(state=Generation.State.DONE).count(),
         writers=Contender.objects.filter(Exists(written)).count(),
         quarantined=open_cases(),
-        states=tuple(category_states()),
+        states=tuple(category_states(blinding)),
         run=next(active, runs[0] if runs else None),
         excluded=excluded_votes(),
     )

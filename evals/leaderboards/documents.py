@@ -9,7 +9,7 @@ from typing import Any
 from evals.leaderboards.queries import LeaderboardView, dimension_boards
 from evals.voting.queries.reasons import ChosenFor, chosen_for
 
-__all__ = ["documents"]
+__all__ = ["document_of", "documents"]
 
 
 def documents(boards: Sequence[LeaderboardView]) -> list[dict[str, Any]]:
@@ -21,6 +21,11 @@ def documents(boards: Sequence[LeaderboardView]) -> list[dict[str, Any]]:
         | {"dimensions": [_document(one, {}) for one in below.get(board.category, ())]}
         for board in boards
     ]
+
+
+def document_of(board: LeaderboardView) -> dict[str, Any]:
+    """Of the board alone, without reasons and dimensions. No query."""
+    return _document(board, {}) | {"dimensions": []}
 
 
 def _document(board: LeaderboardView, reasons: Mapping[str, ChosenFor]) -> dict[str, Any]:

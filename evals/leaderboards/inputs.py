@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -11,8 +12,10 @@ import numpy as np
 from django.db import connection
 from django.db.models import Q, QuerySet, Value
 
-from evals.models import Contender, Ledger, Reviewer, ReviewerTally, TaskTally, Vote
-from evals.ratings import Tallies
+from evals.models import Category, Contender, Ledger, Reviewer, ReviewerTally, TaskTally, Vote
+from evals.ratings import OUTCOMES, Tallies, TallyMismatchError
+from evals.ratings.types import Ints
+from evals.voting.tallies import facts
 
 __all__ = ["RatingInputs", "outcomes_between", "rating_inputs"]
 
@@ -37,11 +40,14 @@ class RatingInputs:
     retired: frozenset[str]
 
 
-def rating_inputs(category_id: int) -> RatingInputs:
+def rating_inputs(category_id: int, *, without: Reviewer | None = None) -> RatingInputs:
     """Everything a leaderboard is computed from, at one moment. The category must have a ledger.
 
     One statement sees one moment on either engine: no vote waits for a lock while a hundred thousand rows are
     read, and yet they match the ledger's numbers. (A second statement reads contenders' names, which never change.)
+
+    `without`: as if this reviewer had never voted. Their votes by task are read by a statement of their own, so it
+    raises TallyMismatchError if some were counted in between.
     """
     read = _integers(
         [
@@ -54,13 +60,38 @@ def rating_inputs(category_id: int) -> RatingInputs:
     )
     slugs = dict(Contender.objects.values_list("pk", "slug"))
     seq, revision = read[_LEDGER][0, :2].tolist()
+    by_reviewer, by_task = read[_BY_REVIEWER], read[_BY_TASK]
+    if without is not None and (own := by_reviewer[:, 0] == without.pk).any():
+        by_reviewer, by_task = by_reviewer[~own], _less(by_task, category_id, without)
     return RatingInputs(
         seq=seq,
         revision=revision,
-        tallies=Tallies.from_arrays(read[_BY_REVIEWER], read[_BY_TASK], slugs),
+        tallies=Tallies.from_arrays(by_reviewer, by_task, slugs),
         excluded=frozenset(read[_EXCLUDED][:, 0].tolist()),
         retired=frozenset(slugs[pk] for pk in read[_RETIRED][:, 0].tolist()),
     )
+
+
+def _less(by_task: Ints, category_id: int, reviewer: Reviewer) -> Ints:
+    """Tallies by task, less the votes of one reviewer."""
+    own: Counter[tuple[int, int, int, str]] = Counter()
+    for vote, n in facts(Category.with_dimensions.get(pk=category_id), reviewer=reviewer).items():
+        if vote.lo_id < vote.hi_id:
+            own[vote.task_id, vote.lo_id, vote.hi_id, vote.outcome] += n
+        else:
+            outcome = {"lo": "hi", "hi": "lo"}.get(vote.outcome, vote.outcome)
+            own[vote.task_id, vote.hi_id, vote.lo_id, outcome] += n
+    left = by_task.copy()
+    rows = np.flatnonzero(np.isin(left[:, 0], [task for task, *_ in own])).tolist()
+    places = {tuple(left[row, :3].tolist()): row for row in rows}
+    for (task, lo, hi, outcome), n in own.items():
+        row = places.get((task, lo, hi))
+        if row is None:
+            raise TallyMismatchError(f"task {task} has votes that its tallies do not count")
+        left[row, 3 + OUTCOMES.index(outcome)] -= n
+    if (left[:, 3:] < 0).any():
+        raise TallyMismatchError("a task has more votes of one reviewer than its tallies count in all")
+    return left
 
 
 def _integers(parts: list[tuple[int, QuerySet[Any], tuple[str, ...]]]) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
+from arena.ui.wording import describe_votes
 from evals.models import Category, Leaderboard, Ledger
 from evals.ratings import (
     Audience,
@@ -22,6 +23,7 @@ from evals.ratings import (
     rank_figures,
 )
 from evals.ratings.types import Key
+from evals.voting.queries.blinding import NOTHING_HIDDEN, Blinding
 from evals.voting.queries.categories import CategoryProgress, category_progress
 from evals.voting.queries.reviewers import NOTHING_EXCLUDED, Excluded
 
@@ -52,7 +54,9 @@ _DIGITS = 6
 
 @dataclass(frozen=True, eq=False)
 class LeaderboardView:
-    """A stored leaderboard. `standings` answers what it does not: leads between any two, groups, records."""
+    """A stored leaderboard. `standings` answers what it does not: leads between any two, groups, records. `votes` are
+    all that count, `compared` those of them that compare two answers (without "both bad"), and `reviewers` the people
+    who cast these."""
 
     id: int
     category: str
@@ -69,6 +73,14 @@ class LeaderboardView:
     excluded: Excluded = NOTHING_EXCLUDED
     # The slug of the category whose rubric it is a dimension of; empty for a category.
     dimension_of: str = ""
+
+    @property
+    def compared(self) -> int:
+        return self.standings.fitted_votes
+
+    @property
+    def votes_words(self) -> str:
+        return describe_votes(self.votes, self.compared, self.reviewers)
 
     @cached_property
     def ratings(self) -> tuple[Rating, ...]:
@@ -108,6 +120,7 @@ class LeaderboardView:
             "name": self.name,
             "dimension_of": self.dimension_of or None,
             "votes": self.votes,
+            "votes_compared": self.compared,
             "reviewers": self.reviewers,
             "tasks": self.tasks,
             "excluded_votes": self.excluded.excluded,
@@ -267,9 +280,10 @@ def leaderboard_at(category_slug: str, *, seq: int, revision: int | None = None)
 
 @dataclass(frozen=True, eq=False)
 class CategoryState(CategoryProgress):
-    """`board` is None before the first ranking."""
+    """`board` is None before the first ranking, and where it is `closed` to the reader, who votes in the category."""
 
     board: LeaderboardView | None
+    closed: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -277,7 +291,10 @@ class CategoryState(CategoryProgress):
         return tuple(str(rating.contender) for rating in self.board.ratings) if self.board else ()
 
 
-def category_states() -> list[CategoryState]:
-    """Of every category that is not retired, by name. Six queries."""
-    boards = {board.category: board for board in all_latest()}
-    return [CategoryState(**vars(one), board=boards.get(one.slug)) for one in category_progress()]
+def category_states(blinding: Blinding = NOTHING_HIDDEN) -> list[CategoryState]:
+    """Of every category that is not retired, by name, as somebody may see it. Six queries."""
+    boards = {board.category: board for board in all_latest() if not blinding.hides(board.category)}
+    return [
+        CategoryState(**vars(one), board=boards.get(one.slug), closed=blinding.hides(one.slug))
+        for one in category_progress()
+    ]

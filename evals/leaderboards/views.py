@@ -11,6 +11,7 @@ from arena.accounts.roles import person, role_required
 from arena.models import Role
 from evals.catalog.queries.contenders import contender_cards
 from evals.leaderboards.evidence import recent_evidence
+from evals.leaderboards.own_votes import board_without
 from evals.leaderboards.page import HEAT_LIMIT, cost_plot, heat_map, ratings_table
 from evals.leaderboards.queries import (
     LeaderboardView,
@@ -24,6 +25,7 @@ from evals.leaderboards.trust import contest, panel
 from evals.models import Category
 from evals.ratings import Audience
 from evals.voting.queries.agreement import panel_agreement, sides_in
+from evals.voting.queries.blinding import blinding_of, why_closed
 from evals.voting.queries.categories import progress_in
 from evals.voting.queries.reasons import chosen_for
 from evals.voting.queries.reviewers import excluded_votes, voters_in
@@ -34,7 +36,7 @@ __all__ = ["leaderboard", "leaderboard_list", "leaderboard_then"]
 @require_safe
 @role_required(Role.VIEWER)
 def leaderboard_list(request: HttpRequest) -> HttpResponse:
-    context = {"states": category_states(), "excluded": excluded_votes()}
+    context = {"states": category_states(blinding_of(request.user)), "excluded": excluded_votes()}
     return render(request, "evals/leaderboards/leaderboard_list.html", context)
 
 
@@ -45,7 +47,12 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     the audience the category speaks for."""
     found = _found(category)
     top = found.dimension_of or found
-    board = latest(found.slug)
+    blinding = blinding_of(request.user)
+    if blinding.closes(found.slug):
+        return _closed(request, found)
+    # Somebody who votes here reads what others' votes say, and nothing that rests on their own.
+    blinded = blinding.hides(found.slug)
+    board = board_without(found, blinding.reviewer) if blinded else latest(found.slug)
     if board is None or not board.ratings:
         empty = {"category": found, "top": top, "rubric": _rubric(found), "state": progress_in(top)}
         return render(request, "evals/leaderboards/leaderboard_empty.html", empty)
@@ -58,7 +65,7 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         "category": found,
         "top": top,
         "rubric": _rubric(found),
-        "chosen_for": chosen_for([found.slug]).get(found.slug, {}),
+        "chosen_for": {} if blinded else chosen_for([found.slug]).get(found.slug, {}),
         "board": board,
         "audience": audience,
         "audiences": [
@@ -72,7 +79,9 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         "heat": heat_map(board.standings),
         "heat_limit": HEAT_LIMIT,
         "contest": contest(board),
-        "panel": panel(
+        "panel": None
+        if blinded
+        else panel(
             board,
             voters_in(found),
             panel_agreement(found),
@@ -80,6 +89,7 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
             # Who decides or votes how much is said of colleagues by name to editors and admins alone.
             named=person(request).may(Role.EDITOR),
         ),
+        "blinded": blinded,
     }
     return render(request, "evals/leaderboards/leaderboard.html", context)
 
@@ -104,6 +114,13 @@ def _rubric(category: Category) -> list[tuple[str, str, bool]]:
     ]
 
 
+def _closed(request: HttpRequest, category: Category) -> HttpResponse:
+    """To somebody who votes in the category: why it is closed, and counts alone."""
+    top = category.dimension_of or category
+    context = {"category": category, "top": top, "state": progress_in(top), "why": why_closed(top.name)}
+    return render(request, "evals/leaderboards/leaderboard_closed.html", context)
+
+
 def _audience(request: HttpRequest, board: LeaderboardView) -> Audience:
     match request.GET.get("for", board.speaks_for):
         case "people":
@@ -117,6 +134,9 @@ def _audience(request: HttpRequest, board: LeaderboardView) -> Audience:
 def leaderboard_then(request: HttpRequest, category: str, seq: int, revision: int | None = None) -> HttpResponse:
     """Retired contenders appear as they did then. Measurements of runs are in the routing table that rests on it."""
     found = _found(category)
+    if blinding_of(request.user).hides(found.slug):
+        # Two boards that are a vote apart tell what it was, and each holds the reader's own votes.
+        return _closed(request, found)
     board = leaderboard_at(found.slug, seq=seq, revision=revision)
     if board is None:
         raise Http404(f"{found.name} has no leaderboard at vote {seq}.")

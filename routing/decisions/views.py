@@ -12,6 +12,7 @@ from arena.accounts.roles import role_required
 from arena.models import Role
 from arena.ui.paging import page_of
 from evals.catalog.queries.categories import category_cards
+from evals.voting.queries.blinding import blinding_of, why_closed
 from routing.decisions import history
 from routing.decisions.explain import DecisionSummary
 from routing.outcomes.queries import reports
@@ -30,6 +31,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
     """`?before=7`: the page of decisions older than decision 7. Consecutive ones that say the same are one. A retired
     category keeps its history."""
     page = page_of(request, partial(history.decisions_of, slug), size=PAGE, key=lambda one: one.oldest)
+    closed = blinding_of(request.user).hides(slug)
     card = next((one for one in category_cards() if one.slug == slug), None)
     if card is None and not page.rows:
         raise Http404(f"There is no category {slug}.")
@@ -47,8 +49,9 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
         "rows": [row(route) for route in routes],
         "reported": reports(newest.document, category=slug) if newest else None,
         "names": names(document),
-        "decision": DecisionSummary(history.last_decision(slug), routes),
-        "waiting": page.rows[0].waiting if page.rows and page.is_first else [],
-        "page": page,
+        "why_closed": why_closed(card.name) if closed and card else "",
+        "decision": None if closed else DecisionSummary(history.last_decision(slug), routes),
+        "waiting": page.rows[0].waiting if page.rows and page.is_first and not closed else [],
+        "page": None if closed else page,
     }
     return render(request, "routing/decisions/category.html", context)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Lower
 
 from evals.catalog.cards import ContenderCard
@@ -17,6 +18,7 @@ __all__ = [
     "AskedByDefault",
     "ContenderCard",
     "ProviderCard",
+    "VoteCounts",
     "askable_contenders",
     "asked_by_default",
     "contender_card",
@@ -128,12 +130,24 @@ def contender_card(contender: Contender) -> ContenderCard:
     )
 
 
-def votes_by_contender() -> dict[int, int]:
-    """Effective votes that each contender took part in, by its id. Two queries, of the tallies."""
-    counts: dict[int, int] = {}
+@dataclass(frozen=True)
+class VoteCounts:
+    """Votes that count, and those of them that compare two answers."""
+
+    votes: int = 0
+    compared: int = 0
+
+
+def votes_by_contender(*, without: Collection[str] = ()) -> dict[int, VoteCounts]:
+    """Effective votes that each contender took part in, by its id, but for those in the categories `without`, by slug,
+    and in rubrics' dimensions. Two queries, of the tallies."""
+    counts: dict[int, VoteCounts] = {}
+    tallies = ReviewerTally.objects.filter(category__dimension_of__isnull=True).exclude(category__slug__in=without)
     for side in ("lo_id", "hi_id"):
-        for contender_id, votes in ReviewerTally.objects.values_list(side).annotate(votes=VOTES).order_by():
-            counts[contender_id] = counts.get(contender_id, 0) + votes
+        rows = tallies.values_list(side).annotate(votes=VOTES, bad=Sum("both_bad")).order_by()
+        for contender_id, votes, bad in rows:
+            before = counts.get(contender_id, VoteCounts())
+            counts[contender_id] = VoteCounts(before.votes + votes, before.compared + votes - bad)
     return counts
 
 

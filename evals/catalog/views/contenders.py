@@ -21,6 +21,7 @@ from evals.catalog.forms import ContenderForm, ProbeForm, ProviderForm, askable_
 from evals.catalog.presets import PRESETS, preset
 from evals.catalog.price_list import listed_price
 from evals.catalog.queries.contenders import (
+    VoteCounts,
     contender_card,
     contender_cards,
     provider_card,
@@ -29,6 +30,7 @@ from evals.catalog.queries.contenders import (
 )
 from evals.catalog.services.contenders import SavedContender, retire, unretire
 from evals.models import Contender, Provider
+from evals.voting.queries.blinding import blinding_of
 
 
 @require_safe
@@ -36,10 +38,12 @@ from evals.models import Contender, Provider
 def contender_list(request: HttpRequest) -> HttpResponse:
     retired = request.GET.get("show") == "retired"
     cards = contender_cards()
-    votes = votes_by_contender()
+    blinding = blinding_of(request.user)
+    votes = votes_by_contender(without=blinding.vote_in)
     context = {
-        "rows": [(card, votes.get(card.id, 0)) for card in cards if card.retired == retired],
+        "rows": [(card, votes.get(card.id, VoteCounts())) for card in cards if card.retired == retired],
         "retired": retired,
+        "blinded": bool(blinding.vote_in),
         "counts": {"active": sum(not card.retired for card in cards), "retired": sum(card.retired for card in cards)},
         "may_edit": person(request).may(Role.EDITOR),
         "may_add_providers": person(request).may(Role.ADMIN),

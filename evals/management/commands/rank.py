@@ -56,9 +56,7 @@ examples:
 
     def _print(self, found: queries.LeaderboardView) -> None:
         below = f"  dimension of {found.dimension_of}, " if found.dimension_of else ""
-        self.stdout.write(
-            f"{below}{found.category}: {found.votes} votes by {found.reviewers} reviewers on {found.tasks} tasks"
-        )
+        self.stdout.write(f"{below}{found.category}: {found.votes_words} on {found.tasks} tasks")
         if not found.connected:
             self.stdout.write(
                 f"  not connected: {len(found.standings.groups)} groups never compared; ranks within each"

@@ -146,14 +146,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Progress:
-    """The reviewer's votes today in this category, and the category's votes, held ones included, on their way to the
-    next mark (`step`; 0 after the last); `rough` before the first."""
+    """The reviewer's votes today in this category, and the category's votes that compare two answers, held ones
+    included, on their way to the next mark (`step`; 0 after the last); `rough` before the first. `both_bad` votes come
+    on top."""
 
     today: int
     goal: int
     today_label: str
     ticks: tuple[Segment, ...]
     votes: int
+    both_bad: int
     step: int
     rough: bool
     bar: Bar
@@ -416,16 +418,17 @@ def battles_closed(reviewer: Reviewer, category: Category | None = None) -> int:
 
 
 def neediest_first(reviewer: Reviewer) -> list[Category]:
-    """Categories to offer a reviewer: first those with a ballot they left open, then those with the fewest votes, held
-    ones included. Three queries."""
+    """Categories to offer a reviewer: first those with a ballot they left open, then those with the fewest votes that
+    compare, held ones included. Three queries."""
     left_open = set(
         Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN).values_list("category_id", flat=True)
     )
-    waiting = dict(Ballot.objects.filter(held()).order_by().values_list("category").annotate(n=Count("pk")))
+    comparing = Ballot.objects.filter(held()).exclude(choice=Ballot.Choice.BOTH_BAD)
+    waiting = dict(comparing.order_by().values_list("category").annotate(n=Count("pk")))
     categories = open_categories(reviewer).select_related("ledger")
 
     def need(one: Category) -> tuple[bool, int, str, int]:
-        return one.pk not in left_open, one.ledger.votes + waiting.get(one.pk, 0), one.name, one.pk
+        return one.pk not in left_open, one.ledger.comparing + waiting.get(one.pk, 0), one.name, one.pk
 
     return sorted(categories, key=need)
 
@@ -435,28 +438,36 @@ def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
     mine = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, category=OuterRef("category"))
     today = mine.filter(closed_at__gte=_midnight()).order_by().values("category").annotate(n=Count("pk")).values("n")
     waiting = Ballot.objects.filter(held(), category=OuterRef("category")).order_by().values("category")
+    bad = waiting.filter(choice=Ballot.Choice.BOTH_BAD)
     ledger = (
         Ledger.objects.filter(category=category)
-        .annotate(today=Subquery(today), held=Subquery(waiting.annotate(n=Count("pk")).values("n")))
-        .values_list("votes", "held", "today")
+        .annotate(
+            today=Subquery(today),
+            held=Subquery(waiting.annotate(n=Count("pk")).values("n")),
+            held_bad=Subquery(bad.annotate(n=Count("pk")).values("n")),
+        )
+        .values_list("votes", "comparing", "held", "held_bad", "today")
         .first()
-    ) or (0, 0, 0)
-    counted, held_votes, voted_today = (n or 0 for n in ledger)
-    return _progress(counted + held_votes, voted_today)
+    ) or (0, 0, 0, 0, 0)
+    votes, comparing, held_votes, held_bad, voted_today = (n or 0 for n in ledger)
+    return _progress(comparing + held_votes - held_bad, votes - comparing + held_bad, voted_today)
 
 
-def _progress(votes: int, today: int) -> Progress:
+def _progress(votes: int, both_bad: int, today: int) -> Progress:
     step = next((step for step in STEPS if step > votes), 0)
     rough = votes < STEPS[0]
     full = TICKS * (max(today - 1, 0) // TICKS)
     shown = {"votes": f"{votes:,}", "step": f"{step:,}"}
     label = (_("%(votes)s of %(step)s votes") if step else _("%(votes)s votes")) % shown
+    if both_bad:
+        label += f", {both_bad:,} {_('both bad')}"
     return Progress(
         today=today,
         goal=full + TICKS,
         today_label=_("%(votes)d of %(goal)d today") % {"votes": today, "goal": full + TICKS},
         ticks=tick_row(today - full, TICKS),
         votes=votes,
+        both_bad=both_bad,
         step=step,
         rough=rough,
         bar=bar([("ink", votes)], max(step, votes), label),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
+from arena.ui.wording import describe_votes
 from evals.models import Category, Generation, Ledger, Reviewer, Task
 
 __all__ = ["CategoryProgress", "category_progress", "may_vote_in", "open_categories", "progress_in"]
@@ -15,7 +16,7 @@ __all__ = ["CategoryProgress", "category_progress", "may_vote_in", "open_categor
 @dataclass(frozen=True, eq=False)
 class CategoryProgress:
     """`ready` tasks have finished answers by at least two contenders, so they can be voted on. `votes` are those that
-    count, ranked or not."""
+    count, ranked or not, and `compared` those of them that compare two answers."""
 
     slug: str
     name: str
@@ -23,6 +24,11 @@ class CategoryProgress:
     ready: int
     contenders: int
     votes: int
+    compared: int
+
+    @property
+    def votes_words(self) -> str:
+        return describe_votes(self.votes, self.compared)
 
 
 def open_categories(reviewer: Reviewer) -> QuerySet[Category]:
@@ -48,7 +54,8 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
     ids = [category.pk for category in categories]
     tasks = dict(Task.objects.filter(category__in=ids).values_list("category").annotate(n=Count("pk")).order_by())
     ready = _ready(ids)
-    votes = dict(Ledger.objects.filter(category__in=ids).values_list("category_id", "votes"))
+    counts = Ledger.objects.filter(category__in=ids).values_list("category_id", "votes", "comparing")
+    votes = {pk: (cast, compared) for pk, cast, compared in counts}
     contenders = dict(
         Generation.objects.filter(task__category__in=ids, state=Generation.State.DONE)
         .values_list("task__category")
@@ -62,7 +69,8 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
             tasks=tasks.get(category.pk, 0),
             ready=ready.get(category.pk, 0),
             contenders=contenders.get(category.pk, 0),
-            votes=votes.get(category.pk, 0),
+            votes=votes.get(category.pk, (0, 0))[0],
+            compared=votes.get(category.pk, (0, 0))[1],
         )
         for category in categories
     ]

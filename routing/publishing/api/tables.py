@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from arena.api.problems import problem_response
+from evals.voting.queries.blinding import blinding_of
 from routing.decisions import history
 from routing.gateways import FORMATS, export
 from routing.models import RoutingTable
@@ -144,7 +145,8 @@ class Diff(TableView):
     @extend_schema(
         operation_id="routing_diff",
         summary="What one version decides otherwise than another",
-        description="Changes per category, each with the decision that caused it: reason, numbers, leaderboard.",
+        description="Changes per category, each with the decision that caused it: reason, numbers, leaderboard. For a "
+        "signed-in reviewer, `decision` is null in the categories they vote in.",
         parameters=[DiffQuery],
         responses=OpenApiTypes.OBJECT,
     )
@@ -157,7 +159,13 @@ class Diff(TableView):
             asked = dict.fromkeys((older, newer))
             missing = [one for one in asked if not RoutingTable.objects.filter(version=one).exists()]
             return problem_response(404, _no_version(*missing))
-        causes = history.decisions_between(older, newer)
+        # With the session's person, if there is one, also where reading is public.
+        blinding = blinding_of(request._request.user)
+        causes = {
+            category: decision
+            for category, decision in history.decisions_between(older, newer).items()
+            if not blinding.hides(category)
+        }
         groups: dict[str, Any] = {}
         for change in changes:
             group = groups.setdefault(change.group, {"changes": [], "decision": causes.get(change.group)})

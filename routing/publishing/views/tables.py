@@ -12,7 +12,9 @@ from django.views.decorators.http import require_safe
 from arena.accounts.roles import role_required
 from arena.models import Role
 from arena.ui.paging import page_number, page_of
+from arena.ui.wording import listed
 from evals.catalog.queries.categories import category_cards
+from evals.voting.queries.blinding import blinding_of, why_closed
 from routing import audit
 from routing.decisions import history
 from routing.gateways import FORMATS, export
@@ -33,7 +35,7 @@ def live(request: HttpRequest) -> HttpResponse:
     """The newest table; before the first, what is missing for one."""
     table = queries.table()
     if table is None:
-        return render(request, "routing/publishing/unpublished.html", _unpublished())
+        return render(request, "routing/publishing/unpublished.html", _unpublished(request))
     return render(request, "routing/publishing/table.html", _context(request, table, live=True))
 
 
@@ -68,7 +70,10 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
     changes = diff(older.document, document) if older else []
     reasons = {slug: cause["reason"] for slug, cause in causes.items()}
     groups = change_groups(changes, titles, reasons, _follows(line) if base == line.version - 1 else "")
-    decisions = history.last_decisions(titles) if live else {}
+    blinding = blinding_of(request.user)
+    # A table moves rarely and is for everybody; what was decided since, and from which votes, moves with each vote.
+    decisions = history.last_decisions(slug for slug in titles if not blinding.hides(slug)) if live else {}
+    hidden = [titles[slug] for slug in titles if blinding.hides(slug)]
     return {
         "line": line,
         "live": live,
@@ -86,7 +91,11 @@ def _context(request: HttpRequest, table: TableView, *, live: bool) -> dict[str,
         "reported": reports(document) if live else None,
         "decisions": decisions,
         "waiting": [one for decision in decisions.values() for one in decision.waiting],
-        "rests_on": [] if live else history.decisions_in(line.version),
+        "rests_on": []
+        if live
+        else [one for one in history.decisions_in(line.version) if not blinding.hides(one.category)],
+        "closed": [slug for slug in titles if blinding.hides(slug)],
+        "why_closed": why_closed(listed(hidden)) if hidden else "",
         "titles": titles,
         "base": base,
         "bases": [one.version for one in queries.tables(before=line.version, limit=50)],
@@ -117,20 +126,26 @@ def _compared_with(request: HttpRequest, version: int) -> int | None:
     return base if 0 < base < version else version - 1 or None
 
 
-def _unpublished() -> dict[str, Any]:
+def _unpublished(request: HttpRequest) -> dict[str, Any]:
     """What publishing would decide now: each category with what it still needs. Measures nothing: where the policy asks
     for figures, the last stored decision stands, None without one."""
     preview = publisher.preview_unmeasured()
     titles = {one.slug: one.name for one in preview.evidence.categories}
     unmeasured = preview.unmeasured
     stored = history.last_decisions(unmeasured)
+    blinding = blinding_of(request.user)
+    told = [one for one in preview.decisions if not blinding.hides(one.category)]
     rows = [
         (one.category, titles[one.category], stored.get(one.category) if one.category in unmeasured else one.decision)
-        for one in preview.decisions
+        for one in told
     ]
+    hidden = [(one.category, titles[one.category]) for one in preview.decisions if blinding.hides(one.category)]
     return {
         "rows": rows,
-        "due": preview.cause is not None,
-        "waiting": [pending for one in preview.decisions for pending in one.waiting],
+        "hidden": hidden,
+        "why_closed": why_closed(listed([name for _, name in hidden])) if hidden else "",
+        # Of one that is closed to them, a reader learns neither that it has a leader nor who that is.
+        "due": preview.cause is not None and not hidden,
+        "waiting": [pending for one in told for pending in one.waiting],
         "frozen": queries.frozen(),
     }
