@@ -272,6 +272,9 @@ SPECTACULAR_SETTINGS = {
         "GenerationState": "evals.models.generations.Generation.State",
         "CallError": "evals.models.generations.ErrorCategory",
         "FindingState": ["good", "bad", "unknown"],
+        "QuarantineState": "evals.models.quarantine.QuarantineCase.State",
+        "QuarantineSource": "evals.models.quarantine.QuarantineCase.Source",
+        "ProviderKind": "evals.models.contenders.Provider.Kind",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

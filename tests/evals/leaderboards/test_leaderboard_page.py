@@ -285,13 +285,13 @@ def test_nothing_to_compare_says_what_is_missing_in_numbers(viewer, code):
     assert "1 task waits for answers" in html
 
 
-def test_answers_without_votes_ask_for_votes(client_of, reviewer_user, code):
+def test_answers_without_votes_ask_for_votes(client_of, editor_user, code):
     provider = Provider.objects.create(slug="quarry", name="Quarry", base_url="https://quarry.example/v1")
     task = Task.objects.create(category=code, digest="a")
     for slug in ("basalt", "granite"):
         contender = Contender.objects.create(slug=slug, family=slug, provider=provider, model_name=slug)
         Generation.objects.create(task=task, contender=contender, state="done", text=slug)
-    html = text(page(client_of(reviewer_user)))
+    html = text(page(client_of(editor_user)))
     assert "No votes in “Code” yet" in html
     assert "Vote first" in html
 

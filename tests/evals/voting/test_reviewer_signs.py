@@ -23,7 +23,6 @@ def test_without_evidence_nothing_is_claimed():
         "side": ("unknown", "sides not known", ""),
         "speed": ("unknown", "times not known", ""),
         "leaders": ("unknown", "no other votes", ""),
-        "gold": ("unknown", "no gold battles", ""),
     }
     assert told(counts=False)["leaders"] == ("unknown", "not counted", "")
 
