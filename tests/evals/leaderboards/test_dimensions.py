@@ -17,6 +17,8 @@ from evals.voting.drawing import draw
 from evals.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World, count_now
 
+pytestmark = pytest.mark.on_both(because="votes of dimensions lock ledgers of their own")
+
 
 @pytest.fixture
 def code(db, make_user):

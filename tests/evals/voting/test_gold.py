@@ -11,6 +11,8 @@ from evals.voting.reviewers import reviewer_of
 
 from .conftest import count_now
 
+pytestmark = pytest.mark.on_both(because="a draw is decided in SQL")
+
 
 def judge(reviewer, category, choices):
     """Ballots in the order in which they were voted on."""

@@ -15,6 +15,8 @@ from evals.voting.invitations import InvitationError, accept, accept_as, invitat
 
 from .test_concurrency import at_once
 
+pytestmark = pytest.mark.on_both(because="an invitation is taken by a conditional UPDATE")
+
 
 @pytest.fixture
 def group(db):

@@ -14,6 +14,8 @@ from evals.voting.reviewers import reviewer_of
 
 from .conftest import World, count_now
 
+pytestmark = pytest.mark.on_both(because="aggregates")
+
 
 @pytest.fixture
 def one(db):

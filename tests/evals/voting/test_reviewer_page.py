@@ -18,6 +18,8 @@ from tests.evals.voting import casting
 
 from .conftest import World, count_now
 
+pytestmark = pytest.mark.on_both(because="aggregates")
+
 
 def judge(category, reviewer, n, *, remarks=None, at=None):
     """`n` battles, of each the answer that everyone here prefers. `at`: when, by default now."""

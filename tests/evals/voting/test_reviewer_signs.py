@@ -7,6 +7,8 @@ from evals.ratings.health import Finding
 from evals.voting.queries.reviewers import Health
 from evals.voting.reviewer_signs import signs
 
+pytestmark = pytest.mark.on_both(because="aggregates")
+
 NOBODY = Health(Agreement("unknown", 0), Finding("unknown", 0), Finding("unknown", 0), {})
 
 
