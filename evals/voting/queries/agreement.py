@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import F, Q, Sum, Window
+from django.db.models import F, QuerySet, Sum, Window
 from django.db.models.functions import Length, RowNumber
 
 from evals.models import Ballot, Category, Ledger, Reviewer, ReviewerTally, Vote
@@ -62,17 +62,34 @@ def agreement_with_others(reviewer: Reviewer, *, until: datetime | None = None) 
     mine: dict[tuple[int, ...], int] = {}
     for outcome, *where in effective.filter(reviewer=reviewer).order_by("-pk").values_list(*columns)[:_MINE]:
         mine.setdefault(_unit(*where), _CODES[outcome or ""])
-    battles = {battle for battle, *_ in mine if battle}
-    # An imported vote has no battle: its task and pair say what was judged.
-    tasks = {task for battle, task, *_ in mine if not battle}
-    same = Q(ballot__battle__in=battles) if battles else Q(ballot__isnull=True, task__in=tasks)
-    others = effective.filter(same, reviewer__excluded_at__isnull=True).exclude(reviewer=reviewer)
     counts: dict[tuple[int, ...], list[int]] = {}
-    for outcome, *where in others.values_list(*columns)[:_OTHERS]:
-        unit = _unit(*where)
+    for outcome, unit in _by_others(reviewer, set(mine), effective, until):
         if unit in mine:
-            counts.setdefault(unit, [0] * len(OUTCOMES))[_CODES[outcome or ""]] += 1
+            counts.setdefault(unit, [0] * len(OUTCOMES))[_CODES[outcome]] += 1
     return reviewer_alpha([mine[unit] for unit in counts], list(counts.values()))
+
+
+def _by_others(
+    reviewer: Reviewer, units: Collection[tuple[int, ...]], effective: QuerySet[Vote], until: datetime | None
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Outcomes by others whose votes count, on what the reviewer judged and some more. One query."""
+    battles = {battle for battle, *_ in units if battle}
+    if not battles:
+        # An imported vote has no battle: its task and pair say what was judged.
+        others = effective.filter(ballot__isnull=True, task__in={task for _, task, *_ in units})
+        counted = others.filter(reviewer__excluded_at__isnull=True).exclude(reviewer=reviewer)
+        for outcome, *where in counted.values_list("outcome", "task_id", "lo_id", "hi_id")[:_OTHERS]:
+            yield outcome or "", _unit(None, *where)
+        return
+    # From the battles' ballots: begun from the votes it would read all there are.
+    ballots = Ballot.objects.filter(battle__in=battles, reviewer__excluded_at__isnull=True).exclude(reviewer=reviewer)
+    rows = ballots.order_by().values_list(
+        "votes__outcome", "votes__superseded_by", "votes__category__dimension_of", "votes__cast_at",
+        "battle_id", "votes__task", "votes__lo", "votes__hi",
+    )  # fmt: skip
+    for outcome, superseded, dimension_of, at, *where in rows[:_OTHERS]:
+        if outcome and superseded is None and dimension_of is None and (until is None or at < until):
+            yield outcome, _unit(*where)
 
 
 def _unit(battle: int | None, task: int, lo: int, hi: int) -> tuple[int, ...]:
