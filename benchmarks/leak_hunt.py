@@ -34,7 +34,8 @@ from benchmarks.leaks.walk import client_of  # noqa: E402
 from benchmarks.leaks.world import build  # noqa: E402
 from evals.models import Reviewer  # noqa: E402
 from evals.voting.casting import skip  # noqa: E402
-from evals.voting.drawing import draw, forget_pools  # noqa: E402
+from evals.voting.drawing import draw  # noqa: E402
+from evals.voting.kept import forget_all  # noqa: E402
 
 
 class Size(NamedTuple):
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         with transaction.atomic():
             wrong += PARTS[part](size)
             transaction.set_rollback(True)
-        forget_pools()
+        forget_all()
     for words in wrong:
         print(f"WRONG: {words}", file=sys.stderr)
     return len(wrong)

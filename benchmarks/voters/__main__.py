@@ -66,7 +66,9 @@ class Voter:
         token = self.ballots.popleft()
         began = time.perf_counter()
         status, _, text = self._ask(
-            "POST", f"/vote/b/{token}/", {"choice": ("left", "right", "tie")[len(self.seen) % 3]}
+            "POST",
+            f"/vote/b/{token}/",
+            {"choice": ("left", "right", "tie")[len(self.seen) % 3], "have": ",".join(self.ballots)},
         )
         self.times_ms.append((time.perf_counter() - began) * 1000)
         if status != 200:

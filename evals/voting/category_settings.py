@@ -17,6 +17,7 @@ from arena.ui.markup import visible
 from evals.catalog.names import derived_slug
 from evals.models import Category, Reason
 from evals.voting.groups import set_groups
+from evals.voting.kept import forget_all
 from evals.voting.ledger import raise_revision
 
 __all__ = [
@@ -211,6 +212,7 @@ def _dimension_slug(category: Category, name: str) -> str:
 
 
 def _write_down(category: Category, actor: User, message: str) -> None:
+    transaction.on_commit(forget_all)
     LogEntry.objects.log_actions(
         actor.pk,
         Category.with_dimensions.filter(pk=category.pk),

@@ -14,12 +14,10 @@ two windows that draw ahead at once, one draws; the database holds that (`ballot
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import combinations, product
-from threading import Lock
 
 import numpy as np
 from django.db import transaction
@@ -31,9 +29,10 @@ from evals.models import Ballot, Battle, Category, Contender, Generation, GoldBa
 from evals.models.battles import new_token
 from evals.models.votes import Side
 from evals.ratings import Standings, draw_pair
+from evals.voting.kept import Kept
 from evals.voting.standings import newest_standings
 
-__all__ = ["RESERVED_FOR", "Hand", "draw", "draw_hand", "forget_pools", "is_withdrawn", "loaded", "whole", "withdrawal"]
+__all__ = ["RESERVED_FOR", "Hand", "draw", "draw_hand", "is_withdrawn", "loaded", "whole", "withdrawal"]
 
 RESERVED_FOR = timedelta(minutes=15)
 # Share of draws that repeat a battle judged by another reviewer, if there is one and the category asks for no overlap.
@@ -47,10 +46,6 @@ _TASKS_FIRST, _TASKS_MOST = 16, 1024
 _TASKS_ASKED = 32
 # Answers listed one by one in a query for ballots; SQLite takes some 30,000 values in a statement.
 _ANSWERS_NAMED = 2048
-# What a category has to draw from is read once in this many seconds: what is new is drawn that much later. What was
-# withdrawn meanwhile is noticed when the battle's texts are read.
-_POOL_KEPT_S = 5.0
-_POOLS_MOST = 256
 
 # Ids of two generations, lower first; and the same after the id of their task.
 Pair = tuple[int, int]
@@ -116,13 +111,14 @@ _WHOLE = (
     *(f"battle__{side}__{name}" for side in ("lo", "hi") for name in ("text", "turns", "tool_calls", "images")),
     *(f"battle__task__{name}" for name in ("messages", "images", "tools")),
     *(f"category__{field.name}" for field in Category._meta.concrete_fields),
+    *(f"reviewer__{field.name}" for field in Reviewer._meta.concrete_fields),
 )
 
 
 def whole(token: str) -> Ballot | None:
     """The ballot with all that its page shows, in one query."""
     related = Ballot.objects.select_related(
-        "battle__lo__contender", "battle__hi__contender", "battle__task", "category"
+        "battle__lo__contender", "battle__hi__contender", "battle__task", "category", "reviewer"
     )
     return related.only(*_WHOLE).filter(token=token).order_by().first()
 
@@ -237,35 +233,21 @@ class _Pool:
     standings: Standings | None
     gold: bool
     members: frozenset[int] | None
-    read_at: float
 
 
-_pools: dict[tuple[int, datetime], _Pool] = {}
-_pools_lock = Lock()
-
-
-def forget_pools() -> None:
-    """What is new is drawn at once."""
-    with _pools_lock:
-        _pools.clear()
+# What is new is drawn that much later. What was withdrawn meanwhile is noticed when the battle's texts are read.
+_pools: Kept[tuple[int, datetime], _Pool] = Kept()
 
 
 def _pool(category: Category, rng: np.random.Generator, *, fresh: bool) -> _Pool:
-    # The time of creation distinguishes the categories of two databases.
     key = (category.pk, category.created_at)
-    with _pools_lock:
-        kept = _pools.get(key)
-    if kept is not None and not fresh and time.monotonic() - kept.read_at < _POOL_KEPT_S:
+    kept = _pools.get(key)
+    if kept is not None and not fresh:
         return kept
     tasks = list(Task.objects.filter(category=category).values_list("pk", flat=True))
     asked = rng.permutation(tasks)[:_TASKS_ASKED].tolist()
     gold = category.gold_percent > 0 and _gold(category).exists()
-    pool = _Pool(tasks, _contenders(asked), newest_standings(category), gold, _members(category), time.monotonic())
-    with _pools_lock:
-        _pools[key] = pool
-        for old in list(_pools)[:-_POOLS_MOST]:
-            del _pools[old]
-    return pool
+    return _pools.put(key, _Pool(tasks, _contenders(asked), newest_standings(category), gold, _members(category)))
 
 
 def _members(category: Category) -> frozenset[int] | None:

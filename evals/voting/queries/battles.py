@@ -25,6 +25,7 @@ from evals.catalog.images.references import images_in
 from evals.catalog.images.serving import nth
 from evals.models import Ballot, Category, Generation, Ledger, Reason, Reviewer, Task
 from evals.voting.holding import can_be_undone, held
+from evals.voting.kept import Kept
 from evals.voting.queries.categories import CategoryProgress, open_categories
 from evals.voting.renderings import Written, prepare, rendered, rendered_code
 
@@ -233,8 +234,17 @@ def battle_page(ballot: Ballot) -> BattlePage:
     )
 
 
+_rubrics: Kept[tuple[int, datetime], Rubric] = Kept()
+
+
 def rubric(category: Category) -> Rubric:
-    """Two queries."""
+    """Two queries, once in a few seconds."""
+    key = (category.pk, category.created_at)
+    found = _rubrics.get(key)
+    return found if found is not None else _rubrics.put(key, _rubric(category))
+
+
+def _rubric(category: Category) -> Rubric:
     reasons = Reason.objects.filter(category=category, retired_at__isnull=True)
     dimensions = Category.with_dimensions.filter(dimension_of=category, retired_at__isnull=True).order_by("name", "pk")
     return Rubric(tuple(reasons), tuple(dimensions), category.ask_strength)

@@ -99,8 +99,8 @@ def category_vote(request: HttpRequest, category: str) -> HttpResponseBase:
 @role_required(Role.REVIEWER)
 def battle(request: HttpRequest, token: str) -> HttpResponseBase:
     """GET shows the reviewer's own ballot, and holds the next one; POST casts `choice`."""
-    reviewer = reviewer_of(person(request))
-    ballot = _own(reviewer, token)
+    ballot = _own(request, token)
+    reviewer = ballot.reviewer
     if request.method == "POST":
         return _cast(request, reviewer, ballot)
     if ballot.state != Ballot.State.OPEN:
@@ -135,7 +135,7 @@ def battle(request: HttpRequest, token: str) -> HttpResponseBase:
 def battle_image(request: HttpRequest, token: str, place: str, n: int) -> HttpResponseBase:
     """An image of the reviewer's own ballot, as long as the ballot's page shows it. Answers' images are all of one form
     (PNG), and the response tells nothing of them but the pixels."""
-    ballot = _own(reviewer_of(person(request)), token)
+    ballot = _own(request, token)
     if ballot.state != Ballot.State.OPEN or is_withdrawn(ballot):
         raise Http404
     return image_response(image_on(ballot, place, n))
@@ -198,16 +198,17 @@ def _standing(ballot: Ballot, pressed: str) -> str:
 @role_required(Role.REVIEWER)
 def undo_vote(request: HttpRequest, token: str) -> HttpResponseBase:
     """Take back the vote or skip of this ballot, and show it again."""
-    reviewer = reviewer_of(person(request))
+    ballot = _own(request, token)
+    reviewer = ballot.reviewer
     try:
-        reopen(ballot=(ballot := _own(reviewer, token)), reviewer=reviewer)
+        reopen(ballot=ballot, reviewer=reviewer)
     except VotingError as error:
         return _refused(request, reviewer, ballot, error)
     words = _("Undone. Choose again.")
     if not _in_place(request):
         messages.success(request, words)
         return _see("evals:battle", ballot.token)
-    return _hands(request, reviewer, ballot.category, words, first=_own(reviewer, token))
+    return _hands(request, reviewer, ballot.category, words, first=_own(request, token))
 
 
 @translated
@@ -216,8 +217,8 @@ def undo_vote(request: HttpRequest, token: str) -> HttpResponseBase:
 @role_required(Role.REVIEWER)
 def report_answer(request: HttpRequest, token: str) -> HttpResponseBase:
     """Takes an answer that reveals its model out of use."""
-    reviewer = reviewer_of(person(request))
-    ballot = _own(reviewer, token)
+    ballot = _own(request, token)
+    reviewer = ballot.reviewer
     side = request.POST.get("side", "")
     if side not in ("left", "right"):
         words = _("Not saved: say which answer, left or right.")
@@ -236,10 +237,10 @@ def report_answer(request: HttpRequest, token: str) -> HttpResponseBase:
     return _next(request, reviewer, ballot, words, undoable=False)
 
 
-def _own(reviewer: Reviewer, token: str) -> Ballot:
-    """The reviewer's own ballot; a 404 for another reviewer's, as for an unknown token."""
+def _own(request: HttpRequest, token: str) -> Ballot:
+    """The person's own ballot, read with them as its reviewer; a 404 for another's, as for an unknown token."""
     ballot = whole(token)
-    if ballot is None or ballot.reviewer_id != reviewer.pk:
+    if ballot is None or ballot.reviewer.user_id != person(request).pk:
         raise Http404
     return ballot
 
@@ -299,7 +300,7 @@ def _hands(
     refused: bool = False,
 ) -> HttpResponseBase:
     """What the page does not hold (`have` names the ballots it does), and what happened."""
-    hand = draw_hand(category=category, reviewer=reviewer)
+    hand = draw_hand(category=category, reviewer=reviewer, after_act=True)
     ballots = _with_first(hand, first)
     if not ballots:
         if refused:

@@ -4,8 +4,9 @@ import pytest
 
 from evals.models import Ballot, GoldBattle
 from evals.voting.casting import cast_vote
-from evals.voting.drawing import draw, forget_pools
+from evals.voting.drawing import draw
 from evals.voting.gold import GoldError, mark_gold, retire_gold
+from evals.voting.kept import forget_all
 from evals.voting.queries.gold import gold_findings
 from evals.voting.reviewers import reviewer_of
 
@@ -59,11 +60,11 @@ def test_a_mark_is_drawn_and_a_retired_one_is_not(world, make_reviewer, editor_u
     world.category.save()
     (ballot,) = judge(make_reviewer("mara"), world.category, ["tie"])
     gold = mark_gold(battle=ballot.battle, outcome="tie", why="seen", actor=editor_user)
-    forget_pools()
+    forget_all()
     assert draw(category=world.category, reviewer=make_reviewer("jo")).battle == ballot.battle
     assert retire_gold(gold=gold, actor=editor_user)
     assert not retire_gold(gold=gold, actor=editor_user)
-    forget_pools()
+    forget_all()
     draws = {draw(category=world.category, reviewer=make_reviewer(f"r{n}")).battle_id for n in range(6)}
     assert draws != {ballot.battle_id}
 

@@ -6,8 +6,9 @@ from arena.models import Role
 from evals.catalog.services.categories import retire_category
 from evals.models import ReviewerGroup
 from evals.voting.casting import cast_vote
-from evals.voting.drawing import draw, forget_pools
+from evals.voting.drawing import draw
 from evals.voting.groups import GroupError, add_member, change_group, create_group, remove_member
+from evals.voting.kept import forget_all
 from evals.voting.queries.categories import may_vote_in
 from evals.voting.reviewers import reviewer_of
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.runs_once(on="sqlite", because="who may is decided by p
 def group(world, editor_user):
     made = create_group(name="Code experts", actor=editor_user)
     change_group(group=made, name="Code experts", categories=[world.category.pk], actor=editor_user)
-    forget_pools()
+    forget_all()
     return made
 
 
@@ -35,12 +36,12 @@ def test_a_member_votes_until_they_are_removed_and_closes_what_is_open(
     world, group, reviewer_user, editor_user, client_of
 ):
     client, me = client_of(reviewer_user), add_member(group=group, username="a-reviewer", actor=editor_user)
-    forget_pools()
+    forget_all()
     ballot = draw(category=world.category, reviewer=me)
     assert 'href="/vote/code/"' in client.get("/vote/").text
 
     remove_member(group=group, reviewer=me, actor=editor_user)
-    forget_pools()
+    forget_all()
     assert client.get(f"/vote/b/{ballot.token}/").status_code == 200
     cast_vote(ballot=ballot, choice="left", reviewer=me)
     assert draw(category=world.category, reviewer=me) is None

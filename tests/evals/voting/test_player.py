@@ -9,7 +9,7 @@ from benchmarks.leaks.player import Game
 from benchmarks.leaks.walk import client_of, everything
 from benchmarks.leaks.world import CANARIES, build
 from evals.models import Vote
-from evals.voting.drawing import forget_pools
+from evals.voting.kept import forget_all
 
 pytestmark = [
     pytest.mark.django_db,
@@ -18,7 +18,7 @@ pytestmark = [
 
 
 def play(ballots, *, only=(), others=0.3, **of_the_world):
-    forget_pools()
+    forget_all()
     world = build(tasks=ballots // 3, **of_the_world)
     game = Game(client_of(world), world, np.random.default_rng(2), only=only, others=others)
     game.play(ballots)
