@@ -56,7 +56,7 @@ def web() -> Iterator[str]:
 def vote(page: Page, votes: int) -> tuple[list[float], list[float]]:
     """Milliseconds from each key to its pair, and of each vote's way to the server and back."""
     for n in range(votes):
-        page.wait_for_selector("body:not([data-closed])", state="attached")
+        page.wait_for_selector("html[data-desk] body:not([data-closed])", state="attached")
         page.keyboard.press(KEYS[n % len(KEYS)])
         until(lambda seen=n: page.evaluate("window.painted.length") > seen, "the next pair is painted")
     page.wait_for_selector("body:not([data-unsent])", state="attached")

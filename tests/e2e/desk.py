@@ -12,7 +12,7 @@ from evals.models import Ballot
 # A machine that does other things beside is slower, not wrong.
 expect.set_options(timeout=20_000)
 
-OPEN = "body:not([data-closed]):not([data-unsent])"
+OPEN = "html[data-desk] body:not([data-closed]):not([data-unsent])"
 
 
 def sign_in(page: Page, site: str, user: User) -> None:

@@ -118,13 +118,14 @@ def battle(request: HttpRequest, token: str) -> HttpResponseBase:
         return _see("evals:battle", hand.shown.token)
     last = last_closed(reviewer, ballot.category)
     shown, *ahead = _places(_with_first(hand, ballot), rubric(ballot.category), last)
+    made = progress(ballot.category, reviewer)
     context = {
         "category": ballot.category,
         "shown": shown,
         "ahead": ahead,
-        "progress": progress(ballot.category, reviewer),
+        "progress": made,
         "hold": hold(),
-        "offer_practice": reviewer.practised_at is None and last is None,
+        "offer_practice": reviewer.practised_at is None and not made.today,
         **_keys(request),
     }
     return render(request, "evals/voting/battle.html", context)
