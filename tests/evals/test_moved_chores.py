@@ -29,10 +29,11 @@ def functions() -> list[str]:
 def test_reversing_it_and_going_forward_again_keeps_each_schedule_once():
     ensure_schedules(using="default")
     before = functions()
-    assert before == sorted({moved.MOVED[old] for old in OLD})
+    newer = set(before) - {moved.MOVED[old] for old in OLD}
+    assert len(before) == len(OLD) + len(newer)
     try:
         call_command("migrate", "evals", "0003", verbosity=0)
-        assert functions() == sorted(OLD)
+        assert functions() == sorted({*OLD, *newer})
     finally:
         call_command("migrate", verbosity=0)
     assert functions() == before

@@ -15,6 +15,7 @@ from .conftest import count_now
 pytestmark = pytest.mark.runs_once(on="sqlite", because="what pages say, the same on both engines")
 
 
+@pytest.mark.on_both(because="the only one that asks for a practice round")
 def test_a_round_tells_the_right_verdict_at_once_and_ends_as_practised(client_of, reviewer_user: User):
     client = client_of(reviewer_user)
     page = client.get("/vote/practice/")
