@@ -2,12 +2,11 @@
 the page's policy is never violated, and voting goes on."""
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from playwright.sync_api import Page, expect
 
 from evals.models import Generation
 from tests.arena.ui.hostile import HOSTILE
+from tests.e2e.desk import ready, sign_in
 from tests.evals.voting.conftest import World
 
 pytestmark = [
@@ -58,10 +57,7 @@ def pages():
 
 
 def test_hostile_outputs_do_nothing_and_voting_goes_on(pages, live_server, page: Page, reviewer_user):
-    client = Client()
-    client.force_login(reviewer_user)
-    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
-    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    sign_in(page, live_server.url, reviewer_user)
     asked: list[str] = []
     errors: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -70,25 +66,25 @@ def test_hostile_outputs_do_nothing_and_voting_goes_on(pages, live_server, page:
     page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
     page.add_init_script(SEEN)
 
-    page.goto(f"{live_server.url}/vote/")
+    page.goto(f"{live_server.url}/vote/code/")
     title = page.title()
     shown = set()
     for n in range(pages):
-        expect(page.locator(".side .turn").first).to_be_visible()
-        assert page.locator(".side").count() == 2
+        expect(page.locator("#main .side .turn").first).to_be_visible()
+        assert page.locator("#main .side").count() == 2
         assert page.locator(f".side :is({STRANGERS})").count() == 0
         assert page.locator("#verdict").count() == 1
         assert page.title() == title
-        for raw in page.locator(".side [data-act=raw]").all():
+        for raw in page.locator("#main .side [data-act=raw]").all():
             raw.evaluate("(box) => box.click()")
-        expect(page.locator(".side .written").first).to_be_visible()
+        expect(page.locator("#main .side .written").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         shown.add(page.url)
         if n + 1 < pages:
             before = page.url
-            page.get_by_role("button", name="Skip").click()
+            page.keyboard.press("s")
             expect(page).not_to_have_url(before)
-            expect(page.locator("body:not([data-pressed]) #verdict:not([data-sent])")).to_be_visible()
+            ready(page)
 
     assert len(shown) == pages == len(HOSTILE) // (2 * TURNS)
     assert {url for url in asked if not url.startswith(live_server.url)} == set()

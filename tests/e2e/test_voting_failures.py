@@ -28,7 +28,7 @@ def desk(live_server: Any, page: Page, reviewer_user: User) -> Page:
     world = World().fill(contenders=3, tasks=4)
     Reason.objects.create(category=world.category, key="1", label="correct")
     sign_in(page, live_server.url, reviewer_user)
-    page.goto(f"{live_server.url}/vote/")
+    page.goto(f"{live_server.url}/vote/code/")
     ready(page)
     return page
 
