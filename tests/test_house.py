@@ -192,6 +192,26 @@ def test_every_file_that_is_written_about_exists() -> None:
     assert sorted(wrong) == []
 
 
+def test_parts_with_a_form_are_given_the_token_against_forged_requests() -> None:
+    """A part that is included with nothing but what it is given has none otherwise, and its form is refused."""
+    templates = ROOT / "templates"
+    texts = {path.relative_to(templates).as_posix(): path.read_text() for path in sources(".html")}
+    includes = {
+        name: re.findall(r'{% include "([^"]+)"((?:(?!%}).)*)%}', text, re.DOTALL) for name, text in texts.items()
+    }
+    needs = {name for name, text in texts.items() if "{% csrf_token %}" in text}
+    while more := {name for name, parts in includes.items() if needs & {part for part, _ in parts}} - needs:
+        needs |= more
+    without = [
+        (name, part)
+        for name, parts in includes.items()
+        for part, given in parts
+        if part in needs and re.search(r"\bonly\b", given) and "csrf_token=csrf_token" not in given
+    ]
+    assert needs
+    assert without == []
+
+
 def test_template_lines_hold_at_most_160_characters() -> None:
     long = [
         f"{path.relative_to(ROOT)}:{n}"
