@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from arena.accounts.languages import translated
 from arena.accounts.roles import person, role_required
 from arena.models import Role
 from evals.models import Ballot
@@ -17,6 +18,7 @@ from evals.voting.reviewers import reviewer_of
 __all__ = ["battle_difference"]
 
 
+@translated
 @require_safe
 @never_cache
 @role_required(Role.REVIEWER)

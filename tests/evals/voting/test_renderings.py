@@ -117,6 +117,13 @@ def test_the_owner_of_an_open_ballot_sees_what_differs(ballot, reviewer_user, cl
     assert "no-store" in page["Cache-Control"]
 
 
+def test_what_differs_is_said_in_the_readers_language(ballot, reviewer_user, client_of):
+    reviewer_user.language = "de"
+    reviewer_user.save(update_fields=["language"])
+    html = client_of(reviewer_user).get(address(ballot), headers={"HX-Request": "true"}).text
+    assert "Sie unterscheiden sich an einer Stelle; der Rest ist gleich." in html
+
+
 def test_htmx_gets_the_two_sides_alone(ballot, reviewer_user, client_of):
     html = client_of(reviewer_user).get(address(ballot), headers={"HX-Request": "true"}).text
     assert "<html" not in html
