@@ -11,7 +11,7 @@ from evals.leaderboards.queries import lagging
 from evals.models import Category
 from evals.voting import ledger as ledgers
 from evals.voting import renderings
-from evals.voting.counting import count_votes, with_held_votes
+from evals.voting.counting import count_votes, with_due_votes
 
 __all__ = ["rank", "sweep"]
 
@@ -25,7 +25,7 @@ def sweep() -> int:
     """Every minute: count held votes whose chore was lost; enqueue ranking for categories with work left and no
     waiting chore; delete old renderings; wake the workers if a generation is due. Returns how many categories lagged.
     This makes up for lost messages."""
-    for category in with_held_votes():
+    for category in with_due_votes():
         count_votes(category=category)
     behind = lagging()
     for category in Category.with_dimensions.filter(pk__in=behind):

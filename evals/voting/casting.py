@@ -19,6 +19,7 @@ from arena.ui.markup import visible
 from evals.collection.quarantine.cases import ReportLimitError, open_case
 from evals.models import Ballot, Category, Reason, Reviewer
 from evals.models.votes import Side
+from evals.voting.choices import Choice, side_at
 from evals.voting.counting import enqueue_count
 from evals.voting.drawing import RESERVED_FOR, withdrawal
 from evals.voting.holding import held, hold
@@ -26,7 +27,6 @@ from evals.voting.holding import held, hold
 __all__ = [
     "BallotClosedError",
     "BattleWithdrawnError",
-    "Choice",
     "ForeignBallotError",
     "InvalidVoteError",
     "Remarks",
@@ -39,7 +39,6 @@ __all__ = [
     "skip",
 ]
 
-Choice = Literal["left", "right", "tie", "both_bad"]
 MOST_COMMENT = 2000
 
 
@@ -123,7 +122,7 @@ def skip(*, ballot: Ballot, reason: str = "") -> Ballot:
 def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") -> Ballot:
     """Take the answer on this side out: no reviewer sees it until an editor has decided. No vote is stored; earlier
     ones count. The ballot is closed even where an editor has released the answer after the same report."""
-    answer = ballot.battle.lo if _shown_at(ballot, side) == Side.LO else ballot.battle.hi
+    answer = ballot.battle.lo if side_at(side, ballot.left) == Side.LO else ballot.battle.hi
     if not _close(ballot, state=Ballot.State.REPORTED, closed_at=timezone.now()):
         if ballot.state == Ballot.State.REPORTED:
             return ballot
@@ -243,12 +242,3 @@ def _dimensions(category: Category, choices: Mapping[str, str]) -> dict[str, str
         if choice not in Ballot.Choice.values:
             raise InvalidVoteError(f"{choice[:20]!r} is not a choice for {slug}: give left, right, tie or both_bad.")
     return dict(sorted(choices.items()))
-
-
-def _shown_at(ballot: Ballot, side: str) -> Side:
-    left = Side(ballot.left)
-    if side == "left":
-        return left
-    if side == "right":
-        return Side.HI if left == Side.LO else Side.LO
-    raise ValueError(f"{side!r} is not a side: give left or right.")

@@ -20,13 +20,13 @@ from django.utils import timezone
 
 from arena.later import enqueue_later
 from evals.models import Ballot, Category, Ledger, Reviewer, Task, Vote
-from evals.models.votes import Outcome, Side
 from evals.voting import ledger as ledgers
 from evals.voting import reasons, tallies
+from evals.voting.choices import outcome_of
 from evals.voting.holding import held, hold
 from evals.voting.tallies import VoteFacts
 
-__all__ = ["count_votes", "enqueue_count", "outcome_of", "with_held_votes"]
+__all__ = ["count_due", "count_votes", "enqueue_count", "with_due_votes"]
 
 # Votes counted in one transaction: about a tenth of a second, for which SQLite lets nobody else write.
 _PORTION = 500
@@ -34,7 +34,6 @@ _PORTION = 500
 _LOST_AFTER = timedelta(seconds=60)
 # A chore that finds votes which are not yet due comes back no sooner than this.
 _AT_LEAST_S = 1.0
-_OTHER = {Side.LO: Side.HI, Side.HI: Side.LO}
 
 
 def enqueue_count(category_id: int, *, now: datetime) -> None:
@@ -73,21 +72,10 @@ def count_due(*, category: Category) -> int:
     return counted
 
 
-def with_held_votes(*, now: datetime | None = None) -> list[Category]:
+def with_due_votes(*, now: datetime | None = None) -> list[Category]:
     """Categories with votes that are due by now."""
     due = Ballot.objects.filter(held(), closed_at__lte=(now or timezone.now()) - hold())
     return list(Category.objects.filter(pk__in=due.values("category")).order_by("pk"))
-
-
-def outcome_of(choice: str, left: str) -> Outcome:
-    """A choice in the page's words (left, right, tie, both_bad) as an outcome; ValueError for another word."""
-    if choice in (Outcome.TIE, Outcome.BOTH_BAD):
-        return Outcome(choice)
-    if choice == Ballot.Choice.LEFT:
-        return Outcome(left)
-    if choice == Ballot.Choice.RIGHT:
-        return Outcome(_OTHER[Side(left)])
-    raise ValueError(f"{choice!r} is not a choice: give left, right, tie or both_bad.")
 
 
 @transaction.atomic

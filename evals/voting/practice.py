@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from evals.models import Ballot, Category, Reviewer
-from evals.models.votes import Outcome
+from evals.voting.choices import choice_of
 
 __all__ = ["Exercise", "exercises", "finish"]
 
@@ -127,17 +127,11 @@ def _judged_gold(category: Category, reviewer: Reviewer) -> list[Exercise]:
     )
     related = judged.select_related("battle__gold", "battle__lo", "battle__hi", "battle__task", "category")
     return [
-        Exercise(_choice(ballot.battle.gold.outcome, ballot.left), ballot.battle.gold.why, ballot=ballot)
+        Exercise(choice_of(ballot.battle.gold.outcome, ballot.left), ballot.battle.gold.why, ballot=ballot)
         for ballot in related.order_by("-closed_at", "-pk")[:_GOLD_MOST]
         # A closed ballot's images are served to nobody.
         if not ballot.battle.lo.images and not ballot.battle.hi.images
     ]
-
-
-def _choice(outcome: str, left: str) -> str:
-    if outcome in (Outcome.TIE, Outcome.BOTH_BAD):
-        return outcome
-    return "left" if outcome == left else "right"
 
 
 @transaction.atomic

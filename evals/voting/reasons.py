@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from django.db.models import F
 
 from evals.models import Ballot, Reason, ReasonTally
+from evals.models.votes import Side
+from evals.voting.choices import side_at
 
 __all__ = ["counted_with_reasons", "move"]
 
@@ -19,9 +21,8 @@ def move(ballots: Iterable[Ballot], *, by: int) -> None:
     for ballot in ballots:
         if ballot.reasons and ballot.choice in (Ballot.Choice.LEFT, Ballot.Choice.RIGHT):
             battle = ballot.battle
-            is_lo = (ballot.choice == Ballot.Choice.LEFT) == (ballot.left == "lo")
-            winner = battle.lo.contender_id if is_lo else battle.hi.contender_id
-            change.update({(reason, winner): by for reason in set(ballot.reasons)})
+            won = battle.lo if side_at(ballot.choice, ballot.left) == Side.LO else battle.hi
+            change.update({(reason, won.contender_id): by for reason in set(ballot.reasons)})
     if not change:
         return
     known = set(Reason.objects.filter(pk__in={reason for reason, _ in change}).values_list("pk", flat=True))

@@ -19,7 +19,8 @@ from arena.machine import parts
 from arena.models import Role, User
 from evals.leaderboards.queries import lagging
 from evals.models import Ballot, Leaderboard, Ledger, Vote
-from evals.voting.casting import Choice, cast_vote, reopen
+from evals.voting.casting import cast_vote, reopen
+from evals.voting.choices import Choice
 from evals.voting.drawing import draw
 from evals.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World

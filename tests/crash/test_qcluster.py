@@ -9,7 +9,8 @@ import pytest
 
 from arena.models import User
 from evals.models import Leaderboard, Ledger
-from evals.voting.casting import Choice, cast_vote
+from evals.voting.casting import cast_vote
+from evals.voting.choices import Choice
 from evals.voting.drawing import draw
 from evals.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World

@@ -9,8 +9,8 @@ from datetime import datetime
 from django.db.models import F
 
 from evals.models import Ballot, Category, GoldBattle, Reviewer
-from evals.models.votes import Outcome
 from evals.ratings.health import Finding, gold_accuracy
+from evals.voting.choices import outcome_of
 
 __all__ = ["gold_count", "gold_findings"]
 
@@ -40,12 +40,5 @@ def gold_findings(reviewers: Iterable[Reviewer], *, until: datetime | None = Non
     right: Counter[int] = Counter()
     for reviewer, choice, left, outcome in rows.order_by():
         seen[reviewer] += 1
-        right[reviewer] += _is_right(choice, left, outcome)
+        right[reviewer] += outcome_of(choice, left) == outcome
     return {reviewer: gold_accuracy(right[reviewer], n) for reviewer, n in seen.items()}
-
-
-def _is_right(choice: str, left: str, outcome: str) -> bool:
-    """Whether a choice on the page, with `left` shown on the left, is the outcome."""
-    if choice in (Outcome.TIE, Outcome.BOTH_BAD) or outcome in (Outcome.TIE, Outcome.BOTH_BAD):
-        return choice == outcome
-    return (choice == Ballot.Choice.LEFT) == (left == outcome)

@@ -15,7 +15,8 @@ from arena.ui.markup import first_line, render, render_code
 from evals.catalog.conversations import content_text, written
 from evals.catalog.images.references import images_in
 from evals.models import Ballot, Battle, Category, Generation, GoldBattle, Reason, Task
-from evals.models.votes import Outcome, effective_votes
+from evals.models.votes import effective_votes
+from evals.voting.choices import outcome_of
 
 __all__ = [
     "BattleDetail",
@@ -260,7 +261,7 @@ def _ballots(battle: Battle, gold: GoldBattle | None) -> list[Said]:
     dimensions = dict(below.values_list("slug", "name")) if any(ballot.dimensions for ballot in ballots) else {}
     found = []
     for ballot in ballots:
-        outcome = _outcome(ballot.choice, ballot.left)
+        outcome = outcome_of(ballot.choice, ballot.left) if ballot.choice else ""
         verdict = _OUTCOME_WORDS.get(outcome) or {
             Ballot.State.SKIPPED: "skipped",
             Ballot.State.REPORTED: "reported",
@@ -278,7 +279,7 @@ def _ballots(battle: Battle, gold: GoldBattle | None) -> list[Said]:
                 right=outcome == gold.outcome if gold is not None and outcome else None,
                 reasons=tuple(reasons[pk].label for pk in ballot.reasons if pk in reasons),
                 dimensions=tuple(
-                    (dimensions[slug], _OUTCOME_WORDS[_outcome(choice, ballot.left)])
+                    (dimensions[slug], _OUTCOME_WORDS[outcome_of(choice, ballot.left)])
                     for slug, choice in ballot.dimensions.items()
                     if slug in dimensions
                 ),
@@ -287,10 +288,3 @@ def _ballots(battle: Battle, gold: GoldBattle | None) -> list[Said]:
             )
         )
     return found
-
-
-def _outcome(choice: str, left: str) -> str:
-    """A choice in the page's words as an outcome; empty without one."""
-    if choice in ("", Outcome.TIE, Outcome.BOTH_BAD):
-        return choice
-    return left if choice == Ballot.Choice.LEFT else {"lo": "hi", "hi": "lo"}[left]

@@ -28,7 +28,7 @@ from evals.transfer.files.text import Source
 from evals.transfer.votes import import_votes
 from evals.voting import tallies
 from evals.voting.casting import BattleWithdrawnError, cast_vote, reopen, report, skip
-from evals.voting.counting import outcome_of
+from evals.voting.choices import outcome_of
 from evals.voting.drawing import draw
 from evals.voting.queries.battles import last_closed
 from evals.voting.reviewers import exclude, include
