@@ -1,4 +1,4 @@
-"""Held votes: cast, and not yet counted."""
+"""Held votes: cast, and not yet counted. And those that are counted, which are final."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from evals.models import Ballot, Category
 
-__all__ = ["can_be_undone", "held", "hold"]
+__all__ = ["can_be_undone", "counted", "held", "hold"]
 
 
 def hold() -> timedelta:
@@ -22,6 +22,11 @@ def held(category: Category | None = None) -> Q:
     """Ballots with a vote that does not count yet."""
     votes = Q(state=Ballot.State.VOTED, counted_at__isnull=True)
     return votes if category is None else votes & Q(category=category)
+
+
+def counted() -> Q:
+    """Ballots with a vote that counts."""
+    return Q(state=Ballot.State.VOTED, counted_at__isnull=False)
 
 
 def can_be_undone(ballot: Ballot) -> bool:

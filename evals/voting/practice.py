@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from evals.models import Ballot, Category, Reviewer
 from evals.voting.choices import choice_of
+from evals.voting.holding import counted
 
 __all__ = ["Exercise", "exercises", "finish"]
 
@@ -117,10 +118,9 @@ def exercises(*, language: str, category: Category | None, reviewer: Reviewer) -
 
 def _judged_gold(category: Category, reviewer: Reviewer) -> list[Exercise]:
     judged = Ballot.objects.filter(
+        counted(),
         reviewer=reviewer,
         category=category,
-        state=Ballot.State.VOTED,
-        counted_at__isnull=False,
         battle__gold__isnull=False,
         battle__lo__quarantine="",
         battle__hi__quarantine="",

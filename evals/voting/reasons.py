@@ -10,6 +10,7 @@ from django.db.models import F
 from evals.models import Ballot, Reason, ReasonTally
 from evals.models.votes import Side
 from evals.voting.choices import side_at
+from evals.voting.holding import counted
 
 __all__ = ["counted_with_reasons", "move"]
 
@@ -36,6 +37,6 @@ def move(ballots: Iterable[Ballot], *, by: int) -> None:
 
 def counted_with_reasons(reviewer_id: int) -> list[Ballot]:
     """The reviewer's counted ballots that give a reason."""
-    ballots = Ballot.objects.filter(reviewer=reviewer_id, state=Ballot.State.VOTED, counted_at__isnull=False)
+    ballots = Ballot.objects.filter(counted(), reviewer=reviewer_id)
     texts = (f"battle__{side}__{field}" for side in ("lo", "hi") for field in ("text", "turns", "tool_calls"))
     return list(ballots.exclude(reasons=[]).select_related("battle__lo", "battle__hi").defer(*texts))

@@ -1,5 +1,4 @@
-"""What a reviewer is shown: a battle without any trace of its contenders, what may be said about it, and the progress
-of votes."""
+"""What a reviewer is shown: a battle without any trace of its contenders, and what may be said about it."""
 
 from __future__ import annotations
 
@@ -10,53 +9,36 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
-from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from arena.ui.charts import Bar, Segment, bar, tick_row
 from arena.ui.differences import Difference, difference
 from arena.ui.markup import first_line, render_raw
 from evals.catalog.conversations import calls_in, content_text, pretty_arguments, segments, written
 from evals.catalog.images.references import images_in
 from evals.catalog.images.serving import nth
-from evals.models import Ballot, Category, Generation, Ledger, Reason, Reviewer, Task
-from evals.voting.holding import can_be_undone, held
+from evals.models import Ballot, Category, Generation, Reason, Reviewer, Task
+from evals.voting.holding import can_be_undone
 from evals.voting.kept import Kept
-from evals.voting.queries.categories import CategoryProgress, open_categories
 from evals.voting.renderings import Written, prepare, rendered, rendered_code
 
 __all__ = [
     "Answer",
     "BattlePage",
     "Form",
-    "NothingToVoteOn",
     "Picture",
-    "Progress",
     "Prompt",
     "Rubric",
     "battle_page",
-    "battles_closed",
     "choice_label",
     "difference_on",
     "form_of",
     "image_on",
     "last_closed",
-    "neediest_first",
-    "nothing_anywhere",
-    "nothing_to_vote_on",
-    "progress",
     "rubric",
 ]
-
-# One row of ticks. After it the next row begins: reviewers are not asked to stop.
-TICKS = 40
-# Marks on the way: with fewer votes than the first a ranking is rough. How many a decision takes depends on the votes
-# themselves, so it is not a reviewer's to know.
-STEPS = (30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 
 _WHO = {
     "system": gettext_lazy("System"),
@@ -146,23 +128,6 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """The reviewer's votes today in this category, and the category's votes that compare two answers, held ones
-    included, on their way to the next mark (`step`; 0 after the last); `rough` before the first. `both_bad` votes come
-    on top."""
-
-    today: int
-    goal: int
-    today_label: str
-    ticks: tuple[Segment, ...]
-    votes: int
-    both_bad: int
-    step: int
-    rough: bool
-    bar: Bar
-
-
-@dataclass(frozen=True)
 class BattlePage:
     token: str
     state: str
@@ -205,15 +170,6 @@ class Form:
     asks_strength: bool
     strength: str
     comment: str
-
-
-@dataclass(frozen=True)
-class NothingToVoteOn:
-    """Why there is nothing to vote on, and what helps: an editor's act, or a reviewer's."""
-
-    title: str
-    words: str
-    act: Literal["upload", "collect", "wait"]
 
 
 def battle_page(ballot: Ballot) -> BattlePage:
@@ -418,115 +374,3 @@ def last_closed(reviewer: Reviewer, category: Category) -> Ballot | None:
     newest = [closed.filter(state=state).first() for state in (Ballot.State.VOTED, Ballot.State.SKIPPED)]
     last = max(filter(None, newest), key=attrgetter("closed_at", "pk"), default=None)
     return last if last is not None and can_be_undone(last) else None
-
-
-def battles_closed(reviewer: Reviewer, category: Category | None = None) -> int:
-    ballots = Ballot.objects.filter(reviewer=reviewer)
-    if category is not None:
-        ballots = ballots.filter(category=category)
-    return ballots.exclude(state=Ballot.State.OPEN).count()
-
-
-def neediest_first(reviewer: Reviewer) -> list[Category]:
-    """Categories to offer a reviewer: first those with a ballot they left open, then those with the fewest votes that
-    compare, held ones included. Three queries."""
-    left_open = set(
-        Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN).values_list("category_id", flat=True)
-    )
-    comparing = Ballot.objects.filter(held()).exclude(choice=Ballot.Choice.BOTH_BAD)
-    waiting = dict(comparing.order_by().values_list("category").annotate(n=Count("pk")))
-    categories = open_categories(reviewer).select_related("ledger")
-
-    def need(one: Category) -> tuple[bool, int, str, int]:
-        return one.pk not in left_open, one.ledger.comparing + waiting.get(one.pk, 0), one.name, one.pk
-
-    return sorted(categories, key=need)
-
-
-def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
-    """Counts alone: whatever depended on who won would tell a reviewer whose answer was whose. One query."""
-    mine = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, category=OuterRef("category"))
-    today = mine.filter(closed_at__gte=_midnight()).order_by().values("category").annotate(n=Count("pk")).values("n")
-    waiting = Ballot.objects.filter(held(), category=OuterRef("category")).order_by().values("category")
-    bad = waiting.filter(choice=Ballot.Choice.BOTH_BAD)
-    ledger = (
-        Ledger.objects.filter(category=category)
-        .annotate(
-            today=Subquery(today),
-            held=Subquery(waiting.annotate(n=Count("pk")).values("n")),
-            held_bad=Subquery(bad.annotate(n=Count("pk")).values("n")),
-        )
-        .values_list("votes", "comparing", "held", "held_bad", "today")
-        .first()
-    ) or (0, 0, 0, 0, 0)
-    votes, comparing, held_votes, held_bad, voted_today = (n or 0 for n in ledger)
-    return _progress(comparing + held_votes - held_bad, votes - comparing + held_bad, voted_today)
-
-
-def _progress(votes: int, both_bad: int, today: int) -> Progress:
-    step = next((step for step in STEPS if step > votes), 0)
-    rough = votes < STEPS[0]
-    full = TICKS * (max(today - 1, 0) // TICKS)
-    shown = {"votes": f"{votes:,}", "step": f"{step:,}"}
-    label = (_("%(votes)s of %(step)s votes") if step else _("%(votes)s votes")) % shown
-    if both_bad:
-        label += f", {both_bad:,} {_('both bad')}"
-    return Progress(
-        today=today,
-        goal=full + TICKS,
-        today_label=_("%(votes)d of %(goal)d today") % {"votes": today, "goal": full + TICKS},
-        ticks=tick_row(today - full, TICKS),
-        votes=votes,
-        both_bad=both_bad,
-        step=step,
-        rough=rough,
-        bar=bar([("ink", votes)], max(step, votes), label),
-    )
-
-
-def _midnight() -> datetime:
-    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def nothing_to_vote_on(state: CategoryProgress, *, closed: int) -> NothingToVoteOn:
-    """For a category without a battle for the reviewer; `closed` is how many battles they closed there."""
-    if state.ready and closed:
-        return NothingToVoteOn(_("You have seen every battle in %s") % state.name, _seen(closed), "wait")
-    if not state.tasks:
-        words = _("Battles come from the answers of two contenders to one task.")
-        return NothingToVoteOn(_("No tasks in %s yet") % state.name, words, "upload")
-    title = _("Nothing to compare in %s yet") % state.name
-    tasks = _tasks(state.tasks)
-    if state.contenders < 2:
-        words = _("%(tasks)s, and answers by %(n)d of the 2 contenders needed. A run collects them.")
-        return NothingToVoteOn(title, words % {"tasks": tasks, "n": state.contenders}, "collect")
-    words = _(
-        "%(tasks)s, of which %(ready)s have answers by two contenders. Equal answers, and answers that name their "
-        "model, are not shown."
-    )
-    return NothingToVoteOn(title, words % {"tasks": tasks, "ready": f"{state.ready:,}"}, "collect")
-
-
-def nothing_anywhere(states: Sequence[CategoryProgress], *, closed: int) -> NothingToVoteOn:
-    """As `nothing_to_vote_on`, when no category has a battle for the reviewer."""
-    if len(states) == 1:
-        return nothing_to_vote_on(states[0], closed=closed)
-    ready, tasks = sum(state.ready for state in states), sum(state.tasks for state in states)
-    if ready and closed:
-        return NothingToVoteOn(_("You have seen every battle"), _seen(closed), "wait")
-    if not tasks:
-        words = _("Battles come from the answers of two contenders to one task. Upload tasks, then collect answers.")
-        return NothingToVoteOn(_("No tasks yet"), words, "upload")
-    words = _("%(tasks)s in %(categories)d categories, of which %(ready)s have answers by two contenders.")
-    filled = words % {"tasks": _tasks(tasks), "categories": len(states), "ready": f"{ready:,}"}
-    return NothingToVoteOn(_("Nothing to compare yet"), filled, "collect")
-
-
-def _seen(closed: int) -> str:
-    so_far = ngettext("%(n)s battle so far.", "%(n)s battles so far.", closed) % {"n": f"{closed:,}"}
-    more = _("New ones come with new tasks, new answers or new contenders.")
-    return f"{so_far} {more}"
-
-
-def _tasks(tasks: int) -> str:
-    return ngettext("%(n)s task", "%(n)s tasks", tasks) % {"n": f"{tasks:,}"}

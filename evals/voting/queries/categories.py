@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, QuerySet
 
 from arena.ui.wording import describe_votes
-from evals.models import Category, Generation, Ledger, Reviewer, Task
+from evals.models import Ballot, Category, Generation, Ledger, Reviewer, Task
+from evals.voting.holding import held
 
-__all__ = ["CategoryProgress", "category_progress", "may_vote_in", "open_categories", "progress_in"]
+__all__ = ["CategoryProgress", "category_progress", "may_vote_in", "neediest_first", "open_categories", "progress_in"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,22 @@ def open_categories(reviewer: Reviewer) -> QuerySet[Category]:
     """Those the reviewer may vote in: not retired, and without groups or with one they belong to."""
     assigned = Q(groups__isnull=True) | Q(groups__reviewers=reviewer)
     return Category.objects.filter(assigned, retired_at__isnull=True).distinct()
+
+
+def neediest_first(reviewer: Reviewer) -> list[Category]:
+    """Categories to offer a reviewer: first those with a ballot they left open, then those with the fewest votes that
+    compare, held ones included. Three queries."""
+    left_open = set(
+        Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN).values_list("category_id", flat=True)
+    )
+    comparing = Ballot.objects.filter(held()).exclude(choice=Ballot.Choice.BOTH_BAD)
+    waiting = dict(comparing.order_by().values_list("category").annotate(n=Count("pk")))
+    categories = open_categories(reviewer).select_related("ledger")
+
+    def need(one: Category) -> tuple[bool, int, str, int]:
+        return one.pk not in left_open, one.ledger.comparing + waiting.get(one.pk, 0), one.name, one.pk
+
+    return sorted(categories, key=need)
 
 
 def may_vote_in(category: Category, reviewer: Reviewer) -> bool:

@@ -11,6 +11,7 @@ from django.db.models import F
 from evals.models import Ballot, Category, GoldBattle, Reviewer
 from evals.ratings.health import Finding, gold_accuracy
 from evals.voting.choices import outcome_of
+from evals.voting.holding import counted
 
 __all__ = ["gold_count", "gold_findings"]
 
@@ -25,10 +26,9 @@ def gold_findings(reviewers: Iterable[Reviewer], *, until: datetime | None = Non
     missing. What somebody marked as gold says nothing about their own votes. One query, over the few battles that are
     gold."""
     judged = Ballot.objects.filter(
+        counted(),
         reviewer__in=list(reviewers),
         battle__in=GoldBattle.objects.filter(retired_at__isnull=True).values("battle"),
-        state=Ballot.State.VOTED,
-        counted_at__isnull=False,
     )
     if until is not None:
         judged = judged.filter(closed_at__lt=until)

@@ -17,6 +17,7 @@ from evals.catalog.images.references import images_in
 from evals.models import Ballot, Battle, Category, Generation, GoldBattle, Reason, Task
 from evals.models.votes import effective_votes
 from evals.voting.choices import outcome_of
+from evals.voting.holding import counted
 
 __all__ = [
     "BattleDetail",
@@ -252,8 +253,7 @@ def _written(letter: str, generation: Generation) -> Written:
 
 def _ballots(battle: Battle, gold: GoldBattle | None) -> list[Said]:
     """Newest first. Without those that are open or whose vote can still be undone."""
-    done = Q(state=Ballot.State.VOTED, counted_at__isnull=False)
-    done |= Q(state__in=(Ballot.State.SKIPPED, Ballot.State.REPORTED))
+    done = counted() | Q(state__in=(Ballot.State.SKIPPED, Ballot.State.REPORTED))
     rows = battle.ballots.filter(done).select_related("reviewer").order_by("-closed_at", "-pk")[:_SAID_MOST]
     ballots = list(rows)
     reasons = Reason.objects.in_bulk({pk for ballot in ballots for pk in ballot.reasons})

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from django.core.cache import cache
 from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from evals.models import Ballot, Category, Generation, Reviewer, Task
-from evals.voting.queries.battles import neediest_first
+from evals.voting.queries.categories import neediest_first
+from evals.voting.queries.pace import last_midnight, seconds_a_battle
 
 __all__ = ["MANY", "Queue", "QueueLine", "queue"]
 
@@ -26,8 +25,6 @@ __all__ = ["MANY", "Queue", "QueueLine", "queue"]
 MANY = 200
 # Ballots by which a reviewer's pace is measured, and the seconds a battle takes until there are enough.
 _LAST, _ENOUGH, _USUAL_S = 50, 5, 35.0
-# A battle left open over lunch says nothing about the pace.
-_LONGEST_S = 600.0
 # Tasks read of each category.
 _TASKS = 32
 _KEPT_S = 60
@@ -135,7 +132,6 @@ def _time(seconds: float, *, more: bool) -> str:
 
 
 def _mine(reviewer: Reviewer) -> dict[int, _Mine]:
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     is_open = Q(state=Ballot.State.OPEN)
     rows = (
         Ballot.objects.filter(reviewer=reviewer)
@@ -143,7 +139,7 @@ def _mine(reviewer: Reviewer) -> dict[int, _Mine]:
         .values_list("category")
         .annotate(
             closed=Count("pk", filter=~is_open),
-            today=Count("pk", filter=Q(state=Ballot.State.VOTED, closed_at__gte=midnight)),
+            today=Count("pk", filter=Q(state=Ballot.State.VOTED, closed_at__gte=last_midnight())),
             opened=Count("pk", filter=is_open & Q(shown_at__isnull=False)),
         )
     )
@@ -151,11 +147,9 @@ def _mine(reviewer: Reviewer) -> dict[int, _Mine]:
 
 
 def _pace(reviewer: Reviewer) -> tuple[float, bool]:
-    """The median of the last ballots voted on, or what is usual."""
-    voted = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, shown_at__isnull=False)
-    times = voted.order_by("-closed_at").values_list("shown_at", "closed_at")[:_LAST]
-    took = [min((closed - shown).total_seconds(), _LONGEST_S) for shown, closed in times if shown and closed]
-    return (max(median(took), 1.0), True) if len(took) >= _ENOUGH else (_USUAL_S, False)
+    """The reviewer's own, or what is usual."""
+    own = seconds_a_battle(reviewer, last=_LAST, least=_ENOUGH)
+    return (_USUAL_S, False) if own is None else (max(own, 1.0), True)
 
 
 def _battles(categories: Sequence[Category]) -> dict[int, _Battles]:

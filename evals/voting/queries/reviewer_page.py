@@ -6,25 +6,23 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 
 from django.db.models import Count
-from django.utils import timezone
 
 from evals.models import Ballot, Category, Reason, Reviewer, Vote
 from evals.ratings.agreement import Alpha
 from evals.ratings.health import Finding, side_preference
+from evals.voting.holding import counted
 from evals.voting.queries.agreement import LAST, agreement_with_others, speeds
 from evals.voting.queries.gold import gold_findings
+from evals.voting.queries.pace import last_midnight, seconds_a_battle
 from evals.voting.queries.reviewers import ReviewerRow, VotesCast, reviewer_row, votes_cast
 
-__all__ = ["Comment", "Figures", "ReviewerPage", "last_midnight", "own_figures", "reviewer_page"]
+__all__ = ["Comment", "Figures", "ReviewerPage", "own_figures", "reviewer_page"]
 
 _COMMENTS = 50
 # Ballots, newest first, whose reasons are counted.
 _REASONS_OF = 2000
-# A battle left open over lunch is no measure of speed.
-_LONGEST_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,6 @@ class ReviewerPage:
     comments: tuple[Comment, ...]
 
 
-def last_midnight() -> datetime:
-    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 def reviewer_page(reviewer: Reviewer) -> ReviewerPage:
     """Twenty queries, however many votes there are."""
     return ReviewerPage(reviewer_row(reviewer), _figures(reviewer, None), _comments(reviewer, None))
@@ -84,20 +78,11 @@ def _figures(reviewer: Reviewer, until: datetime | None) -> Figures:
         gold=gold_findings([reviewer], until=until).get(reviewer.pk, nothing),
         side=side_preference(cast.left_won, cast.right_won),
         speed=speeds([reviewer], until=until).get(reviewer.pk, nothing),
-        seconds=_seconds(reviewer, until),
+        seconds=seconds_a_battle(reviewer, last=LAST, until=until),
         categories=_categories(reviewer, until),
         reasons=_reasons(reviewer, until),
         skips=_skips(reviewer, until),
     )
-
-
-def _seconds(reviewer: Reviewer, until: datetime | None) -> float | None:
-    voted = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, shown_at__isnull=False)
-    if until is not None:
-        voted = voted.filter(closed_at__lt=until)
-    times = voted.order_by("-closed_at").values_list("shown_at", "closed_at")[:LAST]
-    took = [min((closed - shown).total_seconds(), _LONGEST_S) for shown, closed in times if shown and closed]
-    return median(took) if took else None
 
 
 def _categories(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, int], ...]:
@@ -112,7 +97,7 @@ def _categories(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, 
 
 def _reasons(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, int], ...]:
     """Most used first; the same word of two categories is one."""
-    given = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, counted_at__isnull=False)
+    given = Ballot.objects.filter(counted(), reviewer=reviewer)
     if until is not None:
         given = given.filter(closed_at__lt=until)
     lists = given.exclude(reasons=[]).order_by("-closed_at").values_list("reasons", flat=True)[:_REASONS_OF]
@@ -136,7 +121,7 @@ def _skips(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, int],
 
 def _comments(reviewer: Reviewer, until: datetime | None) -> tuple[Comment, ...]:
     """Newest first; of votes that count by now."""
-    said = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, counted_at__isnull=False)
+    said = Ballot.objects.filter(counted(), reviewer=reviewer)
     if until is not None:
         said = said.filter(closed_at__lt=until)
     rows = (

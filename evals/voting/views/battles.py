@@ -50,17 +50,15 @@ from evals.voting.queries.battles import (
     Form,
     Rubric,
     battle_page,
-    battles_closed,
     choice_label,
     form_of,
     image_on,
     last_closed,
-    neediest_first,
-    nothing_to_vote_on,
-    progress,
     rubric,
 )
-from evals.voting.queries.categories import category_progress, may_vote_in, progress_in
+from evals.voting.queries.categories import category_progress, may_vote_in, neediest_first, progress_in
+from evals.voting.queries.nothing import battles_closed, nothing_to_vote_on
+from evals.voting.queries.progress import progress
 from evals.voting.reviewers import reviewer_of
 
 __all__ = ["battle", "battle_image", "category_vote", "report_answer", "undo_vote"]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from arena.accounts.languages import translated
 from arena.accounts.roles import person, role_required
 from arena.models import Role
-from evals.voting.queries.battles import NothingToVoteOn, battles_closed, nothing_anywhere
 from evals.voting.queries.categories import category_progress, open_categories
+from evals.voting.queries.nothing import battles_closed, nothing_anywhere
 from evals.voting.queries.queue import queue
 from evals.voting.reviewers import reviewer_of
 
@@ -30,16 +29,7 @@ def vote(request: HttpRequest) -> HttpResponse:
     if found.first is None:
         every = category_progress()
         own = set(open_categories(reviewer).values_list("slug", flat=True))
-        states = [state for state in every if state.slug in own]
-        missing = nothing_anywhere(states, closed=battles_closed(reviewer)) if states or not every else _not_yours()
-        context = {"missing": missing, "others": states}
-        return render(request, "evals/voting/vote_empty.html", context)
+        mine = [state for state in every if state.slug in own]
+        missing = nothing_anywhere(mine, closed=battles_closed(reviewer), others=bool(every))
+        return render(request, "evals/voting/vote_empty.html", {"missing": missing, "others": mine})
     return render(request, "evals/voting/queue.html", {"queue": found, "practised": reviewer.practised_at})
-
-
-def _not_yours() -> NothingToVoteOn:
-    return NothingToVoteOn(
-        _("No category is open to you"),
-        _("Each is voted on by a group of reviewers that you are not in. An editor can add you."),
-        "wait",
-    )

@@ -14,7 +14,8 @@ from arena.models import Role
 from arena.ui.paging import page_of
 from evals.models import Reviewer
 from evals.voting.queries.agreement import LAST
-from evals.voting.queries.reviewer_page import Figures, last_midnight, own_figures, reviewer_page
+from evals.voting.queries.pace import last_midnight
+from evals.voting.queries.reviewer_page import Figures, own_figures, reviewer_page
 from evals.voting.queries.reviewers import PAGE_SIZE, excluded_votes, reviewer_count, reviewer_rows
 from evals.voting.reviewer_signs import Sign, alpha_sign, gold_sign, side_sign, signs, speed_sign
 from evals.voting.reviewers import ExclusionError, exclude, include, reviewer_of

@@ -8,7 +8,8 @@ from evals.leaderboards.ranking import rank_category
 from evals.models import Category, ReviewerGroup
 from evals.voting.casting import cast_vote
 from evals.voting.drawing import draw
-from evals.voting.queries.battles import neediest_first, progress
+from evals.voting.queries.categories import neediest_first
+from evals.voting.queries.progress import progress
 from evals.voting.standings import newest_standings
 from tests.evals.voting import casting
 

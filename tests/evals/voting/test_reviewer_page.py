@@ -11,7 +11,8 @@ from evals.voting.casting import Remarks, cast_vote, skip
 from evals.voting.category_settings import add_reason
 from evals.voting.drawing import draw
 from evals.voting.queries.agreement import agreement_with_others
-from evals.voting.queries.reviewer_page import last_midnight, own_figures, reviewer_page
+from evals.voting.queries.pace import last_midnight
+from evals.voting.queries.reviewer_page import own_figures, reviewer_page
 from evals.voting.queries.reviewers import excluded_votes
 from evals.voting.reviewers import exclude, include, reviewer_of
 from tests.evals.voting import casting
