@@ -58,9 +58,10 @@ def may_vote_in(category: Category, reviewer: Reviewer) -> bool:
     return open_categories(reviewer).filter(pk=category.pk).exists()
 
 
-def category_progress() -> list[CategoryProgress]:
-    """Of every category that is not retired, by name. Five queries."""
-    return _progress(list(Category.objects.filter(retired_at=None).order_by("name")))
+def category_progress(reviewer: Reviewer | None = None) -> list[CategoryProgress]:
+    """Of every category that is not retired, or of those open to the reviewer, by name. Five queries."""
+    categories = Category.objects.filter(retired_at=None) if reviewer is None else open_categories(reviewer)
+    return _progress(list(categories.order_by("name")))
 
 
 def progress_in(category: Category) -> CategoryProgress:

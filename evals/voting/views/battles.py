@@ -80,7 +80,7 @@ def category_vote(request: HttpRequest, category: str) -> HttpResponseBase:
     ballot = draw(category=found, reviewer=reviewer)
     if ballot is not None:
         return _see("evals:battle", ballot.token)
-    others = [state for state in category_progress() if state.slug != found.slug]
+    others = [state for state in category_progress(reviewer) if state.slug != found.slug]
     context = {
         "category": found,
         "missing": nothing_to_vote_on(progress_in(found), closed=battles_closed(reviewer, found)),

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_safe
 from arena.accounts.languages import translated
 from arena.accounts.roles import person, role_required
 from arena.models import Role
-from evals.voting.queries.categories import category_progress, open_categories
+from evals.models import Category
+from evals.voting.queries.categories import category_progress
 from evals.voting.queries.nothing import battles_closed, nothing_anywhere
 from evals.voting.queries.queue import queue
 from evals.voting.reviewers import reviewer_of
@@ -27,9 +28,8 @@ def vote(request: HttpRequest) -> HttpResponse:
     reviewer = reviewer_of(person(request))
     found = queue(reviewer)
     if found.first is None:
-        every = category_progress()
-        own = set(open_categories(reviewer).values_list("slug", flat=True))
-        mine = [state for state in every if state.slug in own]
-        missing = nothing_anywhere(mine, closed=battles_closed(reviewer), others=bool(every))
+        mine = category_progress(reviewer)
+        others = Category.objects.filter(retired_at__isnull=True).exists()
+        missing = nothing_anywhere(mine, closed=battles_closed(reviewer), others=others)
         return render(request, "evals/voting/vote_empty.html", {"missing": missing, "others": mine})
     return render(request, "evals/voting/queue.html", {"queue": found, "practised": reviewer.practised_at})

@@ -4,7 +4,7 @@ import pytest
 
 from arena.models import Role
 from evals.catalog.services.categories import retire_category
-from evals.models import ReviewerGroup
+from evals.models import Category, ReviewerGroup
 from evals.voting.casting import cast_vote
 from evals.voting.drawing import draw
 from evals.voting.groups import GroupError, add_member, change_group, create_group, remove_member
@@ -30,6 +30,14 @@ def test_who_is_in_no_group_of_a_category_is_refused_everywhere(world, group, re
     assert "An editor can add you" in refused.text
     assert "Vote in code" not in client.get("/vote/").text
     assert draw(category=world.category, reviewer=reviewer_of(reviewer_user)) is None
+
+
+def test_an_empty_category_leads_to_no_other_that_is_closed(world, group, reviewer_user, client_of):
+    Category.objects.create(slug="prose", name="prose")
+    Category.objects.create(slug="maths", name="maths")
+    page = client_of(reviewer_user).get("/vote/prose/").text
+    assert 'href="/vote/maths/"' in page
+    assert 'href="/vote/code/"' not in page
 
 
 def test_a_member_votes_until_they_are_removed_and_closes_what_is_open(
