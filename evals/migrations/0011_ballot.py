@@ -1,3 +1,5 @@
+"""Held votes, rubrics, reasons, gold battles and groups: the tables, filled by `0012_held_votes`."""
+
 import django.db.models.deletion
 import django.db.models.manager
 import django.utils.timezone

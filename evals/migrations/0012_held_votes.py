@@ -33,7 +33,16 @@ def fill(apps, schema_editor):
         ledgers.filter(category=pk).update(votes=comparing + bad, comparing=comparing)
 
 
+def refuse_to_lose_votes(apps, schema_editor):
+    """Before this migration there were neither held votes nor dimensions: both would be lost, or be read as something
+    else, on the way back."""
+    if apps.get_model("evals", "Ballot").objects.filter(state="voted", counted_at__isnull=True).exists():
+        raise RuntimeError("Some votes are still held. Stop the web processes, wait 10 s, run `manage.py rank`, and repeat.")
+    if apps.get_model("evals", "Category")._base_manager.filter(dimension_of__isnull=False).exists():
+        raise RuntimeError("Categories have rubrics, whose dimensions an older version would take for categories of their own.")
+
+
 class Migration(migrations.Migration):
     dependencies = [("evals", "0011_ballot")]
 
-    operations = [migrations.RunPython(fill, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(fill, refuse_to_lose_votes)]

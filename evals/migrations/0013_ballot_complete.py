@@ -1,3 +1,5 @@
+"""What holds for ballots once `0012_held_votes` has filled them."""
+
 import django.db.models.deletion
 from django.db import migrations, models
 

@@ -1,3 +1,5 @@
+"""Quarantine cases; one for each answer that was out before."""
+
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models

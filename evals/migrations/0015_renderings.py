@@ -1,3 +1,5 @@
+"""Renderings, which are made again from their texts if they are lost."""
+
 import django.utils.timezone
 from django.db import migrations, models
 
