@@ -8,10 +8,10 @@ import secrets
 import unicodedata
 from datetime import timedelta
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from arena.accounts.admin_log import log_change
 from arena.models import Role, SignInLink, User
 
 __all__ = [
@@ -108,7 +108,7 @@ def raise_to_reviewer(*, person: User, actor: User) -> User:
     raised = User.objects.filter(pk=person.pk, role=Role.VIEWER).update(role=Role.REVIEWER)
     person.refresh_from_db(fields=["role"])
     if raised:
-        _write_down(actor, person, "Role viewer to reviewer, by an invitation")
+        log_change(of=person, actor=actor, message="Role viewer to reviewer, by an invitation")
     return person
 
 
@@ -125,14 +125,8 @@ def change_person(*, person: User, role: Role, active: bool, actor: User) -> Use
     if before == (role, active):
         return person
     person.save(update_fields=["role", "is_active"])
-    _write_down(actor, person, f"Role {before[0]} to {role}, {'active' if active else 'deactivated'}")
+    log_change(of=person, actor=actor, message=f"Role {before[0]} to {role}, {'active' if active else 'deactivated'}")
     return person
-
-
-def _write_down(actor: User, person: User, message: str) -> None:
-    LogEntry.objects.log_actions(
-        actor.pk, User.objects.filter(pk=person.pk), CHANGE, change_message=message, single_object=True
-    )
 
 
 def _username(name: str) -> str:

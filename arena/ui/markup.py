@@ -17,13 +17,13 @@ from html import escape
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 
-from arena.ui.rendering.characters import StandIns, visible, with_marks, with_newlines
+from arena.ui.rendering.characters import StandIns, one_line, visible, with_marks, with_newlines
 from arena.ui.rendering.code import with_fences
 from arena.ui.rendering.cost import affordable
 from arena.ui.rendering.formulas import with_formulas
 from arena.ui.rendering.markdown import OURS, code_block, markdown, without_markdown
 
-__all__ = ["MOST", "VERSION", "first_line", "render", "render_code", "render_raw", "visible"]
+__all__ = ["MOST", "VERSION", "first_line", "one_line", "render", "render_code", "render_raw", "visible"]
 
 # Raised with every change of what comes out: what was rendered by another version is not shown.
 VERSION = 2

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from arena.ui.markup import visible
+from arena.ui.markup import one_line, visible
 from evals.collection.quarantine.cases import ReportLimitError, open_case
 from evals.models import Ballot, Category, Reason, Reviewer
 from evals.models.votes import Side
@@ -129,7 +129,7 @@ def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") 
         if ballot.state == Ballot.State.OPEN:
             raise BattleWithdrawnError("This battle was withdrawn already. Continue with the next one.")
         raise _closed(ballot)
-    why = " ".join(visible(detail).split())
+    why = one_line(detail)
     try:
         open_case(generation=answer, reporter=ballot.reviewer, why=why, ballot=ballot, side=side)
     except ReportLimitError as error:

@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from arena.accounts.admin_log import log_change
 from arena.models import User
-from arena.ui.markup import visible
+from arena.ui.markup import one_line
 from evals.catalog.names import derived_slug
 from evals.models import Category, Reason
 from evals.voting.groups import set_groups
@@ -92,7 +92,7 @@ def change_voting(*, category: Category, groups: Collection[int], actor: User) -
     changed = [name for name in _VOTING_FIELDS if before[name] != getattr(category, name)]
     told = [name if name == "guidelines" else f"{name} {before[name]} to {getattr(category, name)}" for name in changed]
     if told:
-        _write_down(category, actor, f"Voting settings: {', '.join(told)}")
+        _changed(category, actor, f"Voting settings: {', '.join(told)}")
 
 
 @transaction.atomic
@@ -115,7 +115,7 @@ def change_reason(*, reason: Reason, key: str, label: str, actor: User) -> Reaso
 def retire_reason(*, reason: Reason, actor: User) -> None:
     """It can no longer be given; votes that gave it keep it, and its key is free."""
     if Reason.objects.filter(pk=reason.pk, retired_at__isnull=True).update(retired_at=timezone.now()):
-        _write_down(reason.category, actor, f"Reason “{reason.label}” retired")
+        _changed(reason.category, actor, f"Reason “{reason.label}” retired")
 
 
 @transaction.atomic
@@ -148,7 +148,7 @@ def add_dimension(*, category: Category, name: str, actor: User) -> Category:
             single_reviewer=category.single_reviewer,
         )
         found.save()
-    _write_down(category, actor, f"Dimension “{name}” added")
+    _changed(category, actor, f"Dimension “{name}” added")
     return found
 
 
@@ -157,14 +157,14 @@ def rename_dimension(*, dimension: Category, name: str, actor: User) -> None:
     """Its address stays."""
     before, dimension.name = dimension.name, _label(name, "dimension", longest=120)
     dimension.save(update_fields=["name"])
-    _write_down(dimension, actor, f"Dimension “{before}” renamed to “{dimension.name}”")
+    _changed(dimension, actor, f"Dimension “{before}” renamed to “{dimension.name}”")
 
 
 @transaction.atomic
 def retire_dimension(*, dimension: Category, actor: User) -> None:
     """It is no longer asked for; its votes and leaderboard stay."""
     if Category.with_dimensions.filter(pk=dimension.pk, retired_at__isnull=True).update(retired_at=timezone.now()):
-        _write_down(dimension, actor, f"Dimension “{dimension.name}” retired")
+        _changed(dimension, actor, f"Dimension “{dimension.name}” retired")
 
 
 @transaction.atomic
@@ -192,12 +192,12 @@ def _save_reason(reason: Reason, key: str, label: str, actor: User, act: str) ->
         if taken is None:
             raise
         raise CategorySettingsError(f"The key {key} belongs to “{taken.label}”. Choose another one.") from None
-    _write_down(reason.category, actor, f"Reason “{label}” {act}, key {key}")
+    _changed(reason.category, actor, f"Reason “{label}” {act}, key {key}")
     return reason
 
 
 def _label(text: str, what: str = "reason", *, longest: int = 40) -> str:
-    text = " ".join(visible(text).split())
+    text = one_line(text)
     if not 0 < len(text) <= longest:
         raise CategorySettingsError(f"Give the {what} a name of 1 to {longest} characters.")
     return text
@@ -211,12 +211,6 @@ def _dimension_slug(category: Category, name: str) -> str:
     return f"{parent}--{derived_slug(name, longest=_OWN)}"
 
 
-def _write_down(category: Category, actor: User, message: str) -> None:
+def _changed(category: Category, actor: User, message: str) -> None:
     transaction.on_commit(forget_all)
-    LogEntry.objects.log_actions(
-        actor.pk,
-        Category.with_dimensions.filter(pk=category.pk),
-        CHANGE,
-        change_message=message,
-        single_object=True,
-    )
+    log_change(of=category, actor=actor, message=message)

@@ -5,12 +5,12 @@ A wrong answer tells something about the reviewer. The vote counts like any othe
 
 from __future__ import annotations
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.utils import timezone
 
+from arena.accounts.admin_log import log_change
 from arena.models import User
-from arena.ui.markup import visible
+from arena.ui.markup import one_line
 from evals.models import Battle, GoldBattle
 from evals.models.votes import Outcome
 
@@ -27,12 +27,12 @@ def mark_gold(*, battle: Battle, outcome: str, why: str, actor: User) -> GoldBat
     and brings a retired one back."""
     if outcome not in Outcome.values:
         raise GoldError(f"{outcome[:20]!r} is not an outcome: give lo, hi, tie or both_bad.")
-    why = " ".join(visible(why).split())
+    why = one_line(why)
     if not 0 < len(why) <= 500:
         raise GoldError("Say in 1 to 500 characters why: others judge the mark by it.")
     fields = {"outcome": outcome, "why": why, "created_by": actor, "created_at": timezone.now(), "retired_at": None}
     gold, _ = GoldBattle.objects.update_or_create(battle=battle, defaults=fields)
-    _write_down(gold, actor, f"Gold: {outcome}, because {why}")
+    log_change(of=gold, actor=actor, message=f"Gold: {outcome}, because {why}")
     return gold
 
 
@@ -41,11 +41,5 @@ def retire_gold(*, gold: GoldBattle, actor: User) -> bool:
     """It is drawn like any other battle again, and no reviewer is measured by it. False if it was retired already."""
     retired = GoldBattle.objects.filter(pk=gold.pk, retired_at__isnull=True).update(retired_at=timezone.now())
     if retired:
-        _write_down(gold, actor, "No longer gold")
+        log_change(of=gold, actor=actor, message="No longer gold")
     return bool(retired)
-
-
-def _write_down(gold: GoldBattle, actor: User, message: str) -> None:
-    LogEntry.objects.log_actions(
-        actor.pk, GoldBattle.objects.filter(pk=gold.pk), CHANGE, change_message=message[:600], single_object=True
-    )

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 
 from arena.models import Role, User
-from arena.ui.markup import visible
+from arena.ui.markup import one_line
 from evals.catalog.names import derived_slug, is_reserved
 from evals.models import Category, Reviewer, ReviewerGroup
 from evals.voting.reviewers import reviewer_of
@@ -132,7 +132,7 @@ def remove_member(*, group: ReviewerGroup, reviewer: Reviewer, actor: User) -> N
 
 
 def _name(name: str) -> str:
-    name = " ".join(visible(name).split())
+    name = one_line(name)
     if not 0 < len(name) <= 120:
         raise GroupError("Give a name of 1 to 120 characters.")
     return name

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from arena.accounts.services import create_reviewer, raise_to_reviewer, token_digest
 from arena.models import User
-from arena.ui.markup import visible
+from arena.ui.markup import one_line
 from evals.models import Invitation, InvitationUse, Reviewer, ReviewerGroup
 from evals.voting.reviewers import reviewer_of
 
@@ -64,7 +64,7 @@ class InvitationLine:
 @transaction.atomic
 def invite(*, label: str, group: ReviewerGroup | None, most_uses: int, days: int, actor: User) -> str:
     """The token of a new link. It is returned once: only its SHA-256 is stored."""
-    label = _one_line(label)
+    label = one_line(label)
     if not 0 < len(label) <= 120:
         raise InvitationError("Say in 1 to 120 characters whom the link is for.")
     if not 1 <= most_uses <= MOST_USES:
@@ -96,7 +96,7 @@ def accept(*, token: str, name: str, form_key: str) -> User:
 
     The same form (`form_key`) sent again within minutes is the same person.
     """
-    name = _one_line(name)
+    name = one_line(name)
     if not 0 < len(name) <= MOST_NAME:
         raise InvitationError(f"Give a name of 1 to {MOST_NAME} characters.")
     form = token_digest(form_key) if form_key else None
@@ -201,7 +201,3 @@ def _sent_before(token: str, form: str | None) -> User | None:
     found = use.select_related("reviewer__user").first()
     user = found.reviewer.user if found else None
     return user if user is not None and user.is_active else None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(visible(text).split())

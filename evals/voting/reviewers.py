@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterable
 
 import structlog
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.utils import timezone
 
+from arena.accounts.admin_log import log_change
 from arena.models import User
-from arena.ui.markup import visible
+from arena.ui.markup import one_line
 from evals.models import Category, Reviewer
 from evals.voting import ledger, reasons, tallies
 
@@ -97,7 +97,7 @@ def include(*, reviewer: Reviewer, reason: str, actor: User) -> Reviewer:
 
 
 def _checked(reason: str) -> str:
-    reason = " ".join(visible(reason).split())
+    reason = one_line(reason)
     if not reason:
         raise ExclusionError("Give a reason: it is stored and shown with the exclusion.")
     if len(reason) > 255:
@@ -119,7 +119,5 @@ def _votes(reviewer: Reviewer) -> list[tuple[Category, tallies.Counted]]:
 
 
 def _write_down(reviewer: Reviewer, actor: User, message: str) -> None:
-    LogEntry.objects.log_actions(
-        actor.pk, Reviewer.objects.filter(pk=reviewer.pk), CHANGE, change_message=message, single_object=True
-    )
+    log_change(of=reviewer, actor=actor, message=message)
     log.info("reviewer_exclusion", reviewer=reviewer.handle, actor=actor.username, act=message)

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterator
 from html import escape
 
-__all__ = ["StandIns", "hidden_mark", "visible", "with_marks", "with_newlines"]
+__all__ = ["StandIns", "hidden_mark", "one_line", "visible", "with_marks", "with_newlines"]
 
 # Controls but tab and newline; the soft hyphen; joiners and other zero-width characters; marks, embeddings, overrides
 # and isolates of direction; fillers; variation selectors; interlinear notes; tags; noncharacters; lone surrogates.
@@ -58,6 +58,11 @@ def visible(text: str) -> str:
     text = with_newlines(text)
     kept = _spelling(text)
     return _HIDDEN.sub(lambda found: found[0] if found.start() in kept else "", text)
+
+
+def one_line(text: str) -> str:
+    """A name or reason that somebody typed, as it is stored: as `visible`, with one space for any run of space."""
+    return " ".join(visible(text).split())
 
 
 def hidden_mark(characters: str, *, short: bool = False) -> str:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.utils import timezone
 
+from arena.accounts.admin_log import log_change
 from arena.models import User
+from arena.ui.markup import one_line
 from evals.models import Ballot, Generation, QuarantineAct, QuarantineCase, Reviewer
 
 __all__ = ["UNDECIDED_REPORTS", "DecisionError", "ReportLimitError", "confirm", "detected", "open_case", "release"]
@@ -129,15 +130,13 @@ def _decide(
         _take_out(case)
     _act(case, _KIND(state), case.decided_by, reason)
     if user is not None:
-        words = f"{state.capitalize()}: {reason}"
-        log_of = QuarantineCase.objects.filter(pk=case.pk)
-        LogEntry.objects.log_actions(user.pk, log_of, CHANGE, change_message=words, single_object=True)
+        log_change(of=case, actor=user, message=f"{state.capitalize()}: {reason}")
     log.info("quarantine_decision", case=case.pk, actor=case.decided_by, act=state.value)
     return case
 
 
 def _checked(reason: str) -> str:
-    reason = " ".join(reason.split())
+    reason = one_line(reason)
     if not reason:
         raise DecisionError("Give a reason: it is kept with the decision.")
     if len(reason) > _MOST:
