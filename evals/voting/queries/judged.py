@@ -23,7 +23,7 @@ __all__ = [
     "BattleDetail",
     "BattleLine",
     "Filter",
-    "Said",
+    "JudgedBallot",
     "battle_detail",
     "battle_lines",
 ]
@@ -33,7 +33,7 @@ Filter = Literal["", "split", "gold", "comments"]
 _SEARCHED = 20_000
 _CHUNK = 1000
 # Ballots of one battle that its page lists.
-_SAID_MOST = 200
+_MOST_BALLOTS = 200
 
 _OUTCOME_WORDS = {"lo": "A", "hi": "B", "tie": "tie", "both_bad": "both bad"}
 
@@ -64,7 +64,7 @@ class BattleLine:
 
 
 @dataclass(frozen=True)
-class Written:
+class JudgedAnswer:
     """One answer: its letter on this page, who wrote it, its text, and the numbers of its images."""
 
     letter: str
@@ -76,8 +76,8 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What one reviewer did with the battle. `verdict` in this page's letters; `dimensions` by name."""
+class JudgedBallot:
+    """What one reviewer made of the battle. `verdict` in this page's letters; `dimensions` by name."""
 
     reviewer: int
     name: str
@@ -100,8 +100,8 @@ class BattleDetail:
     task: int
     prompt: tuple[tuple[str, SafeString], ...]
     prompt_images: range
-    answers: tuple[Written, Written]
-    said: tuple[Said, ...]
+    answers: tuple[JudgedAnswer, JudgedAnswer]
+    ballots: tuple[JudgedBallot, ...]
     gold: GoldBattle | None
     gold_words: str
 
@@ -215,10 +215,10 @@ def battle_detail(pk: int) -> BattleDetail | None:
         category_slug=battle.task.category.slug,
         category=battle.task.category.name,
         task=battle.task_id,
-        prompt=tuple(_said(battle.task)),
+        prompt=tuple(_prompt(battle.task)),
         prompt_images=range(1, images + 1),
-        answers=(_written("A", battle.lo), _written("B", battle.hi)),
-        said=tuple(_ballots(battle, gold)),
+        answers=(_answer("A", battle.lo), _answer("B", battle.hi)),
+        ballots=tuple(_ballots(battle, gold)),
         gold=gold,
         gold_words=_OUTCOME_WORDS[gold.outcome] if gold else "",
     )
@@ -229,7 +229,7 @@ def _gist(task: Task) -> str:
     return first_line(content_text(prompts[-1].get("content"))) if prompts else f"task {task.pk}"
 
 
-def _said(task: Task) -> list[tuple[str, SafeString]]:
+def _prompt(task: Task) -> list[tuple[str, SafeString]]:
     return [
         (str(message.get("role", "")).title(), render(content_text(message.get("content"))))
         for message in task.messages
@@ -237,11 +237,11 @@ def _said(task: Task) -> list[tuple[str, SafeString]]:
     ]
 
 
-def _written(letter: str, generation: Generation) -> Written:
+def _answer(letter: str, generation: Generation) -> JudgedAnswer:
     parts: list[SafeString] = []
     for text, calls in written(text=generation.text, tool_calls=generation.tool_calls, turns=generation.turns):
         parts += [render(text), *(render_code(call, "json") for call in calls)]
-    return Written(
+    return JudgedAnswer(
         letter=letter,
         contender=generation.contender.slug,
         generation=generation.pk,
@@ -251,10 +251,10 @@ def _written(letter: str, generation: Generation) -> Written:
     )
 
 
-def _ballots(battle: Battle, gold: GoldBattle | None) -> list[Said]:
+def _ballots(battle: Battle, gold: GoldBattle | None) -> list[JudgedBallot]:
     """Newest first. Without those that are open or whose vote can still be undone."""
     done = counted() | Q(state__in=(Ballot.State.SKIPPED, Ballot.State.REPORTED))
-    rows = battle.ballots.filter(done).select_related("reviewer").order_by("-closed_at", "-pk")[:_SAID_MOST]
+    rows = battle.ballots.filter(done).select_related("reviewer").order_by("-closed_at", "-pk")[:_MOST_BALLOTS]
     ballots = list(rows)
     reasons = Reason.objects.in_bulk({pk for ballot in ballots for pk in ballot.reasons})
     below = Category.with_dimensions.filter(dimension_of=battle.task.category_id)
@@ -269,7 +269,7 @@ def _ballots(battle: Battle, gold: GoldBattle | None) -> list[Said]:
         if ballot.skip_reason:
             verdict = f"{verdict}: {Ballot.SkipReason(ballot.skip_reason).label}"
         found.append(
-            Said(
+            JudgedBallot(
                 reviewer=ballot.reviewer_id,
                 name=ballot.reviewer.name,
                 excluded=ballot.reviewer.excluded_at is not None,

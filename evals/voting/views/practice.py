@@ -57,8 +57,8 @@ def practice(request: HttpRequest) -> HttpResponseBase:
         "here": _address(category, n),
         "choice": choice if answered else "",
         "picked": choice_label(choice) if answered else "",
-        "right": choice_label(exercise.right),
-        "same": choice == exercise.right,
+        "right": choice_label(exercise.verdict),
+        "same": choice == exercise.verdict,
         "why": exercise.why,
         "following": "" if is_last else _address(category, n + 1),
     }
@@ -83,7 +83,7 @@ def _pair(exercise: Exercise) -> Pair:
         Prompt(first_line(exercise.prompt), (_said(exercise.prompt),)),
         (
             Answer("A", "left", (_said(exercise.left),)),
-            Answer("B", "right", (_said(exercise.right_text),)),
+            Answer("B", "right", (_said(exercise.right),)),
         ),
     )
 

@@ -56,9 +56,12 @@ def test_everything_that_was_said_stands_in_the_pages_own_letters(one, make_revi
     held = draw(category=one, reviewer=make_reviewer("held"))
     cast_vote(ballot=held, choice="tie", reviewer=held.reviewer)
     found = battle_detail(held.battle_id)
-    assert [(said.name, said.verdict) for said in found.said] == [("jo", "skipped: too long to judge"), ("mara", "B")]
-    assert (found.said[1].strength, found.said[1].reasons) == ("clearly", ("correct",))
-    assert found.said[1].dimensions == (("Tone", "tie"),)
+    assert [(ballot.name, ballot.verdict) for ballot in found.ballots] == [
+        ("jo", "skipped: too long to judge"),
+        ("mara", "B"),
+    ]
+    assert (found.ballots[1].strength, found.ballots[1].reasons) == ("clearly", ("correct",))
+    assert found.ballots[1].dimensions == (("Tone", "tie"),)
 
     client, address = client_of(editor_user), f"/battles/{held.battle_id}/"
     page = client.get(address).text
@@ -68,7 +71,7 @@ def test_everything_that_was_said_stands_in_the_pages_own_letters(one, make_revi
     assert client.post(address, {"outcome": "hi", "why": "A is wrong."}).status_code == 302
     gold = GoldBattle.objects.get()
     assert (gold.outcome, gold.why, gold.created_by) == ("hi", "A is wrong.", editor_user)
-    assert battle_detail(held.battle_id).said[1].right is True
+    assert battle_detail(held.battle_id).ballots[1].right is True
     assert "A is wrong." in client.get(address).text
     client.post(f"{address}gold/retire/")
     assert battle_detail(held.battle_id).gold is None

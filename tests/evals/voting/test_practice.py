@@ -40,7 +40,7 @@ def test_the_pairs_are_there_in_each_language(client_of, reviewer_user: User):
     assert "Eine Jacke kostet 100 €." in german.text
     reviewer = reviewer_of(reviewer_user)
     rounds = [exercises(language=one, category=None, reviewer=reviewer) for one in ("en", "de")]
-    assert [[one.right for one in round_] for round_ in rounds] == [["right", "left", "tie", "both_bad"]] * 2
+    assert [[one.verdict for one in round_] for round_ in rounds] == [["right", "left", "tie", "both_bad"]] * 2
 
 
 def test_gold_battles_come_once_they_are_judged_and_count(client_of, world, reviewer_user: User, admin_user: User):
