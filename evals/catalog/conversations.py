@@ -8,7 +8,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["calls_in", "content_text", "is_gap", "pretty_arguments", "segments", "turns_asked", "written"]
+__all__ = [
+    "calls_in",
+    "content_text",
+    "is_gap",
+    "pretty_arguments",
+    "prompt_text",
+    "segments",
+    "turns_asked",
+    "written",
+]
 
 Message = Mapping[str, Any]
 # Arguments of calls longer than this are shown as they were written: putting them in order takes time.
@@ -37,6 +46,14 @@ def segments(messages: Sequence[Message]) -> list[list[Message]]:
 def turns_asked(messages: Sequence[Message]) -> int:
     """How many answers the model gives: 1 for a task that is no conversation, 0 for one known only by its id."""
     return len(segments(messages))
+
+
+def prompt_text(messages: Sequence[Message]) -> str:
+    """The last user message before the first answer; of a prompt without one, the last message. Empty if nothing is
+    known of the prompt."""
+    said = next(iter(segments(messages)), [])
+    asked = [message for message in said if message.get("role") == "user"] or said
+    return content_text(asked[-1].get("content")) if asked else ""
 
 
 def content_text(content: Any) -> str:

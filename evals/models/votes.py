@@ -59,6 +59,11 @@ class Reviewer(models.Model):
         return self.name
 
 
+def pseudonym(reviewer_id: int) -> str:
+    """By which the API names a reviewer, everywhere the same."""
+    return f"R-{reviewer_id:02d}"
+
+
 class ReviewerGroup(models.Model):
     """Reviewers who judge the same categories. A category that has groups is open to their members alone; one without
     is open to every reviewer."""

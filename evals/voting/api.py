@@ -16,13 +16,9 @@ from rest_framework.response import Response
 
 from arena.api.serializers import Query
 from evals.models import Reason, Reviewer, Vote
-from evals.models.votes import LeftSide, Outcome
+from evals.models.votes import LeftSide, Outcome, pseudonym
 from evals.voting.queries.reviewer_page import reviewer_page
 from evals.voting.queries.reviewers import ReviewerRow, rows_of
-
-
-def pseudonym(reviewer_id: int) -> str:
-    return f"R-{reviewer_id:02d}"
 
 
 class VoteOut(serializers.Serializer[Any]):

@@ -19,6 +19,7 @@ from arena.models import User
 from evals.collection.quarantine.cases import DecisionError, confirm, release
 from evals.collection.quarantine.queries import CaseFilter, cases
 from evals.models import QuarantineAct, QuarantineCase
+from evals.models.votes import pseudonym
 
 
 class QuarantineCaseOut(serializers.Serializer[Any]):
@@ -40,7 +41,7 @@ class QuarantineCaseOut(serializers.Serializer[Any]):
     decision = serializers.CharField(help_text="Why it was decided so.")
 
     def get_reporter(self, case: QuarantineCase) -> str | None:
-        return None if case.reporter_id is None else f"R-{case.reporter_id:02d}"
+        return None if case.reporter_id is None else pseudonym(case.reporter_id)
 
 
 class QuarantineActOut(serializers.ModelSerializer[QuarantineAct]):
@@ -51,7 +52,7 @@ class QuarantineActOut(serializers.ModelSerializer[QuarantineAct]):
         fields = ("kind", "who", "why", "at")
 
     def get_who(self, act: QuarantineAct) -> str:
-        return act.who if act.ballot is None else f"R-{act.ballot.reviewer_id:02d}"
+        return act.who if act.ballot is None else pseudonym(act.ballot.reviewer_id)
 
 
 class QuarantineCaseDetailOut(QuarantineCaseOut):

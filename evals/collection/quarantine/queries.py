@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from arena.ui.markup import first_line, render, render_code
-from evals.catalog.conversations import content_text, segments, written
+from evals.catalog.conversations import content_text, prompt_text, segments, written
 from evals.models import Ballot, Category, Contender, Generation, QuarantineAct, QuarantineCase
 
 __all__ = [
@@ -211,6 +211,4 @@ def _prompt(messages: list[dict[str, Any]]) -> list[SafeString]:
 
 
 def _gist(messages: list[dict[str, Any]]) -> str:
-    said = next(iter(segments(messages)), [])
-    asked = [message for message in said if message.get("role") == "user"] or said
-    return first_line(content_text(asked[-1].get("content"))) if asked else "The prompt's text is not known here."
+    return first_line(prompt_text(messages)) if messages else "The prompt's text is not known here."

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from arena.ui.differences import Difference, difference
 from arena.ui.markup import first_line, render_raw
-from evals.catalog.conversations import calls_in, content_text, pretty_arguments, segments, written
+from evals.catalog.conversations import calls_in, content_text, pretty_arguments, prompt_text, segments, written
 from evals.catalog.images.references import images_in
 from evals.catalog.images.serving import nth
 from evals.models import Ballot, Category, Generation, Reason, Reviewer, Task
@@ -301,16 +301,11 @@ def _html(one: Written) -> SafeString:
 
 
 def _prompt(task: Task, token: str) -> Prompt:
-    """The gist is the beginning of the last user message before the first answer."""
     said = next(iter(segments(task.messages)), [])
-    prompts = [message for message in said if message.get("role") == "user"] or said
-    gist = (
-        first_line(content_text(prompts[-1].get("content"))) if prompts else _("The prompt's text is not known here.")
-    )
     turns = _spoken(said, token)
     length = sum(len(content_text(message.get("content"))) for message in said)
     return Prompt(
-        gist,
+        first_line(prompt_text(task.messages)) if said else _("The prompt's text is not known here."),
         tuple(turns if len(turns) > 1 else (replace(turn, who="") for turn in turns)),
         _tools(task),
         "short" if length < _TWO_COLUMNS else "medium" if length < _OWN_BOX else "long",

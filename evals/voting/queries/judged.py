@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 
 from arena.ui.markup import first_line, render, render_code
-from evals.catalog.conversations import content_text, written
+from evals.catalog.conversations import content_text, prompt_text, written
 from evals.catalog.images.references import images_in
 from evals.models import Ballot, Battle, Category, Generation, GoldBattle, Reason, Task
 from evals.models.votes import effective_votes
@@ -225,8 +225,7 @@ def battle_detail(pk: int) -> BattleDetail | None:
 
 
 def _gist(task: Task) -> str:
-    prompts = [message for message in task.messages if message.get("role") == "user"] or task.messages
-    return first_line(content_text(prompts[-1].get("content"))) if prompts else f"task {task.pk}"
+    return first_line(prompt_text(task.messages)) if task.messages else f"task {task.pk}"
 
 
 def _prompt(task: Task) -> list[tuple[str, SafeString]]:
