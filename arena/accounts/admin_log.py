@@ -12,5 +12,5 @@ __all__ = ["log_change"]
 
 def log_change(*, of: Model, actor: User, message: str) -> None:
     """Keep with the row `of` who changed what, in the caller's transaction."""
-    rows = type(of)._base_manager.filter(pk=of.pk)
+    rows = of._meta.model._base_manager.filter(pk=of.pk)
     LogEntry.objects.log_actions(actor.pk, rows, CHANGE, change_message=message, single_object=True)
