@@ -10,5 +10,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arena.settings")
 _django = get_wsgi_application()
 
 from arena.machine.fast_lane import FastLane  # noqa: E402 (its models load only once the line above has set Django up)
+from arena.machine.utf8_only import Utf8Only  # noqa: E402
 
-application = FastLane(_django, public=settings.ARENA_ROUTING_READ == "public")
+application = FastLane(Utf8Only(_django), public=settings.ARENA_ROUTING_READ == "public")
