@@ -201,11 +201,17 @@ def _json_block(lines: list[str], n: int) -> _Block | None:
         if rest[stop : after if after >= 0 else None].strip():
             break
         at, end, values = _past_space(rest, stop), stop, values + 1
+        # So many without a member are no JSON, and reading all of them again for each would take a second.
+        if values == _MOST_MISSES and not _MEMBER.search(rest, 0, end):
+            return None
     found = rest[:end].strip()
     # [1] is a footnote, [x] a box to tick, [] and {} little of either.
-    if not values or (len(found) < 8 and not (n == 0 and end == len(rest.rstrip()))) or not re.search(r"[\":,]", found):
+    if not values or (len(found) < 8 and not (n == 0 and end == len(rest.rstrip()))) or not _MEMBER.search(found):
         return None
     return _Block(n, n + rest[:end].count("\n") + 1, "json")
+
+
+_MEMBER = re.compile('[":,]')
 
 
 def _no_constant(name: str) -> Any:

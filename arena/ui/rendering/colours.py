@@ -1,7 +1,8 @@
 """Code with its parts told apart, by Pygments, in a few classes that the style sheets know.
 
 Only languages whose lexers were tried on text made to be slow are coloured, and only so much of a text: anything else
-stays as it is. What comes out has the same characters as what went in.
+stays as it is. What comes out has the same characters as what went in: a lexer that loses some or repeats them, as
+Terraform's does from a heredoc without an end, is not believed.
 """
 
 from __future__ import annotations
@@ -96,16 +97,21 @@ def coloured(code: str, language: str) -> str:
     if name is None or _would_be_slow(code):
         return escape(code, quote=False)
     parts: list[str] = []
-    last, held = "", ""
+    last, held, read = "", "", 0
     # Lexers that read line by line want the last one ended.
-    for _, kind, value in _lexer(name).get_tokens_unprocessed(code + "\n"):
+    ended = code + "\n"
+    for _, kind, value in _lexer(name).get_tokens_unprocessed(ended):
+        # Looked at as it comes, since what is repeated may be a thousand times the text.
+        if not ended.startswith(value, read):
+            return escape(code, quote=False)
+        read += len(value)
         css = _class_of(kind)
         if css != last:
             parts.append(_span(last, held))
             last, held = css, ""
         held += value
     parts.append(_span(last, held.removesuffix("\n")))
-    return "".join(parts)
+    return "".join(parts) if read == len(ended) else escape(code, quote=False)
 
 
 def _would_be_slow(code: str) -> bool:

@@ -105,7 +105,7 @@ def test_hostile_text_comes_out_harmless(name):
 
 @pytest.mark.parametrize(
     "piece",
-    ["|\n", "// a\n", "a\n-\n", "[", "*_", "`", "a\u200b", "\\(a\\) ", '{"a":1},\n', "> >> a\n", "- - - a\n", "# h\n"],
+    ["[]\n", "|\n", "// a\n", "a\n-\n", "[", "*_", "`", "a\u200b", "\\(a\\) ", '{"a":1},\n', "> >> a\n", "- - - a\n", "# h\n"],
 )
 def test_text_made_to_be_slow_is_rendered(piece):
     """Rules that go back and forth over it would keep the test from ending."""
@@ -309,6 +309,11 @@ def test_the_gist_is_the_first_line_cut_at_a_length():
 def test_colouring_code_changes_no_character_of_it(code, language):
     code = code.replace("\r", "")
     assert Page("<i>" + coloured(code, language)).text == code
+
+
+def test_a_lexer_that_repeats_the_text_is_not_believed():
+    code = "<<A\n" * 200
+    assert coloured(code, "terraform") == code.replace("<", "&lt;")
 
 
 @pytest.mark.parametrize(
