@@ -105,7 +105,21 @@ def test_hostile_text_comes_out_harmless(name):
 
 @pytest.mark.parametrize(
     "piece",
-    ["[]\n", "|\n", "// a\n", "a\n-\n", "[", "*_", "`", "a\u200b", "\\(a\\) ", '{"a":1},\n', "> >> a\n", "- - - a\n", "# h\n"],
+    [
+        "[]\n",
+        "|\n",
+        "// a\n",
+        "a\n-\n",
+        "[",
+        "*_",
+        "`",
+        "a\u200b",
+        "\\(a\\) ",
+        '{"a":1},\n',
+        "> >> a\n",
+        "- - - a\n",
+        "# h\n",
+    ],
 )
 def test_text_made_to_be_slow_is_rendered(piece):
     """Rules that go back and forth over it would keep the test from ending."""
