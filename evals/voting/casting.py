@@ -23,6 +23,7 @@ from evals.voting.choices import Choice, side_at
 from evals.voting.counting import enqueue_count
 from evals.voting.drawing import RESERVED_FOR, withdrawal
 from evals.voting.holding import held, hold
+from evals.voting.queries.categories import may_vote_in
 
 __all__ = [
     "BallotClosedError",
@@ -140,9 +141,12 @@ def report(*, ballot: Ballot, side: Literal["left", "right"], detail: str = "") 
 @transaction.atomic
 def reopen(*, ballot: Ballot, reviewer: Reviewer) -> Ballot:
     """Take back a vote that is still held, or a skip, and open the ballot again; what was added to the vote stays on
-    it, for the next one. An open ballot stays unchanged, so that an undo sent twice takes back one vote."""
+    it, for the next one. An open ballot stays unchanged, so that an undo sent twice takes back one vote. A skip stays
+    one where the category is no longer the reviewer's to vote in: by then they may read its leaderboard."""
     if ballot.reviewer_id != reviewer.pk:
         raise ForeignBallotError("This ballot belongs to another reviewer. Nothing was changed.")
+    if ballot.state == Ballot.State.SKIPPED and not may_vote_in(ballot.category, reviewer):
+        raise BattleWithdrawnError(f"You can no longer vote in {ballot.category.name}, so nothing was changed.")
     now = timezone.now()
     undoable = Q(state=Ballot.State.SKIPPED) | (held() & Q(closed_at__gt=now - hold()))
     opened = Ballot.objects.filter(undoable, pk=ballot.pk).update(
@@ -211,7 +215,8 @@ def _kept(category: Category, choice: str, remarks: Remarks) -> dict[str, Any]:
         raise InvalidVoteError(f"The comment has {len(comment):,} characters; the limit is {MOST_COMMENT:,}.")
     one_is_better = choice in (Ballot.Choice.LEFT, Ballot.Choice.RIGHT)
     return {
-        "strength": remarks.strength if one_is_better else "",
+        # A page that was open when an editor stopped asking may still send it.
+        "strength": remarks.strength if one_is_better and category.ask_strength else "",
         "reasons": _reasons(category, remarks.reasons),
         "dimensions": _dimensions(category, remarks.dimensions),
         "comment": comment,

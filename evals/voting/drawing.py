@@ -271,10 +271,16 @@ def _find_in(
 ) -> Found | None:
     if pool.members is not None and reviewer.pk not in pool.members:
         return None
-    if pool.gold and rng.random() * 100 < category.gold_percent:
-        gold = _unseen_gold(category, reviewer, rng)
-        if gold is not None:
-            return gold
+    # Both are looked for whichever is drawn: the time that a draw takes must not tell gold from the rest.
+    gold = _unseen_gold(category, reviewer, rng) if pool.gold else None
+    is_gold = rng.random() * 100 < category.gold_percent
+    found = _find_any(pool, category, reviewer, now, rng)
+    return gold if is_gold and gold is not None else found
+
+
+def _find_any(
+    pool: _Pool, category: Category, reviewer: Reviewer, now: datetime, rng: np.random.Generator
+) -> Found | None:
     tasks = rng.permutation(pool.tasks).tolist() if pool.tasks else []
     slugs = sorted(pool.contenders)
     exhausted: set[tuple[str, str]] = set()

@@ -123,6 +123,7 @@ def _judged_gold(category: Category, reviewer: Reviewer) -> list[Exercise]:
         reviewer=reviewer,
         category=category,
         battle__gold__isnull=False,
+        battle__gold__retired_at__isnull=True,
         battle__lo__quarantine="",
         battle__hi__quarantine="",
     )

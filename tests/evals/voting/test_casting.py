@@ -243,6 +243,8 @@ def test_reasons_count_for_the_answer_that_was_chosen_as_long_as_the_reviewer_co
 ):
     shorter = Reason.objects.create(category=world.category, key="1", label="shorter")
     remarks = Remarks(strength="clearly", reasons=[shorter.pk], comment=" to the point\u0007 ")
+    Category.objects.filter(pk=world.category.pk).update(ask_strength=True)
+    ballot.category.refresh_from_db()
     Ballot.objects.filter(pk=ballot.pk).update(left="lo")
     cast_vote(ballot=ballot, choice="right", reviewer=reviewer, remarks=remarks)
     stored = Ballot.objects.get()
@@ -256,6 +258,11 @@ def test_reasons_count_for_the_answer_that_was_chosen_as_long_as_the_reviewer_co
     assert counted() == [(shorter.pk, ballot.battle.hi.contender_id, 0)]
     include(reviewer=reviewer, reason="not so fast", actor=editor)
     assert counted() == [(shorter.pk, ballot.battle.hi.contender_id, 1)]
+
+
+def test_a_strength_that_the_category_does_not_ask_for_is_not_kept(reviewer, ballot):
+    cast_vote(ballot=ballot, choice="left", reviewer=reviewer, remarks=Remarks(strength="clearly"))
+    assert Ballot.objects.get(pk=ballot.pk).strength == ""
 
 
 def test_a_dimension_has_votes_tallies_and_a_ledger_of_its_own(world, reviewer, ballot):

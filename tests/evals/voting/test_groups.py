@@ -5,7 +5,7 @@ import pytest
 from arena.models import Role
 from evals.catalog.services.categories import retire_category
 from evals.models import Category, ReviewerGroup
-from evals.voting.casting import cast_vote
+from evals.voting.casting import BattleWithdrawnError, cast_vote, reopen, skip
 from evals.voting.drawing import draw
 from evals.voting.groups import GroupError, add_member, change_group, create_group, remove_member
 from evals.voting.kept import forget_all
@@ -54,6 +54,18 @@ def test_a_member_votes_until_they_are_removed_and_closes_what_is_open(
     cast_vote(ballot=ballot, choice="left", reviewer=me)
     assert draw(category=world.category, reviewer=me) is None
     assert not may_vote_in(world.category, me)
+
+
+def test_a_skip_is_not_undone_in_a_category_that_is_closed_by_now(world, group, reviewer_user, editor_user):
+    """They may read its leaderboard by now, and whoever skipped much would have all of it to vote on."""
+    me = add_member(group=group, username="a-reviewer", actor=editor_user)
+    forget_all()
+    skipped = skip(ballot=draw(category=world.category, reviewer=me))
+    remove_member(group=group, reviewer=me, actor=editor_user)
+    with pytest.raises(BattleWithdrawnError, match="no longer vote"):
+        reopen(ballot=skipped, reviewer=me)
+    skipped.refresh_from_db()
+    assert skipped.state == "skipped"
 
 
 def test_the_last_group_taken_away_opens_the_category(world, group, editor_user, reviewer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from arena.models import User
 from evals.models import Ballot, GoldBattle, Reviewer
@@ -54,3 +55,5 @@ def test_gold_battles_come_once_they_are_judged_and_count(client_of, world, revi
     told = client.post("/vote/practice/?n=5&category=code", {"choice": "right"}).text
     assert "You chose: B is better. We would say: A is better." in told
     assert "It runs." in told
+    GoldBattle.objects.update(retired_at=timezone.now())
+    assert "of 4." in client.get("/vote/practice/?category=code").text
