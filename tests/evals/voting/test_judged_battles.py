@@ -48,6 +48,8 @@ def test_the_newest_judged_comes_first_and_can_be_filtered(world, make_reviewer,
 
 
 def test_everything_that_was_said_stands_in_the_pages_own_letters(one, make_reviewer, editor_user, client_of):
+    one.ask_strength = True
+    one.save(update_fields=["ask_strength"])
     correct = add_reason(category=one, key="1", label="correct", actor=editor_user)
     tone = add_dimension(category=one, name="Tone", actor=editor_user)
     judge(one, make_reviewer("mara"), "hi", strength="clearly", reasons=[correct.pk], comment="<b>B</b> compiles",
