@@ -3,8 +3,8 @@
     python -m tests.run [--lint] [arguments for pytest …]
 
 The suite runs on SQLite and, beside it, on PostgreSQL what could differ there (`tests/databases.py`); so do lint, types
-and import contracts. The session on SQLite has a worker for each processor core and the other one half as many: tests
-that wait for processes leave time to both. What all these came to are the last tests of the session on SQLite
+and import contracts. Each session has a worker for each processor core: some tests wait for processes, and the other
+session works meanwhile. What all these came to are the last tests of the session on SQLite
 (`tests/test_steps.py`), so its summary line, the last one printed, speaks for everything. What a platform lacks is
 skipped, and said.
 """
@@ -89,7 +89,7 @@ def _on_postgresql(
     while not left.exists() and not sqlite_ended.wait(0.1):
         pass
     there = environment | {"TEST_DATABASE_URL": database, "ARENA_TEST_SESSION": "postgresql"}
-    outcome = _session(POSTGRESQL, max(1, _cores() // 2), arguments, there, capture=True)
+    outcome = _session(POSTGRESQL, _cores(), arguments, there, capture=True)
     print("\n" + outcome.output, flush=True)
     return [_told(outcome)]
 

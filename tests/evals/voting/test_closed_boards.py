@@ -90,6 +90,7 @@ def test_contenders_pages_do_not_count_the_votes_of_these_categories(code, clien
     assert "Votes in the categories you vote in are not shown to you." in told
 
 
+@pytest.mark.on_both(because="the only one that asks which boards are closed to whom")
 def test_a_category_is_closed_while_it_is_voted_in_by_those_who_vote_in_it(code, reviewer_user):
     assert boards_closed_to(reviewer_user) == {"code"}
     dimension = Category.with_dimensions.create(slug="tone", name="Tone", dimension_of=code)
