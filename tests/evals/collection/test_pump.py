@@ -147,6 +147,7 @@ def test_a_stopped_run_ends_with_the_calls_in_flight(suite):
     thread = threading.Thread(target=run_and_close, args=(pump,), daemon=True)
     thread.start()
     wait_until(lambda: len(suite.servers["slow"].requests) == 2, "two calls are in flight")
+    wait_until(lambda: Generation.objects.filter(ahead=True).count() == 4, "the others wait ahead")
 
     stop(run=run)
     wait_until(lambda: not Generation.objects.filter(ahead=True).exists(), "what was ahead is given back")
