@@ -21,24 +21,25 @@ pytestmark = [
     pytest.mark.runs_once(on="sqlite", because="a browser sees pages, which other tests read on both engines"),
 ]
 
-RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+RULES = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 # A colour that has just changed is painted anew with the next frame.
 SETTLED = """async () => {
     await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)));
     await Promise.all(document.getAnimations().map((one) => one.finished));
 }"""
 
-LONG = "It says a good deal more than one would need.\n\n" * 60
+PARAGRAPH = "It says a good deal more than one would need.\n\n"
 
 
 @pytest.fixture
-def desk(live_server: Any, page: Page, reviewer_user: User) -> Page:
+def desk(live_server: Any, page: Page, reviewer_user: User, request: pytest.FixtureRequest) -> Page:
     world = World()
+    long = PARAGRAPH * getattr(request, "param", 60)
     one, other = world.contender("granit"), world.contender("kiesel")
     for n in range(3):
         task = world.task(f"Question {n}? " + "The committee met and considered the report. " * (5 if n else 400))
-        world.answer(task, one, f"**One** {n}\n\n```python\nprint(1)\n```\n\n{LONG}")
-        world.answer(task, other, f"Other {n}\n\n| a | b |\n|-|-|\n| 1 | 2 |\n\n{LONG}")
+        world.answer(task, one, f"**One** {n}\n\n```python\nprint(1)\n```\n\n{long}")
+        world.answer(task, other, f"Other {n}\n\n| a | b |\n|-|-|\n| 1 | 2 |\n\n{long}")
     Category.objects.filter(pk=world.category.pk).update(ask_strength=True)
     Reason.objects.create(category=world.category, key="1", label="correct")
     Category.with_dimensions.create(slug="code-tone", name="Tone", dimension_of=world.category)
@@ -65,6 +66,8 @@ def violations(
     return found
 
 
+# Axe looks at each paragraph, and they are all alike.
+@pytest.mark.parametrize("desk", [2], indirect=True, ids=["short answers"])
 def test_axe_finds_nothing_on_the_pages_that_reviewers_use(desk: Page, live_server: Any) -> None:
     found = violations(desk, "battle")
     desk.keyboard.press("?")
@@ -90,6 +93,8 @@ def test_axe_finds_nothing_on_the_pages_that_reviewers_use(desk: Page, live_serv
         found += violations(desk, state)
     desk.goto(live_server.url + "/api/docs/")
     expect(desk.locator(".opblock").first).to_be_visible()
+    # Swagger UI makes each of its hundred blocks alike, and looking at all takes as long as all other pages together.
+    desk.evaluate("document.querySelectorAll('.opblock-tag-section').forEach((one, n) => n < 2 || one.remove())")
     found += violations(desk, "API", widths=(1440,), schemes=("light",))  # Swagger UI has one theme
     assert found == []
 
