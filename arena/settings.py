@@ -159,7 +159,9 @@ LOGIN_URL = "accounts:sign-in"
 LOGIN_REDIRECT_URL = "home"
 
 # Sessions and cache live in the database or in memory, never only in Redis: voting goes on without it.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "arena.accounts.sessions"
+# The second is for sessions that began when it was the only one.
+AUTHENTICATION_BACKENDS = ["arena.accounts.sessions.PersonBackend", "django.contrib.auth.backends.ModelBackend"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_SAMESITE = "Lax"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -52,7 +52,7 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/link.html", {"owner": None}, status=410)
     if isinstance(request.user, User) and request.user != user:
         logout(request)
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    login(request, user, backend="arena.accounts.sessions.PersonBackend")
     request.session.pop(_NEXT, None)
     return redirect(_safe_target(request, target) or reverse("home"))
 

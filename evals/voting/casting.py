@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from arena.statements import Update
 from arena.ui.markup import one_line, visible
 from evals.collection.quarantine.cases import ReportLimitError, open_case
 from evals.models import Ballot, Category, Reason, Reviewer
@@ -97,7 +98,7 @@ def cast_vote(*, ballot: Ballot, choice: Choice, reviewer: Reviewer, remarks: Re
         raise InvalidVoteError(f"{str(choice)[:20]!r} is not a choice: give left, right, tie or both_bad.")
     kept = _kept(ballot.category, choice, remarks or Remarks())
     now = timezone.now()
-    if _close(ballot, state=Ballot.State.VOTED, closed_at=now, choice=choice, **kept):
+    if _vote(ballot, state=Ballot.State.VOTED, closed_at=now, choice=choice, **kept):
         enqueue_count(ballot.category_id, now=now)
     elif ballot.state == Ballot.State.OPEN:
         raise BattleWithdrawnError(
@@ -182,14 +183,32 @@ _CHANGED = [
 ]
 
 
+def _open(*, pk: Any, lo: Any, hi: Any, category: Any) -> QuerySet[Ballot]:
+    """The ballot if it is open and its battle was not withdrawn. All in one statement: between a query and an UPDATE an
+    answer may be quarantined."""
+    return Ballot.objects.filter(pk=pk, state=Ballot.State.OPEN).exclude(withdrawal(lo=lo, hi=hi, category=category))
+
+
+_VOTE = Update(_open, "state", "closed_at", "choice", "strength", "reasons", "dimensions", "comment")
+
+
+def _vote(ballot: Ballot, **changes: Any) -> bool:
+    return _is_closed(ballot, _VOTE.run(**_named(ballot), **changes), changes)
+
+
+def _named(ballot: Ballot) -> dict[str, int]:
+    battle = ballot.battle
+    return {"pk": ballot.pk, "lo": battle.lo_id, "hi": battle.hi_id, "category": ballot.category_id}
+
+
 def _close(ballot: Ballot, *, withdrawn: bool = False, **changes: Any) -> bool:
-    """Whether this call closed the ballot, which must be open, and its battle not withdrawn unless that is allowed.
-    Either way `ballot` then is what is stored."""
-    ballots = Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN)
-    if not withdrawn:
-        # In the statement itself: between a query and an UPDATE an answer may be quarantined.
-        ballots = ballots.exclude(withdrawal(ballot))
-    closed = ballots.update(**changes)
+    """Whether this call closed the ballot, which must be open, and its battle not withdrawn unless that is allowed."""
+    open_ballot = Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN) if withdrawn else _open(**_named(ballot))
+    return _is_closed(ballot, open_ballot.update(**changes), changes)
+
+
+def _is_closed(ballot: Ballot, closed: int, changes: Mapping[str, Any]) -> bool:
+    """Either way `ballot` then is what is stored."""
     if closed:
         for name, value in changes.items():
             setattr(ballot, name, value)

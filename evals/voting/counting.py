@@ -15,10 +15,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from arena.later import enqueue_later
+from arena.statements import Update
 from evals.models import Ballot, Category, Ledger, Reviewer, Task, Vote
 from evals.voting import ledger as ledgers
 from evals.voting import reasons, tallies
@@ -36,10 +37,15 @@ _LOST_AFTER = timedelta(seconds=60)
 _AT_LEAST_S = 1.0
 
 
+_MARK = Update(
+    lambda category, lost: Ledger.objects.filter(category=category).exclude(count_enqueued_at__gte=lost),
+    "count_enqueued_at",
+)
+
+
 def enqueue_count(category_id: int, *, now: datetime) -> None:
     """Enqueue the chore that counts, in the transaction of the vote, unless one is waiting for its time."""
-    waiting = Q(count_enqueued_at__gte=now - hold() - _LOST_AFTER)
-    if Ledger.objects.filter(category=category_id).exclude(waiting).update(count_enqueued_at=now):
+    if _MARK.run(category=category_id, lost=now - hold() - _LOST_AFTER, count_enqueued_at=now):
         enqueue_later("evals.voting.chores.count", category_id, seconds=hold().total_seconds())
 
 

@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 from django.db import transaction
 from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 
+from arena.statements import Insert, Statement, Update
 from evals.catalog.conversations import written
 from evals.models import Ballot, Battle, Category, Contender, Generation, GoldBattle, Reviewer, Task
 from evals.models.battles import new_token
@@ -84,12 +86,12 @@ def draw_hand(
     return _draw(category, reviewer, 2, now or timezone.now(), rng or np.random.default_rng(), open_ballots)
 
 
-def withdrawal(ballot: Ballot) -> Q:
-    """The condition that its battle must not be voted on any more: an answer was quarantined, or a contender or the
-    category retired. It names the rows, so that it can stand in any statement."""
-    answers = Generation.objects.filter(pk__in=(ballot.battle.lo_id, ballot.battle.hi_id))
+def withdrawal(*, lo: Any, hi: Any, category: Any) -> Q:
+    """The condition that a battle must not be voted on any more: an answer was quarantined, or a contender or the
+    category retired. It names the rows by their ids, so that it can stand in any statement."""
+    answers = Generation.objects.filter(pk__in=(lo, hi))
     gone = answers.filter(~Q(quarantine="") | Q(contender__retired_at__isnull=False))
-    return Q(Exists(gone)) | Q(Exists(Category.objects.filter(pk=ballot.category_id, retired_at__isnull=False)))
+    return Q(Exists(gone)) | Q(Exists(Category.objects.filter(pk=category, retired_at__isnull=False)))
 
 
 def is_withdrawn(ballot: Ballot) -> bool:
@@ -115,12 +117,21 @@ _WHOLE = (
 )
 
 
+_BY_TOKEN = Statement(
+    lambda token: (
+        Ballot.objects.select_related(
+            "battle__lo__contender", "battle__hi__contender", "battle__task", "category", "reviewer"
+        )
+        .only(*_WHOLE)
+        .filter(token=token)
+        .order_by()
+    )
+)
+
+
 def whole(token: str) -> Ballot | None:
     """The ballot with all that its page shows, in one query."""
-    related = Ballot.objects.select_related(
-        "battle__lo__contender", "battle__hi__contender", "battle__task", "category", "reviewer"
-    )
-    return related.only(*_WHOLE).filter(token=token).order_by().first()
+    return next(iter(_BY_TOKEN.rows(token=token)), None)
 
 
 def loaded(ballot: Ballot) -> Ballot:
@@ -160,12 +171,13 @@ def _draw(
     return Hand(shown, hand[1] if len(hand) > 1 else None)
 
 
+_SHOW = Update(lambda pk: Ballot.objects.filter(pk=pk, state=Ballot.State.OPEN), "shown_at", "reserved_until")
+
+
 def _show(ballot: Ballot, now: datetime) -> bool:
     """Puts a ballot that was drawn ahead on the screen. False if it was closed meanwhile, from another window."""
     if ballot.shown_at is None:
-        shown = Ballot.objects.filter(pk=ballot.pk, state=Ballot.State.OPEN).update(
-            shown_at=now, reserved_until=now + RESERVED_FOR
-        )
+        shown = _SHOW.run(pk=ballot.pk, shown_at=now, reserved_until=now + RESERVED_FOR)
         ballot.shown_at, ballot.reserved_until = now, now + RESERVED_FOR
         return bool(shown)
     return True
@@ -191,10 +203,20 @@ def _open_ballots(category: Category, reviewer: Reviewer, now: datetime) -> list
     return found
 
 
+_OPEN = Statement(
+    lambda reviewer, category: Ballot.objects.filter(
+        reviewer=reviewer, state=Ballot.State.OPEN, category=category
+    ).order_by("pk")
+)
+
+
 def _ballots_in_browser(category: Category, reviewer: Reviewer, now: datetime) -> list[Ballot]:
     """As `_open_ballots`, without looking at their battles."""
-    ballots = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.OPEN, category=category)
-    return list(ballots.order_by("pk"))
+    return _OPEN.rows(reviewer=reviewer.pk, category=category.pk)
+
+
+_BATTLE = Insert(Battle, same=("task_id", "lo_id", "hi_id"))
+_BALLOT = Insert(Ballot)
 
 
 @transaction.atomic
@@ -202,24 +224,20 @@ def _open(category: Category, reviewer: Reviewer, now: datetime, task_id: int, p
     """A ballot ahead for this battle, with all that its page shows; None if another window of the reviewer was
     first."""
     lo, hi = pair
-    # The update changes nothing: it makes the statement return the row that is there.
-    (battle,) = Battle.objects.bulk_create(
-        [Battle(task_id=task_id, lo_id=lo, hi_id=hi)],
-        update_conflicts=True,
-        unique_fields=["task", "lo", "hi"],
-        update_fields=["hi"],
-    )
     token = new_token()
-    ballot = Ballot(
-        token=token,
-        battle=battle,
-        category=category,
-        reviewer=reviewer,
-        left=secrets.choice((Side.LO, Side.HI)),
-        reserved_until=now + RESERVED_FOR,
-        shown_at=None,
+    battle = Battle(task_id=task_id, lo_id=lo, hi_id=hi)
+    battle.pk = _BATTLE.run(battle)
+    _BALLOT.run(
+        Ballot(
+            token=token,
+            battle=battle,
+            category=category,
+            reviewer=reviewer,
+            left=secrets.choice((Side.LO, Side.HI)),
+            reserved_until=now + RESERVED_FOR,
+            shown_at=None,
+        )
     )
-    Ballot.objects.bulk_create([ballot], ignore_conflicts=True)
     return whole(token)
 
 
@@ -384,15 +402,30 @@ class _Answered:
     samples: list[list[int]] = field(default_factory=list)
 
 
+_ANSWER = ("task_id", "contender_id", "sample", "take", "pk", "quarantine", "state", "task__votes_cast")
+_OF_TWO = Statement(
+    lambda tasks, two: (
+        Generation.objects.filter(contender__pk__in=two, task__pk__in=tasks).order_by().values_list(*_ANSWER)
+    ),
+    lists=("tasks", "two"),
+)
+_OF_ALL = Statement(
+    lambda tasks: (
+        Generation.objects.filter(contender__retired_at__isnull=True, task__pk__in=tasks)
+        .order_by()
+        .values_list(*_ANSWER)
+    ),
+    lists=("tasks",),
+)
+
+
 def _answers(tasks: list[int], two: list[int] | None) -> dict[int, _Answered]:
     """By task, the answers that may be shown of each of the two contenders, or of all: the newest finished take of each
     sample, unless it is quarantined. Read from ids only."""
     newest: dict[tuple[int, int, int], tuple[int, int, str]] = {}
     votes: dict[int, int] = {}
-    shown = Q(contender__in=two) if two is not None else Q(contender__retired_at__isnull=True)
-    answers = Generation.objects.filter(shown, task__in=tasks).order_by()
-    columns = ("task_id", "contender_id", "sample", "take", "pk", "quarantine", "state", "task__votes_cast")
-    for task, who, sample, take, pk, quarantine, state, cast in answers.values_list(*columns):
+    answers = _OF_ALL.rows(tasks=tasks) if two is None else _OF_TWO.rows(tasks=tasks, two=two)
+    for task, who, sample, take, pk, quarantine, state, cast in answers:
         # Filtered here: with the states in the query, SQLite would read every answer of the contenders.
         if state == Generation.State.DONE:
             newest[task, who, sample] = max(newest.get((task, who, sample), (0, 0, "")), (take, pk, quarantine))
@@ -424,24 +457,35 @@ class _Ballots:
         return pair in self.reserved, (repeat or overlap > 1) and not wanted
 
 
+_BALLOT_OF = (
+    "battle__lo_id",
+    "battle__hi_id",
+    "battle__task_id",
+    "reviewer_id",
+    "state",
+    "reserved_until",
+    "counted_at",
+)
+_BETWEEN = Statement(
+    lambda ids: (
+        Ballot.objects.filter(battle__lo__pk__in=ids, battle__hi__pk__in=ids).order_by().values_list(*_BALLOT_OF)
+    ),
+    lists=("ids",),
+)
+_ON_TASKS = Statement(
+    lambda tasks: Ballot.objects.filter(battle__task__pk__in=tasks).order_by().values_list(*_BALLOT_OF),
+    lists=("tasks",),
+)
+
+
 def _ballots(answers: dict[int, _Answered], reviewer: Reviewer, now: datetime) -> _Ballots:
     """Of battles between these answers; if there are many, of all battles of their tasks, which costs more."""
     ids = [pk for one in answers.values() for samples in one.samples for pk in samples]
-    if len(ids) <= _ANSWERS_NAMED:
-        ballots = Ballot.objects.filter(battle__lo__in=ids, battle__hi__in=ids)
-    else:
-        ballots = Ballot.objects.filter(battle__task__in=answers)
     found = _Ballots()
-    columns = (
-        "battle__lo_id",
-        "battle__hi_id",
-        "battle__task_id",
-        "reviewer_id",
-        "state",
-        "reserved_until",
-        "counted_at",
-    )
-    for lo, hi, task, reviewer_id, state, until, counted_at in ballots.values_list(*columns):
+    if not ids:
+        return found
+    ballots = _BETWEEN.rows(ids=ids) if len(ids) <= _ANSWERS_NAMED else _ON_TASKS.rows(tasks=list(answers))
+    for lo, hi, task, reviewer_id, state, until, counted_at in ballots:
         if counted_at is None:
             found.uncounted[task] = found.uncounted.get(task, 0) + 1
         if reviewer_id == reviewer.pk:
@@ -459,15 +503,23 @@ def _pairs(answers: list[list[int]]) -> Iterator[Pair]:
             yield min(a, b), max(a, b)
 
 
+_TEXTS = Statement(
+    lambda ids: (
+        Generation.objects.filter(pk__in=ids, quarantine="", contender__retired_at__isnull=True)
+        .order_by()
+        .values_list("pk", "text", "tool_calls", "turns", "images")
+    ),
+    lists=("ids",),
+)
+
+
 def _first_that_differs(battles: list[Found]) -> Found | None:
     """Reads texts, usually only two: each further step reads four times as many battles. Answers that were withdrawn
     since the pool was read are passed over."""
     start, size = 0, 1
     while start < len(battles):
         some = battles[start : start + size]
-        ids = {pk for _, pair in some for pk in pair}
-        there = Generation.objects.filter(pk__in=ids, quarantine="", contender__retired_at__isnull=True)
-        rows = there.values_list("pk", "text", "tool_calls", "turns", "images")
+        rows = _TEXTS.rows(ids=sorted({pk for _, pair in some for pk in pair}))
         shown = {
             pk: (written(text=text, tool_calls=calls, turns=turns), images) for pk, text, calls, turns, images in rows
         }

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
+from arena.statements import Statement
 from arena.ui.markup import VERSION, render, render_code
 from evals.models import Rendering
 
@@ -75,13 +76,18 @@ class _Memory:
 _memory = _Memory(_MEMORY)
 
 
+_RENDERED = Statement(
+    lambda keys: Rendering.objects.filter(key__in=keys).order_by().values_list("key", "html"), lists=("keys",)
+)
+
+
 def prepare(texts: Iterable[Written]) -> None:
     """Have these texts at hand: no query if all are in memory, one if all were rendered before, two otherwise."""
     wanted = {one.key: one for one in texts if len(one.text) >= _SHORT}
     missing = {key: one for key, one in wanted.items() if _memory.get(key) is None}
     if not missing:
         return
-    for key, html in Rendering.objects.filter(key__in=missing).values_list("key", "html"):
+    for key, html in _RENDERED.rows(keys=list(missing)):
         _memory.put(key, mark_safe(html))  # noqa: S308 (only what `render` made is stored)
         del missing[key]
     made = {key: _make(one) for key, one in missing.items()}

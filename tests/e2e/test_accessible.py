@@ -21,7 +21,10 @@ pytestmark = [
     pytest.mark.runs_once(on="sqlite", because="a browser sees pages, which other tests read on both engines"),
 ]
 
-RULES = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+RULES = {
+    "resultTypes": ["violations"],
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+}
 # A colour that has just changed is painted anew with the next frame.
 SETTLED = """async () => {
     await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)));

@@ -4,10 +4,12 @@ tell a reviewer whose answer was whose."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
+from arena.statements import Statement
 from arena.ui.charts import Bar, Segment, bar, tick_row
 from evals.models import Ballot, Category, Ledger, Reviewer
 from evals.voting.holding import held
@@ -39,25 +41,34 @@ class Progress:
     bar: Bar
 
 
-def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
-    """One query."""
+def _counts(category: Any, reviewer: Any, midnight: Any) -> QuerySet[Ledger, tuple[Any, ...]]:
     mine = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED, category=OuterRef("category"))
-    today = (
-        mine.filter(closed_at__gte=last_midnight()).order_by().values("category").annotate(n=Count("pk")).values("n")
-    )
+    today = mine.filter(closed_at__gte=midnight).order_by().values("category").annotate(n=Count("pk")).values("n")
     waiting = Ballot.objects.filter(held(), category=OuterRef("category")).order_by().values("category")
     bad = waiting.filter(choice=Ballot.Choice.BOTH_BAD)
-    ledger = (
+    return (
         Ledger.objects.filter(category=category)
+        .order_by()
         .annotate(
             today=Subquery(today),
             held=Subquery(waiting.annotate(n=Count("pk")).values("n")),
             held_bad=Subquery(bad.annotate(n=Count("pk")).values("n")),
         )
         .values_list("votes", "comparing", "held", "held_bad", "today")
-        .first()
-    ) or (0, 0, 0, 0, 0)
-    votes, comparing, held_votes, held_bad, voted_today = (n or 0 for n in ledger)
+    )
+
+
+_COUNTS = Statement(_counts)
+
+
+def progress(category: Category, reviewer: Reviewer | None = None) -> Progress:
+    """One query."""
+    nobody = 0
+    rows = _COUNTS.rows(
+        category=category.pk, reviewer=reviewer.pk if reviewer is not None else nobody, midnight=last_midnight()
+    )
+    counts = next(iter(rows), (0, 0, 0, 0, 0))
+    votes, comparing, held_votes, held_bad, voted_today = (n or 0 for n in counts)
     return _progress(comparing + held_votes - held_bad, votes - comparing + held_bad, voted_today)
 
 
