@@ -111,8 +111,8 @@ class _Composed(Generic[Row]):
         converters = compiler.get_converters([column for column, *_ in compiler.select[: compiler.col_count]])
         self._values: dict[str, Any] = {}
         # On the instances, which are this statement's own: the ORM goes on making rows of what it reads.
-        compiler.as_sql = self._as_sql  # type: ignore[method-assign]
-        compiler.get_converters = lambda expressions: converters  # type: ignore[method-assign]
+        compiler.as_sql = self._as_sql
+        compiler.get_converters = lambda expressions: converters
         queryset.query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
 
     def rows(self, values: dict[str, Any]) -> list[Row]:
