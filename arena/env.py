@@ -134,12 +134,12 @@ def media(name: str, *, default: Path | None) -> dict[str, Any]:
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
 
 
-def _new_key() -> str:
+def new_key() -> str:
     """32 random bytes as URL-safe base64: a Fernet key, or an Ed25519 seed."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
-def secret(name: str, *, debug: bool, make: Callable[[], str] = _new_key) -> str:
+def secret(name: str, *, debug: bool, make: Callable[[], str] = new_key) -> str:
     """The secret called `name`: from the environment, else (development only) from `var/secrets/`.
 
     Two processes that start at once agree: the file is made with O_EXCL under a temporary name's
