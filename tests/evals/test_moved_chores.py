@@ -25,6 +25,7 @@ def functions() -> list[str]:
     return sorted(Schedule.objects.values_list("func", flat=True))
 
 
+@pytest.mark.runs_once(on="sqlite", because="it rebuilds tables; forwards and backwards run on both below")
 @pytest.mark.django_db(transaction=True)
 def test_reversing_it_and_going_forward_again_keeps_each_schedule_once():
     ensure_schedules(using="default")
