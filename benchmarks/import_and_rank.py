@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.production import production
 from benchmarks.speed.environment import PeersMissingError, peers_python
 from benchmarks.speed.logs import draw, write_csv
 
@@ -76,8 +77,7 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = N
 
 
 def manage(var: Path, *arguments: str | Path) -> Command:
-    settings = {"ARENA_VAR": str(var), "DEBUG": "1", "DATABASE_URL": "", "REDIS_URL": "", "LOG_LEVEL": "ERROR"}
-    return run([sys.executable, "manage.py", *arguments], {**os.environ, **settings})
+    return run([sys.executable, "manage.py", *arguments], production(var, ""))
 
 
 def peers(arena_rank: Path | None) -> dict[str, list[str | Path]]:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.production import production
 from tests.run import postgresql
 
 
@@ -23,10 +24,8 @@ def main() -> int:
             if url is None:
                 continue  # it was said why
             print(f"{engine}:", flush=True)
-            var = Path(folder) / engine
-            environment = {**os.environ, "ARENA_VAR": str(var), "DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1"}
             command = [sys.executable, "-m", "benchmarks.application"]
-            if subprocess.run(command, env={**environment, "LOG_LEVEL": "ERROR"}, check=False).returncode:
+            if subprocess.run(command, env=production(Path(folder) / engine, url), check=False).returncode:
                 failed.append(engine)
     return len(failed)
 

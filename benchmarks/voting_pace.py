@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from arena import env
+from benchmarks.production import production
 from tests.run import postgresql
 
 
@@ -25,26 +25,12 @@ def main() -> int:
             if url is None:
                 continue  # it was said why
             print(f"{engine}:", flush=True)
-            environment = os.environ | _production(Path(folder) / engine, url)
+            environment = production(Path(folder) / engine, url)
             subprocess.run([sys.executable, "manage.py", "collectstatic", "--no-input", "-v0"], env=environment, check=True)
             command = [sys.executable, "-m", "benchmarks.voters", *sys.argv[1:]]
             if subprocess.run(command, env=environment, check=False).returncode:
                 failed.append(engine)
     return len(failed)
-
-
-def _production(folder: Path, database: str) -> dict[str, str]:
-    """The environment of docs/production.md, but for TLS and the log."""
-    keys = ("SECRET_KEY", "ARENA_ENCRYPTION_KEY", "ARENA_SIGNING_KEY")
-    return {
-        "DEBUG": "0",
-        "ARENA_VAR": str(folder),
-        "DATABASE_URL": database,
-        "ARENA_MEDIA": f"{folder}/media",
-        "ALLOWED_HOSTS": "127.0.0.1,testserver",
-        "LOG_LEVEL": "ERROR",
-        **{name: env.new_key() for name in keys},
-    }
 
 
 if __name__ == "__main__":

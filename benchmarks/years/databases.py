@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from benchmarks.production import production
 from tests.run import postgresql
 
 __all__ = ["Environment", "Fresh", "on_postgresql", "on_sqlite"]
@@ -55,8 +56,7 @@ def on_postgresql(folder: Path) -> Iterator[Fresh | None]:
 
 
 def _environment(var: Path, url: str) -> Environment:
-    given = {"ARENA_VAR": str(var), "DATABASE_URL": url, "REDIS_URL": "", "DEBUG": "1", "LOG_LEVEL": "ERROR"}
-    return {**os.environ, **given}
+    return production(var, url)
 
 
 def _migrate(environment: Environment) -> None:
