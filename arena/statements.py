@@ -24,6 +24,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar, cast
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -55,10 +56,12 @@ class _Value(NamedTuple):
     def of(self, given: dict[str, Any], connection: BaseDatabaseWrapper) -> Any:
         value = given[self.name]
         if self.at is not None:
-            # A list is as long as the next power of two, so that few lengths are composed.
+            # The last one fills a list up.
             value = value[min(self.at, len(value) - 1)]
         if isinstance(value, datetime):
             return connection.ops.adapt_datetimefield_value(value)
+        if isinstance(value, UUID):
+            return value if connection.features.has_native_uuid_field else value.hex
         if isinstance(value, list | dict):
             return connection.ops.adapt_json_value(value, None)
         return value
@@ -80,25 +83,35 @@ class _PerConnection(Generic[Kept]):
         return found
 
 
+class _Places:
+    """The parameters of a query's function. Lists are as long as the next power of two, so that few are composed."""
+
+    def __init__(self, query: Callable[..., Any], lists: Sequence[str]) -> None:
+        self._names = [name for name in inspect.signature(query).parameters if name not in lists]
+        self._lists = lists
+
+    def lengths(self, values: dict[str, Any]) -> tuple[int, ...]:
+        return tuple(1 << (len(values[name]) - 1).bit_length() for name in self._lists)
+
+    def of(self, lengths: tuple[int, ...]) -> dict[str, Any]:
+        places: dict[str, Any] = {name: _Place(name) for name in self._names}
+        for name, length in zip(self._lists, lengths, strict=True):
+            places[name] = [_Place(name, at) for at in range(length)]
+        return places
+
+
 class Statement(_PerConnection["_Composed[Row]"], Generic[Row]):
     """A query for rows. `lists` names the parameters that are lists."""
 
     def __init__(self, query: Callable[..., QuerySet[Any, Row]], *, lists: Sequence[str] = ()) -> None:
-        self._query = query
-        self._names = [name for name in inspect.signature(query).parameters if name not in lists]
-        self._lists = lists
+        self._query, self._places = query, _Places(query, lists)
 
     def rows(self, **values: Any) -> list[Row]:
         """What the query returns for these values. A list must not be empty: it would need no query."""
         connection = connections[DEFAULT_DB_ALIAS]
-        lengths = tuple(1 << (len(values[name]) - 1).bit_length() for name in self._lists)
-        return self._on(connection, lengths, lambda: self._compose(connection, lengths)).rows(values)
-
-    def _compose(self, connection: BaseDatabaseWrapper, lengths: tuple[int, ...]) -> _Composed[Row]:
-        places: dict[str, Any] = {name: _Place(name) for name in self._names}
-        for name, length in zip(self._lists, lengths, strict=True):
-            places[name] = [_Place(name, at) for at in range(length)]
-        return _Composed(self._query(**places), connection)
+        lengths = self._places.lengths(values)
+        composed = self._on(connection, lengths, lambda: _Composed(self._query(**self._places.of(lengths)), connection))
+        return composed.rows(values)
 
 
 class _Composed(Generic[Row]):
@@ -126,22 +139,24 @@ class _Composed(Generic[Row]):
 
 
 class Update(_PerConnection[tuple[str, Sequence[Any]]]):
-    """An UPDATE of `columns`, named as on the model, in the rows of a query."""
+    """An UPDATE of `columns`, named as on the model, in the rows of a query. `lists` names the parameters of the query
+    that are lists."""
 
-    def __init__(self, query: Callable[..., QuerySet[Any, Any]], *columns: str) -> None:
-        self._query, self._columns = query, columns
-        self._names = list(inspect.signature(query).parameters)
+    def __init__(self, query: Callable[..., QuerySet[Any, Any]], *columns: str, lists: Sequence[str] = ()) -> None:
+        self._places, self._columns = _Places(query, lists), columns
+        self._query = query
 
     def run(self, **values: Any) -> int:
         """How many rows were changed."""
         connection = connections[DEFAULT_DB_ALIAS]
-        sql, parameters = self._on(connection, (), lambda: self._compose(connection))
+        lengths = self._places.lengths(values)
+        sql, parameters = self._on(connection, lengths, lambda: self._compose(connection, lengths))
         with connection.cursor() as cursor:
             cursor.execute(sql, _bound(parameters, values, connection))
             return int(cursor.rowcount)
 
-    def _compose(self, connection: BaseDatabaseWrapper) -> tuple[str, Sequence[Any]]:
-        rows = self._query(**{name: _Place(name) for name in self._names})
+    def _compose(self, connection: BaseDatabaseWrapper, lengths: tuple[int, ...]) -> tuple[str, Sequence[Any]]:
+        rows = self._query(**self._places.of(lengths))
         query: Any = rows.query.chain(UpdateQuery)
         query.add_update_values({name: _Place(name) for name in self._columns})
         sql, parameters = query.get_compiler(connection=connection).as_sql()

@@ -22,7 +22,7 @@ from evals.models import Ballot
 
 __all__ = ["Told", "area_under_curve", "cross_validated", "features_of"]
 
-_SIDE = re.compile(r'<article class="side".*?</article>', re.DOTALL)
+_SIDE = re.compile(r'<article class="side[ "].*?</article>', re.DOTALL)
 _PROSE = re.compile(r'<div class="prose">.*</div>', re.DOTALL)
 _TAG = re.compile(r"<(/?\w+)")
 _MASKED = re.compile(r'(X-CSRFToken": "|name="csrfmiddlewaretoken" value=")[^"]+')
@@ -43,7 +43,8 @@ def features_of(client: Client, world: World, ballot: Ballot) -> Told:
     response = client.get(reverse("evals:battle", args=[ballot.token]))
     took = time.perf_counter() - started
     page = _MASKED.sub(r"\1", response.content.decode()).replace(ballot.token, "")
-    sides = _SIDE.findall(page)
+    # The ballot on the screen comes first; whether another is ahead of it depends on how many are left.
+    sides = _SIDE.findall(page)[:2]
     shells = [_PROSE.sub("", side) for side in sides]
     rest = _SIDE.sub("", page)
     names = [*response.headers]

@@ -21,6 +21,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from arena.leases import FREED, expired, live
+from arena.statements import Statement
 from evals.catalog.conversations import turns_asked
 from evals.collection.providers import Lost
 from evals.collection.storing import LEASES, CallFailure, Claim, Result, store
@@ -103,13 +104,25 @@ class _ActiveScope:
     warm_ups: Mapping[int, int]
 
 
-def _active_scope() -> _ActiveScope:
+def _ranges() -> QuerySet[Run, tuple[Any, ...]]:
     # Two index lookups per run; MIN and MAX in one query would read all of its items.
     items = RunItem.objects.filter(run=OuterRef("pk")).values("generation_id")
     rows = active_runs().annotate(
         first=Subquery(items.order_by("generation_id")[:1]), last=Subquery(items.order_by("-generation_id")[:1])
     )
-    found = [row for row in rows.values_list("pk", "first", "last", "budget_usd") if row[1] is not None]
+    return rows.values_list("pk", "first", "last", "budget_usd")
+
+
+_RANGES = Statement(_ranges)
+_WARM_UPS = Statement(
+    lambda: RunWarmUp.objects.filter(state__in=(RunWarmUp.State.WAITING, RunWarmUp.State.RUNNING)).values_list(
+        "run_id", "contender_id", "contender__provider_id", "state"
+    )
+)
+
+
+def _active_scope() -> _ActiveScope:
+    found = [row for row in _RANGES.rows() if row[1] is not None]
     return _ActiveScope(
         runs=[row[0] for row in found],
         first=min((row[1] for row in found), default=0),
@@ -120,8 +133,7 @@ def _active_scope() -> _ActiveScope:
 
 
 def _warm_ups(runs: Collection[int]) -> dict[str, Any]:
-    rows = RunWarmUp.objects.filter(state__in=(RunWarmUp.State.WAITING, RunWarmUp.State.RUNNING))
-    found = rows.values_list("run_id", "contender_id", "contender__provider_id", "state")
+    found = _WARM_UPS.rows()
     under_way: Counter[int] = Counter()
     for run, _, provider, state in found:
         # Those of a run that was stopped meanwhile still take a place; those that wait for a place only name it.
@@ -246,9 +258,21 @@ def _claim_ahead(provider_id: int, most: int, now: datetime) -> list[Claim]:
 
 
 def _due_at(provider: Provider, most: int, scope: _ActiveScope, now: datetime) -> list[int]:
-    asked = Contender.objects.filter(provider=provider, runs__in=scope.runs).exclude(pk__in=scope.warming)
-    asked_ids = asked.distinct().values_list("pk", flat=True)
-    return sorted(pk for one in asked_ids for pk in _due(one, scope, now).values_list("pk", flat=True)[:most])[:most]
+    if not scope.runs:
+        return []
+    asked = set(_ASKED.rows(provider=provider.pk, runs=scope.runs)) - scope.warming
+    return sorted(pk for one in asked for pk in _due(one, scope, now).values_list("pk", flat=True)[:most])[:most]
+
+
+_ASKED = Statement(
+    lambda provider, runs: (
+        Contender.objects.filter(provider=provider, runs__pk__in=runs)
+        .distinct()
+        .order_by()
+        .values_list("pk", flat=True)
+    ),
+    lists=("runs",),
+)
 
 
 def _lease(due: list[int], now: datetime, *, ahead: bool) -> list[Claim]:

@@ -15,10 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from arena.leases import FREED, Leases
+from arena.statements import Statement, Update
 from evals.catalog.images.encoding import EncodedImage
 from evals.catalog.images.storing import keep_rows
 from evals.collection.providers import UNKNOWN, Cost, ProviderError, Reply, back_off
@@ -120,27 +121,44 @@ def hand_over(results: Sequence[Result], successors: Sequence[Claim], *, now: da
     now = now or timezone.now()
     with transaction.atomic():
         _store({result.claim.generation_id: result for result in results}, now, None)
-        rows = Generation.objects.filter(
-            pk__in=[claim.generation_id for claim in successors],
-            lease_token__in={claim.token for claim in successors},
-            state=_STATE.RUNNING,
-        )
+        if not successors:
+            return set()
+        ids = [claim.generation_id for claim in successors]
+        tokens = sorted({claim.token for claim in successors})
         # Those whose lease has expired meanwhile may belong to another worker.
-        if not successors or rows.update(ahead=False) == len(successors):
-            return {claim.generation_id for claim in successors}
-        return set(rows.values_list("pk", flat=True))
+        if _IN_PLACE.run(ids=ids, tokens=tokens, ahead=False) == len(successors):
+            return set(ids)
+        return set(_leased(ids, tokens).values_list("pk", flat=True))
+
+
+def _leased(ids: Any, tokens: Any) -> QuerySet[Generation]:
+    return Generation.objects.filter(pk__in=ids, lease_token__in=tokens, state=_STATE.RUNNING)
+
+
+_IN_PLACE = Update(_leased, "ahead", lists=("ids", "tokens"))
+_HELD = ("pk", "lease_token", "attempts_made", "contender")
+_ENDED = Statement(
+    lambda ids: Generation.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list(*_HELD),
+    lists=("ids",),
+)
+_PROVIDERS = Statement(
+    lambda contenders: Contender.objects.filter(pk__in=contenders).order_by().values_list("pk", "provider"),
+    lists=("contenders",),
+)
 
 
 def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> int:
-    rows = Generation.objects.select_for_update(no_key=True).filter(pk__in=results).order_by("pk")
-    rows = rows if only_if is None else rows.filter(only_if)
-    seen = [
-        (pk, made, contender)
-        for pk, token, made, contender in rows.values_list("pk", "lease_token", "attempts_made", "contender")
-        if token == results[pk].claim.token
-    ]
-    asked = Contender.objects.filter(pk__in={contender for _, _, contender in seen})
-    providers = dict(asked.values_list("pk", "provider"))
+    if not results:
+        return 0
+    if only_if is None:
+        rows = _ENDED.rows(ids=list(results))
+    else:
+        locked = Generation.objects.select_for_update(no_key=True).filter(only_if, pk__in=results).order_by("pk")
+        rows = list(locked.values_list(*_HELD))
+    seen = [(pk, made, contender) for pk, token, made, contender in rows if token == results[pk].claim.token]
+    if not seen:
+        return 0
+    providers = dict(_PROVIDERS.rows(contenders=sorted({contender for _, _, contender in seen})))
     held = {pk: (made, providers[contender]) for pk, made, contender in seen}
     keep_rows(image for pk in held for image in _images(results[pk]))
     written = {pk: _row(results[pk], made, now) for pk, (made, _) in held.items()}
@@ -151,10 +169,9 @@ def _store(results: Mapping[int, Result], now: datetime, only_if: Q | None) -> i
         update(Generation, columns, values)
     if named := {pk: why for pk in held if (why := _quarantine(results[pk]))}:
         detected(named, at=now)
-    if held:
-        # Providers before runs: a claim locks them in this order, too.
-        tell_providers([(results[pk], made, provider) for pk, (made, provider) in held.items()], now)
-        _record([results[pk] for pk in held])
+    # Providers before runs: a claim locks them in this order, too.
+    tell_providers([(results[pk], made, provider) for pk, (made, provider) in held.items()], now)
+    _record([results[pk] for pk in held])
     return len(held)
 
 
@@ -220,10 +237,18 @@ def _measured(result: Result) -> dict[str, Any]:
     }
 
 
+_STATES = Statement(
+    lambda ids: (
+        Provider.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "down_in_a_row", "tokens_per_minute")
+    ),
+    lists=("ids",),
+)
+
+
 def tell_providers(ended: Sequence[tuple[Result, int, int]], now: datetime) -> None:
     """What the calls' results say of their providers: to pause, to be down or up again, and tokens used."""
-    asked = Provider.objects.filter(pk__in={provider for _, _, provider in ended}).order_by("pk")
-    for provider_id, down_before, limited in asked.values_list("pk", "down_in_a_row", "tokens_per_minute"):
+    asked = _STATES.rows(ids=sorted({provider for _, _, provider in ended}))
+    for provider_id, down_before, limited in asked:
         mine = [(result, made) for result, made, provider in ended if provider == provider_id]
         errors = [(r.outcome.error, made) for r, made in mine if isinstance(r.outcome, CallFailure)]
         pauses = [
@@ -262,13 +287,19 @@ def _pause(provider_id: int, until: datetime) -> None:
     )
 
 
+_LAST = Statement(
+    lambda ids: (
+        Attempt.objects.filter(generation__pk__in=ids).order_by().values_list("generation_id").annotate(n=Max("n"))
+    ),
+    lists=("ids",),
+)
+
+
 def _record(results: Sequence[Result]) -> None:
     """Store the attempts, and add their costs to the runs that include their generations. The caller holds the
     generations' rows, so no other transaction can number their attempts."""
     ids = [result.claim.generation_id for result in results]
-    last = dict(
-        Attempt.objects.filter(generation_id__in=ids).values_list("generation_id").annotate(n=Max("n")).order_by()
-    )
+    last = dict(_LAST.rows(ids=ids))
     rows = [
         {
             "generation_id": result.claim.generation_id,
@@ -317,12 +348,18 @@ def spend(run_id: int, usd: Decimal, *, priced_calls: int) -> None:
         )
 
 
+_STRICT = Statement(
+    lambda: (
+        Run.objects.filter(state=Run.State.COLLECTING, budget_usd__isnull=False, allow_unknown_costs=False)
+        .order_by()
+        .values_list("pk", flat=True)
+    )
+)
+
+
 def _stop_at_unknown(generation_ids: Sequence[int]) -> None:
     """A run with a budget pauses at an answer whose cost is not known, unless somebody agreed to that."""
-    if not generation_ids:
-        return
-    strict = Run.objects.filter(state=Run.State.COLLECTING, budget_usd__isnull=False, allow_unknown_costs=False)
-    runs = list(strict.values_list("pk", flat=True))
+    runs = _STRICT.rows() if generation_ids else []
     items = RunItem.objects.filter(run__in=runs, generation__in=generation_ids) if runs else RunItem.objects.none()
     for run_id, slug in dict(items.values_list("run_id", "generation__contender__slug")).items():
         stop_at_unknown(run_id, slug)
