@@ -1,0 +1,1 @@
+"""Two runs side by side, and whether several samples of one task agree."""
