@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, path
 from evals.catalog import api
 from evals.collection import api as collection_api
 from evals.collection import listing_api
+from evals.collection.comparison import api as comparison_api
 from evals.collection.quarantine import api as quarantine_api
 from evals.leaderboards import api as leaderboards_api
 from evals.transfer import api as transfer_api
@@ -27,8 +28,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("contenders/<path:slug>", api.ContenderDetail.as_view(), name="contender"),
     path("runs", collection_api.RunList.as_view(), name="run-list"),
     path("runs/estimate", collection_api.RunEstimate.as_view(), name="run-estimate"),
+    path("runs/compare", comparison_api.RunComparison.as_view(), name="run-compare"),
+    path("runs/compare/answers", comparison_api.ChangedAnswerList.as_view(), name="run-compare-answers"),
     path("runs/<int:pk>", collection_api.RunDetail.as_view(), name="run"),
     path("runs/<int:pk>/budget", collection_api.RunBudget.as_view(), name="run-budget"),
+    path("runs/<int:pk>/consistency", comparison_api.RunConsistency.as_view(), name="run-consistency"),
     path("runs/<int:pk>/pause", collection_api.RunPause.as_view(), name="run-pause"),
     path("runs/<int:pk>/resume", collection_api.RunResume.as_view(), name="run-resume"),
     path("runs/<int:pk>/retry", collection_api.RunRetry.as_view(), name="run-retry"),

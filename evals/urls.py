@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from evals.catalog.views import categories, contenders, found, task_sets
 from evals.collection import views as collection_views
+from evals.collection.comparison import views as comparison_views
 from evals.collection.quarantine import views as quarantine
 from evals.leaderboards import views
 from evals.transfer import views as transfer_views
@@ -75,6 +76,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/schedules/<int:pk>/", collection_views.schedule_change, name="schedule-change"),
     path("runs/new/", collection_views.run_new, name="run-new"),
     path("runs/new/estimate/", collection_views.run_estimate, name="run-estimate"),
+    path("runs/compare/", comparison_views.run_compare, name="run-compare"),
+    path("runs/compare/differences.csv", comparison_views.run_compare_csv, name="run-compare-csv"),
     path("runs/<int:run_id>/", collection_views.run, name="run"),
     path("runs/<int:run_id>/progress/", collection_views.run_progress, name="run-progress"),
     path("runs/<int:run_id>/again/", collection_views.run_again, name="run-again"),

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
@@ -20,6 +21,8 @@ from evals.catalog.images.serving import image_response, nth
 from evals.catalog.queries.contenders import askable_contenders, contender_card
 from evals.collection import services as service
 from evals.collection import wake
+from evals.collection.comparison.consistency import run_consistency
+from evals.collection.comparison.page import consistency_rows
 from evals.collection.forms import BakeOffForm, BudgetForm, RunForm, newest_versions
 from evals.collection.queries.runs import run_list as newest_runs
 from evals.collection.queries.runs import run_view
@@ -55,7 +58,9 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @role_required(Role.VIEWER)
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
-    return render(request, "evals/collection/run.html", _context(request, _found(run_id)))
+    found = _found(run_id)
+    consistent = consistency_rows(run_consistency(found))
+    return render(request, "evals/collection/run.html", {**_context(request, found), "consistent": consistent})
 
 
 @require_safe
@@ -198,6 +203,7 @@ def _context(request: HttpRequest, found: Run) -> dict[str, object]:
     view = run_view(found)
     return {
         "view": view,
+        "compare_url": f"{reverse('evals:run-compare')}?after={found.pk}",
         "shows_details": not blinding_of(request.user).vote_in,
         "parts": run_parts(view),
         "budget": BudgetForm(

@@ -153,7 +153,7 @@ def flips(comparison: Comparison, answers: Answers, wanted: Wanted) -> tuple[int
 
 @dataclass(frozen=True)
 class ChangedPage:
-    """`searched` is the last place that was looked at where the search ended before the page was full."""
+    """`next`: the place from which the following page goes on, also where the search ended before this one was full."""
 
     rows: tuple[ChangedAnswer, ...]
     next: int | None

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Case, CharField, Count, Exists, F, Func, Max, OuterRef, Q, QuerySet, TextField, Value, When
+from django.db.models import Case, Count, Exists, F, Func, Max, OuterRef, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import MD5
 
 from evals.catalog.conversations import calls_in, pretty_arguments
@@ -124,7 +124,6 @@ class _Strip(Func):
     """The text without these characters at its ends."""
 
     function = "TRIM"
-    output_field: CharField = CharField()
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, function="BTRIM", **context)

@@ -14,7 +14,7 @@ from typing import IO, Any, TextIO, cast
 
 from evals.transfer.files.rows import NEUTRALISED
 
-__all__ = ["ExportError", "whole_file", "write_rows"]
+__all__ = ["ExportError", "whole_file", "write_csv", "write_rows"]
 
 # Characters that make a spreadsheet run a cell as a formula. The second four are their full-width forms.
 _FORMULA = tuple("=+-@＝＋－＠")
@@ -32,7 +32,7 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
     `arena_neutralised` names these cells, so that importing removes it again.
     """
     path = Path(path)
-    writers = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
+    writers = {".csv": write_csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
     write = writers.get(path.suffix.lower())
     if write is None:
         raise ExportError(f"{path.name}: end the file's name in .csv or .jsonl, which decides the format.")
@@ -57,7 +57,7 @@ def whole_file(path: Path, mode: str, *, encoding: str | None = None, newline: s
         raise
 
 
-def _csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
     writer = csv.writer(stream)
     writer.writerow([*columns, NEUTRALISED])
     count = 0
