@@ -202,7 +202,7 @@ def _kept(before: Run, after: Run, by: By | None) -> tuple[Comparison, Answers]:
         RunItem.objects.filter(run__in=[before.pk, after.pk])
         .order_by("run_id")
         .values_list("run_id")
-        .annotate(Count("pk"), Count("pk", filter=ended), Max("generation__finished_at"))
+        .annotate(n=Count("pk"), ended=Count("pk", filter=ended), at=Max("generation__finished_at"))
     )
     news = ":".join(f"{run}.{n}.{done}.{at and at.timestamp()}" for run, n, done, at in facts)
     key = f"comparison:{before.pk}:{after.pk}:{by or ''}:{before.state}:{after.state}:{news}"
