@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from evals.ratings.paired import compare_levels, compare_rates, holm, tango
+from evals.ratings.paired import Paired, compare_levels, compare_rates, holm, tango
 
 SIZES = (5, 10, 20, 40, 100)
 Z = 1.959963984540054
@@ -43,7 +43,16 @@ def wald(b: int, c: int, n: int) -> tuple[float, float]:
 # Chances before and after, and how far a task that is hard before is hard after (1: as far as can be).
 PLAIN = tuple(
     (before, after, alike)
-    for before, after in ((0.5, 0.5), (0.7, 0.9), (0.9, 0.9), (0.95, 0.95), (1.0, 0.9), (1.0, 0.7), (0.3, 0.8), (1.0, 1.0))
+    for before, after in (
+        (0.5, 0.5),
+        (0.7, 0.9),
+        (0.9, 0.9),
+        (0.95, 0.95),
+        (1.0, 0.9),
+        (1.0, 0.7),
+        (0.3, 0.8),
+        (1.0, 1.0),
+    )
     for alike in (0.0, 0.5)
 )
 
@@ -152,7 +161,7 @@ CATEGORIES = 4
 
 def page(rng: np.random.Generator, contenders: int, n: int, samples: int, planted: Planted | None = None) -> Page:
     """Of each contender four categories of n tasks and all together: success, time, first token, tokens and cost."""
-    p: list[float | None] = []
+    p: list[Paired] = []
     hit: set[int] = set()
     touched: set[int] = set()
     for contender in range(contenders):
@@ -170,7 +179,7 @@ def page(rng: np.random.Generator, contenders: int, n: int, samples: int, plante
             tokens = [np.log(np.maximum(1, np.exp(task - 3 + rng.normal(0, 0.2, n)).round())) for _ in range(2)]
             cost = [one + rng.normal(0, 0.02, n) for one in tokens]
             pairs = [log, first, tokens, cost]
-            results = [compare_rates(x, sizes, y, sizes).p, *(compare_levels(*pair).p for pair in pairs)]
+            results = [compare_rates(x, sizes, y, sizes), *(compare_levels(*pair) for pair in pairs)]
             if plan:
                 hit |= {len(p) + (0 if plan.fall else 1)}
                 touched |= {len(p), len(p) + 1, len(p) + 2}
@@ -182,10 +191,10 @@ def page(rng: np.random.Generator, contenders: int, n: int, samples: int, plante
         counts = (sums[0] * samples).round().astype(np.int64)
         if planted and contender == 0:
             touched |= {len(p), len(p) + 1, len(p) + 2}
-        p += [compare_rates(counts[0], sizes, counts[1], sizes).p, *(compare_levels(*one).p for one in sums[1:])]
-    corrected = holm(p)
+        p += [compare_rates(counts[0], sizes, counts[1], sizes), *(compare_levels(*one) for one in sums[1:])]
+    corrected = holm([one.p for one in p], [one.least for one in p])
     sure = {place for place, value in enumerate(corrected) if value is not None and value <= 0.05}
-    alone = any(value is not None and value <= 0.05 for value in p)
+    alone = any(one.p is not None and one.p <= 0.05 for one in p)
     return Page(bool(sure), alone, bool(sure & hit), bool(sure - touched))
 
 
@@ -205,9 +214,11 @@ def main() -> None:
     print(f"  {'tasks':>6} {'mean':>7} {'least':>7} {'most':>7}   Wald's mean, least")
     for n in SIZES[:3] if small else SIZES:
         own, plain = map(np.array, zip(*plain_coverage(n), strict=True))
-        print(f"  {n:>6} {own.mean():>7.1%} {own.min():>7.1%} {own.max():>7.1%}   {plain.mean():.1%}, {plain.min():.1%}")
+        print(
+            f"  {n:>6} {own.mean():>7.1%} {own.min():>7.1%} {own.max():>7.1%}   {plain.mean():.1%}, {plain.min():.1%}"
+        )
 
-    times = 40 if small else 4000
+    times = 40 if small else 2000
     print(f"\nDifference in success, several samples a task ({times} runs each)")
     print(f"  {'samples':>7} {'tasks':>6} {'mean':>7} {'least':>7} {'most':>7}   answers as tasks: mean, least")
     for samples in (2, 5):
@@ -225,7 +236,7 @@ def main() -> None:
         same, slower = times_coverage(n, 1.0, times, rng), times_coverage(n, 1.5, times, rng)
         print(f"  {n:>6} {same[0]:>16.1%} {slower[0]:>19.1%}   {same[1]:.1%}, {slower[1]:.1%}")
 
-    times = 10 if small else 2000
+    times = 10 if small else 1000
     print(f"\nPages on which nothing changed ({times} each): something is said to be sure; at 5% each it would be")
     for contenders, n, samples in ((1, 10, 1), (3, 10, 1), (3, 25, 1), (3, 10, 3)):
         pages = [page(rng, contenders, n, samples) for _ in range(times)]
@@ -235,8 +246,10 @@ def main() -> None:
             f" against {share(pages, 'any_alone')}"
         )
 
-    times = 10 if small else 500
-    print(f"\nPlanted in one of 12 categories of contenders, {times} pages each: found, and anything that was not planted")
+    times = 10 if small else 300
+    print(
+        f"\nPlanted in one of 12 categories of contenders, {times} pages each: found, and anything that was not planted"
+    )
     for words, n, samples, planted in (
         ("success falls by 20 points", 25, 1, Planted(fall=0.2)),
         ("success falls by 20 points", 100, 1, Planted(fall=0.2)),
@@ -247,10 +260,7 @@ def main() -> None:
         ("times double", 25, 1, Planted(factor=2.0)),
     ):
         pages = [page(rng, 3, n, samples, planted) for _ in range(times)]
-        print(
-            f"  {words}, {n} tasks, {samples} samples: {share(pages, 'planted_sure')};"
-            f" {share(pages, 'others_sure')}"
-        )
+        print(f"  {words}, {n} tasks, {samples} samples: {share(pages, 'planted_sure')}; {share(pages, 'others_sure')}")
 
 
 if __name__ == "__main__":

@@ -71,6 +71,11 @@ class Paired:
     change: Estimate | None
     p: float | None
 
+    @property
+    def least(self) -> float:
+        """The smallest p that so many moved tasks can give: all in one direction."""
+        return math.ldexp(1.0, max(1 - self.moved, -1000)) if self.moved else 1.0
+
 
 _NOTHING = Paired(0, 0, None, None, None, None)
 
@@ -281,14 +286,27 @@ def _log_binomial(n: int) -> Floats:
     return logs - n * math.log(2)
 
 
-def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Each p corrected for all of them: what is at most .05 is sure, and the chance that any of those sure is false is
-    at most .05, however the tests depend on each other. None, a test that was not made, stays None and counts for
-    nothing."""
-    made = sorted((value, place) for place, value in enumerate(p) if value is not None)
-    corrected: list[float | None] = [None] * len(p)
-    least = 0.0
-    for rank, (value, place) in enumerate(made):
-        least = max(least, min(1.0, (len(made) - rank) * value))
-        corrected[place] = least
+def holm(p: Sequence[float | None], least: Sequence[float] | None = None, *, alpha: float = 0.05) -> list[float | None]:
+    """Each p corrected for all of them: what is at most alpha is sure, and the chance that any of those sure is false is
+    at most alpha, however the tests depend on each other. None, a test that was not made, stays None and counts for
+    nothing.
+
+    `least` is what each p could be at the least, as `Paired.least` says. Tests that could not have become sure even so
+    are not counted and are corrected to 1: which those are follows from how many tasks moved, not from where to.
+
+    Tarone, R. E. (1990). A modified Bonferroni method for discrete data. Biometrics 46, 515-522.
+    """
+    places = [place for place, value in enumerate(p) if value is not None]
+    floor = {place: least[place] if least is not None else 0.0 for place in places}
+    counted = len(places)
+    for divisor in range(1, len(places) + 1):
+        if sum(floor[place] <= alpha / divisor for place in places) <= divisor:
+            counted = divisor
+            break
+    corrected: list[float | None] = [None if value is None else 1.0 for value in p]
+    able = sorted((value, n) for n, value in enumerate(p) if value is not None and floor[n] <= alpha / counted)
+    highest = 0.0
+    for rank, (value, place) in enumerate(able):
+        highest = max(highest, min(1.0, (len(able) - rank) * value))
+        corrected[place] = highest
     return corrected

@@ -352,8 +352,9 @@ _NOT_KNOWN = Paired(0, 0, None, None, None, None)
 
 def _corrected(contests: Sequence[Contest]) -> tuple[tuple[Contest, ...], int]:
     """With Holm's p for all tests of the comparison. A contender's categories together are tests of their own."""
-    all_p = [one.paired.p for contest in contests for cell in contest.cells for one in cell.measures]
-    corrected = iter(holm(all_p))
+    tested = [one.paired for contest in contests for cell in contest.cells for one in cell.measures]
+    all_p = [one.p for one in tested]
+    corrected = iter(holm(all_p, [one.least for one in tested], alpha=ALPHA))
     done = tuple(
         replace(
             contest,

@@ -155,9 +155,7 @@ def test_a_planted_regression_is_found_and_nothing_else(world):
 def test_where_nothing_changed_nothing_is_found(world):
     one, two = world.contender(), world.contender("granite")
     runs = [
-        world.run(
-            one, two, answer=lambda n, _, r=r: passes((n + r) % 5 > 0, latency_ms=timed(n, r), tokens_out=60)
-        )
+        world.run(one, two, answer=lambda n, _, r=r: passes((n + r) % 5 > 0, latency_ms=timed(n, r), tokens_out=60))
         for r in range(2)
     ]
     comparison = compare_runs(*runs)

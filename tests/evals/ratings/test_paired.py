@@ -110,6 +110,14 @@ def test_holm_corrects_the_published_example():
     assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
+def test_tests_that_could_not_become_sure_are_not_corrected_for():
+    # Tarone 1990: of these five, only the first two moved enough tasks.
+    least = [2.0**-9, 2.0**-9, 0.5, 1.0, 0.25]
+    assert holm([0.01, 0.03, 0.5, 1.0, 0.25], least) == pytest.approx([0.02, 0.03, 1, 1, 1])
+    assert holm([0.5, 1.0], [0.5, 1.0]) == [1.0, 1.0]
+    assert compare_rates([1] * 9, [1] * 9, [0] * 5 + [1] * 4, [1] * 9).least == 2.0**-4
+
+
 def test_a_share_over_tasks_is_wilsons_where_each_was_asked_once():
     one = mean_of_shares(np.array([1.0] * 9 + [0.0]), np.ones(10, np.int64))
     assert one.ci95 == pytest.approx((0.5958, 0.9821), abs=0.0001)  # Wilson's interval of 9 in 10
