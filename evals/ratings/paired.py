@@ -177,8 +177,8 @@ def _plain(x: Ints, y: Ints) -> tuple[float, float]:
 
 
 def _of_samples(difference: Floats, m: Ints, k: Ints) -> tuple[float, float]:
-    """Two artificial tasks are added, one that rose and one that fell by 1/√(samples): with one sample they are Bonett
-    and Price's. Without them, tasks that all agree by chance would leave an interval of no width."""
+    """Two artificial tasks are added, one that rose and one that fell by 1/√(samples): with one sample they are those of
+    Bonett and Price. Without them, tasks that all agree by chance would leave an interval of no width."""
     n = len(difference)
     weight = 2 / float((1 / m + 1 / k).mean())
     mean = float(difference.sum()) / (n + 2)
@@ -287,8 +287,8 @@ def _log_binomial(n: int) -> Floats:
 
 
 def holm(p: Sequence[float | None], least: Sequence[float] | None = None, *, alpha: float = 0.05) -> list[float | None]:
-    """Each p corrected for all of them: what is at most alpha is sure, and the chance that any of those sure is false is
-    at most alpha, however the tests depend on each other. None, a test that was not made, stays None and counts for
+    """Each p corrected for all of them: what is at most alpha is sure, and the chance that any of those sure is false
+    is at most alpha, however the tests depend on each other. None, a test that was not made, stays None and counts for
     nothing.
 
     `least` is what each p could be at the least, as `Paired.least` says. Tests that could not have become sure even so
