@@ -9,6 +9,8 @@ it is shown, so filtering finds nothing new. Intervals are for one difference ea
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +19,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from django.core.cache import cache
 from django.db.models import Count, Max, Q
 
 from evals.collection.comparison.answers import LEVELS, Answers, read_answers
@@ -48,10 +49,16 @@ ALPHA = 0.05
 # Contenders times categories: with more, categories are left out and contenders compared as a whole.
 MOST_CELLS = 4000
 _RECENT_S = 10
+# By key: when it was made, and what. Not in Django's cache, which keeps what is over until it has 300 entries: one of
+# these may have 50 MB.
+_RECENT: dict[str, tuple[float, tuple[Comparison, Answers]]] = {}
+_MOST_KEPT = 2
+_LOCK = threading.Lock()
 
 Verdict = Literal["better", "worse", "more", "fewer", "not sure", "unknown"]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -205,11 +212,18 @@ def _kept(before: Run, after: Run, by: By | None) -> tuple[Comparison, Answers]:
         .annotate(n=Count("pk"), ended=Count("pk", filter=ended), at=Max("generation__finished_at"))
     )
     news = ":".join(f"{run}.{n}.{done}.{at and at.timestamp()}" for run, n, done, at in facts)
-    key = f"comparison:{before.pk}:{after.pk}:{by or ''}:{before.state}:{after.state}:{news}"
-    kept: tuple[Comparison, Answers] | None = cache.get(key)
-    if kept is None:
-        kept = _compared(before, after, by)
-        cache.set(key, kept, _RECENT_S)
+    made = ":".join(f"{run.pk}.{run.state}.{run.created_at.timestamp()}" for run in (before, after))
+    key, now = f"{made}:{by or ''}:{news}", time.monotonic()
+    with _LOCK:
+        for old in [name for name, (at, _) in _RECENT.items() if now - at > _RECENT_S]:
+            del _RECENT[old]
+        if key in _RECENT:
+            return _RECENT[key][1]
+    kept = _compared(before, after, by)
+    with _LOCK:
+        while len(_RECENT) >= _MOST_KEPT:
+            del _RECENT[next(iter(_RECENT))]
+        _RECENT[key] = (now, kept)
     return kept
 
 
@@ -270,18 +284,20 @@ def _in_flight(before: Run, after: Run) -> dict[int, Counter[int]]:
 
 def _cells(answers: Answers, place: int, names: dict[int, tuple[str, str]]) -> Iterable[Cell]:
     """All categories together come first, if there are several."""
-    own = answers.match == place
-    categories = [pk for pk in np.unique(answers.category[own]).tolist() if pk in names]
+    own = np.flatnonzero(answers.match == place)
+    category = answers.category[own]
+    categories = [pk for pk in np.unique(category).tolist() if pk in names]
     categories.sort(key=lambda pk: names[pk][1].casefold())
     if len(categories) != 1:
         yield _cell(answers, own, "", "")
     for pk in categories:
-        yield _cell(answers, own & (answers.category == pk), *names[pk])
+        yield _cell(answers, own[category == pk], *names[pk])
 
 
-def _cell(answers: Answers, chosen: Bools, category: str, name: str) -> Cell:
-    shared = chosen & answers.shared
-    rows = np.flatnonzero(chosen & ~answers.shared)
+def _cell(answers: Answers, chosen: Places, category: str, name: str) -> Cell:
+    """`chosen`: the places of its answers."""
+    shared = answers.shared[chosen]
+    rows = chosen[~shared]
     tasks, group = np.unique(answers.task[rows], return_inverse=True)
     side, ended = answers.side[rows], answers.ended[rows]
     n = len(tasks)
@@ -342,7 +358,7 @@ def _cell(answers: Answers, chosen: Bools, category: str, name: str) -> Cell:
         tasks=int(both.sum()),
         before=of(0),
         after=of(1),
-        shared=int((shared & (answers.side == 0)).sum()),
+        shared=int((answers.side[chosen[shared]] == 0).sum()),
         measures=tuple(success(one) if one.level is None else level(one, one.level) for one in MEASURES),
     )
 
