@@ -340,7 +340,7 @@ def _cell(answers: Answers, chosen: Places, category: str, name: str) -> Cell:
         return Compared(
             measure,
             compare_levels(*means),
-            why=f"not measured in both runs for {missing:,} of {int(both.sum()):,} tasks" if missing else "",
+            why=f"0 or not measured in one run for {missing:,} of {int(both.sum()):,} tasks" if missing else "",
             quantiles=quantiles,  # type: ignore[arg-type]  # a tuple of two
         )
 
