@@ -177,7 +177,7 @@ def _plain(x: Ints, y: Ints) -> tuple[float, float]:
 
 
 def _of_samples(difference: Floats, m: Ints, k: Ints) -> tuple[float, float]:
-    """Two artificial tasks are added, one that rose and one that fell by 1/√(samples): with one sample they are those of
+    """Two artificial tasks are added, one that rose and one that fell by 1/√(samples): with one sample, those of
     Bonett and Price. Without them, tasks that all agree by chance would leave an interval of no width."""
     n = len(difference)
     weight = 2 / float((1 / m + 1 / k).mean())
