@@ -21,6 +21,7 @@ from evals.catalog.images.storing import ImageMissingError, keep_file, with_imag
 from evals.catalog.price_list import own_price
 from evals.collection.checks.refusals import looks_like_refusal
 from evals.collection.checks.run import run_checks
+from evals.collection.checks.tokens import answer_tokens
 from evals.collection.endpoints import endpoint_of
 from evals.collection.providers import (
     Cost,
@@ -207,7 +208,7 @@ def _endpoint(contender: Contender) -> Endpoint:
 
 
 def _checked(generation: Generation, replies: Sequence[Reply], images: tuple[EncodedImage, ...]) -> CallOutcome:
-    """Checks read the text of the last answer, and the tool calls and refusals of all."""
+    """Checks read the text and the tokens of the last answer, and the tool calls and refusals of all."""
     task, contender = generation.task, generation.contender
     reply, costs = whole(replies), [_cost(contender, one.usage) for one in replies]
     turns = [to_json(*one) for one in zip(replies, costs, strict=True)] if len(replies) > 1 else []
@@ -217,11 +218,18 @@ def _checked(generation: Generation, replies: Sequence[Reply], images: tuple[Enc
     return CallOutcome(
         reply=reply,
         cost=sum_of_costs(costs),
-        checks=run_checks(task.checks, text=reply.text, tool_calls=calls, refused=refused),
+        checks=run_checks(task.checks, text=reply.text, tool_calls=calls, refused=refused, tokens=_tokens(replies[-1])),
         refused=refused,
         quarantine=reveals_its_model(shown, contender, task),
         images=images,
         turns=turns,
+    )
+
+
+def _tokens(reply: Reply) -> int | None:
+    usage = reply.usage
+    return answer_tokens(
+        tokens_out=usage.tokens_out, tokens_thinking=usage.tokens_thinking, thought=bool(reply.thinking)
     )
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "BAKE_OFF",
     "EVERY",
     "RECHECK",
+    "RESCORE",
     "SWEEP",
     "BakeOff",
     "ScheduleLine",
@@ -35,12 +36,22 @@ __all__ = [
 
 SWEEP = "evals.leaderboards.chores.sweep"
 RECHECK = "evals.collection.chores.recheck_quarantine"
+RESCORE = "evals.collection.chores.rescore_unfinished"
 
 
 @transaction.atomic
 def ensure() -> None:
-    """Make sure that the sweep has a schedule, every minute, and so has the look through stored answers, which does
-    nothing once it is done. Idempotent; keeps an existing one as an admin has set it."""
+    """Make sure that the sweep has a schedule, every minute, and so have the look through stored answers and the
+    scoring of those that somebody wants scored again, which do nothing once they are done. Idempotent; keeps an
+    existing one as an admin has set it."""
+    if not Schedule.objects.filter(func=RESCORE).exists():
+        Schedule.objects.create(
+            name="Go on scoring stored answers again, where that was asked for",
+            func=RESCORE,
+            schedule_type=Schedule.MINUTES,
+            minutes=5,
+            repeats=-1,
+        )
     if not Schedule.objects.filter(func=RECHECK).exists():
         Schedule.objects.create(
             name="Look for models' names in stored answers, with a new detector",

@@ -8,6 +8,7 @@ from evals.models.invitations import Invitation, InvitationUse
 from evals.models.leaderboards import Leaderboard
 from evals.models.quarantine import QuarantineAct, QuarantineCase, QuarantineRecheck
 from evals.models.renderings import Rendering
+from evals.models.rescores import Rescore
 from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.votes import Reviewer, ReviewerGroup, ReviewerTally, TaskTally, Vote, VoteImport
 
@@ -32,6 +33,7 @@ __all__ = [
     "Reason",
     "ReasonTally",
     "Rendering",
+    "Rescore",
     "Reviewer",
     "ReviewerGroup",
     "ReviewerTally",

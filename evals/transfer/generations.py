@@ -20,6 +20,7 @@ from evals.catalog.names import BadValueError
 from evals.catalog.queries.task_sets import KnownTask
 from evals.collection.checks.refusals import looks_like_refusal
 from evals.collection.checks.run import run_checks
+from evals.collection.checks.tokens import tokens_of_last
 from evals.collection.providers import ToolCall
 from evals.collection.providers.answer import without_thinking
 from evals.collection.quarantine import reveals_its_model
@@ -335,7 +336,10 @@ class AnswerChecker:
         if answer.error:
             return CheckedAnswer(quarantine, refused=False, checks=[])
         refused = any(looks_like_refusal(text) for text, _ in answer.written)
-        checks = run_checks(task.checks, text=answer.text, tool_calls=answer.calls, refused=refused)
+        tokens = tokens_of_last(
+            turns=answer.turns, tokens_out=answer.tokens_out, tokens_thinking=None, thinking=answer.thinking
+        )
+        checks = run_checks(task.checks, text=answer.text, tool_calls=answer.calls, refused=refused, tokens=tokens)
         return CheckedAnswer(quarantine, refused, checks)
 
     def _task(self, task_id: int) -> Task:

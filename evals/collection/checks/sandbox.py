@@ -1,8 +1,9 @@
-"""Runs hostile patterns and schemas in a process that can be killed.
+"""Runs hostile patterns, schemas and parsers of hostile text in a process that can be killed.
 
 A regular expression or JSON schema comes from an uploaded task set, the text from a model: together they can take
-forever. Python cannot interrupt its own `re`, so a child process does the work, one for each worker process, and
-is killed and replaced when it does not answer in time.
+forever, and a parser can run out of memory. Python cannot interrupt its own `re`, so a child process does the work, one
+for each worker process, and is killed and replaced when it does not answer in time. What the child needs for a kind of
+question, such as a language's grammar, it loads before the first one, which is not counted against the check.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ import selectors
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["OutOfTimeError", "ask_child"]
+__all__ = ["SandboxError", "ask_child"]
 
 TIME_LIMIT_S = 2.0
-# Starting an interpreter and jsonschema on a busy machine; not counted against the check.
+# Starting an interpreter, or loading what a kind of question needs, on a busy machine; not counted against the check.
 _START_LIMIT_S = 30.0
+_LOADED_FIRST = {"json_schema", "similar", "sql", "code", "language"}
 _CHILD = Path(__file__).with_name("sandbox_child.py")
 
 
-class OutOfTimeError(Exception):
-    """The child did not answer in time, or died."""
+class SandboxError(Exception):
+    """The child did not answer in time, needed too much memory, or died."""
 
 
 class _Child:
@@ -43,26 +46,37 @@ class _Child:
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._loaded: set[tuple[str, ...]] = set()
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._answers = selectors.DefaultSelector()
         self._answers.register(self._stdout, selectors.EVENT_READ)
         self._line(_START_LIMIT_S)
 
-    def ask(self, question: dict[str, Any]) -> Any:
+    def ask(self, question: Mapping[str, Any]) -> tuple[Any, str]:
+        needs = tuple(str(question.get(name, "")) for name in ("do", "dialect", "module", "function"))
+        if question["do"] in _LOADED_FIRST and needs not in self._loaded:
+            self._asked({**question, "text": "", "load": True}, _START_LIMIT_S)
+            self._loaded.add(needs)
+        return self._asked(question, TIME_LIMIT_S)
+
+    def _asked(self, question: Mapping[str, Any], limit_s: float) -> tuple[Any, str]:
         try:
             self._stdin.write(json.dumps(question).encode() + b"\n")
             self._stdin.flush()
         except OSError as error:
-            raise OutOfTimeError("the checking process has died") from error
-        return json.loads(self._line(TIME_LIMIT_S))
+            raise SandboxError("the checking process has died") from error
+        verdict, words = json.loads(self._line(limit_s))
+        if verdict == "error":
+            raise SandboxError(words)
+        return verdict, words
 
     def _line(self, limit_s: float) -> bytes:
         # An answer is one short line, written at once: once readable, it is complete.
         if not self._answers.select(limit_s):
-            raise OutOfTimeError(f"took longer than {TIME_LIMIT_S:g} s")
+            raise SandboxError(f"took longer than {TIME_LIMIT_S:g} s")
         line = self._stdout.readline()
         if not line:
-            raise OutOfTimeError("the checking process has died")
+            raise SandboxError("the checking process has died")
         return line
 
     def end(self) -> None:
@@ -77,15 +91,16 @@ _lock = threading.Lock()
 _child: _Child | None = None
 
 
-def ask_child(question: dict[str, Any]) -> Any:
-    """The child's answer. Raises OutOfTimeError; the next question gets a new child."""
+def ask_child(question: Mapping[str, Any]) -> tuple[Any, str]:
+    """The child's verdict and its words: true, false, or null for what cannot be judged. Raises SandboxError; the
+    next question gets a new child."""
     global _child  # noqa: PLW0603 (one for the process, behind its lock)
     with _lock:
         try:
             if _child is None:
                 _child = _Child()
             return _child.ask(question)
-        except OutOfTimeError:
+        except SandboxError:
             _end()
             raise
 
