@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from evals.catalog import api
 from evals.collection import api as collection_api
-from evals.collection import listing_api
+from evals.collection import listing_api, rescoring_api
 from evals.collection.comparison import api as comparison_api
 from evals.collection.quarantine import api as quarantine_api
 from evals.leaderboards import api as leaderboards_api
@@ -19,6 +19,7 @@ from evals.voting import api as voting_api
 urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets", transfer_api.TaskSetList.as_view(), name="task-set-list"),
     path("task-sets/<slug:slug>", transfer_api.TaskSetDetail.as_view(), name="task-set"),
+    path("task-sets/<slug:slug>/rescore", rescoring_api.TaskSetRescore.as_view(), name="task-set-rescore"),
     path("task-sets/<slug:slug>/tasks", transfer_api.TaskList.as_view(), name="task-list"),
     path("tasks/<int:pk>/images/<int:n>", transfer_api.TaskImage.as_view(), name="task-image"),
     path("providers", api.ProviderList.as_view(), name="provider-list"),
@@ -33,7 +34,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:pk>", collection_api.RunDetail.as_view(), name="run"),
     path("runs/<int:pk>/budget", collection_api.RunBudget.as_view(), name="run-budget"),
     path("runs/<int:pk>/consistency", comparison_api.RunConsistency.as_view(), name="run-consistency"),
+    path("runs/<int:pk>/checks", rescoring_api.RunChecks.as_view(), name="run-checks"),
     path("runs/<int:pk>/pause", collection_api.RunPause.as_view(), name="run-pause"),
+    path("runs/<int:pk>/rescore", rescoring_api.RunRescore.as_view(), name="run-rescore"),
     path("runs/<int:pk>/resume", collection_api.RunResume.as_view(), name="run-resume"),
     path("runs/<int:pk>/retry", collection_api.RunRetry.as_view(), name="run-retry"),
     path("runs/<int:pk>/stop", collection_api.RunStop.as_view(), name="run-stop"),

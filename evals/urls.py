@@ -58,6 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets/", task_sets.task_set_list, name="task-set-list"),
     path("task-sets/new/", transfer_views.task_set_new, name="task-set-new"),
     path("task-sets/<slug:slug>/", task_sets.task_set, name="task-set"),
+    path("task-sets/<slug:slug>/rescore/", collection_views.task_set_rescore, name="task-set-rescore"),
     path("tasks/<int:pk>/images/<int:n>/", task_sets.task_image, name="task-image"),
     # providers and contenders (imported names may contain a slash)
     path("providers/", contenders.provider_list, name="provider-list"),
@@ -83,6 +84,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:run_id>/again/", collection_views.run_again, name="run-again"),
     path("runs/<int:run_id>/budget/", collection_views.run_budget, name="run-budget"),
     path("runs/<int:run_id>/pause/", collection_views.run_pause, name="run-pause"),
+    path("runs/<int:run_id>/rescore/", collection_views.run_rescore, name="run-rescore"),
     path("runs/<int:run_id>/resume/", collection_views.run_resume, name="run-resume"),
     path("runs/<int:run_id>/retry/", collection_views.run_retry, name="run-retry"),
     path("runs/<int:run_id>/stop/", collection_views.run_stop, name="run-stop"),

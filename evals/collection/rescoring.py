@@ -28,7 +28,7 @@ from evals.collection.checks.tokens import tokens_of_last
 from evals.collection.providers import ToolCall
 from evals.models import Generation, Rescore, Run, TaskSet, TaskSetItem
 
-__all__ = ["CHORE", "Rescored", "ask_rescore", "newest_rescore", "rescore", "stalled"]
+__all__ = ["CHORE", "Rescored", "ask_rescore", "rescore", "stalled"]
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +69,9 @@ def ask_rescore(*, run: Run | None = None, task_set: TaskSet | None = None, who:
 def stalled() -> list[int]:
     """Those that have not moved on for a while, so that their chore must have been lost."""
     before = timezone.now() - _LOST_AFTER
-    return list(Rescore.objects.filter(finished_at=None, moved_at__lt=before).order_by("pk").values_list("pk", flat=True))
-
-
-def newest_rescore(*, run: Run | None = None, task_set: TaskSet | None = None) -> Rescore | None:
-    return Rescore.objects.filter(run=run, task_set=task_set).order_by("-pk").first()
+    return list(
+        Rescore.objects.filter(finished_at=None, moved_at__lt=before).order_by("pk").values_list("pk", flat=True)
+    )
 
 
 def rescore(*, pk: int, seconds: float | None = None) -> Rescored:
@@ -129,9 +127,7 @@ def _portion(asked: Rescore, checks: Mapping[str, Sequence[Any]], until: float |
         else:
             mine.finished_at = mine.moved_at
             log.info("Rescore %d: %d answers read, %d changed.", mine.pk, mine.read, mine.changed)
-        mine.save(
-            update_fields=["moved_at", "read", "changed", "now_pass", "now_fail", "read_to", "finished_at"]
-        )
+        mine.save(update_fields=["moved_at", "read", "changed", "now_pass", "now_fail", "read_to", "finished_at"])
     return len(scored), len(moved)
 
 

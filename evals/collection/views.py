@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.contrib import messages
 from django.db import transaction
@@ -24,8 +25,11 @@ from evals.collection import wake
 from evals.collection.comparison.consistency import run_consistency
 from evals.collection.comparison.page import consistency_rows
 from evals.collection.forms import BakeOffForm, BudgetForm, RunForm, newest_versions
+from evals.collection.queries.check_rates import CheckRate, CheckRow, check_rates
+from evals.collection.queries.rescores import rescore_state
 from evals.collection.queries.runs import run_list as newest_runs
 from evals.collection.queries.runs import run_view
+from evals.collection.rescoring import ask_rescore
 from evals.collection.run_page import EstimateParts, estimate_parts, listed, run_parts
 from evals.collection.schedules import EVERY, add_bake_off, remove, set_every, timetable
 from evals.collection.services import RunError
@@ -42,9 +46,11 @@ __all__ = [
     "run_new",
     "run_pause",
     "run_progress",
+    "run_rescore",
     "run_resume",
     "run_retry",
     "run_stop",
+    "task_set_rescore",
 ]
 
 
@@ -59,8 +65,45 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @role_required(Role.VIEWER)
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     found = _found(run_id)
-    consistent = consistency_rows(run_consistency(found))
-    return render(request, "evals/collection/run.html", {**_context(request, found), "consistent": consistent})
+    context = _context(request, found) | {"consistent": consistency_rows(run_consistency(found))}
+    if context["shows_details"]:
+        context |= _checks(found) | {
+            "rescoring": {
+                "may": person(request).may(Role.EDITOR),
+                "url": reverse("evals:run-rescore", args=[found.pk]),
+                **rescore_state(run=found),
+            }
+        }
+    return render(request, "evals/collection/run.html", context)
+
+
+# Rows of a run's checks on its page; the API has them all.
+_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class _CheckedRow:
+    """With a rate, or none, for each type of check in the run."""
+
+    contender: str
+    category_name: str
+    success: CheckRate
+    rates: list[tuple[str, CheckRate | None]]
+
+
+def _checks(found: Run) -> dict[str, object]:
+    rows = check_rates(found)
+    types = sorted({kind for row in rows for kind, _ in row.checks})
+    return {
+        "check_types": types,
+        "checked": [_checked_row(row, types) for row in rows[:_SHOWN]],
+        "checked_more": max(0, len(rows) - _SHOWN),
+    }
+
+
+def _checked_row(row: CheckRow, types: list[str]) -> _CheckedRow:
+    of = dict(row.checks)
+    return _CheckedRow(row.contender, row.category_name, row.success, [(kind, of.get(kind)) for kind in types])
 
 
 @require_safe
@@ -179,6 +222,29 @@ def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
     words = f"Retrying {count(reopened, 'answer')}." if reopened else "There was nothing to retry."
     messages.success(request, words)
     return redirect("evals:run", found.pk)
+
+
+@require_POST
+@role_required(Role.EDITOR)
+def run_rescore(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Scores the run's answers again, without asking for them again."""
+    found = _found(run_id)
+    _, new = ask_rescore(run=found, who=person(request).name)
+    messages.success(request, _RESCORING if new else _RESCORING_ALREADY)
+    return redirect("evals:run", found.pk)
+
+
+@require_POST
+@role_required(Role.EDITOR)
+def task_set_rescore(request: HttpRequest, slug: str) -> HttpResponse:
+    """The same for the answers of all its runs and imports."""
+    _, new = ask_rescore(task_set=get_object_or_404(TaskSet, slug=slug), who=person(request).name)
+    messages.success(request, _RESCORING if new else _RESCORING_ALREADY)
+    return redirect("evals:task-set", slug)
+
+
+_RESCORING = "The answers are being scored again. This page says what changed."
+_RESCORING_ALREADY = "The answers are being scored again already."
 
 
 @require_POST

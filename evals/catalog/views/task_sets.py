@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
 from evals.catalog.images.serving import image_response, nth
 from evals.catalog.queries.task_sets import task_set_cards, task_set_page
-from evals.models import Task
+from evals.collection.queries.rescores import rescore_state
+from evals.models import Task, TaskSet
 
 SHOWN = 20
 SHOWN_OF_ONE = 500
@@ -44,4 +46,14 @@ def task_set(request: HttpRequest, slug: str) -> HttpResponse:
     if page is None:
         raise Http404("There is no such task set, or it has no such version.")
     may_edit = person(request).may(Role.EDITOR)
-    return render(request, "evals/catalog/task_set.html", {"page": page, "category": category, "may_edit": may_edit})
+    context = {
+        "page": page,
+        "category": category,
+        "may_edit": may_edit,
+        "rescoring": {
+            "may": may_edit and page.version is not None,
+            "url": reverse("evals:task-set-rescore", args=[slug]),
+            **rescore_state(task_set=TaskSet.objects.get(slug=slug)),
+        },
+    }
+    return render(request, "evals/catalog/task_set.html", context)

@@ -35,7 +35,7 @@ _JSON_CHARS = 10_000_000
 _MOST_BLOCKS = 50
 _DETAIL_CHARS = 300
 # Checks of one answer together: one that stops all of them must not stop its worker.
-_ALL_TIME_S = 20.0
+_ALL_TIME_S = 30.0
 _THRESHOLD = 0.8
 
 
@@ -259,18 +259,22 @@ _SQL_LABELS = frozenset({"sql", "postgresql", "postgres", "mysql", "sqlite", "ts
 
 def _sql(check: Mapping[str, Any], text: str) -> CheckResult:
     dialect = str(check.get("dialect", ""))
-    asked = ({"do": "sql", "dialect": dialect, "text": block} for block in _blocks(check, text, _SQL_LABELS))
-    return _all_parse(asked, f"SQL of {dialect}" if dialect else "SQL")
+
+    def question(block: str) -> dict[str, Any]:
+        return {"do": "sql", "dialect": dialect, "text": block}
+
+    return _all_parse(check, text, _SQL_LABELS, question, f"SQL of {dialect}" if dialect else "SQL")
 
 
 def _code(check: Mapping[str, Any], text: str) -> CheckResult:
     named = str(check["language"])
     parser = CODE[named]
-    asked = (
-        {"do": "code", "language": named, "module": parser.module, "function": _grammar(parser, block), "text": block}
-        for block in _blocks(check, text, parser.labels)
-    )
-    return _all_parse(asked, parser.name)
+
+    def question(block: str) -> dict[str, Any]:
+        grammar = {"module": parser.module, "function": _grammar(parser, block)}
+        return {"do": "code", "language": named, "text": block, **grammar}
+
+    return _all_parse(check, text, parser.labels, question, parser.name)
 
 
 def _grammar(parser: Parser, block: str) -> str:
@@ -278,35 +282,29 @@ def _grammar(parser: Parser, block: str) -> str:
     return parser.with_tags if parser.with_tags and "<?" in block else parser.function
 
 
-class _NoBlockError(ValueError):
-    """There is nothing in the answer to parse: that is no fault of the check."""
-
-
-def _blocks(check: Mapping[str, Any], text: str, labels: Iterable[str]) -> Sequence[str]:
+def _all_parse(
+    check: Mapping[str, Any],
+    text: str,
+    labels: Iterable[str],
+    question: Callable[[str], Mapping[str, Any]],
+    name: str,
+) -> CheckResult:
     if len(text) > _JSON_CHARS:
         raise UnjudgedError(f"the answer has {len(text):,} characters; code is read up to {_JSON_CHARS:,}")
     blocks, reason = chosen_blocks(text, labels=frozenset(labels), which=str(check.get("block", "all")))
     if reason:
-        raise _NoBlockError(reason)
+        return False, f"is not {name}: {reason}"
     if len(blocks) > _MOST_BLOCKS:
         raise UnjudgedError(f"the answer has {len(blocks):,} blocks; up to {_MOST_BLOCKS} are parsed")
     longest = max(map(len, blocks))
     if longest > _PARSED_CHARS:
         raise UnjudgedError(f"a block has {longest:,} characters; up to {_PARSED_CHARS:,} are parsed")
-    return blocks
-
-
-def _all_parse(asked: Iterable[Mapping[str, Any]], name: str) -> CheckResult:
-    n = 0
-    try:
-        for n, question in enumerate(asked, start=1):
-            ok, words = _judged(question)
-            if not ok:
-                where = f"block {n}, " if n > 1 else ""
-                return False, f"is not {name}: {where}{words}"
-    except _NoBlockError as error:
-        return False, f"is not {name}: {error}"
-    return True, f"parses as {name}" + (f", all {n} blocks" if n > 1 else "")
+    for n, block in enumerate(blocks, start=1):
+        ok, words = _judged(question(block))
+        if not ok:
+            where = f"block {n}, " if len(blocks) > 1 else ""
+            return False, f"is not {name}: {where}{words}"
+    return True, f"parses as {name}" + (f", all {len(blocks)} blocks" if len(blocks) > 1 else "")
 
 
 def _tool_call(check: Mapping[str, Any], tool_calls: Sequence[ToolCall]) -> CheckResult:

@@ -2,7 +2,8 @@
 
 Run by path in an isolated interpreter: imports nothing of Arena's, and reaches nothing but its own pipes. An answer is
 `[verdict, words]`: true, false, null for what cannot be judged, or "error" if the child should be replaced. What takes
-a noticeable time to load is loaded when it is asked for (`load`), so that its time is not the check's.
+a noticeable time to load is loaded when it is asked for (`load`), so that its time is not the check's; a check that
+takes longer than its limit of processor time ends the process.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import logging
 import os
 import re
 import resource
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -242,11 +244,15 @@ def _answered(question: dict[str, Any]) -> Answer:
         if question.pop("load", False):
             _load(question)
             return [True, ""]
+        # The signal ends this process wherever it is, also within a library that does not return to Python.
+        signal.setitimer(signal.ITIMER_PROF, question["time_limit_s"])
         return _DO[question["do"]](question)
     except MemoryError:
         return ["error", "needs too much memory"]
     except ImportError as error:
         return ["error", f"cannot be loaded: {error}"]
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def main() -> None:

@@ -92,7 +92,7 @@ a = 1
         ({"type": "language", "value": "ja"}, "設定ページでAPIキーを作成できます。", "您可以在设置页面创建密钥。"),
         (
             {"type": "language", "value": "en"},
-            "In Paris, order with “Je voudrais un café noir, s'il vous plaît”.",
+            "When you are in Paris, order by saying “Je voudrais un café noir, s'il vous plaît”.",
             "À Paris, commandez un café noir en disant “please, a coffee”.",
         ),
         ({"type": "sql"}, "```sql\nSELECT a FROM t;\nDELETE FROM t\n```", "SELECT * FORM t"),
@@ -154,7 +154,8 @@ def test_which_block_is_judged():
     assert verdict(python, "```\nx = 1\n```\n```bash\nls\n```")
     assert detail(python, "```bash\nls\n```") == "is not Python: no block of it, only of bash"
     assert detail(python, "> ```py\n> x = 1\n> ```") == "parses as Python"
-    assert verdict(python, "~~~python\ns = 1\n```\n~~~") is False
+    # A fence of another kind inside is text.
+    assert not verdict(python, "~~~python\ns = 1\n```\n~~~")
     # An answer that broke off: its last block ends with it.
     assert not verdict(python, "```python\nx = (1,")
     assert detail(python, "") == "is not Python: the answer has no text"
@@ -221,7 +222,6 @@ def test_a_refusal_that_the_provider_marked_is_one():
     [
         {"type": "regex", "pattern": "^(a+)+$"},
         {"type": "json_schema", "schema": {"type": "string", "pattern": "^(a+)+$"}},
-        fact("^(a+)+$", "regex"),
     ],
 )
 def test_a_check_that_would_take_forever_fails_and_the_next_one_runs(check):
@@ -287,12 +287,9 @@ EVERY: list[dict[str, Any]] = [
     "text",
     [
         "[" * 100_000,
-        "9" * 100_000,
         "\x00\ud800 1e999",
-        "1." * 50_000,
         "-" * 100_000 + "1",
         "".join(map(chr, range(1, 2000))),
-        "```\n" * 5_000,
         "a " * 2_500_000,
     ],
     ids=lambda text: f"{len(text)} of {text[:4]!a}",
