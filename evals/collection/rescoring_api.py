@@ -61,6 +61,10 @@ class RescoreOut(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True, help_text="Null while it is under way.")
 
 
+class RescoredOut(serializers.Serializer[Any]):
+    last = RescoreOut(allow_null=True, help_text="Null if its answers were never scored again.")
+
+
 class RunChecks(GenericAPIView[Run]):
     """It says how contenders answer, by name: what people who vote do not read."""
 
@@ -77,10 +81,7 @@ class _Rescoring(APIView):
     scopes = {"GET": BROWSE, "POST": "evals:write"}
 
     def last(self, **of: Any) -> Response:
-        found = newest_rescore(**of)
-        if found is None:
-            raise Http404
-        return Response(RescoreOut(found).data)
+        return Response(RescoredOut({"last": newest_rescore(**of)}).data)
 
     def asked(self, request: Request, **of: Any) -> Response:
         who = request.user.name if isinstance(request.user, User) else "a program"
@@ -92,7 +93,9 @@ _ASKED = {202: RescoreOut, 200: RescoreOut}
 
 
 class RunRescore(_Rescoring):
-    @extend_schema(operation_id="run_rescore_last", summary="The last time a run was scored again", responses=RescoreOut)
+    @extend_schema(
+        operation_id="run_rescore_last", summary="The last time a run was scored again", responses=RescoredOut
+    )
     def get(self, request: Request, pk: int) -> Response:
         return self.last(run=_run(pk))
 
@@ -110,7 +113,7 @@ class TaskSetRescore(_Rescoring):
     @extend_schema(
         operation_id="task_set_rescore_last",
         summary="The last time a task set's answers were scored again",
-        responses=RescoreOut,
+        responses=RescoredOut,
     )
     def get(self, request: Request, slug: str) -> Response:
         return self.last(task_set=_task_set(slug))

@@ -47,7 +47,8 @@ def evidence(category_slug: str | None) -> dict[str, Evidence]:
     Reads whether a task has checks, not what they are, and results of checks only if there are any.
     """
     counted = _counted(category_slug).annotate(
-        has_checks=ExpressionWrapper(~Q(task__checks=[]), output_field=BooleanField()),
+        # An answer may have been scored again, by checks that its own task did not have.
+        has_checks=ExpressionWrapper(~Q(task__checks=[]) | ~Q(checks=[]), output_field=BooleanField()),
         check_results=Case(When(~Q(checks=[]), then=F("checks")), default=None),
     )
     counts: dict[str, _Counts] = defaultdict(_Counts)

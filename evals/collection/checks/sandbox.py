@@ -23,8 +23,8 @@ __all__ = ["SandboxError", "ask_child"]
 
 # Of processor time, so that a check has the same time on a busy machine.
 TIME_LIMIT_S = 2.0
-# How long its answer may take on a machine that is so busy. Starting an interpreter, and loading what a kind of question
-# needs, is limited by this alone: it is not counted against the check.
+# How long its answer may take all the same. Starting an interpreter, and loading what a kind of question needs, is
+# limited by this alone: it is not counted against the check.
 _WAIT_S = 60.0
 _LOADED_FIRST = {"json_schema", "similar", "sql", "code", "language"}
 _CHILD = Path(__file__).with_name("sandbox_child.py")
