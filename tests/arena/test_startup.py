@@ -30,14 +30,31 @@ HEAVY = {
     "markdown_it",
     "msgspec",
     "numpy",
+    "py3langid",
     "pygments.lexers.python",
+    "rapidfuzz",
     "redis",
     "rest_framework.serializers",
     "scipy",
     "sentry_sdk",
+    "sqlglot",
+    "tree_sitter",
 }
 # Those that no page needs before it is opened: `check` loads every page.
-NO_PAGE = {"celery", "httpx", "jsonschema", "kombu", "pygments.lexers.python", "redis", "scipy.special", "sentry_sdk"}
+NO_PAGE = {
+    "celery",
+    "httpx",
+    "jsonschema",
+    "kombu",
+    "py3langid",
+    "pygments.lexers.python",
+    "rapidfuzz",
+    "redis",
+    "scipy.special",
+    "sentry_sdk",
+    "sqlglot",
+    "tree_sitter",
+}
 
 
 def loaded_by(program: str, var: Path) -> set[str]:

@@ -248,9 +248,9 @@ def _language(check: Mapping[str, Any], text: str) -> CheckResult:
 
 def _language_name(code: str) -> str:
     try:
-        return str(get_language_info(code)["name"])
+        return "Chinese" if code == "zh" else str(get_language_info(code)["name"])
     except KeyError:
-        return code
+        return f"“{code}”"
 
 
 # What models write behind the fence of a query.
