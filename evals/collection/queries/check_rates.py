@@ -20,8 +20,9 @@ __all__ = ["CheckRate", "CheckRow", "check_rates"]
 _STATE = Generation.State
 _ENDED = (_STATE.DONE, _STATE.FAILED)
 _CHUNK = 5000
-# A run that is being collected is counted again at most so often; one that is over only when something changed.
+# Kept until something changed, at most so long; a large run that is being collected is counted again only then.
 _KEPT_S = 30
+_LARGE = 5_000
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ def check_rates(run: Run) -> tuple[CheckRow, ...]:
     ended = RunItem.objects.filter(run=run, generation__state__in=_ENDED)
     n, newest = ended.aggregate(n=Count("pk"), newest=Max("generation__finished_at")).values()
     scored = Rescore.objects.filter(changed__gt=0).aggregate(at=Max("moved_at"))["at"]
-    if run.state == Run.State.COLLECTING:
-        key = f"check-rates:{run.pk}:collecting"
-    else:
-        key = f"check-rates:{run.pk}:{n}:{newest and newest.timestamp()}:{scored and scored.timestamp()}"
+    state = f"{n}:{newest and newest.timestamp()}"
+    if run.state == Run.State.COLLECTING and n > _LARGE:
+        state = "collecting"
+    key = f"check-rates:{run.pk}:{state}:{scored and scored.timestamp()}"
     kept: tuple[CheckRow, ...] | None = cache.get(key)
     if kept is None:
         kept = _counted(run)
