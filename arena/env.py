@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -132,6 +133,57 @@ def media(name: str, *, default: Path | None) -> dict[str, Any]:
         )
     options = {"bucket_name": bucket, "location": prefix.strip("/"), "file_overwrite": True, "default_acl": None}
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+# How e-mail goes to the server, and the port where nothing says another.
+_MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+def mail_server(name: str) -> dict[str, Any]:
+    """Django's settings of the mail server at a URL; an empty host without one."""
+    url = text(name)
+    settings: dict[str, Any] = {"EMAIL_HOST": "", "EMAIL_PORT": 25, "EMAIL_HOST_USER": "", "EMAIL_HOST_PASSWORD": ""}
+    settings |= {"EMAIL_USE_TLS": False, "EMAIL_USE_SSL": False}
+    if not url:
+        return settings
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in _MAIL_SCHEMES or not parts.hostname or parts.path.strip("/") or parts.query:
+        # Without the value: it may hold a password.
+        refuse(
+            name,
+            "not the address of a mail server",
+            f"Set {name} to smtp+starttls://user:password@mail.example:587, smtps://… or, without encryption, smtp://…",
+        )
+    return settings | {
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": port or _MAIL_SCHEMES[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": parts.scheme == "smtp+starttls",
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+    }
+
+
+def site(name: str, *, needed_by: str = "") -> str:
+    """The address people reach Arena at; empty if it is not set and nothing needs it."""
+    url = text(name).rstrip("/")
+    fix = f"Set {name} to the address people open in a browser, such as https://arena.example."
+    if not url:
+        if needed_by:
+            refuse(name, f"not set, and {needed_by} needs it for links", fix)
+        return ""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    except ValueError:
+        usable = False
+    if not usable:
+        refuse(name, f"{url!r} is not an http or https address", fix)
+    return url
 
 
 def new_key() -> str:

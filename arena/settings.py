@@ -3,6 +3,7 @@ has a variable, and `arena.env` refuses a wrong one by name."""
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from csp.constants import NONE, SELF
@@ -63,6 +64,15 @@ except ProxyError as error:
     )
 # Certificate authorities to trust instead of those that come with Arena, such as those of a proxy that reads along.
 SSL_CERT_FILE = env.certificates("SSL_CERT_FILE")
+
+# Reports of bake-offs go out by e-mail where there is a mail server. A link in one needs the address of this Arena.
+_mail = env.mail_server("EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT = 10
+ARENA_SITE_URL = env.site("ARENA_SITE_URL", needed_by="EMAIL_URL" if env.text("EMAIL_URL") else "")
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM") or f"arena@{urlsplit(ARENA_SITE_URL).hostname or 'localhost'}"
 
 # Model files that llama.cpp may load (`evals.catalog.gguf`), and what the models of one process may take.
 ARENA_GGUF_DIRS = env.folders("ARENA_GGUF_DIRS", (VAR_DIR / "models",) if DEBUG else ())

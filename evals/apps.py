@@ -17,6 +17,8 @@ class EvalsConfig(AppConfig):
         *append_only("evals_vote", "votes"),
         *append_only("evals_leaderboard", "leaderboards"),
         *append_only("evals_quarantineact", "acts on quarantine cases"),
+        *append_only("evals_bakeoffround", "the rounds of a bake-off"),
+        *append_only("evals_bakeoffreport", "reports of bake-offs"),
         Trigger(
             "evals_contender",
             "UPDATE",

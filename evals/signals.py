@@ -3,6 +3,7 @@
 from django.dispatch import Signal
 
 __all__ = [
+    "bake_off_finished",
     "category_retired",
     "category_retirement_asked",
     "contender_retired",
@@ -26,3 +27,7 @@ category_retired = Signal()
 
 # Sent with `contender` inside the transaction that retires it or brings it back.
 contender_retired = Signal()
+
+# Sent with `report_id`, its `made_at` and its `document` inside the transaction that stores the report of a bake-off,
+# once for each: what a receiver enqueues commits with it, and what a receiver raises keeps it from being stored.
+bake_off_finished = Signal()

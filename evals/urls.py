@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from evals.bake_offs import views as bake_offs
 from evals.catalog.views import categories, contenders, found, task_sets
 from evals.collection import views as collection_views
 from evals.collection.comparison import views as comparison_views
@@ -73,8 +74,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("contenders/<path:slug>/retire/", contenders.contender_retire, name="contender-retire"),
     # runs
     path("runs/", collection_views.run_list, name="run-list"),
-    path("runs/schedules/", collection_views.schedule_list, name="schedule-list"),
-    path("runs/schedules/<int:pk>/", collection_views.schedule_change, name="schedule-change"),
+    path("runs/schedules/", bake_offs.schedule_list, name="schedule-list"),
+    path("runs/schedules/new/", bake_offs.schedule_new, name="schedule-new"),
+    path("runs/schedules/mail/", bake_offs.schedule_mail, name="schedule-mail"),
+    path("runs/schedules/of/<slug:slug>/", bake_offs.schedule, name="schedule"),
+    path("runs/schedules/of/<slug:slug>/remove/", bake_offs.schedule_remove, name="schedule-remove"),
+    path("runs/schedules/of/<slug:slug>/start/", bake_offs.schedule_start, name="schedule-start"),
     path("runs/new/", collection_views.run_new, name="run-new"),
     path("runs/new/estimate/", collection_views.run_estimate, name="run-estimate"),
     path("runs/compare/", comparison_views.run_compare, name="run-compare"),
@@ -89,6 +94,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:run_id>/retry/", collection_views.run_retry, name="run-retry"),
     path("runs/<int:run_id>/stop/", collection_views.run_stop, name="run-stop"),
     path("generations/<int:pk>/images/<int:n>/", collection_views.generation_image, name="generation-image"),
+    # bake-offs
+    path("bake-offs/", bake_offs.report_list, name="bake-off-report-list"),
+    path("bake-offs/<int:pk>/", bake_offs.bake_off_report, name="bake-off-report"),
     # quarantine
     path("quarantine/", quarantine.quarantine, name="quarantine"),
     path("quarantine/<int:pk>/", quarantine.quarantine_case, name="quarantine-case"),

@@ -2,7 +2,13 @@ from django.apps import AppConfig
 
 from arena.receivers import connect
 from arena.triggers import append_only
-from evals.signals import category_retired, category_retirement_asked, leaderboard_computed, retirement_asked
+from evals.signals import (
+    bake_off_finished,
+    category_retired,
+    category_retirement_asked,
+    leaderboard_computed,
+    retirement_asked,
+)
 from routing.signals import table_published
 
 
@@ -20,4 +26,5 @@ class RoutingConfig(AppConfig):
         connect(category_retired, "routing.publishing.receivers.publish_after_retirement")
         connect(retirement_asked, "routing.publishing.receivers.routes_naming")
         connect(category_retirement_asked, "routing.publishing.receivers.routes_of_category")
+        connect(bake_off_finished, "routing.webhooks.receivers.announce_report")
         connect(table_published, "routing.webhooks.receivers.announce_table")

@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern] = [
     path("webhooks/", webhooks_views.webhook_list, name="webhook-list"),
     path("webhooks/<int:pk>/", webhooks_views.webhook, name="webhook"),
     path("webhooks/<int:pk>/secret/", webhooks_views.webhook_secret, name="webhook-secret"),
+    path("webhooks/<int:pk>/events/", webhooks_views.webhook_events, name="webhook-events"),
     path("webhooks/<int:pk>/state/", webhooks_views.webhook_state, name="webhook-state"),
     path("webhooks/<int:pk>/test/", webhooks_views.webhook_test, name="webhook-test"),
     path("webhooks/<int:pk>/replay/", webhooks_views.webhook_replay, name="webhook-replay"),

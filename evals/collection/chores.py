@@ -5,23 +5,14 @@ from __future__ import annotations
 from django_q.tasks import async_task
 
 from arena.ui.wording import count
-from evals.collection import rescoring, schedules, wake
+from evals.collection import rescoring
 from evals.collection.quarantine.recheck import recheck
-from evals.models import TaskSet
 
-__all__ = ["bake_off", "recheck_quarantine", "rescore", "rescore_unfinished"]
+__all__ = ["recheck_quarantine", "rescore", "rescore_unfinished"]
 
 # Well within the minute that a chore may take.
 _RECHECK_S = 20
 _RESCORE_S = 15
-
-
-def bake_off(task_set_id: int) -> str:
-    """Runs on the schedule an admin set. Returns the outcome in words, for the schedules page."""
-    done = schedules.bake_off(task_set=TaskSet.objects.get(pk=task_set_id))
-    if done.run is not None:
-        wake.wake_workers()
-    return done.reason
 
 
 def recheck_quarantine() -> str:

@@ -1,4 +1,4 @@
-"""Forms that start a run, change its budget, and schedule runs of a task set."""
+"""Forms that start a run and change its budget."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from django.db.models import F, Max
 
 from arena.models import User
 from evals.collection.queries.estimates import Estimate
-from evals.collection.schedules import EVERY
 from evals.collection.services import (
     MOST_SAMPLES,
     MOST_WARM_UP_CALLS,
@@ -19,9 +18,9 @@ from evals.collection.services import (
     estimate,
     start_run,
 )
-from evals.models import Contender, Run, TaskSet, TaskSetVersion
+from evals.models import Contender, Run, TaskSetVersion
 
-__all__ = ["BakeOffForm", "BudgetForm", "RunForm", "newest_versions"]
+__all__ = ["AmountField", "BudgetForm", "RunForm", "newest_versions"]
 
 _AMOUNT = "Write the amount in digits, as 40 or 12.50; leave it empty for no limit."
 
@@ -140,14 +139,3 @@ class RunForm(BudgetForm):
             "allow_unknown_costs": chosen["allow_unknown_costs"],
             "warm_up_calls": chosen["warm_up_calls"],
         }
-
-
-class BakeOffForm(forms.Form):
-    task_set: forms.ModelChoiceField[TaskSet] = forms.ModelChoiceField(TaskSet.objects.all(), empty_label=None)
-    every = forms.ChoiceField(choices=list(EVERY.items()), initial="W")
-    first_at = forms.DateTimeField(
-        required=False,
-        label="First time, in UTC",
-        help_text="Empty: now.",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-    )

@@ -31,6 +31,8 @@ __all__ = [
     "LocalOnlyError",
     "RunError",
     "change_budget",
+    "check_budget",
+    "check_warm_up_calls",
     "estimate",
     "pause",
     "rerun",
@@ -39,6 +41,7 @@ __all__ = [
     "settle",
     "start_run",
     "stop",
+    "suite_of",
     "warm_up_calls_of",
 ]
 
@@ -81,7 +84,7 @@ def start_run(
     """
     chosen = _chosen(contenders)
     _check(version, chosen, samples, budget_usd)
-    _check_warm_up_calls(warm_up_calls)
+    check_warm_up_calls(warm_up_calls)
     _check_costs_are_known(budget_usd, chosen, allow_unknown_costs)
     for contender in chosen:
         freeze(contender)
@@ -130,7 +133,7 @@ def estimate(
     chosen, problem = _chosen(contenders), ""
     try:
         _check(version, chosen, samples, budget_usd)
-        _check_warm_up_calls(warm_up_calls)
+        check_warm_up_calls(warm_up_calls)
         _check_costs_are_known(budget_usd, chosen, allow_unknown_costs)
     except RunError as error:
         problem = str(error)
@@ -154,21 +157,26 @@ def _chosen(contenders: Iterable[Contender]) -> list[Contender]:
 def rerun(*, run: Run, started_by: User | None = None) -> Run:
     """Run the same suite as it is now: the newest version of its task set and the newest revisions of its contenders,
     without those retired since. The caller wakes the workers on commit."""
-    families = run.contenders.filter(retired_at=None).values("family")
-    newest: dict[str, Contender] = {
-        contender.family: contender
-        for contender in Contender.objects.filter(family__in=families, retired_at=None).order_by("revision")
-    }
     version = run.version.task_set.versions.order_by("-n")[0]
     return start_run(
         version=version,
-        contenders=list(newest.values()),
+        contenders=suite_of(run),
         samples=run.samples,
         budget_usd=run.budget_usd,
         allow_unknown_costs=run.allow_unknown_costs,
         warm_up_calls=run.warm_up_calls,
         started_by=started_by,
     )
+
+
+def suite_of(run: Run) -> list[Contender]:
+    """The contenders of a run as they are now: their newest revisions, without those retired since."""
+    families = run.contenders.filter(retired_at=None).values("family")
+    newest: dict[str, Contender] = {
+        contender.family: contender
+        for contender in Contender.objects.filter(family__in=families, retired_at=None).order_by("revision")
+    }
+    return list(newest.values())
 
 
 @transaction.atomic
@@ -208,7 +216,7 @@ def resume(*, run: Run) -> bool:
 def change_budget(*, run: Run, budget_usd: Decimal | None, allow_unknown_costs: bool | None = None) -> None:
     """`budget_usd` None: no limit; `allow_unknown_costs` None: as before. A run that paused because of its budget
     resumes if there is room now; the caller wakes the workers."""
-    _check_budget(budget_usd)
+    check_budget(budget_usd)
     run = _locked(run)
     allow = run.allow_unknown_costs if allow_unknown_costs is None else allow_unknown_costs
     left = Generation.objects.filter(run_items__run=run, state__in=(_STATE.WAITING, _STATE.RUNNING))
@@ -381,14 +389,14 @@ def _locked(run: Run) -> Run:
     return Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
 
 
-def _check_budget(budget_usd: Decimal | None) -> None:
+def check_budget(budget_usd: Decimal | None) -> None:
     if budget_usd is not None and not 0 < budget_usd < _MOST_BUDGET:
         raise RunError(
             "budget_usd", f"A budget must be more than 0 and less than ${_MOST_BUDGET:,}. Leave it out for no limit."
         )
 
 
-def _check_warm_up_calls(calls: int | None) -> None:
+def check_warm_up_calls(calls: int | None) -> None:
     if calls is not None and not 0 <= calls <= MOST_WARM_UP_CALLS:
         raise RunError("warm_up_calls", f"Choose between 0 and {MOST_WARM_UP_CALLS} warm-up calls to each contender.")
 
@@ -411,7 +419,7 @@ def _check(version: TaskSetVersion, contenders: Sequence[Contender], samples: in
         raise RunError("contenders", "Choose at least one contender.")
     if not 1 <= samples <= MOST_SAMPLES:
         raise RunError("samples", f"Choose between 1 and {MOST_SAMPLES} samples of each task.")
-    _check_budget(budget_usd)
+    check_budget(budget_usd)
     for contender in contenders:
         if contender.provider.kind == Provider.Kind.IMPORTED:
             raise RunError("contenders", f"{contender.slug} cannot be asked: its outputs were collected elsewhere.")

@@ -1,4 +1,4 @@
-"""Runs: a list, one as it collects, and the buttons that pause, resume and stop it; and schedules, for admins."""
+"""Runs: a list, one as it collects, and the buttons that pause, resume and stop it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh
 
 from arena.accounts.roles import person, role_required
-from arena.errors import FieldError
 from arena.models import Role
 from arena.ui.wording import count
 from evals.catalog.images.serving import image_response, nth
@@ -24,16 +23,15 @@ from evals.collection import services as service
 from evals.collection import wake
 from evals.collection.comparison.consistency import run_consistency
 from evals.collection.comparison.page import consistency_rows
-from evals.collection.forms import BakeOffForm, BudgetForm, RunForm, newest_versions
+from evals.collection.forms import BudgetForm, RunForm, newest_versions
 from evals.collection.queries.check_rates import CheckRate, CheckRow, check_rates
 from evals.collection.queries.rescores import rescore_state
 from evals.collection.queries.runs import run_list as newest_runs
 from evals.collection.queries.runs import run_view
 from evals.collection.rescoring import ask_rescore
 from evals.collection.run_page import EstimateParts, estimate_parts, listed, run_parts
-from evals.collection.schedules import EVERY, add_bake_off, remove, set_every, timetable
 from evals.collection.services import RunError
-from evals.models import Contender, Generation, Run, TaskSet, TaskSetVersion
+from evals.models import Contender, Generation, Run, TaskSetVersion
 from evals.models.generations import ErrorCategory
 from evals.voting.queries.blinding import blinding_of
 
@@ -296,37 +294,3 @@ def _steer(request: HttpRequest, run_id: int, act: Callable[[Run], bool], done: 
 def _refused(request: HttpRequest, found: Run, error: RunError) -> HttpResponse:
     messages.error(request, str(error))
     return redirect("evals:run", found.pk)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@role_required(Role.ADMIN)
-def schedule_list(request: HttpRequest) -> HttpResponse:
-    form = BakeOffForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        row = add_bake_off(**form.cleaned_data)
-        messages.success(request, f"{row.name}: {EVERY[row.schedule_type]}.")
-        return redirect("evals:schedule-list")
-    context = {
-        "form": form,
-        "lines": timetable(),
-        "every": list(EVERY.items()),
-        "has_task_set": TaskSet.objects.exists(),
-    }
-    return render(request, "evals/collection/schedule_list.html", context)
-
-
-@require_POST
-@role_required(Role.ADMIN)
-def schedule_change(request: HttpRequest, pk: int) -> HttpResponse:
-    """Sets a new interval, or with `remove` ends the schedule."""
-    if "remove" in request.POST:
-        if remove(schedule_id=pk):
-            messages.success(request, "Removed. The runs it started are kept.")
-        return redirect("evals:schedule-list")
-    try:
-        set_every(schedule_id=pk, every=request.POST.get("every", ""))
-    except FieldError as error:
-        messages.error(request, f"Not changed: {error}")
-    else:
-        messages.success(request, "Saved.")
-    return redirect("evals:schedule-list")

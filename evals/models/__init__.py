@@ -1,5 +1,6 @@
 """Arena's tables. Each class documents its invariants; those that can be are constraints in the database."""
 
+from evals.models.bake_offs import BakeOff, BakeOffMail, BakeOffReport, BakeOffRound, BakeOffSubscription
 from evals.models.battles import Ballot, Battle, GoldBattle, Reason, ReasonTally
 from evals.models.contenders import Contender, Provider
 from evals.models.generations import Attempt, Generation, Run, RunItem, RunWarmUp
@@ -14,6 +15,11 @@ from evals.models.votes import Reviewer, ReviewerGroup, ReviewerTally, TaskTally
 
 __all__ = [
     "Attempt",
+    "BakeOff",
+    "BakeOffMail",
+    "BakeOffReport",
+    "BakeOffRound",
+    "BakeOffSubscription",
     "Ballot",
     "Battle",
     "Category",

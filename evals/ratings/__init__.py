@@ -19,6 +19,7 @@ from evals.ratings.davidson import DavidsonFit, Prior, fit_davidson
 from evals.ratings.drawing import draw_pair
 from evals.ratings.elo import replay
 from evals.ratings.graph import components_of
+from evals.ratings.newcomer import SUPPOSED_LEAD, votes_for_a_newcomer
 from evals.ratings.params import METHOD, Params
 from evals.ratings.ranks import wilson
 from evals.ratings.scale import CENTRE, POINTS, from_points, to_points
@@ -58,6 +59,7 @@ __all__ = [
     "Prior",
     "RankFigures",
     "Rating",
+    "SUPPOSED_LEAD",
     "SequenceBound",
     "Standings",
     "Tallies",
@@ -76,6 +78,7 @@ __all__ = [
     "replay",
     "sequence_bound",
     "to_points",
+    "votes_for_a_newcomer",
     "votes_to_go",
     "wilson",
 ]

@@ -8,12 +8,21 @@ from django.utils import timezone
 from routing.models.tables import RoutingTable
 
 
+# What a webhook can be told of, besides tests.
+PUBLISHED, BAKE_OFF_FINISHED = "routing_table.published", "bake_off.finished"
+
+
+def published_only() -> list[str]:
+    return [PUBLISHED]
+
+
 class Webhook(models.Model):
-    """An address that receives a signed message for each published table (Standard Webhooks). Disabled, never deleted:
-    its deliveries stay readable."""
+    """An address that receives a signed message for each event it asked for (Standard Webhooks). Disabled, never
+    deleted: its deliveries stay readable."""
 
     url = models.CharField(max_length=500, unique=True)
     description = models.CharField(max_length=200, blank=True)
+    events = models.JSONField(default=published_only)
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=timezone.now)
     disabled_at = models.DateTimeField(null=True, blank=True)

@@ -8,14 +8,28 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from routing.webhooks.services import Added, AddressError, add
+from routing.webhooks.messages import EVENTS, PUBLISHED
+from routing.webhooks.services import Added, AddressError, add, ask_for
 
-__all__ = ["DisableForm", "ReplayFailedForm", "ReplayForm", "TestForm", "WebhookForm"]
+__all__ = ["DisableForm", "EventsForm", "ReplayFailedForm", "ReplayForm", "TestForm", "WebhookForm"]
 
 _MINUTE = "%Y-%m-%dT%H:%M"
 
 
-class WebhookForm(forms.Form):
+class EventsForm(forms.Form):
+    events = forms.MultipleChoiceField(
+        choices=list(EVENTS.items()),
+        initial=[PUBLISHED],
+        label="What it is told of",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one."},
+    )
+
+    def save_for(self, webhook_id: int, *, actor: str) -> None:
+        ask_for(webhook_id=webhook_id, events=self.cleaned_data["events"], actor=actor)
+
+
+class WebhookForm(EventsForm):
     url = forms.CharField(
         max_length=500,
         label="Address",
@@ -27,10 +41,12 @@ class WebhookForm(forms.Form):
         required=False, max_length=200, label="What for", help_text="Who receives it, for those who read the list."
     )
 
+    field_order = ["url", "description", "events"]
+
     def save(self, *, actor: str) -> Added | None:
         """None if the address is refused: the form then says why, at the field."""
         try:
-            return add(url=self.cleaned_data["url"], description=self.cleaned_data["description"], actor=actor)
+            return add(**self.cleaned_data, actor=actor)
         except AddressError as error:
             self.add_error("url", str(error))
             return None

@@ -17,10 +17,26 @@ from standardwebhooks import Webhook
 from routing.publishing.diff import diff
 from routing.publishing.document import timestamp
 
-__all__ = ["MOST_BYTES", "MOST_CHANGES", "PUBLISHED", "TEST", "Message", "headers", "new_secret", "published", "test"]
+__all__ = [
+    "BAKE_OFF_FINISHED",
+    "EVENTS",
+    "MOST_BYTES",
+    "MOST_CHANGES",
+    "PUBLISHED",
+    "TEST",
+    "Message",
+    "bake_off_finished",
+    "headers",
+    "new_secret",
+    "published",
+    "test",
+]
 
 PUBLISHED = "routing_table.published"
+BAKE_OFF_FINISHED = "bake_off.finished"
 TEST = "webhook.test"
+# What a webhook can ask for, and in words.
+EVENTS = {PUBLISHED: "each published table", BAKE_OFF_FINISHED: "each report of a bake-off"}
 MOST_CHANGES = 100
 # As the specification advises. Fewer changes are told where names are long.
 MOST_BYTES = 20_000
@@ -72,6 +88,45 @@ def published(
     shown = [one for one, end in zip(changes, ends, strict=True) if end <= room][:MOST_CHANGES]
     data |= {"changes": shown, "changes_left_out": len(changes) - len(shown)}
     return _message(key, PUBLISHED, document["published_at"], data)
+
+
+# Of each of its lists, so many are told.
+_MOST_NAMED = 20
+
+
+def bake_off_finished(
+    *, key: UUID, at: datetime, report_id: int, found: Mapping[str, Any], summary: Sequence[str]
+) -> Message:
+    """`found` is the document of the report, `summary` the same in sentences."""
+    rows = found["contenders"]
+    named = {
+        "joined": [row["model"] for row in rows if row["joined_by_rule"]],
+        "failed": [row["model"] for row in rows if row["failed"]],
+        "gone": sorted({*(found["list"] or {}).get("gone", ()), *(row["model"] for row in rows if row["gone"])}),
+        "changed": [row["model"] for row in rows if row["lost"] or row["gained"]],
+        "prices_moved": sorted({one["model"] for one in found["prices"]}),
+    }
+    data: dict[str, Any] = {
+        "report": report_id,
+        "task_set": found["task_set"],
+        "n": found["n"],
+        "state": found["state"],
+        "run": found["run"],
+        "run_before": found["before"] and found["before"]["run"],
+        "spent_usd": found["cost"]["spent_usd"],
+        "costs_unknown": found["cost"]["unknown"][:_MOST_NAMED],
+        **{name: slugs[:_MOST_NAMED] for name, slugs in named.items()},
+        "url": f"/api/v1/bake-off-reports/{report_id}",
+        "page": f"/bake-offs/{report_id}/",
+        "summary": [],
+        "summary_left_out": len(summary),
+    }
+    without = _message(key, BAKE_OFF_FINISHED, timestamp(at), data)
+    ends = accumulate(len(f"{json.dumps(one, ensure_ascii=False)},".encode()) for one in summary)
+    room = MOST_BYTES - len(without.body.encode())
+    shown = [one for one, end in zip(summary, ends, strict=True) if end <= room]
+    data |= {"summary": shown, "summary_left_out": len(summary) - len(shown)}
+    return _message(key, BAKE_OFF_FINISHED, timestamp(at), data)
 
 
 def test(*, key: UUID, at: datetime, actor: str) -> Message:

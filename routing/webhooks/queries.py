@@ -9,8 +9,9 @@ from datetime import datetime
 from django.db.models import Count, Max, Q
 from django.utils import timezone
 
+from arena.ui.wording import listed
 from routing.models import Delivery, DeliveryAttempt, Webhook, WebhookSecret
-from routing.webhooks.messages import TEST
+from routing.webhooks.messages import BAKE_OFF_FINISHED, EVENTS, TEST
 
 __all__ = [
     "DeliveryLine",
@@ -40,7 +41,7 @@ class TryLine:
 
 @dataclass(frozen=True)
 class DeliveryLine:
-    """`version` None: a test. `attempts` are in all; before `next_at` there is no other; None: no other is planned, or
+    """`version` None: a test, or a bake-off's report. `attempts` are in all; before `next_at` there is no other; None: no other is planned, or
     one is under way."""
 
     id: int
@@ -61,6 +62,13 @@ class DeliveryLine:
     @property
     def done(self) -> bool:
         return self.state != Delivery.State.WAITING
+
+    @property
+    def about(self) -> str:
+        """What it tells of, as a sentence names it."""
+        if self.version is not None:
+            return f"version {self.version}"
+        return "the bake-off" if self.event == BAKE_OFF_FINISHED else "the test"
 
     @property
     def words(self) -> str:
@@ -89,6 +97,7 @@ class WebhookLine:
     id: int
     url: str
     description: str
+    events: tuple[str, ...]
     created_by: str
     created_at: datetime
     disabled_at: datetime | None
@@ -98,6 +107,10 @@ class WebhookLine:
     waiting: int
     failed: int
     last: DeliveryLine | None
+
+    @property
+    def event_words(self) -> str:
+        return listed([EVENTS[one] for one in self.events if one in EVENTS])
 
     @property
     def enabled(self) -> bool:
@@ -172,6 +185,7 @@ def _lines(webhook_id: int | None = None) -> list[WebhookLine]:
             id=row.pk,
             url=row.url,
             description=row.description,
+            events=tuple(row.events),
             created_by=row.created_by,
             created_at=row.created_at,
             disabled_at=row.disabled_at,

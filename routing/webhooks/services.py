@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,8 @@ __all__ = [
     "WebhookError",
     "add",
     "announce",
+    "announce_bake_off",
+    "ask_for",
     "disable",
     "enable",
     "give_up_stranded",
@@ -66,13 +68,16 @@ class Added:
     secret: str
 
 
-def add(*, url: str, actor: str, description: str = "") -> Added:
-    """Raises AddressError. Resolves the address's name, which may take seconds: before the transaction, not in it."""
-    url = _checked(url)
+def add(*, url: str, actor: str, description: str = "", events: Collection[str] = (messages.PUBLISHED,)) -> Added:
+    """Raises WebhookError, or AddressError. Resolves the address's name, which may take seconds: before the
+    transaction, not in it."""
+    url, wanted = _checked(url), _known_events(events)
     with transaction.atomic():
         try:
             with transaction.atomic():
-                made = Webhook.objects.create(url=url, description=description.strip(), created_by=actor[:150])
+                made = Webhook.objects.create(
+                    url=url, description=description.strip(), events=wanted, created_by=actor[:150]
+                )
         except IntegrityError:
             raise AddressError("This address is in the list already. Enable it there if it is disabled.") from None
         secret = _new_secret(made, actor)
@@ -92,6 +97,16 @@ def rotate_secret(*, webhook_id: int, actor: str) -> str:
     secret = _new_secret(webhook, actor)
     log.info("webhook_secret_rotated", webhook=webhook_id, actor=actor)
     return secret
+
+
+@transaction.atomic
+def ask_for(*, webhook_id: int, events: Collection[str], actor: str) -> None:
+    """What it is told of from now on; messages that wait are sent all the same. Raises WebhookError."""
+    wanted = _known_events(events)
+    webhook = _lock(webhook_id)
+    webhook.events = wanted
+    webhook.save(update_fields=["events"])
+    log.info("webhook_events_changed", webhook=webhook_id, events=wanted, actor=actor)
 
 
 @transaction.atomic
@@ -137,11 +152,9 @@ def give_up_stranded(*, now: datetime) -> int:
 
 @transaction.atomic
 def announce(*, table: RoutingTable, document: Mapping[str, Any], before: Mapping[str, Any] | None) -> int:
-    """One delivery for each enabled webhook, in the transaction that publishes; a rolled-back table is not announced.
-    `before` is the document of the table it follows. Returns how many."""
-    # Locked: one that is disabled meanwhile would keep a delivery that nobody gives up.
-    enabled = Webhook.objects.filter(disabled_at=None).select_for_update().order_by("pk")
-    webhooks = list(enabled.values_list("pk", flat=True))
+    """One delivery for each enabled webhook that asked for tables, in the transaction that publishes; a rolled-back
+    table is not announced. `before` is the document of the table it follows. Returns how many."""
+    webhooks = _listening(messages.PUBLISHED)
     if not webhooks:
         return 0
     message = messages.published(
@@ -155,6 +168,39 @@ def announce(*, table: RoutingTable, document: Mapping[str, Any], before: Mappin
     Delivery.objects.bulk_create(_delivery(webhook_id, message, table) for webhook_id in webhooks)
     async_task(DELIVER)
     return len(webhooks)
+
+
+@transaction.atomic
+def announce_bake_off(
+    *, report_id: int, made_at: datetime, document: Mapping[str, Any], summary: Sequence[str]
+) -> int:
+    """The same for a report of a bake-off, in the transaction that stores it."""
+    webhooks = _listening(messages.BAKE_OFF_FINISHED)
+    if not webhooks:
+        return 0
+    message = messages.bake_off_finished(
+        key=uuid.uuid4(), at=made_at, report_id=report_id, found=document, summary=summary
+    )
+    Delivery.objects.bulk_create(_delivery(webhook_id, message) for webhook_id in webhooks)
+    async_task(DELIVER)
+    return len(webhooks)
+
+
+def _listening(event: str) -> list[int]:
+    """Ids of the enabled webhooks that asked for it; locked: one that is disabled meanwhile would keep a delivery that
+    nobody gives up."""
+    enabled = Webhook.objects.filter(disabled_at=None).select_for_update().order_by("pk")
+    return [pk for pk, events in enabled.values_list("pk", "events") if event in events]
+
+
+def _known_events(events: Collection[str]) -> list[str]:
+    unknown = [one for one in events if one not in messages.EVENTS]
+    known = ", ".join(messages.EVENTS)
+    if unknown:
+        raise WebhookError(f"{unknown[0]!r} is not an event. Use: {known}.")
+    if not events:
+        raise WebhookError(f"Choose at least one event: {known}.")
+    return [one for one in messages.EVENTS if one in events]
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from arena.accounts.roles import person, role_required
 from arena.models import Role
 from arena.ui.paging import page_of
 from routing.webhooks import queries, services
-from routing.webhooks.forms import DisableForm, ReplayFailedForm, ReplayForm, TestForm, WebhookForm
+from routing.webhooks.forms import DisableForm, EventsForm, ReplayFailedForm, ReplayForm, TestForm, WebhookForm
 from routing.webhooks.queries import WebhookLine
 from routing.webhooks.queue import ATTEMPTS
 
@@ -72,6 +72,18 @@ def webhook_state(request: HttpRequest, pk: int) -> HttpResponse:
     why = form.cleaned_data["reason"].strip() if form.is_valid() else ""
     services.disable(webhook_id=pk, reason=f"{name}: {why}" if why else f"By {name}.")
     messages.success(request, "Disabled. Nothing more is sent there.")
+    return redirect("routing:webhook", pk)
+
+
+@require_POST
+@role_required(Role.ADMIN)
+def webhook_events(request: HttpRequest, pk: int) -> HttpResponse:
+    line = _found(pk)
+    form = EventsForm(request.POST)
+    if not form.is_valid():
+        return _page(request, line, events=form)
+    form.save_for(pk, actor=person(request).name)
+    messages.success(request, "Saved. It holds from the next message on.")
     return redirect("routing:webhook", pk)
 
 
@@ -168,7 +180,12 @@ def _found(pk: int) -> WebhookLine:
 
 
 def _page(
-    request: HttpRequest, line: WebhookLine, *, secret: str = "", replay: ReplayFailedForm | None = None
+    request: HttpRequest,
+    line: WebhookLine,
+    *,
+    secret: str = "",
+    replay: ReplayFailedForm | None = None,
+    events: EventsForm | None = None,
 ) -> HttpResponse:
     page = page_of(
         request,
@@ -185,6 +202,7 @@ def _page(
         "attempts": ATTEMPTS,
         "disable": DisableForm(),
         "replay": replay or ReplayFailedForm(),
+        "events": events or EventsForm(initial={"events": line.events}),
         "key": uuid.uuid4(),
     }
     return render(request, "routing/webhooks/webhook.html", context)

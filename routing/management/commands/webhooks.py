@@ -14,11 +14,12 @@ from arena.commands import ExampleCommand
 from routing.management.audited import ACTOR
 from routing.models import Webhook
 from routing.webhooks import queries, services
+from routing.webhooks.messages import EVENTS, PUBLISHED
 from routing.webhooks.queries import WebhookLine
 
 
 class Command(ExampleCommand):
-    help = "Add, list, replay or disable webhooks: addresses that are told of every published table."
+    help = "Add, list, replay or disable webhooks: addresses that are told of published tables, or of bake-offs."
     example = """
 examples:
   manage.py webhooks add https://example.com/hooks/arena --description "Gateway"
@@ -34,6 +35,12 @@ examples:
         added = actions.add_parser("add", help="add an address and print its secret, once")
         added.add_argument("url", help="an https address, or one in ARENA_OUTBOUND_ALLOW")
         added.add_argument("--description", default="", help="who receives it")
+        added.add_argument(
+            "--event",
+            action="append",
+            choices=list(EVENTS),
+            help="what it is told of; may be given again (default: routing_table.published)",
+        )
         listed = actions.add_parser("list", help="every webhook with its state and its last delivery")
         listed.add_argument("--json", action="store_true", help="print as one JSON document")
         replayed = actions.add_parser("replay", help="send again what was given up")
@@ -51,8 +58,8 @@ examples:
         except Webhook.DoesNotExist as error:
             raise CommandError(f"There is no webhook {options['webhook']}.") from error
 
-    def _add(self, *, url: str, description: str, **_: Any) -> None:
-        added = services.add(url=url, description=description, actor=ACTOR)
+    def _add(self, *, url: str, description: str, event: list[str] | None, **_: Any) -> None:
+        added = services.add(url=url, description=description, events=event or [PUBLISHED], actor=ACTOR)
         self.stdout.write(f"Webhook {added.webhook_id} added. Its secret, which is not shown again:")
         self.stdout.write(added.secret)
 
@@ -98,6 +105,7 @@ def _document(lines: list[WebhookLine]) -> str:
             "id": line.id,
             "url": line.url,
             "description": line.description,
+            "events": line.events,
             "enabled": line.enabled,
             "disabled_reason": line.disabled_reason,
             "rests_until": line.rests_until and line.rests_until.isoformat(),
