@@ -284,6 +284,7 @@ SPECTACULAR_SETTINGS = {
         "GenerationState": "evals.models.generations.Generation.State",
         "CallError": "evals.models.generations.ErrorCategory",
         "FindingState": ["good", "bad", "unknown"],
+        "BakeOffReportState": "evals.models.bake_offs.BakeOffReport.State",
         "QuarantineState": "evals.models.quarantine.QuarantineCase.State",
         "QuarantineSource": "evals.models.quarantine.QuarantineCase.Source",
         "ProviderKind": "evals.models.contenders.Provider.Kind",

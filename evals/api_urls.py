@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from evals.bake_offs import api as bake_offs_api
 from evals.catalog import api
 from evals.collection import api as collection_api
 from evals.collection import listing_api, rescoring_api
@@ -40,6 +41,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<int:pk>/resume", collection_api.RunResume.as_view(), name="run-resume"),
     path("runs/<int:pk>/retry", collection_api.RunRetry.as_view(), name="run-retry"),
     path("runs/<int:pk>/stop", collection_api.RunStop.as_view(), name="run-stop"),
+    path("bake-offs", bake_offs_api.BakeOffList.as_view(), name="bake-off-list"),
+    path("bake-off-reports", bake_offs_api.BakeOffReportList.as_view(), name="bake-off-report-list"),
+    path("bake-off-reports/<int:pk>", bake_offs_api.BakeOffReportDetail.as_view(), name="bake-off-report"),
     path("generations", collection_api.GenerationList.as_view(), name="generation-list"),
     path("generations/<int:pk>", collection_api.GenerationDetail.as_view(), name="generation"),
     path("generations/<int:pk>/images/<int:n>", collection_api.GenerationImage.as_view(), name="generation-image"),

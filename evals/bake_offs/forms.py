@@ -11,8 +11,9 @@ from django.utils.dateparse import parse_datetime
 from arena.errors import FieldError
 from arena.models import User
 from evals.bake_offs.rules import MOST_AT_A_TIME
-from evals.bake_offs.services import EVERY, BakeOffFields, save_bake_off, schedule_of, subscribe
+from evals.bake_offs.services import BakeOffFields, save_bake_off, schedule_of, subscribe
 from evals.collection.forms import AmountField, BudgetForm
+from evals.collection.schedules import EVERY
 from evals.collection.services import MOST_SAMPLES, MOST_WARM_UP_CALLS
 from evals.models import BakeOff, Provider, TaskSet
 

@@ -11,8 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django_q.models import Schedule, Task
 
-from evals.bake_offs.services import EVERY
-from evals.collection.schedules import BAKE_OFF
+from evals.collection.schedules import BAKE_OFF, EVERY
 from evals.models import BakeOff, BakeOffMail, BakeOffReport, BakeOffSubscription
 
 __all__ = ["BakeOffLine", "MailLine", "ReportLine", "ReportView", "address_of", "bake_off_lines", "report_lines",

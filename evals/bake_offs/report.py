@@ -254,7 +254,9 @@ def _newcomers(found: Mapping[str, Any]) -> list[str]:
     if looked and looked["problem"]:
         said.append(f"{looked['provider']} gave no list of models, so none could join: {looked['problem']}.")
     elif looked and looked["first_look"]:
-        said.append(f"{looked['provider']} lists {count(looked['models'], 'model')}; those it lists from now on may join.")
+        said.append(
+            f"{looked['provider']} lists {count(looked['models'], 'model')}; those it lists from now on may join."
+        )
     return said
 
 

@@ -194,5 +194,6 @@ def _needed(slug: str, category: str, name: str, board: LeaderboardView | None) 
         return VotesNeeded(category, name, votes, None, f"{count(votes, 'vote')}; level with {first}.")
     if not found.more:
         return VotesNeeded(category, name, votes, 0, f"{count(votes, 'vote')}; surely {side} {first}.")
-    return VotesNeeded(category, name, votes, found.more, f"{count(votes, 'vote')}; {side} {first}, not surely: {found}.")
-
+    return VotesNeeded(
+        category, name, votes, found.more, f"{count(votes, 'vote')}; {side} {first}, not surely: {found}."
+    )

@@ -84,7 +84,9 @@ def choose(
 
 def _too_dear(price: Price | None, rule: Rule) -> str:
     if price is None:
-        return "" if rule.unknown_price_joins else "Its price is not known. Add it by hand, with its price, to let it in."
+        return (
+            "" if rule.unknown_price_joins else "Its price is not known. Add it by hand, with its price, to let it in."
+        )
     over = [
         f"{money(own)} for a million tokens {side}, over the limit of {money(most)}"
         for side, own, most in (

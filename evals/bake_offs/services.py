@@ -21,13 +21,12 @@ from django_q.tasks import async_task
 from arena.errors import FieldError
 from arena.models import Role, User
 from evals.bake_offs.rules import MOST_AT_A_TIME, MOST_PATTERNS, patterns
-from evals.collection.schedules import BAKE_OFF
+from evals.collection.schedules import BAKE_OFF, EVERY
 from evals.collection.services import MOST_SAMPLES, check_budget, check_warm_up_calls
 from evals.models import BakeOff, BakeOffSubscription, Provider, TaskSet
 
 __all__ = [
     "DUE",
-    "EVERY",
     "BakeOffFields",
     "remove",
     "save_bake_off",
@@ -37,13 +36,6 @@ __all__ = [
     "unsubscribe",
 ]
 
-EVERY = {
-    Schedule.HOURLY: "every hour",
-    Schedule.DAILY: "every day",
-    Schedule.WEEKLY: "every week",
-    Schedule.MONTHLY: "every month",
-    Schedule.QUARTERLY: "every three months",
-}
 # By this name the chore is told for when it was due, so that one that comes twice starts one run.
 DUE = "due"
 _DEAREST = 1_000_000
@@ -123,7 +115,9 @@ def subscribe(*, user: User, address: str) -> None:
     try:
         validate_email(address)
     except ValidationError:
-        raise FieldError("address", f"“{address[:60]}” is not an e-mail address. Write one, as you@example.com.") from None
+        raise FieldError(
+            "address", f"“{address[:60]}” is not an e-mail address. Write one, as you@example.com."
+        ) from None
     if len(address) > 254:
         raise FieldError("address", "An e-mail address has at most 254 characters.")
     if not user.may(Role.ADMIN):

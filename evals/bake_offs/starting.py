@@ -201,9 +201,7 @@ def _choice(
     return choose(models, rule=rule, known=known, price_of=lambda one: _price_of(one, provider), unfit=unfit)
 
 
-def _added(
-    provider: Provider, joining: Sequence[Newcomer]
-) -> tuple[list[tuple[Contender, Newcomer]], list[KeptOut]]:
+def _added(provider: Provider, joining: Sequence[Newcomer]) -> tuple[list[tuple[Contender, Newcomer]], list[KeptOut]]:
     """One that cannot become a contender is kept out and does not keep out the others."""
     refused: dict[str, str] = {}
     while True:

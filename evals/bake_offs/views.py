@@ -16,7 +16,8 @@ from arena.ui.paging import page_of
 from evals.bake_offs.forms import BakeOffForm, StartForm, SubscriptionForm
 from evals.bake_offs.page import report_parts
 from evals.bake_offs.queries import address_of, bake_off_lines, report_lines, report_view, standing
-from evals.bake_offs.services import EVERY, remove, schedule_of, start_now, unsubscribe
+from evals.bake_offs.services import remove, schedule_of, start_now, unsubscribe
+from evals.collection.schedules import EVERY
 from evals.models import BakeOff, TaskSet
 
 __all__ = [

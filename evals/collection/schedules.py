@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.db import transaction
 from django_q.models import Schedule
 
-__all__ = ["BAKE_OFF", "RECHECK", "REPORT", "RESCORE", "SWEEP", "ensure"]
+__all__ = ["BAKE_OFF", "EVERY", "RECHECK", "REPORT", "RESCORE", "SWEEP", "ensure"]
 
 BAKE_OFF = "evals.bake_offs.chores.bake_off"
 REPORT = "evals.bake_offs.chores.report_bake_offs"
@@ -14,6 +14,14 @@ RECHECK = "evals.collection.chores.recheck_quarantine"
 RESCORE = "evals.collection.chores.rescore_unfinished"
 SWEEP = "evals.leaderboards.chores.sweep"
 
+# How often a bake-off may be due.
+EVERY = {
+    Schedule.HOURLY: "every hour",
+    Schedule.DAILY: "every day",
+    Schedule.WEEKLY: "every week",
+    Schedule.MONTHLY: "every month",
+    Schedule.QUARTERLY: "every three months",
+}
 _STANDING = {
     SWEEP: ("Rank categories with new votes, wake the workers", 1),
     # Does nothing once it is done.

@@ -138,9 +138,7 @@ class BakeOffMail(models.Model):
             models.CheckConstraint(
                 name="mail_lease_while_open",
                 condition=models.Q(lease_token__isnull=True, lease_until__isnull=True)
-                | models.Q(
-                    state__in=["waiting", "handing_over"], lease_token__isnull=False, lease_until__isnull=False
-                ),
+                | models.Q(state__in=["waiting", "handing_over"], lease_token__isnull=False, lease_until__isnull=False),
             ),
         ]
         indexes = [

@@ -171,9 +171,7 @@ def announce(*, table: RoutingTable, document: Mapping[str, Any], before: Mappin
 
 
 @transaction.atomic
-def announce_bake_off(
-    *, report_id: int, made_at: datetime, document: Mapping[str, Any], summary: Sequence[str]
-) -> int:
+def announce_bake_off(*, report_id: int, made_at: datetime, document: Mapping[str, Any], summary: Sequence[str]) -> int:
     """The same for a report of a bake-off, in the transaction that stores it."""
     webhooks = _listening(messages.BAKE_OFF_FINISHED)
     if not webhooks:

@@ -19,10 +19,14 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from arena.accounts.services import create_sign_in_link
 from arena.models import Role, User
+from evals.bake_offs.report import not_started
 from evals.catalog.images.references import reference_to
 from evals.catalog.services.task_sets import TaskRow, save_version
 from evals.collection.quarantine.cases import detected
 from evals.models import (
+    BakeOff,
+    BakeOffReport,
+    BakeOffRound,
     Ballot,
     Battle,
     Category,
@@ -90,10 +94,17 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "runs/": (VIEWER, NOBODY),
     "runs/new/": (EDITOR, EDITOR),
     "runs/new/estimate/": (NOBODY, EDITOR),
-    "runs/schedules/": (ADMIN, ADMIN),
-    "runs/schedules/<int:pk>/": (NOBODY, ADMIN),
     "runs/compare/": (VIEWER, NOBODY),
     "runs/compare/differences.csv": (VIEWER, NOBODY),
+    "runs/schedules/": (ADMIN, NOBODY),
+    "runs/schedules/new/": (ADMIN, ADMIN),
+    "runs/schedules/mail/": (NOBODY, ADMIN),
+    "runs/schedules/of/<slug:slug>/": (ADMIN, ADMIN),
+    "runs/schedules/of/<slug:slug>/remove/": (NOBODY, ADMIN),
+    "runs/schedules/of/<slug:slug>/start/": (NOBODY, ADMIN),
+    # They say how many votes a contender has, and needs.
+    "bake-offs/": (EDITOR, NOBODY),
+    "bake-offs/<int:pk>/": (EDITOR, NOBODY),
     "runs/<int:run_id>/": (VIEWER, NOBODY),
     "runs/<int:run_id>/progress/": (VIEWER, NOBODY),
     "runs/<int:run_id>/again/": (NOBODY, EDITOR),
@@ -150,6 +161,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "routing/webhooks/": (ADMIN, ADMIN),
     "routing/webhooks/<int:pk>/": (ADMIN, NOBODY),
     "routing/webhooks/<int:pk>/secret/": (NOBODY, ADMIN),
+    "routing/webhooks/<int:pk>/events/": (NOBODY, ADMIN),
     "routing/webhooks/<int:pk>/state/": (NOBODY, ADMIN),
     "routing/webhooks/<int:pk>/test/": (NOBODY, ADMIN),
     "routing/webhooks/<int:pk>/replay/": (NOBODY, ADMIN),
@@ -193,6 +205,9 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "api/v1/runs/<int:pk>/resume": (NOBODY, EDITOR),
     "api/v1/runs/<int:pk>/retry": (NOBODY, EDITOR),
     "api/v1/runs/<int:pk>/stop": (NOBODY, EDITOR),
+    "api/v1/bake-offs": (EDITOR, NOBODY),
+    "api/v1/bake-off-reports": (EDITOR, NOBODY),
+    "api/v1/bake-off-reports/<int:pk>": (EDITOR, NOBODY),
     # They say which contender wrote which text, or who voted for what.
     "api/v1/generations": (EDITOR, NOBODY),
     "api/v1/generations/<int:pk>": (EDITOR, NOBODY),
@@ -300,6 +315,10 @@ def place(people: dict[Role | None, Client]) -> Place:
     dimension = add_dimension(category=category, name="Tone", actor=editor)
     mark_gold(battle=battle, outcome="lo", why="It is granite.", actor=editor)
     run = Run.objects.create(version=version)
+    bake_off = BakeOff.objects.create(task_set=TaskSet.objects.get())
+    held = BakeOffRound.objects.create(bake_off=bake_off, n=1, reason="Not started: a test.")
+    content = not_started(task_set="stones", n=1, started_at=held.started_at, started_by="", reason=held.reason)
+    report = BakeOffReport.objects.create(round=held, state="not_started", document=content)
     link = create_sign_in_link(user=User.objects.get(role=Role.VIEWER))
     return Place(
         {
@@ -331,7 +350,9 @@ def place(people: dict[Role | None, Client]) -> Place:
             "routing/versions/<int:version>": "routing/versions/1",
             "runs/<int:pk>": f"runs/{run.pk}",
             "runs/<int:run_id>": f"runs/{run.pk}",
-            "schedules/<int:pk>": "schedules/1",
+            "schedules/of/<slug:slug>": f"schedules/of/{TaskSet.objects.get().slug}",
+            "bake-offs/<int:pk>": f"bake-offs/{report.pk}",
+            "bake-off-reports/<int:pk>": f"bake-off-reports/{report.pk}",
             "task-sets/<slug:slug>": f"task-sets/{TaskSet.objects.get().slug}",
             "vote/<slug:category>": f"vote/{category.slug}",
             "vote/b/<str:token>": f"vote/b/{ballot.token}",

@@ -113,6 +113,8 @@ def answer(run: Run, *, wrong: int = 0, usd: str | None = "0.01", ms: float = 10
             checks=[{"type": "contains", "ok": ok, "detail": ""}],
             latency_ms=ms,
             ttft_ms=ms / 4,
+            tokens_in=10,
+            tokens_out=20,
             cost_usd=cost,
             finished_at=timezone.now(),
         )

@@ -111,21 +111,21 @@ def test_a_newcomer_joins_from_the_providers_list(task_set, contender, provider,
 
 
 def test_each_joins_once_and_stays(task_set, contender, provider, listing):
-    lists(provider, listing("old", "new"))
+    lists(provider, listing("old", "fresh"))
     set_up(task_set, **rule(provider))
     for week in range(3):
         run = bake(task_set, week)
-        assert models(run) == ["new", "old"]
+        assert models(run) == ["fresh", "old"]
         end(run)
     assert Contender.objects.count() == 2
 
 
 def test_a_retired_newcomer_does_not_come_back(task_set, contender, provider, listing):
-    lists(provider, listing("old", "new"))
+    lists(provider, listing("old", "fresh"))
     set_up(task_set, **rule(provider))
     run = bake(task_set)
     end(run)
-    Contender.objects.filter(slug="new").update(retired_at=run.created_at)
+    Contender.objects.filter(slug="fresh").update(retired_at=run.created_at)
     assert models(bake(task_set, 1)) == ["old"]
 
 
@@ -170,7 +170,7 @@ def test_one_whose_cost_a_budget_could_not_count_stays_out_of_a_local_server_too
 
 
 def test_one_killed_before_it_commits_leaves_nothing(task_set, contender, provider, listing, monkeypatch):
-    lists(provider, listing("old", "new"))
+    lists(provider, listing("old", "fresh"))
     set_up(task_set, **rule(provider))
 
     def dies(*args: object, **values: object) -> None:
@@ -181,7 +181,7 @@ def test_one_killed_before_it_commits_leaves_nothing(task_set, contender, provid
         chores.bake_off(task_set.pk, due=due(0))
     assert not Run.objects.exists()
     assert Contender.objects.count() == 1
-    assert models(bake(task_set)) == ["new", "old"]
+    assert models(bake(task_set)) == ["fresh", "old"]
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,37 @@ def test_without_a_second_local_provider_there_is_no_sensitive_route_and_nothing
     assert chosen is None or named(chosen) == {"home"}
 
 
+# (d) small is cheap and reads documents well enough; best is so by votes; strong is the one of the third tier.
+
+
+@cache
+def escalating(category: str) -> Table:
+    wins = {
+        ("best", "small"): (520, 480, 100),
+        ("best", "strong"): (520, 480, 100),
+        ("small", "strong"): (250, 250, 50),
+    }
+    models = [
+        model("small", provider="one", tier=1, capabilities=("json", "tools")),
+        model("best", provider="two", tier=2, capabilities=("json", "tools")),
+        model("strong", provider="one", tier=3, capabilities=("json", "tools")),
+    ]
+    usd = {"small": 0.0002, "best": 0.01, "strong": 0.05}
+    seen = {slug: measured(usd=usd[slug], p95=900, schema_ok_rate=0.9) for slug in usd}
+    return planned("escalating.yaml", evidence_of(wins, slug=category, models=models, seen=seen))
+
+
+def test_a_document_goes_to_the_cheap_one_and_what_it_misreads_to_the_best():
+    chosen = select(escalating("extraction"), Ask("extraction", needs=frozenset({"json"})))
+    assert (chosen.route_id, chosen.model, chosen.escalate_to) == ("extraction-documents", "small", "best")
+
+
+def test_research_goes_to_a_strong_one():
+    table = escalating("research")
+    assert select(table, Ask("research", label="research")).model == "strong"
+    assert select(table, Ask("research")).model == "best"
+
+
 @given(
     st.builds(
         Ask,
