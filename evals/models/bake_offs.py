@@ -12,7 +12,7 @@ from evals.models.task_sets import TaskSet
 
 
 class BakeOff(models.Model):
-    """What an admin set up for one task set. When it is due stands in django-q2's schedule of the same task set; without
+    """What an admin set up for one task set. When it is due is up to django-q2's schedule of the same task set; without
     one it rests, and its rounds stay readable."""
 
     class Contenders(models.TextChoices):

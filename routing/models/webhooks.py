@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from routing.models.tables import RoutingTable
 
-
 # What a webhook can be told of, besides tests.
 PUBLISHED, BAKE_OFF_FINISHED = "routing_table.published", "bake_off.finished"
 

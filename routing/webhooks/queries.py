@@ -41,8 +41,8 @@ class TryLine:
 
 @dataclass(frozen=True)
 class DeliveryLine:
-    """`version` None: a test, or a bake-off's report. `attempts` are in all; before `next_at` there is no other; None: no other is planned, or
-    one is under way."""
+    """`version` None: a test, or a bake-off's report. `attempts` are in all; before `next_at` there is no other.
+    None: no other is planned, or one is under way."""
 
     id: int
     message_id: str

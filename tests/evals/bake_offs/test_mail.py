@@ -21,8 +21,9 @@ from arena.errors import FieldError
 from arena.models import Role, User
 from evals.bake_offs import chores
 from evals.bake_offs.mail import ATTEMPTS, LEASES, send_due
+from evals.bake_offs.reporting import make_report
 from evals.bake_offs.services import subscribe, unsubscribe
-from evals.models import BakeOffMail
+from evals.models import BakeOffMail, BakeOffRound
 from tests.evals.bake_offs.conftest import answer, bake, end, set_up
 from tests.processes import free_port
 
@@ -38,13 +39,17 @@ class Inbox:
     during: Callable[[], None] = lambda: None
     refuse: set[str] = field(default_factory=set)
 
-    async def handle_RCPT(self, server, session, envelope, address, options):
+    async def handle_RCPT(  # noqa: N802 (the library's name)
+        self, server, session, envelope, address, options
+    ):
         if address in self.refuse:
             return "550 no such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 ok"
 
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(  # noqa: N802
+        self, server, session, envelope
+    ):
         self.during()
         said = self.answers.pop(0) if self.answers else "250 taken"
         if said.startswith("250"):
@@ -155,9 +160,7 @@ def test_one_whose_sender_died_before_it_was_handed_over_is_sent(inbox, ended, m
     subscribe(user=make_user(Role.ADMIN), address="mara@example.com")
     here = inbox()
     ended()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evals.bake_offs.chores.send_due", lambda: 0)
-        chores.report_bake_offs()
+    assert make_report(round_id=BakeOffRound.objects.get().pk)
     now = timezone.now()
     assert LEASES.claim(BakeOffMail.objects.filter(state="waiting"), now=now, attempts=1)
     assert send_due() == 0
@@ -172,9 +175,7 @@ def test_one_whose_sender_is_killed_as_the_server_takes_it_never_comes_twice(inb
     subscribe(user=make_user(Role.ADMIN), address="mara@example.com")
     here = inbox()
     ended()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evals.bake_offs.chores.send_due", lambda: 0)
-        chores.report_bake_offs()
+    assert make_report(round_id=BakeOffRound.objects.get().pk)
     sender: list[int] = []
     here.during = lambda: os.kill(sender[0], signal.SIGSTOP)
     sender.append(_forked_sender())

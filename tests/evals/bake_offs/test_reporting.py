@@ -17,6 +17,7 @@ from evals.catalog.services.contenders import ContenderFields, save_contender
 from evals.catalog.services.task_sets import TaskRow, save_version
 from evals.collection import schedules
 from evals.models import BakeOffReport, Category, Contender, Generation, Run
+from evals.signals import bake_off_finished
 from tests.evals.bake_offs.conftest import CHEAP, answer, bake, due, end, lists, report, rule, set_up
 
 pytestmark = pytest.mark.django_db
@@ -230,16 +231,19 @@ def test_a_report_is_made_once_however_often_the_chore_comes(task_set, contender
     assert BakeOffReport.objects.count() == 1
 
 
-def test_one_killed_as_it_is_made_is_made_the_next_time(task_set, contender, monkeypatch):
+def test_one_killed_as_it_is_made_is_made_the_next_time(task_set, contender):
     set_up(task_set)
     end(bake(task_set))
 
     def dies(**values: object) -> None:
         raise SystemExit
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(reporting.bake_off_finished, "send", dies)
-        chores.report_bake_offs()
+    bake_off_finished.connect(dies)
+    try:
+        with pytest.raises(SystemExit):
+            chores.report_bake_offs()
+    finally:
+        bake_off_finished.disconnect(dies)
     assert not BakeOffReport.objects.exists()
     assert chores.report_bake_offs().startswith("1 report made")
 

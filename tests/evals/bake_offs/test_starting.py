@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.db.models.signals import pre_save
 from django.db.utils import IntegrityError
 
 from arena.errors import FieldError
@@ -169,16 +170,19 @@ def test_one_whose_cost_a_budget_could_not_count_stays_out_of_a_local_server_too
     assert models(bake(task_set, 1)) == ["free", "old"]
 
 
-def test_one_killed_before_it_commits_leaves_nothing(task_set, contender, provider, listing, monkeypatch):
+def test_one_killed_before_it_commits_leaves_nothing(task_set, contender, provider, listing):
     lists(provider, listing("old", "fresh"))
     set_up(task_set, **rule(provider))
 
-    def dies(*args: object, **values: object) -> None:
+    def dies(**values: object) -> None:
         raise SystemExit
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(BakeOffRound.objects, "create", dies)
-        chores.bake_off(task_set.pk, due=due(0))
+    pre_save.connect(dies, sender=BakeOffRound)
+    try:
+        with pytest.raises(SystemExit):
+            chores.bake_off(task_set.pk, due=due(0))
+    finally:
+        pre_save.disconnect(dies, sender=BakeOffRound)
     assert not Run.objects.exists()
     assert Contender.objects.count() == 1
     assert models(bake(task_set)) == ["fresh", "old"]

@@ -10,12 +10,13 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from evals.signals import bake_off_finished
 from evals.bake_offs.report import not_started
+from evals.signals import bake_off_finished
 from routing.models import Delivery, Webhook
 from routing.webhooks import services
 from routing.webhooks.delivery import deliver
-from routing.webhooks.messages import BAKE_OFF_FINISHED, MOST_BYTES, PUBLISHED, bake_off_finished as message
+from routing.webhooks.messages import BAKE_OFF_FINISHED, MOST_BYTES, PUBLISHED
+from routing.webhooks.messages import bake_off_finished as message
 from routing.webhooks.services import WebhookError
 
 pytestmark = pytest.mark.on_both(because="a message commits with its report")
@@ -83,9 +84,9 @@ def test_what_a_webhook_is_told_of_is_a_closed_list(receiver, db, client_of, adm
 
 def test_a_message_stays_below_its_limit_whatever_it_tells_of():
     rows = [
-        {"model": f"model-{n}" + "x" * 90, "joined_by_rule": True, "failed": {"lost": 1}, "gone": True, "lost": 1, "gained": 0}
+        {"model": f"{n:0100}", "joined_by_rule": True, "failed": {"lost": 1}, "gone": True, "lost": 1, "gained": 0}
         for n in range(500)
-    ]  # fmt: skip
+    ]
     found = document(contenders=rows)
     made = message(key=uuid4(), at=timezone.now(), report_id=1, found=found, summary=["Ö" * 300 for _ in range(200)])
     data = json.loads(made.body)["data"]
