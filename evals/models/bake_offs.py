@@ -47,7 +47,7 @@ class BakeOff(models.Model):
 
 class BakeOffRound(models.Model):
     """One time that a bake-off was due: the run it started, or why it started none. Written once, with the run, in one
-    transaction. `facts` are what the report needs of that moment (`evals.bake_offs.facts`)."""
+    transaction. `facts` are what the report needs of that moment (`evals.bake_offs.starting`)."""
 
     bake_off = models.ForeignKey(BakeOff, on_delete=models.PROTECT, related_name="rounds")
     n = models.PositiveIntegerField()

@@ -98,7 +98,7 @@ def test_start_now_starts_one_however_often_it_is_pressed(admin: Client, task_se
     asked_at = admin.get(OF).context["asked_at"]
     for _ in range(2):
         admin.post(f"{OF}start/", {"asked_at": asked_at})
-    queued = [one.task() for one in OrmQ.objects.all()]
+    queued = [one.task for one in OrmQ.objects.all()]
     assert [one["func"] for one in queued] == ["evals.bake_offs.chores.bake_off"] * 2
     for one in queued:
         chores.bake_off(*one["args"], **one["kwargs"])
@@ -142,7 +142,7 @@ def test_pages_without_anything(make_user, client_of, role: Role):
     assert client.get("/bake-offs/7/").status_code == 404
 
 
-def test_hostile_words_are_escaped(client_of, editor_user: User, task_set, contender, provider, listing):
+def test_names_from_a_list_of_models_are_escaped(client_of, editor_user: User, task_set, contender, provider, listing):
     lists(provider, listing({"id": "<script>alert(1)</script>"}))
     set_up(task_set, **rule(provider))
     end(bake(task_set))

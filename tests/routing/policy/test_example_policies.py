@@ -278,5 +278,5 @@ def test_an_example_is_checked_and_imported_as_its_readme_says(
     assert f"`{file}`" in (EXAMPLES / "README.md").read_text(encoding="utf-8")
 
 
-def test_there_are_three():
-    assert len(list(EXAMPLES.glob("*.yaml"))) == 3
+def test_there_are_four():
+    assert len(list(EXAMPLES.glob("*.yaml"))) == 4

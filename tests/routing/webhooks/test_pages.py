@@ -15,6 +15,7 @@ from routing.models import Delivery, Webhook
 from routing.publishing.publisher import publish
 from routing.webhooks import services
 from routing.webhooks.delivery import deliver
+from routing.webhooks.messages import PUBLISHED
 from tests.routing.webhooks.conftest import message_to, row
 
 pytestmark = pytest.mark.runs_once(
@@ -48,7 +49,7 @@ def test_adding_one_shows_its_secret_once(admin: Client, receiver):
     here = receiver()
     assert "There are none yet" in text(admin.get("/routing/webhooks/"))
 
-    answer = admin.post("/routing/webhooks/", {"url": here.url, "description": "Gateway <eu>"})
+    answer = admin.post("/routing/webhooks/", {"url": here.url, "description": "Gateway <eu>", "events": PUBLISHED})
     (secret,) = secrets_in(text(answer))
     assert "no-store" in answer["Cache-Control"]
     n = Webhook.objects.get().pk
@@ -65,8 +66,8 @@ def test_adding_one_shows_its_secret_once(admin: Client, receiver):
 
 def test_the_button_pressed_twice_adds_one(admin: Client, receiver):
     here = receiver()
-    admin.post("/routing/webhooks/", {"url": here.url})
-    again = text(admin.post("/routing/webhooks/", {"url": here.url}))
+    admin.post("/routing/webhooks/", {"url": here.url, "events": PUBLISHED})
+    again = text(admin.post("/routing/webhooks/", {"url": here.url, "events": PUBLISHED}))
 
     assert Webhook.objects.count() == 1
     assert "This address is in the list already" in again
@@ -81,7 +82,7 @@ def test_the_button_pressed_twice_adds_one(admin: Client, receiver):
     ],
 )
 def test_a_refused_address_is_told_at_its_field(admin: Client, url, why):
-    page = text(admin.post("/routing/webhooks/", {"url": url, "description": "Kept"}))
+    page = text(admin.post("/routing/webhooks/", {"url": url, "description": "Kept", "events": PUBLISHED}))
 
     assert re.search(rf'id="id_url_error">[^<]*{re.escape(why)}', page)
     assert 'value="Kept"' in page
