@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import structlog
 from django.core.exceptions import ValidationError
@@ -106,6 +107,7 @@ def remove(*, task_set: TaskSet, actor: str) -> bool:
 def start_now(*, bake_off: BakeOff, asked_at: datetime, actor: str) -> None:
     """Have a chore start it, beside its schedule. `asked_at` names the asking: the same again starts nothing more."""
     async_task(BAKE_OFF, bake_off.task_set_id, **{DUE: asked_at.isoformat()}, by=actor[:150])
+    log.info("bake_off_asked_for", task_set=bake_off.task_set.slug, actor=actor)
 
 
 @transaction.atomic
@@ -131,7 +133,7 @@ def unsubscribe(*, user: User) -> bool:
     return bool(deleted)
 
 
-def _schedules(task_set_id: int):  # type: ignore[no-untyped-def]  # django-q2 has no types
+def _schedules(task_set_id: int) -> Any:
     return Schedule.objects.filter(func=BAKE_OFF, args=f"{task_set_id},")
 
 
