@@ -159,6 +159,7 @@ def _is_final(error: smtplib.SMTPException) -> bool:
 
 
 def _words(error: Exception) -> str:
+    said: bytes | str
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, said = next(iter(error.recipients.values()))
     elif isinstance(error, smtplib.SMTPResponseException):
