@@ -52,7 +52,7 @@ def measure(run: Run) -> dict[str, Measurements]:
             latency_ms=latency if done else None,
             ttft_ms=ttft if done else None,
             # What was imported has a cost, and no calls.
-            cost=costs.get(pk) or Cost(usd=usd or Decimal(0), answered=1, unpriced=int(usd is None)),
+            cost=costs.get(pk) or Cost(usd or Decimal(0), answered=int(done), unpriced=int(done and usd is None)),
         )
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -46,6 +47,7 @@ class BakeOffForm(BudgetForm):
     )
     warm_up_calls = forms.IntegerField(
         required=False,
+        label="Warm-up calls",
         min_value=0,
         max_value=MOST_WARM_UP_CALLS,
         help_text="To each contender first, and not measured. Empty: one at local providers, none at hosted ones.",
@@ -101,9 +103,13 @@ class BakeOffForm(BudgetForm):
         if bake_off is not None:
             row = schedule_of(bake_off)
             names = [*BakeOffFields.__dataclass_fields__, "task_set"]
-            kwargs["initial"] = {name: getattr(bake_off, name) for name in names}
+            kwargs["initial"] = {name: _as_typed(getattr(bake_off, name)) for name in names}
             kwargs["initial"]["every"] = row.schedule_type if row is not None else "W"
         super().__init__(*args, **kwargs)
+        self.fields["allow_unknown_costs"].help_text = (
+            "Off: a bake-off with a budget ends, or does not start, where a cost is not known. On: it goes on, and the "
+            "budget counts only what is known."
+        )
         self.fields["budget_usd"].help_text = "Of one time. It ends when this is spent, and its report says so."
         if bake_off is not None:
             self.fields["task_set"].disabled = True
@@ -125,6 +131,11 @@ class BakeOffForm(BudgetForm):
         except FieldError as error:
             self.add_error(error.field if error.field in self.fields else None, str(error))
             return None
+
+
+def _as_typed(value: Any) -> Any:
+    """An amount without the zeros that the database adds."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
 class StartForm(forms.Form):
