@@ -26,7 +26,9 @@ def main() -> int:
                 continue  # it was said why
             print(f"{engine}:", flush=True)
             environment = production(Path(folder) / engine, url)
-            subprocess.run([sys.executable, "manage.py", "collectstatic", "--no-input", "-v0"], env=environment, check=True)
+            subprocess.run(
+                [sys.executable, "manage.py", "collectstatic", "--no-input", "-v0"], env=environment, check=True
+            )
             command = [sys.executable, "-m", "benchmarks.voters", *sys.argv[1:]]
             if subprocess.run(command, env=environment, check=False).returncode:
                 failed.append(engine)

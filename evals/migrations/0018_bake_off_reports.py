@@ -44,7 +44,7 @@ def back_to_chores_without_a_time(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evals', '0016_people'),
+        ('evals', '0017_rescoring'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
