@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from evals.ratings.paired import Paired, compare_levels, compare_rates, holm, tango
+from evals.ratings.paired import Estimate, Paired, compare_levels, compare_rates, holm, tango
 
 SIZES = (5, 10, 20, 40, 100)
 Z = 1.959963984540054
@@ -105,12 +105,18 @@ def sampled_coverage(kind: str, n: int, samples: int, times: int, rng: np.random
     for _ in range(times):
         before, after = tasks_of(kind, rng, n)
         x, y = rng.binomial(samples, before), rng.binomial(samples, after)
-        low, high = compare_rates(x, sizes, y, sizes).change.ci95
+        low, high = _ci95(compare_rates(x, sizes, y, sizes).change)
         own += low <= truth <= high
         p, q, answers = x.sum() / n / samples, y.sum() / n / samples, n * samples
         half = Z * math.sqrt((p * (1 - p) + q * (1 - q)) / answers)
         plain += abs(q - p - truth) <= half
     return own / times, plain / times
+
+
+def _ci95(change: Estimate | None) -> tuple[float, float]:
+    assert change is not None
+    assert change.ci95 is not None
+    return change.ci95
 
 
 # Times
@@ -128,7 +134,7 @@ def times_coverage(n: int, factor: float, times: int, rng: np.random.Generator) 
     for _ in range(times):
         task = rng.normal(7.0, 0.7, n)
         x, y = latencies(rng, task), latencies(rng, task, factor)
-        low, high = compare_levels(np.log(x), np.log(y)).change.ci95
+        low, high = _ci95(compare_levels(np.log(x), np.log(y)).change)
         own += low <= factor <= high
         # Fieller's method would be better than this and is not what tools do.
         ratio = y.mean() / x.mean()

@@ -31,7 +31,7 @@ from evals.collection.queries.runs import run_view
 from evals.collection.rescoring import ask_rescore
 from evals.collection.run_page import EstimateParts, estimate_parts, listed, run_parts
 from evals.collection.services import RunError
-from evals.models import Contender, Generation, Run, TaskSetVersion
+from evals.models import Contender, Generation, Run, TaskSet, TaskSetVersion
 from evals.models.generations import ErrorCategory
 from evals.voting.queries.blinding import blinding_of
 
