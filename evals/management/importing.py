@@ -11,7 +11,8 @@ from django.core.management.base import CommandError, CommandParser
 from arena.commands import ExampleCommand
 from arena.ui.wording import count
 from evals.transfer.files.errors import BadRowsError, RefusedError
-from evals.transfer.files.rows import FORMATS, parse_pairs
+from evals.transfer.files.rows import parse_pairs
+from evals.transfer.formats import TABLES, Format
 
 __all__ = ["ImportCommand"]
 
@@ -19,9 +20,13 @@ __all__ = ["ImportCommand"]
 class ImportCommand(ExampleCommand):
     """A command that reads a file: exits with 1 and the reasons if the file is refused."""
 
+    formats: tuple[Format, ...] = TABLES
+
     def add_file_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", metavar="FILE", help="CSV (with a header) or JSONL, in UTF-8")
-        parser.add_argument("--format", choices=FORMATS, default="auto", help="auto: decided by the content")
+        titles = ", ".join(one.title for one in self.formats)
+        parser.add_argument("file", metavar="FILE", help=f"one of: {titles}; texts in UTF-8")
+        names = ["auto", *(one.name for one in self.formats)]
+        parser.add_argument("--format", choices=names, default="auto", help="auto: decided by the content")
         parser.add_argument(
             "--map",
             action="append",

@@ -21,7 +21,16 @@ from evals.catalog.services.providers import ProviderFields, check_provider, sto
 from evals.models import Contender, Provider
 from evals.transfer.files.errors import Problems, UnreadableError
 from evals.transfer.files.rows import Layout, read_rows
-from evals.transfer.files.text import BadLineError, Limits, Source, check_size, check_texts, parse_json, text_lines
+from evals.transfer.files.text import (
+    BadLineError,
+    Limits,
+    Source,
+    check_encoding,
+    check_size,
+    check_texts,
+    parse_json,
+    text_lines,
+)
 
 __all__ = ["FIELDS", "ContenderRow", "ContendersImported", "ImportedLine", "import_contenders", "read_contenders"]
 
@@ -85,6 +94,7 @@ class ContenderRow:
 def read_contenders(source: Source, problems: Problems) -> list[ContenderRow]:
     """Errors in a row go to `problems`. Raises UnreadableError for the file as a whole."""
     check_size(source, LIMITS)
+    check_encoding(source)
     rows = []
     for line, values in _values(source, problems):
         try:

@@ -77,9 +77,8 @@ def read_tasks(
             problems.add(row.line, str(error))
             continue
         if task.external_id in lines:
-            problems.add(
-                row.line, f"has the id “{task.external_id}”, which is already on line {lines[task.external_id]}."
-            )
+            first = f"{problems.place} {lines[task.external_id]}"
+            problems.add(row.line, f"has the id “{task.external_id}”, which is already on {first}.")
             continue
         lines[task.external_id] = row.line
         tasks.append(task)
@@ -272,7 +271,7 @@ def import_tasks(
     `dry_run` does the same work and rolls it back, so it reports exactly what would happen.
     """
     limits = limits or Limits()
-    layout = Layout(TASK_FIELDS, file_format, columns or {}, limits)
+    layout = Layout(TASK_FIELDS, file_format, columns or {}, limits, tasks=True)
     problems = Problems()
     with ImportedImages(image_files, limits=image_limits) as images:
         given = read_rows(source, layout, problems)
@@ -289,7 +288,7 @@ def import_tasks(
             except TaskSetError as error:
                 raise UnreadableError(str(error)) from error
             except CategoryNameError as error:
-                raise _bad_category(error, rows) from error
+                raise _bad_category(error, rows, problems.place) from error
             if dry_run:
                 transaction.set_rollback(True)
     return TasksImported(
@@ -302,11 +301,11 @@ def import_tasks(
         by_category=dict(Counter(row.category for row in rows)),
         with_checks=sum(1 for row in rows if row.checks),
         with_images=sum(1 for row in rows if images_in(row.messages)),
-        notices=tuple(notices),
+        notices=(*problems.notices, *notices),
         dry_run=dry_run,
     )
 
 
-def _bad_category(error: CategoryNameError, rows: list[TaskRow]) -> BadRowsError:
+def _bad_category(error: CategoryNameError, rows: list[TaskRow], place: str) -> BadRowsError:
     line = next(row.line for row in rows if row.category == error.name)
-    return BadRowsError([RowError(line, str(error))], total=1)
+    return BadRowsError([RowError(line, str(error), place)], total=1)

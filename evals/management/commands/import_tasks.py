@@ -8,11 +8,13 @@ from django.core.management.base import CommandParser
 from arena.ui.wording import count
 from evals.management.importing import ImportCommand
 from evals.transfer.files.rows import open_source
+from evals.transfer.formats import TASKS
 from evals.transfer.images import FilesBeside
 from evals.transfer.tasks import import_tasks
 
 
 class Command(ImportCommand):
+    formats = TASKS
     help = (
         "Import a task set from a CSV or JSONL file. Fields: id (else the row's number), category, prompt or messages "
         "or turns (a conversation), system, tools, reference, checks, attachments; other fields are kept as metadata. "

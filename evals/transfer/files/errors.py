@@ -22,13 +22,15 @@ class UnreadableError(RefusedError):
 
 @dataclass(frozen=True)
 class RowError:
-    """`line` is the physical line on which the row begins; a CSV file's header is line 1."""
+    """`line` is the row's place in the file, counted in `place`: of a text file the physical line on which the row
+    begins (a CSV file's header is line 1), of a workbook the row."""
 
     line: int
     reason: str
+    place: str = "line"
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}"
+        return f"{self.place} {self.line}: {self.reason}"
 
 
 class BadRowsError(RefusedError):
@@ -41,21 +43,56 @@ class BadRowsError(RefusedError):
         super().__init__("\n".join(map(str, errors)) + more)
 
 
+_PLACES_SHOWN = 5
+
+
+@dataclass
+class _Places:
+    first: list[int] = field(default_factory=list)
+    total: int = 0
+
+    def add(self, line: int) -> None:
+        self.total += 1
+        if len(self.first) < _PLACES_SHOWN:
+            self.first.append(line)
+
+    def named(self, place: str) -> str:
+        shown = ", ".join(f"{line:,}" for line in self.first)
+        more = f" and {self.total - len(self.first):,} more" if self.total > len(self.first) else ""
+        return f"{place if self.total == 1 else place + 's'} {shown}{more}"
+
+
 @dataclass
 class Problems:
-    """Collects the errors of one file, so that all of them can be fixed at once.
+    """Collects the errors of one file, so that all of them can be fixed at once, and what its reader left out.
 
-    Only the first `shown` are kept: a file read with the wrong mapping has one in every row.
+    Only the first `shown` errors are kept: a file read with the wrong mapping has one in every row. Of notices, each
+    text is kept once, with the first places it is about.
     """
 
     shown: int = 100
     errors: list[RowError] = field(default_factory=list)
     total: int = 0
+    place: str = "line"
+    _notices: dict[str, _Places] = field(default_factory=dict)
+    _more_notices: int = 0
 
     def add(self, line: int, reason: str) -> None:
         self.total += 1
         if len(self.errors) < self.shown:
-            self.errors.append(RowError(line, reason))
+            self.errors.append(RowError(line, reason, self.place))
+
+    def notice(self, line: int, text: str) -> None:
+        """What was read differently from how the file says it, or left out: the import goes on."""
+        if text in self._notices or len(self._notices) < self.shown:
+            self._notices.setdefault(text, _Places()).add(line)
+        else:
+            self._more_notices += 1
+
+    @property
+    def notices(self) -> list[str]:
+        told = [f"{text} ({places.named(self.place)})" for text, places in self._notices.items()]
+        return [*told, f"And {self._more_notices:,} more notices."] if self._more_notices else told
 
     def raise_if_any(self) -> None:
         if self.total:

@@ -19,6 +19,7 @@ __all__ = [
     "BadLineError",
     "Limits",
     "Source",
+    "check_encoding",
     "check_size",
     "check_texts",
     "parse_json",
@@ -81,6 +82,11 @@ def check_size(source: Source, limits: Limits) -> None:
             f"{source.name} is {size_in_words(size)}; the limit on a file's size is "
             f"{size_in_words(limits.file_bytes)}. Split it."
         )
+
+
+def check_encoding(source: Source) -> None:
+    """Raises UnreadableError for what cannot be text in UTF-8, and says what it is."""
+    source.stream.seek(0)
     head = source.stream.read(4)
     source.stream.seek(0)
     for magic, what in _OTHER_ENCODINGS:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
-from evals.transfer.files.rows import NEUTRALISED
+from evals.transfer.formats.delimited import NEUTRALISED
 
 __all__ = ["ExportError", "whole_file", "write_csv", "write_rows"]
 
