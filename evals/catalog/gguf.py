@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from django.conf import settings
 
+from evals.catalog.names import is_readable
+
 __all__ = ["GgufError", "check_name", "find", "names"]
 
 _ENDING = ".gguf"
@@ -65,7 +67,7 @@ def names() -> list[str]:
     for folder in _folders():
         found.update(str(path.relative_to(folder)) for path in _walk(folder))
     # A name that is not text, as file systems allow, can be neither shown nor stored.
-    return sorted(name for name in found if name.isprintable())
+    return sorted(name for name in found if is_readable(name))
 
 
 def _folders() -> list[Path]:

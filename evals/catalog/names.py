@@ -7,7 +7,9 @@ import hashlib
 import re
 import unicodedata
 
-__all__ = ["RESERVED", "BadValueError", "derived_slug", "is_clean", "is_reserved"]
+from arena.ui.markup import visible
+
+__all__ = ["RESERVED", "BadValueError", "derived_slug", "is_clean", "is_readable", "is_reserved", "with_plain_spaces"]
 
 
 class BadValueError(ValueError):
@@ -27,6 +29,23 @@ def is_reserved(slug: str) -> bool:
 def is_clean(slug: str) -> bool:
     """Letters, digits, and `.`, `_`, `-` between them: what may be typed. Imported names may be anything."""
     return _CLEAN.fullmatch(slug) is not None
+
+
+def is_readable(name: str) -> bool:
+    """One line on which every character is seen, or is spelling: joiners in Persian and in emoji, spaces of any width.
+
+    Python's `isprintable` would refuse those, and with them names that people give.
+    """
+    if name.isascii():
+        return name.isprintable()
+    return visible(name) == name and all(
+        char.isprintable() or unicodedata.category(char) in ("Zs", "Cf") for char in name
+    )
+
+
+def with_plain_spaces(name: str) -> str:
+    """Each kind of space as a plain one: they look alike, and a name copied from a page has others than a typed one."""
+    return name if name.isascii() else "".join(" " if unicodedata.category(c) == "Zs" else c for c in name)
 
 
 def derived_slug(name: str, *, longest: int, dots: bool = False) -> str:

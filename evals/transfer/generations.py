@@ -36,6 +36,7 @@ from evals.transfer.files.values import (
     is_missing,
     json_value,
     money,
+    id_text,
     name_text,
     number,
     prose,
@@ -157,7 +158,7 @@ def read_answer(row: Row, limits: Limits | None = None) -> Answer:
         text, thinking, calls = last["text"], last["thinking"], last["tool_calls"]
     return Answer(
         line=row.line,
-        task=name_text(required(fields, "task"), "task", longest=200),
+        task=id_text(required(fields, "task"), "task", longest=200),
         model=name_text(required(fields, "model"), "model", longest=255),
         text=text,
         thinking=thinking,
@@ -517,6 +518,7 @@ def _check_turns(answer: Answer, task: KnownTask) -> None:
 
 
 def _task(known: KnownTasks, task_set: str, external_id: str) -> KnownTask:
+    known.check_id(task_set, external_id)
     task = known.find(task_set, external_id)
     if task is None:
         raise BadValueError(f"task “{external_id}” is not in the task set {task_set}. Import its tasks first.")

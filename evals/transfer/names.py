@@ -21,6 +21,8 @@ __all__ = ["KnownTasks", "Named", "contenders_named"]
 class KnownTasks:
     def __init__(self) -> None:
         self._sets: dict[str, dict[str, KnownTask]] = {}
+        # Of each set, those whose ids a spreadsheet wrote as 7.0, by 7.
+        self._spread: dict[str, dict[str, KnownTask]] = {}
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -39,11 +41,25 @@ class KnownTasks:
         return slug
 
     def find(self, task_set: str, external_id: str) -> KnownTask | None:
-        return self.of(task_set).get(external_id)
+        """`external_id` as `id_text` reads it: 7 also finds the 7.0 of a task set that was imported before it did."""
+        return self.of(task_set).get(external_id) or self._spread[task_set].get(external_id)
+
+    def check_id(self, task_set: str, external_id: str) -> None:
+        """Raises BadValueError for an id that may stand for either of two tasks."""
+        if external_id in self.of(task_set) and external_id in self._spread[task_set]:
+            raise BadValueError(
+                f"task set {task_set} has both “{external_id}” and “{external_id}.0”, which files do not tell apart. "
+                "Rename one of them in the task set."
+            )
 
     def of(self, task_set: str) -> dict[str, KnownTask]:
         if task_set not in self._sets:
-            self._sets[task_set] = known_tasks(task_set)
+            known = self._sets[task_set] = known_tasks(task_set)
+            self._spread[task_set] = {
+                one.removesuffix(".0"): task
+                for one, task in known.items()
+                if one.endswith(".0") and one[:-2].isdecimal()
+            }
         return self._sets[task_set]
 
 

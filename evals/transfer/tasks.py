@@ -24,7 +24,7 @@ from evals.collection.checks.rules import read_checks
 from evals.transfer.files.errors import BadRowsError, Problems, RowError, UnreadableError
 from evals.transfer.files.rows import Layout, Row, read_rows
 from evals.transfer.files.text import Limits, Source
-from evals.transfer.files.values import Fields, is_missing, json_value, name_text, prose
+from evals.transfer.files.values import Fields, id_text, is_missing, json_value, name_text, prose
 from evals.transfer.images import ImageFiles, ImportedImages, ImportLimits
 from evals.transfer.messages import GAP, MOST_TURNS, read_messages, read_tools
 
@@ -97,7 +97,7 @@ def read_task(row: Row, *, number: int, category: str, limits: Limits) -> tuple[
     named = fields.get("id") if not is_missing(fields.get("id")) else fields.get("question_id")
     return TaskRow(
         line=row.line,
-        external_id=str(number) if is_missing(named) else name_text(named, "id", longest=_ID_LENGTH),
+        external_id=str(number) if is_missing(named) else id_text(named, "id", longest=_ID_LENGTH),
         category=_category(fields, category),
         messages=messages,
         tools=[] if is_missing(tools) else read_tools(json_value(tools, "tools", limits)),

@@ -25,7 +25,7 @@ from evals.models.votes import LeftSide, Outcome
 from evals.transfer.files.errors import Problems, UnreadableError
 from evals.transfer.files.rows import Layout, Row, read_rows
 from evals.transfer.files.text import Limits, Source, check_size
-from evals.transfer.files.values import is_missing, moment, name_text, prose, required
+from evals.transfer.files.values import id_text, is_missing, moment, name_text, prose, required
 from evals.transfer.names import KnownTasks, Named, contenders_named
 from evals.voting import ledger, tallies
 from evals.voting.reviewers import imported_reviewers
@@ -117,7 +117,7 @@ def read_vote(row: Row, *, number: int, task_set: str, labels: Mapping[str, str]
         line=row.line,
         row=number,
         task_set=sys.intern(task_set),
-        question=sys.intern(name_text(required(fields, "question_id"), "question_id", longest=200)),
+        question=sys.intern(id_text(required(fields, "question_id"), "question_id", longest=200)),
         model_a=sys.intern(model_a),
         model_b=sys.intern(model_b),
         winner=labels[label],
@@ -204,7 +204,7 @@ def _named_by(
 def _conflict(task_set: str, question: str, meant: Category, says: Category) -> str:
     return (
         f"question “{question}” of {task_set} is in the category “{meant.name}”, and this row has “{says.name}”. "
-        "Correct the row, or leave the column out: --map category="
+        "Correct whichever is wrong: the row, or the task's category in the task set."
     )
 
 
@@ -326,7 +326,9 @@ def _vote_rows(
     for number, row in enumerate(read_rows(source, layout, problems), start=1):
         try:
             where = known.task_set(row.fields.get("task_set"), task_set)
-            yield read_vote(row, number=number, task_set=where, labels=labels)
+            vote = read_vote(row, number=number, task_set=where, labels=labels)
+            known.check_id(where, vote.question)
+            yield vote
         except BadValueError as error:
             problems.add(row.line, str(error))
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from arena.errors import FieldError
 from evals.catalog import gguf
-from evals.catalog.names import is_clean, is_reserved
+from evals.catalog.names import is_clean, is_readable, is_reserved
 from evals.catalog.price_list import PRICES
 from evals.models import Contender, Provider
 from evals.signals import contender_retired
@@ -311,7 +311,7 @@ def _check_new_slug(slug: str) -> None:
 
 
 def _check_imported_slug(slug: str) -> None:
-    if not slug or slug != slug.strip() or not slug.isprintable():
+    if not slug or slug != slug.strip() or not is_readable(slug):
         raise FieldError("slug", f"{slug!r} is not a name for a contender: use printable characters.")
     if len(slug) > FAMILY_LENGTH:
         raise FieldError("slug", f"{slug[:40]}… is longer than {FAMILY_LENGTH} characters.")

@@ -10,6 +10,7 @@ from decimal import Decimal, DecimalException
 from typing import Any
 
 from evals.catalog.found import NAME_LENGTH, FoundModel
+from evals.catalog.names import is_readable
 from evals.collection.providers.errors import InvalidReply
 from evals.collection.providers.exchange import Exchange, Outgoing
 from evals.collection.providers.wire import Endpoint, Limits
@@ -105,13 +106,13 @@ def usable_name(value: Any) -> str:
     """Empty for a name that cannot be asked for or shown as it is: too long, or with characters that do not print."""
     if not isinstance(value, str) or not 0 < len(value) <= NAME_LENGTH or value != value.strip():
         return ""
-    return value if value.isprintable() else ""
+    return value if is_readable(value) else ""
 
 
 def title_of(value: Any) -> str:
     """A name to show; empty where it says nothing."""
     text = " ".join(value.split()) if isinstance(value, str) else ""
-    return text[:_TITLE_CHARS] if text.isprintable() else ""
+    return text[:_TITLE_CHARS] if is_readable(text) else ""
 
 
 def answers_in_text(name: str) -> bool:

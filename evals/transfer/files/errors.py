@@ -52,14 +52,18 @@ class _Places:
     total: int = 0
 
     def add(self, line: int) -> None:
+        if not line:
+            return
         self.total += 1
         if len(self.first) < _PLACES_SHOWN:
             self.first.append(line)
 
     def named(self, place: str) -> str:
+        if not self.total:
+            return ""
         shown = ", ".join(f"{line:,}" for line in self.first)
         more = f" and {self.total - len(self.first):,} more" if self.total > len(self.first) else ""
-        return f"{place if self.total == 1 else place + 's'} {shown}{more}"
+        return f" ({place if self.total == 1 else place + 's'} {shown}{more})"
 
 
 @dataclass
@@ -83,7 +87,7 @@ class Problems:
             self.errors.append(RowError(line, reason, self.place))
 
     def notice(self, line: int, text: str) -> None:
-        """What was read differently from how the file says it, or left out: the import goes on."""
+        """What was read differently from how the file says it, or left out: the import goes on. Line 0 is the file."""
         if text in self._notices or len(self._notices) < self.shown:
             self._notices.setdefault(text, _Places()).add(line)
         else:
@@ -91,7 +95,7 @@ class Problems:
 
     @property
     def notices(self) -> list[str]:
-        told = [f"{text} ({places.named(self.place)})" for text, places in self._notices.items()]
+        told = [f"{text}{places.named(self.place)}" for text, places in self._notices.items()]
         return [*told, f"And {self._more_notices:,} more notices."] if self._more_notices else told
 
     def raise_if_any(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from evals.transfer.files.errors import UnreadableError
@@ -21,6 +21,10 @@ class Layout:
     columns: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     tasks: bool = False
+    # Of a workbook; empty: the first that is shown.
+    sheet: str = ""
+    # Reads files that this one names, by their paths from its folder. Raises BadValueError.
+    beside: Callable[[str], bytes] | None = None
 
     def __post_init__(self) -> None:
         for name in self.columns:

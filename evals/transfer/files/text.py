@@ -36,6 +36,7 @@ class Limits:
     field_chars: int = 1_000_000
     image_chars: int = 16 * 1024 * 1024  # of an image as a data: URL; 12 MiB of it
     nesting: int = 32
+    unpacked_bytes: int = 1024 * 1024 * 1024  # of a file that is packed, such as Parquet, or that stands for more rows
 
 
 def size_in_words(size: int) -> str:
@@ -51,6 +52,7 @@ _OTHER_ENCODINGS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
+    (b"PAR1", "Parquet"),
     (b"\x1f\x8b", "gzip"),
 )
 _ENDS = re.compile(r"(?<=\r)(?!\n)")

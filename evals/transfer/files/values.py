@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from evals.catalog.names import BadValueError
+from evals.catalog.names import BadValueError, is_readable, with_plain_spaces
 from evals.transfer.files.text import Limits, check_texts, parse_json
 
-__all__ = ["is_missing", "json_value", "moment", "money", "name_text", "number", "prose", "required", "whole_number"]
+__all__ = [
+    "id_text",
+    "is_missing",
+    "json_value",
+    "moment",
+    "money",
+    "name_text",
+    "number",
+    "prose",
+    "required",
+    "whole_number",
+]
 
 Fields = Mapping[str, Any]
 _MAX_INT = 2_147_483_647
+# Spreadsheets keep 15 digits of a number.
+_EXACT = 10**15
 
 
 def is_missing(value: Any) -> bool:
@@ -41,15 +55,37 @@ def prose(value: Any, name: str) -> str:
 
 
 def name_text(value: Any, name: str, *, longest: int) -> str:
-    """A name or id: one line, without surrounding spaces. 8, 8.0 and "8" are the same id."""
-    text = prose(value, name).strip()
+    """One line, without surrounding spaces, and with plain ones inside."""
+    text = with_plain_spaces(prose(value, name)).strip()
     if not text:
         raise BadValueError(f"has no {name}.")
     if len(text) > longest:
         raise BadValueError(f"{name} “{text[:40]}…” has {len(text)} characters; the limit is {longest}.")
-    if not text.isprintable():
-        raise BadValueError(f"{name} {text[:40]!r} contains a line break or a control character.")
+    if not is_readable(text):
+        raise BadValueError(f"{name} {text[:40]!r} contains a line break or a character that nobody sees.")
     return text
+
+
+_WHOLE = re.compile(r"(-?\d+)\.0+")
+_SHORTENED = re.compile(r"-?\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
+
+
+def id_text(value: Any, name: str, *, longest: int) -> str:
+    """A name that stands for a task. 8, 8.0, "8" and "8.0" are the same: spreadsheets and data frames write a whole
+    column of numbers as 8.0 once a cell of it is empty. What they wrote as 1.23E+17 has lost its digits, and is
+    refused."""
+    text = name_text(value, name, longest=longest)
+    if text.isdecimal() and not isinstance(value, float):
+        return text
+    if isinstance(value, float) and abs(value) > _EXACT:
+        raise BadValueError(f"{name} {value:g} is a number too large to be exact. Write ids of so many digits as text.")
+    if _SHORTENED.fullmatch(text):
+        raise BadValueError(
+            f"{name} “{text}” is a number that a spreadsheet has shortened, so its digits are lost. Format the column as "
+            "text and enter the ids again."
+        )
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def number(fields: Fields, name: str) -> float | None:

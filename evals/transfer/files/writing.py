@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
-from evals.transfer.formats.delimited import NEUTRALISED
+from evals.transfer.formats.delimited import NEUTRALISED, neutralised_names
 
 __all__ = ["ExportError", "whole_file", "write_csv", "write_rows"]
 
@@ -66,7 +66,7 @@ def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str
         formulas = [name for name in columns if isinstance(row.get(name), str) and _is_formula(cells[name])]
         for name in formulas:
             cells[name] = f"'{cells[name]}"
-        writer.writerow([*cells.values(), " ".join(formulas)])
+        writer.writerow([*cells.values(), neutralised_names(formulas)])
         count += 1
     return count
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from evals.transfer.files.errors import UnreadableError
 from evals.transfer.files.layout import Layout
 from evals.transfer.files.text import Source, check_encoding
-from evals.transfer.formats import delimited, json_lines
+from evals.transfer.formats import delimited, json_lines, parquet, workbook
 from evals.transfer.formats.frame import Format, Head
 
 __all__ = ["TABLES", "TASKS", "Format", "format_of"]
 
 # In the order in which they are tried: those that know more about a file come first, and CSV takes what is left.
 TASKS: tuple[Format, ...] = (
+    parquet.FORMAT,
+    workbook.FORMAT,
     json_lines.FORMAT,
     delimited.FORMAT,
 )

@@ -1,18 +1,22 @@
-"""CSV with a header: cells between commas, semicolons or tabs."""
+"""CSV with a header: cells between commas, semicolons, tabs or bars, whichever fits the file.
+
+Excel writes `sep=;` as the first line, and reads it: it names the delimiter and is no row.
+"""
 
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from evals.transfer.files.errors import Problems, UnreadableError
 from evals.transfer.files.layout import Layout
-from evals.transfer.files.text import Limits, Source, text_lines
+from evals.transfer.files.text import BadLineError, Limits, Source, text_lines
 from evals.transfer.formats.frame import Format, Head, Values
 
-__all__ = ["FORMAT", "NEUTRALISED"]
+__all__ = ["FORMAT", "NEUTRALISED", "neutralised_names"]
 
 # A column of CSV exports that names the cells with an apostrophe, which keeps spreadsheets from running them as
 # formulas. Reading removes it, in these cells only.
@@ -30,16 +34,20 @@ def _read(source: Source, layout: Layout, problems: Problems) -> Iterator[Values
     # Lines given to the reader so far, which tells where its next row begins.
     taken = 0
 
+    beginning = _beginning(source, layout.limits)
+    stated = _STATED.fullmatch(beginning[0]) if beginning else None
+
     def pieces() -> Iterator[str]:
         nonlocal taken
         for number, text in text_lines(source, layout.limits, lone_cr=True):
             taken = number
-            yield text
+            if number > 1 or not stated:
+                yield text
 
-    first = next((text for _, text in text_lines(source, layout.limits, lone_cr=True)), "")
-    reader = csv.reader(pieces(), delimiter=_delimiter(first), strict=True)
+    delimiter = (stated[1] or "\t") if stated else _delimiter(beginning)
+    reader = csv.reader(pieces(), delimiter=delimiter, strict=True)
     header: list[str] = []
-    begins = 1
+    begins = 2 if stated else 1
     try:
         for cells in reader:
             line, begins = begins, taken + 1
@@ -54,16 +62,51 @@ def _read(source: Source, layout: Layout, problems: Problems) -> Iterator[Values
         problems.add(begins, _reason(str(error), begins, taken, layout.limits))
 
 
-def _delimiter(header: str) -> str:
-    """The character between the header's names: a comma, or if there is none, a tab or a semicolon."""
-    unquoted = re.sub(r'"[^"]*"', "", header)
-    return next((char for char in ",\t;" if char in unquoted), ",")
+_STATED = re.compile(r'"?sep=([^\w"\s]?|\t)"?[;,\t]*\s*', re.IGNORECASE)
+_DELIMITERS = ",\t;|"
+# By which the delimiter is found.
+_LINES = 50
+_CHARS = 1 << 18
+
+
+def _beginning(source: Source, limits: Limits) -> list[str]:
+    lines: list[str] = []
+    chars = 0
+    try:
+        for _, text in text_lines(source, limits, lone_cr=True):
+            lines.append(text)
+            chars += len(text)
+            if len(lines) >= _LINES or chars >= _CHARS:
+                break
+    except BadLineError:
+        # Told when the rows are read, up to it.
+        pass
+    return lines
+
+
+def _delimiter(lines: list[str]) -> str:
+    """The one by which the most rows have as many cells as the header; of several such, the one that makes the most
+    columns. A header's name may contain another one, as in `id;prompt, or text`."""
+    return max(_DELIMITERS, key=lambda char: _fit(lines, char))
+
+
+def _fit(lines: list[str], delimiter: str) -> tuple[float, int]:
+    widths = []
+    try:
+        widths = [len(cells) for cells in csv.reader(lines, delimiter=delimiter) if cells]
+    except csv.Error:
+        return 0, 0
+    # The last row may go on after what is looked at.
+    rows = widths[1:-1] or widths[1:]
+    if not widths or widths[0] < 2:
+        return 0, 0
+    return sum(width == widths[0] for width in rows) / len(rows) if rows else 1, widths[0]
 
 
 def _header(cells: list[str], line: int, layout: Layout) -> list[str]:
     names = [cell.strip() for cell in cells]
     if not any(names):
-        raise UnreadableError(f"line {line}: the header is empty. Line 1 names the columns.")
+        raise UnreadableError(f"line {line}: the header is empty. The first line names the columns.")
     named = [name for name in names if name]
     for name in named:
         if named.count(name) > 1:
@@ -75,11 +118,25 @@ def _header(cells: list[str], line: int, layout: Layout) -> list[str]:
 def _cells(header: list[str], cells: list[str]) -> dict[str, Any]:
     """By name. Columns without a name (an index, or trailing commas) are dropped."""
     values = {name: cell for name, cell in zip(header, cells, strict=True) if name}
-    quoted = values.pop(NEUTRALISED, "").split()
-    for name in quoted:
+    for name in _named(values.pop(NEUTRALISED, "")):
         if values.get(name, "").startswith("'"):
             values[name] = values[name][1:]
     return values
+
+
+def neutralised_names(names: list[str]) -> str:
+    """What the column says of cells in these columns."""
+    return json.dumps(names, ensure_ascii=False) if any(" " in name for name in names) else " ".join(names)
+
+
+def _named(cell: str) -> list[str]:
+    if not cell.startswith("["):
+        return cell.split()
+    try:
+        names = json.loads(cell)
+    except ValueError:
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _reason(message: str, begins: int, taken: int, limits: Limits) -> str:
