@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-__all__ = ["StrictTextError", "check_storable", "check_strings", "read_items", "read_json", "read_yaml"]
+__all__ = ["StrictTextError", "check_storable", "check_strings", "read_items", "read_json", "read_located", "read_yaml"]
 
 # Possessive: what it may go back to takes a hundred bytes for each character of a string.
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:]|-?(?:NaN|Infinity)|-?\d[\d.eE+-]*', re.DOTALL)
+_PIECE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 _BEFORE_ITEM = re.compile(r"[\s,]*")
 # No database stores a NUL, and half a surrogate pair is not a character.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -83,6 +84,66 @@ def read_items(text: str, form: str, *, key: str, nesting: int, longest: int | N
     """
     _check_length(text, longest)
     return list(_json_items(text, key, nesting) if form == "json" else _yaml_items(text, key, nesting))
+
+
+Path = tuple[str | int, ...]
+
+
+def read_located(text: str, form: str, *, nesting: int, longest: int | None = None) -> tuple[Any, dict[Path, int]]:
+    """The value, and the line on which each value inside begins, by its path of names and places in lists.
+
+    `form` is "json" or "yaml". Here YAML is read as its version 1.2 has it, as JavaScript's readers do: yes, no, on, off
+    and 12:30 are text. Raises StrictTextError.
+    """
+    _check_length(text, longest)
+    if form == "json":
+        return read_json(text, nesting=nesting), dict(_json_lines(text))
+    loader = _loader(text, nesting, _CoreLoader)
+    try:
+        with _yaml_errors():
+            node = loader.get_single_node()
+            return (None, {}) if node is None else (_construct(loader, node), dict(_yaml_lines(node)))
+    finally:
+        loader.dispose()
+
+
+def _json_lines(text: str) -> Iterator[tuple[Path, int]]:
+    """Of a text that has been read, so it is JSON."""
+    path: list[str | int] = []
+    line, counted = 1, 0
+    # Whether the next string is a name.
+    naming = False
+    for token in _PIECE.finditer(text):
+        line += text.count("\n", counted, token.start())
+        counted = token.start()
+        piece = token[0]
+        if piece == ",":
+            naming = isinstance(path[-1], str)
+            if not naming:
+                path[-1] = int(path[-1]) + 1
+        elif piece == ":":
+            naming = False
+        elif piece in "}]":
+            path.pop()
+            naming = False
+        elif naming and piece[0] == '"':
+            path[-1] = json.loads(piece)
+        else:
+            yield tuple(path), line
+            naming = piece == "{"
+            if piece in "{[":
+                path.append("" if naming else 0)
+
+
+def _yaml_lines(root: yaml.Node) -> Iterator[tuple[Path, int]]:
+    waiting: list[tuple[Path, yaml.Node]] = [((), root)]
+    while waiting:
+        path, node = waiting.pop()
+        yield path, node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            waiting += [((*path, name.value), value) for name, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [((*path, n), value) for n, value in enumerate(node.value)]
 
 
 def check_strings(value: Any, name: str, *, longest: int, longest_image: int = 0) -> None:
@@ -284,6 +345,21 @@ class _Loader(yaml.SafeLoader):
         return value
 
 
+class _CoreLoader(_Loader):
+    """The core schema of YAML 1.2: a plain scalar is null, true, false or a decimal number as JSON writes it, or text."""
+
+
+_CoreLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+", list("-+.0123456789")),
+    ("merge", r"<<", ["<"]),
+):
+    _CoreLoader.add_implicit_resolver(f"{_YAML}{_tag}", re.compile(f"(?:{_pattern})$"), _first)
+
+
 def _neither(shown: str) -> str:
     return f"holds “{shown[:40]}”, which is neither text nor a number here"
 
@@ -292,9 +368,9 @@ def _mark(mark: Any) -> Place:
     return Place(mark.line + 1, mark.column + 1)
 
 
-def _loader(text: str, nesting: int) -> _Loader:
+def _loader(text: str, nesting: int, kind: type[_Loader] = _Loader) -> _Loader:
     with _yaml_errors():
-        loader = _Loader(text)
+        loader = kind(text)
     loader.nesting = nesting
     return loader
 

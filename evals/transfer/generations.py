@@ -33,10 +33,10 @@ from evals.transfer.files.rows import Layout, Row, read_rows
 from evals.transfer.files.text import Limits, Source
 from evals.transfer.files.values import (
     Fields,
+    id_text,
     is_missing,
     json_value,
     money,
-    id_text,
     name_text,
     number,
     prose,

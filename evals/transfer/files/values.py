@@ -81,8 +81,8 @@ def id_text(value: Any, name: str, *, longest: int) -> str:
         raise BadValueError(f"{name} {value:g} is a number too large to be exact. Write ids of so many digits as text.")
     if _SHORTENED.fullmatch(text):
         raise BadValueError(
-            f"{name} “{text}” is a number that a spreadsheet has shortened, so its digits are lost. Format the column as "
-            "text and enter the ids again."
+            f"{name} “{text}” is a number that a spreadsheet has shortened, so its digits are lost. Format the column "
+            "as text and enter the ids again."
         )
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text

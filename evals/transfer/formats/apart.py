@@ -64,8 +64,8 @@ def _rows(child: subprocess.Popen[bytes], source: Source, layout: Layout, proble
         else:
             return
     raise UnreadableError(
-        f"{source.name} cannot be read: its reader ended, probably because it needs more than {size_in_words(MEMORY)} of "
-        "memory. Is it what its ending says? Else save it as CSV or JSONL."
+        f"{source.name} cannot be read: its reader ended, probably because it needs more than {size_in_words(MEMORY)} "
+        "of memory. Save it as CSV or JSONL."
     )
 
 

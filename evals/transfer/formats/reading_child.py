@@ -1,5 +1,5 @@
-"""The child process of `evals.transfer.formats.apart`: reads one Parquet file or workbook and writes its rows to standard
-output, a JSON list on each line.
+"""The child process of `evals.transfer.formats.apart`: reads one Parquet file or workbook and writes its rows to
+standard output, a JSON list on each line.
 
     ["names", ["id", …]]   the file's columns, before its rows
     ["row", 2, {…}]        a row: its place, and its values

@@ -89,7 +89,7 @@ def test_mapping_an_unknown_field_says_which_there_are():
         (b"a,b\n", "has no rows"),
         (codecs.BOM_UTF8, "has no rows"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
-        (b"PK\x03\x04rest", "Excel"),
+        (b"PK\x03\x04rest", "is not a workbook that can be read"),
         (b'[{"a": 1}]', "one JSON list"),
         (b"a,b,a\n1,2,3\n", "line 1: the column “a” is in the header twice"),
         (b",\n1,2\n", "line 1: the header is empty"),
