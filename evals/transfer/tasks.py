@@ -257,22 +257,26 @@ def import_tasks(
     task_set: str,
     category: str = "",
     file_format: str = "auto",
+    sheet: str = "",
     columns: Mapping[str, str] | None = None,
     local_only: bool | None = None,
     name: str = "",
     limits: Limits | None = None,
     image_files: ImageFiles | None = None,
     image_limits: ImportLimits | None = None,
+    problems: Problems | None = None,
     dry_run: bool = False,
 ) -> TasksImported:
     """All of the file or, with a RefusedError, nothing. `category` is for rows without one; `image_files` are where
     images are found that the file names by a path.
 
+    `sheet` is the one to read of a workbook. `problems` collects more errors than are shown, for `write_marked`.
     `dry_run` does the same work and rolls it back, so it reports exactly what would happen.
     """
     limits = limits or Limits()
-    layout = Layout(TASK_FIELDS, file_format, columns or {}, limits, tasks=True)
-    problems = Problems()
+    beside = None if image_files is None else image_files.read
+    layout = Layout(TASK_FIELDS, file_format, columns or {}, limits, tasks=True, sheet=sheet, beside=beside)
+    problems = problems or Problems()
     with ImportedImages(image_files, limits=image_limits) as images:
         given = read_rows(source, layout, problems)
         rows, notices = read_tasks(given, category=category, limits=limits, problems=problems, images=images)

@@ -8,6 +8,7 @@ RefusedError
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["BadRowsError", "Problems", "RefusedError", "RowError", "UnreadableError"]
 
@@ -34,9 +35,10 @@ class RowError:
 
 
 class BadRowsError(RefusedError):
-    """`errors` are the first ones by line, `total` counts all of them."""
+    """`errors` are the first ones by line, `total` counts all of them. `cut_off`: the file was not read to its end."""
 
-    def __init__(self, errors: list[RowError], total: int) -> None:
+    def __init__(self, errors: list[RowError], total: int, *, cut_off: bool = False) -> None:
+        self.cut_off = cut_off
         self.errors = errors
         self.total = total
         more = f"\nand {total - len(errors)} more" if total > len(errors) else ""
@@ -50,10 +52,12 @@ _PLACES_SHOWN = 5
 class _Places:
     first: list[int] = field(default_factory=list)
     total: int = 0
+    last: int = 0
 
     def add(self, line: int) -> None:
-        if not line:
+        if not line or line == self.last:
             return
+        self.last = line
         self.total += 1
         if len(self.first) < _PLACES_SHOWN:
             self.first.append(line)
@@ -78,13 +82,24 @@ class Problems:
     errors: list[RowError] = field(default_factory=list)
     total: int = 0
     place: str = "line"
+    cut_off: bool = False
+    # Where it is a list, rows that cannot be read are kept as well as they can be.
+    unread: list[tuple[int, dict[str, Any]]] | None = None
     _notices: dict[str, _Places] = field(default_factory=dict)
     _more_notices: int = 0
 
-    def add(self, line: int, reason: str) -> None:
+    def add(self, line: int, reason: str, *, unread: dict[str, Any] | None = None, cut_off: bool = False) -> None:
+        """`unread`: what there is of a row that a reader does not yield. `cut_off`: nothing is read after it."""
         self.total += 1
+        self.cut_off = self.cut_off or cut_off
         if len(self.errors) < self.shown:
             self.errors.append(RowError(line, reason, self.place))
+        if self.unread is not None:
+            self.unread.append((line, unread or {}))
+
+    def take_unread(self) -> list[tuple[int, dict[str, Any]]]:
+        taken, self.unread = self.unread or [], []
+        return taken
 
     def notice(self, line: int, text: str) -> None:
         """What was read differently from how the file says it, or left out: the import goes on. Line 0 is the file."""
@@ -100,4 +115,4 @@ class Problems:
 
     def raise_if_any(self) -> None:
         if self.total:
-            raise BadRowsError(sorted(self.errors, key=lambda error: error.line), self.total)
+            raise BadRowsError(sorted(self.errors, key=lambda error: error.line), self.total, cut_off=self.cut_off)

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from evals.transfer.files.errors import UnreadableError
 from evals.transfer.files.text import Limits
 
-__all__ = ["Layout"]
+__all__ = ["ERROR_COLUMN", "Layout"]
+
+# Beside a row that was refused, why: written to marked files, and not read from them.
+ERROR_COLUMN = "arena_error"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from evals.catalog.names import BadValueError
 from evals.transfer.files.errors import Problems, UnreadableError
-from evals.transfer.files.layout import Layout
+from evals.transfer.files.layout import ERROR_COLUMN, Layout
 from evals.transfer.files.text import BadLineError, Source, check_size, check_texts
 from evals.transfer.formats import format_of
 
@@ -52,8 +52,10 @@ def read_rows(source: Source, layout: Layout, problems: Problems) -> Iterator[Ro
         for line, values in chosen.read(source, layout, problems):
             rows += 1
             if rows > layout.limits.rows:
-                problems.add(line, f"is row {rows:,}; the limit on rows is {layout.limits.rows:,}. Split the file.")
+                reason = f"is row {rows:,}; the limit on rows is {layout.limits.rows:,}. Split the file."
+                problems.add(line, reason, cut_off=True)
                 return
+            values.pop(ERROR_COLUMN, None)
             try:
                 for name, value in values.items():
                     check_texts(name, "a column's name", layout.limits)
@@ -63,7 +65,7 @@ def read_rows(source: Source, layout: Layout, problems: Problems) -> Iterator[Ro
                 continue
             yield _mapped(line, values, layout)
     except BadLineError as error:
-        problems.add(error.line, str(error))
+        problems.add(error.line, str(error), cut_off=True)
         return
     if not rows and problems.total == before:
         raise UnreadableError(f"{source.name} has no rows.")

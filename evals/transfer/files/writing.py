@@ -14,7 +14,7 @@ from typing import IO, Any, TextIO, cast
 
 from evals.transfer.formats.delimited import NEUTRALISED, neutralised_names
 
-__all__ = ["ExportError", "whole_file", "write_csv", "write_rows"]
+__all__ = ["ExportError", "whole_file", "write_csv", "write_rows", "write_stream"]
 
 # Characters that make a spreadsheet run a cell as a formula. The second four are their full-width forms.
 _FORMULA = tuple("=+-@＝＋－＠")
@@ -32,15 +32,18 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
     `arena_neutralised` names these cells, so that importing removes it again.
     """
     path = Path(path)
-    writers = {".csv": write_csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
-    write = writers.get(path.suffix.lower())
-    if write is None:
+    if path.suffix.lower() not in _WRITERS:
         raise ExportError(f"{path.name}: end the file's name in .csv or .jsonl, which decides the format.")
     try:
         with whole_file(path, "w", encoding="utf-8", newline="") as stream:
-            return write(cast(TextIO, stream), columns, rows)
+            return write_stream(cast(TextIO, stream), path.suffix.lower(), columns, rows)
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror or error}.") from error
+
+
+def write_stream(stream: TextIO, ending: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    """As `write_rows`, to a stream that translates no line ends; `ending` is .csv or .jsonl."""
+    return _WRITERS[ending](stream, columns, rows)
 
 
 @contextmanager
@@ -98,3 +101,6 @@ def _number(value: Any) -> float:
     if isinstance(value, Decimal):
         return float(value)
     raise TypeError(f"{value!r} cannot be exported.")
+
+
+_WRITERS = {".csv": write_csv, ".jsonl": _jsonl, ".ndjson": _jsonl}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evals.transfer.files.errors import UnreadableError
 from evals.transfer.files.layout import Layout
 from evals.transfer.files.text import Source, check_encoding
-from evals.transfer.formats import delimited, json_lines, parquet, workbook
+from evals.transfer.formats import delimited, json_lines, parquet, promptfoo, workbook
 from evals.transfer.formats.frame import Format, Head
 
 __all__ = ["TABLES", "TASKS", "Format", "format_of"]
@@ -14,6 +14,7 @@ __all__ = ["TABLES", "TASKS", "Format", "format_of"]
 TASKS: tuple[Format, ...] = (
     parquet.FORMAT,
     workbook.FORMAT,
+    promptfoo.FORMAT,
     json_lines.FORMAT,
     delimited.FORMAT,
 )

@@ -54,7 +54,7 @@ def _rows(child: subprocess.Popen[bytes], source: Source, layout: Layout, proble
         if kind == "row":
             yield told[0], told[1]
         elif kind == "bad":
-            problems.add(told[0], told[1])
+            problems.add(told[0], told[1], unread=told[2])
         elif kind == "note":
             problems.notice(0, told[0])
         elif kind == "names":

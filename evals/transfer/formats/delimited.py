@@ -57,9 +57,10 @@ def _read(source: Source, layout: Layout, problems: Problems) -> Iterator[Values
                 if len(cells) == len(header):
                     yield line, _cells(header, cells)
                 else:
-                    problems.add(line, f"has {len(cells)} cells; the header has {len(header)}.")
+                    reason = f"has {len(cells)} cells; the header has {len(header)}."
+                    problems.add(line, reason, unread=_misfit(header, cells))
     except csv.Error as error:
-        problems.add(begins, _reason(str(error), begins, taken, layout.limits))
+        problems.add(begins, _reason(str(error), begins, taken, layout.limits), cut_off=True)
 
 
 _STATED = re.compile(r'"?sep=([^\w"\s]?|\t)"?[;,\t]*\s*', re.IGNORECASE)
@@ -122,6 +123,12 @@ def _cells(header: list[str], cells: list[str]) -> dict[str, Any]:
         if values.get(name, "").startswith("'"):
             values[name] = values[name][1:]
     return values
+
+
+def _misfit(header: list[str], cells: list[str]) -> dict[str, Any]:
+    """Cells that are too many stand under names of their own."""
+    names = [*header, *(f"arena_cell_{n}" for n in range(len(header) + 1, len(cells) + 1))]
+    return {name: cell for name, cell in zip(names, cells, strict=False) if name}
 
 
 def neutralised_names(names: list[str]) -> str:

@@ -29,10 +29,11 @@ def _read(source: Source, layout: Layout, problems: Problems) -> Iterator[Values
         try:
             values = parse_json(text, layout.limits)
         except BadValueError as error:
-            problems.add(line, str(error))
+            problems.add(line, str(error), unread={"arena_text": text.rstrip()})
             continue
         if not isinstance(values, dict):
-            problems.add(line, 'is not a JSON object. Write {"field": value, …} on each line.')
+            reason = 'is not a JSON object. Write {"field": value, …} on each line.'
+            problems.add(line, reason, unread={"arena_text": text.rstrip()})
             continue
         names.update(values)
         yield line, values

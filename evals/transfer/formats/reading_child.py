@@ -3,7 +3,7 @@ standard output, a JSON list on each line.
 
     ["names", ["id", …]]   the file's columns, before its rows
     ["row", 2, {…}]        a row: its place, and its values
-    ["bad", 3, "reason"]   a row that cannot be read
+    ["bad", 3, "why", {…}] a row that cannot be read, as far as it can
     ["note", "text"]       about the file as a whole
     ["refused", "reason"]  the file cannot be read, or no further
     ["end"]                that was all: without it, this process has died
@@ -119,7 +119,10 @@ def chosen(book: Any, calamine: Any, sheet: str) -> tuple[str, list[str]]:
 def sheet_row(place: int, header: list[str], cells: list[Any]) -> Iterator[list[Any]]:
     for n, cell in enumerate(cells):
         if cell != "" and (n >= len(header) or not header[n]):
-            yield ["bad", place, f"has a value in column {letters(n)}, which has no name in the header."]
+            known = {header[m] if m < len(header) else "": one for m, one in enumerate(cells) if m != n}
+            known[f"column {letters(n)}"] = cell
+            kept = {name: text_of_any(one) for name, one in known.items() if name}
+            yield ["bad", place, f"has a value in column {letters(n)}, which has no name in the header.", kept]
             return
     yield from told(place, {name: cell for name, cell in zip(header, cells, strict=False) if name})
 
@@ -138,7 +141,7 @@ def told(place: int, values: dict[str, Any]) -> Iterator[list[Any]]:
     try:
         yield ["row", place, {name: plain(value) for name, value in values.items()}]
     except ValueError as error:
-        yield ["bad", place, str(error)]
+        yield ["bad", place, str(error), {name: text_of_any(value) for name, value in values.items()}]
 
 
 def check_names(names: list[str]) -> None:
@@ -192,6 +195,13 @@ def text_of(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise ValueError("holds bytes that are not text.") from None
+
+
+def text_of_any(value: Any) -> Any:
+    try:
+        return plain(value)
+    except ValueError:
+        return ""
 
 
 def first_line(error: Exception) -> str:
