@@ -92,8 +92,8 @@ Path = tuple[str | int, ...]
 def read_located(text: str, form: str, *, nesting: int, longest: int | None = None) -> tuple[Any, dict[Path, int]]:
     """The value, and the line on which each value inside begins, by its path of names and places in lists.
 
-    `form` is "json" or "yaml". Here YAML is read as its version 1.2 has it, as JavaScript's readers do: yes, no, on, off
-    and 12:30 are text. Raises StrictTextError.
+    `form` is "json" or "yaml". Here YAML is read as its version 1.2 has it, as JavaScript's readers do: yes, no, on,
+    off and 12:30 are text. Raises StrictTextError.
     """
     _check_length(text, longest)
     if form == "json":
@@ -346,7 +346,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _CoreLoader(_Loader):
-    """The core schema of YAML 1.2: a plain scalar is null, true, false or a decimal number as JSON writes it, or text."""
+    """The core schema of YAML 1.2: a plain scalar is null, true, false, a decimal number, or text."""
 
 
 _CoreLoader.yaml_implicit_resolvers = {}

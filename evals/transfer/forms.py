@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from evals.models import TaskSet
-from evals.transfer.files.errors import BadRowsError, RefusedError, UnreadableError
+from evals.transfer.files.errors import BadRowsError, Problems, RefusedError, UnreadableError
+from evals.transfer.files.layout import Layout
+from evals.transfer.files.marking import MOST_MARKED, marked_ending, write_marked
 from evals.transfer.files.rows import parse_pairs
 from evals.transfer.files.text import Limits, Source
+from evals.transfer.formats import TASKS
 from evals.transfer.images import UPLOADED, UploadedFiles
-from evals.transfer.tasks import TasksImported, import_tasks
+from evals.transfer.tasks import TasksImported, import_tasks, task_layout
 
 __all__ = ["UPLOAD_LIMITS", "TaskSetForm"]
 
 # A page waits for the upload; larger files are for the command.
-UPLOAD_LIMITS = Limits(file_bytes=20 * 1024 * 1024, rows=50_000)
+UPLOAD_LIMITS = Limits(file_bytes=20 * 1024 * 1024, rows=50_000, unpacked_bytes=200 * 1024 * 1024)
 
 
 IMAGES_BYTES = 100 * 1024 * 1024
@@ -44,15 +49,29 @@ class _ImagesField(forms.FileField):
 class TaskSetForm(forms.Form):
     file = forms.FileField(
         allow_empty_file=True,
-        help_text="CSV with a header, or JSONL, in UTF-8 and up to 20 MiB. MT-bench questions and OpenAI evals are "
-        "read as they are.",
-        widget=forms.FileInput(attrs={"accept": ".csv,.jsonl,.ndjson,text/csv,application/jsonl"}),
+        help_text="CSV with a header, JSONL, Excel, Parquet or a promptfoo configuration, up to 20 MiB. MT-bench "
+        "questions and OpenAI evals are read as they are.",
+        widget=forms.FileInput(attrs={"accept": ",".join(ending for one in TASKS for ending in one.endings)}),
     )
     images = _ImagesField(
         required=False,
         allow_empty_file=True,
-        help_text="Files that the tasks name: images, or a ZIP archive of them, up to 100 files and 100 MiB.",
-        widget=_SeveralFilesInput(attrs={"accept": "image/png,image/jpeg,image/webp,image/gif,.zip,application/zip"}),
+        label="Files it names",
+        help_text="Images, prompts and tests, or a ZIP archive of them, up to 100 files and 100 MiB.",
+        widget=_SeveralFilesInput(
+            attrs={
+                "accept": "image/png,image/jpeg,image/webp,image/gif,.zip,application/zip,"
+                ".txt,.md,.json,.yaml,.yml,.csv,.jsonl"
+            }
+        ),
+    )
+    file_format = forms.ChoiceField(
+        required=False,
+        label="Format",
+        choices=[("auto", "Found by its content"), *((one.name, one.title) for one in TASKS)],
+    )
+    sheet = forms.CharField(
+        max_length=80, required=False, help_text="Of a workbook: the name of the sheet. By default the first one."
     )
     slug = forms.SlugField(
         max_length=80,
@@ -78,12 +97,23 @@ class TaskSetForm(forms.Form):
     def __init__(self, data: Any = None, files: Any = None, *, task_set: TaskSet | None = None) -> None:
         super().__init__(data, files)
         self.errors_by_line: BadRowsError | None = None
+        self.marked: tuple[str, str] | None = None
         if task_set is not None:
             self.initial = {"slug": task_set.slug, "name": task_set.name, "local_only": task_set.local_only}
 
-    def read(self, *, dry_run: bool) -> TasksImported | None:
+    def _mark(self, source: Source, layout: Layout, refused: BadRowsError) -> None:
+        text = io.StringIO(newline="")
+        try:
+            ending = marked_ending(source, layout)
+            write_marked(text, source, layout, refused, ending=ending)
+        except RefusedError as error:
+            self.add_error("file", str(error))
+        else:
+            self.marked = (f"{Path(source.name).stem}-errors{ending}", text.getvalue())
+
+    def read(self, *, dry_run: bool, mark: bool = False) -> TasksImported | None:
         """What was (or, in a dry run, would be) imported. None if it was refused: the reason is at its field or, for
-        rows, in `errors_by_line`."""
+        rows, in `errors_by_line`. With `mark`, `marked` is then the name and the text of a file with the reasons."""
         data = self.cleaned_data
         uploaded = data["file"]
         try:
@@ -96,21 +126,26 @@ class TaskSetForm(forms.Form):
         except UnreadableError as error:
             self.add_error("images", str(error))
             return None
+        how = {"file_format": data["file_format"] or "auto", "sheet": data["sheet"], "columns": columns}
+        source = Source(cast(BinaryIO, uploaded.file), uploaded.name)
         try:
             return import_tasks(
-                source=Source(cast(BinaryIO, uploaded.file), uploaded.name),
+                source=source,
                 task_set=data["slug"],
                 category=data["category"],
-                columns=columns,
                 local_only=data["local_only"] or None,
                 name=data["name"],
                 limits=UPLOAD_LIMITS,
                 image_files=images,
                 image_limits=UPLOADED,
+                problems=Problems(shown=MOST_MARKED) if mark else None,
                 dry_run=dry_run,
+                **how,
             )
         except BadRowsError as error:
             self.errors_by_line = error
+            if mark:
+                self._mark(source, task_layout(limits=UPLOAD_LIMITS, beside=images.read, **how), error)
         except RefusedError as error:
             self.add_error("file", str(error))
         return None

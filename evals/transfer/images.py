@@ -139,7 +139,9 @@ class UploadedFiles:
         # Browsers tell no folders.
         stream = self._files.get(path) or self._files.get(PurePosixPath(path).name)
         if stream is None:
-            raise BadValueError("was not uploaded. Choose it under Images, or a ZIP archive that has it at this path.")
+            raise BadValueError(
+                "was not uploaded. Choose it under “Files it names”, or a ZIP archive that has it at this path."
+            )
         stream.seek(0)
         return stream.read(LIMITS.bytes + 1)
 

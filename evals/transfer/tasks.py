@@ -9,7 +9,7 @@ OpenAI evals  input, ideal
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from evals.transfer.files.values import Fields, id_text, is_missing, json_value,
 from evals.transfer.images import ImageFiles, ImportedImages, ImportLimits
 from evals.transfer.messages import GAP, MOST_TURNS, read_messages, read_tools
 
-__all__ = ["TASK_FIELDS", "TasksImported", "import_tasks", "read_task", "read_tasks"]
+__all__ = ["TASK_FIELDS", "TasksImported", "import_tasks", "read_task", "read_tasks", "task_layout"]
 
 TASK_FIELDS = (
     "id",
@@ -251,6 +251,18 @@ class TasksImported:
     dry_run: bool
 
 
+def task_layout(
+    *,
+    file_format: str = "auto",
+    sheet: str = "",
+    columns: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+    beside: Callable[[str], bytes] | None = None,
+) -> Layout:
+    """How `import_tasks` reads a file with these options."""
+    return Layout(TASK_FIELDS, file_format, columns or {}, limits or Limits(), tasks=True, sheet=sheet, beside=beside)
+
+
 def import_tasks(
     *,
     source: Source,
@@ -275,7 +287,7 @@ def import_tasks(
     """
     limits = limits or Limits()
     beside = None if image_files is None else image_files.read
-    layout = Layout(TASK_FIELDS, file_format, columns or {}, limits, tasks=True, sheet=sheet, beside=beside)
+    layout = task_layout(file_format=file_format, sheet=sheet, columns=columns, limits=limits, beside=beside)
     problems = problems or Problems()
     with ImportedImages(image_files, limits=image_limits) as images:
         given = read_rows(source, layout, problems)

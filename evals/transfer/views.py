@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods
 
 from arena.accounts.roles import role_required
@@ -17,12 +18,18 @@ from evals.transfer.forms import TaskSetForm
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def task_set_new(request: HtmxHttpRequest) -> HttpResponse:
-    """ "Check" says what importing would do and writes nothing; htmx swaps in the response, so that the file stays
+    """ "Check" says what importing would do and writes nothing, and "Download" returns the rows with what is wrong; htmx swaps in the response, so that the file stays
     selected. Without htmx the page is reloaded, and the file must be selected again."""
     known = TaskSet.objects.filter(slug=request.GET.get("task-set", "")).first()
     form = TaskSetForm(request.POST or None, request.FILES or None, task_set=known)
-    checking = request.POST.get("act") == "check"
-    done = form.read(dry_run=checking) if request.method == "POST" and form.is_valid() else None
+    marking = request.POST.get("act") == "errors"
+    checking = marking or request.POST.get("act") == "check"
+    done = form.read(dry_run=checking, mark=marking) if request.method == "POST" and form.is_valid() else None
+    if form.marked is not None:
+        name, text = form.marked
+        answer = HttpResponse(text, content_type="application/octet-stream")
+        answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or "attachment"
+        return answer
     if done is not None and not checking:
         messages.success(request, _message(done.task_set, done.version, unchanged=done.unchanged))
         return redirect("evals:task-set", done.task_set)

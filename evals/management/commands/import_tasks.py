@@ -7,16 +7,21 @@ from django.core.management.base import CommandParser
 
 from arena.ui.wording import count
 from evals.management.importing import ImportCommand
+from evals.transfer.files.errors import BadRowsError, Problems, UnreadableError
+from evals.transfer.files.layout import ERROR_COLUMN, Layout
+from evals.transfer.files.marking import MOST_MARKED, write_marked
 from evals.transfer.files.rows import open_source
+from evals.transfer.files.text import Source
+from evals.transfer.files.writing import ExportError
 from evals.transfer.formats import TASKS
 from evals.transfer.images import FilesBeside
-from evals.transfer.tasks import import_tasks
+from evals.transfer.tasks import TasksImported, import_tasks, task_layout
 
 
 class Command(ImportCommand):
     formats = TASKS
     help = (
-        "Import a task set from a CSV or JSONL file. Fields: id (else the row's number), category, prompt or messages "
+        "Import a task set from a file: CSV, JSONL, Excel, Parquet or a promptfoo configuration. Fields: id (else the row's number), category, prompt or messages "
         "or turns (a conversation), system, tools, reference, checks, attachments; other fields are kept as metadata. "
         "Images are named by their path below the file's folder, a data: URL, or an http(s) address. MT-bench "
         "questions and OpenAI evals are read as they are. Any bad row, and nothing is written; an unchanged file adds "
@@ -28,6 +33,8 @@ examples:
   manage.py import_tasks tasks.csv --task-set support
   manage.py import_tasks question.jsonl --task-set mt-bench --dry-run
   manage.py import_tasks prompts.jsonl --task-set llmfao --map prompt=text --category llmfao
+  manage.py import_tasks promptfooconfig.yaml --task-set translation --category translation
+  manage.py import_tasks tasks.xlsx --sheet Support --task-set support --errors mended.csv
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,20 +48,55 @@ examples:
             help="never send these tasks to a hosted provider; cannot be undone",
         )
 
+        parser.add_argument("--sheet", default="", metavar="NAME", help="of a workbook; by default the first")
+        parser.add_argument(
+            "--errors",
+            metavar="FILE",
+            help="if rows are wrong, write all rows to FILE (.csv or .jsonl) with the reasons beside them, to be mended "
+            "and imported",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         columns = self.columns(options)
+        problems = Problems(shown=MOST_MARKED) if options["errors"] else Problems()
+        beside = FilesBeside(Path(options["file"]).parent)
         with self.refusals(), open_source(options["file"]) as source:
-            done = import_tasks(
-                source=source,
-                task_set=options["task_set"],
-                category=options["category"],
-                file_format=options["format"],
-                columns=columns,
-                local_only=options["local_only"] or None,
-                name=options["name"],
-                image_files=FilesBeside(Path(options["file"]).parent),
-                dry_run=options["dry_run"],
-            )
+            try:
+                done = import_tasks(
+                    source=source,
+                    task_set=options["task_set"],
+                    category=options["category"],
+                    file_format=options["format"],
+                    sheet=options["sheet"],
+                    columns=columns,
+                    local_only=options["local_only"] or None,
+                    name=options["name"],
+                    image_files=beside,
+                    problems=problems,
+                    dry_run=options["dry_run"],
+                )
+            except BadRowsError as refused:
+                if not options["errors"]:
+                    raise
+                layout = task_layout(
+                    file_format=options["format"], sheet=options["sheet"], columns=columns, beside=beside.read
+                )
+                marked = self._write_errors(Path(options["errors"]), source, layout, refused)
+                raise UnreadableError(marked) from None
+        self._tell_done(done, options)
+
+    def _write_errors(self, path: Path, source: Source, layout: Layout, refused: BadRowsError) -> str:
+        try:
+            marked = write_marked(path, source, layout, refused)
+        except ExportError as error:
+            raise UnreadableError(str(error)) from error
+        first = "\n".join(map(str, refused.errors[:10]))
+        return (
+            f"{first}\n{count(marked, 'row is', 'rows are')} wrong. {path} has all rows, with the reasons in the column "
+            f"{ERROR_COLUMN}: mend them and import it."
+        )
+
+    def _tell_done(self, done: TasksImported, options: dict[str, Any]) -> None:
         lines = [*done.notices]
         lines += [f"{category}: {count(n, 'task')}" for category, n in done.by_category.items()]
         if done.ids > done.tasks_new + done.tasks_kept:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from evals.transfer.files.errors import UnreadableError
 from evals.transfer.files.text import Limits
 
-__all__ = ["ERROR_COLUMN", "Layout"]
+__all__ = ["ERROR_COLUMN", "EXTRA_CELL", "UNREAD_TEXT", "Layout"]
 
 # Beside a row that was refused, why: written to marked files, and not read from them.
 ERROR_COLUMN = "arena_error"
+# What there is of such a row besides its values: a cell without a name, by its column, and a line that is not JSON.
+EXTRA_CELL = "arena_cell_"
+UNREAD_TEXT = "arena_text"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def write_marked(to: Path | TextIO, source: Source, layout: Layout, refused: Bad
         )
     if refused.total > MOST_MARKED:
         raise UnreadableError(
-            f"{refused.total:,} rows are wrong; up to {MOST_MARKED:,} are marked. Is a column mapped to the wrong field?"
+            f"{refused.total:,} rows are wrong; up to {MOST_MARKED:,} are marked. Is a column mapped wrongly?"
         )
     reasons: dict[int, str] = {}
     for error in refused.errors:

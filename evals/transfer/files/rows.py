@@ -10,7 +10,7 @@ from typing import Any
 
 from evals.catalog.names import BadValueError
 from evals.transfer.files.errors import Problems, UnreadableError
-from evals.transfer.files.layout import ERROR_COLUMN, Layout
+from evals.transfer.files.layout import ERROR_COLUMN, EXTRA_CELL, UNREAD_TEXT, Layout
 from evals.transfer.files.text import BadLineError, Source, check_size, check_texts
 from evals.transfer.formats import format_of
 
@@ -55,8 +55,8 @@ def read_rows(source: Source, layout: Layout, problems: Problems) -> Iterator[Ro
                 reason = f"is row {rows:,}; the limit on rows is {layout.limits.rows:,}. Split the file."
                 problems.add(line, reason, cut_off=True)
                 return
-            values.pop(ERROR_COLUMN, None)
             try:
+                _remove_marks(values)
                 for name, value in values.items():
                     check_texts(name, "a column's name", layout.limits)
                     check_texts(value, name, layout.limits)
@@ -69,6 +69,17 @@ def read_rows(source: Source, layout: Layout, problems: Problems) -> Iterator[Ro
         return
     if not rows and problems.total == before:
         raise UnreadableError(f"{source.name} has no rows.")
+
+
+def _remove_marks(values: dict[str, Any]) -> None:
+    """Of a marked file that was mended; BadValueError if this row was not."""
+    values.pop(ERROR_COLUMN, None)
+    if values.get(UNREAD_TEXT):
+        raise BadValueError(f"still has {UNREAD_TEXT}. Write its fields instead.")
+    values.pop(UNREAD_TEXT, None)
+    for name in [name for name in values if name.startswith(EXTRA_CELL)]:
+        if values.pop(name):
+            raise BadValueError(f"still has a cell too many, in {name}. Move it where it belongs, or empty it.")
 
 
 def _mapped(line: int, values: dict[str, Any], layout: Layout) -> Row:

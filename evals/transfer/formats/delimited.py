@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evals.transfer.files.errors import Problems, UnreadableError
-from evals.transfer.files.layout import Layout
+from evals.transfer.files.layout import EXTRA_CELL, Layout
 from evals.transfer.files.text import BadLineError, Limits, Source, text_lines
 from evals.transfer.formats.frame import Format, Head, Values
 
@@ -127,7 +127,7 @@ def _cells(header: list[str], cells: list[str]) -> dict[str, Any]:
 
 def _misfit(header: list[str], cells: list[str]) -> dict[str, Any]:
     """Cells that are too many stand under names of their own."""
-    names = [*header, *(f"arena_cell_{n}" for n in range(len(header) + 1, len(cells) + 1))]
+    names = [*header, *(f"{EXTRA_CELL}{n}" for n in range(len(header) + 1, len(cells) + 1))]
     return {name: cell for name, cell in zip(names, cells, strict=False) if name}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from evals.catalog.names import BadValueError
 from evals.transfer.files.errors import Problems, UnreadableError
-from evals.transfer.files.layout import Layout
+from evals.transfer.files.layout import UNREAD_TEXT, Layout
 from evals.transfer.files.text import Source, parse_json, text_lines
 from evals.transfer.formats.frame import Format, Head, Values
 
@@ -29,11 +29,11 @@ def _read(source: Source, layout: Layout, problems: Problems) -> Iterator[Values
         try:
             values = parse_json(text, layout.limits)
         except BadValueError as error:
-            problems.add(line, str(error), unread={"arena_text": text.rstrip()})
+            problems.add(line, str(error), unread={UNREAD_TEXT: text.rstrip()})
             continue
         if not isinstance(values, dict):
             reason = 'is not a JSON object. Write {"field": value, …} on each line.'
-            problems.add(line, reason, unread={"arena_text": text.rstrip()})
+            problems.add(line, reason, unread={UNREAD_TEXT: text.rstrip()})
             continue
         names.update(values)
         yield line, values

@@ -116,14 +116,12 @@ class _Configuration:
         given = self.config.get("prompts", ["{{prompt}}"])
         listed = list(given) if isinstance(given, dict) else given if isinstance(given, list) else [given]
         for n, one in enumerate(listed, start=1):
-            label = str(n)
-            if isinstance(one, dict):
-                label = str(one.get("label") or one.get("id") or n)
-                one = one.get("raw") or one.get("id")
-            if not isinstance(one, str) or not one.strip():
+            named = one if isinstance(one, dict) else {"raw": one}
+            template = named.get("raw") or named.get("id")
+            if not isinstance(template, str) or not template.strip():
                 raise BadValueError(f"prompt {n} is not a text. Write it, or name its file (file://…).")
-            for piece in self._written_prompts(n, one):
-                yield _Prompt(piece, label)
+            for piece in self._written_prompts(n, template):
+                yield _Prompt(piece, str(named.get("label") or named.get("id") or n))
 
     def _written_prompts(self, n: int, given: str) -> list[str]:
         path = given.removeprefix("file://")
@@ -367,7 +365,7 @@ class _Configuration:
         self.written += size
         if self.written > limits.file_bytes:
             raise UnreadableError(
-                f"The configuration stands for more than {size_in_words(limits.file_bytes)} of text, the limit. Split it."
+                f"The configuration stands for more than {size_in_words(limits.file_bytes)} of text. Split it."
             )
         return text
 

@@ -120,7 +120,7 @@ def sheet_row(place: int, header: list[str], cells: list[Any]) -> Iterator[list[
     for n, cell in enumerate(cells):
         if cell != "" and (n >= len(header) or not header[n]):
             known = {header[m] if m < len(header) else "": one for m, one in enumerate(cells) if m != n}
-            known[f"column {letters(n)}"] = cell
+            known[f"arena_cell_{n + 1}"] = cell
             kept = {name: text_of_any(one) for name, one in known.items() if name}
             yield ["bad", place, f"has a value in column {letters(n)}, which has no name in the header.", kept]
             return
