@@ -146,6 +146,8 @@ class TaskSetForm(forms.Form):
             self.errors_by_line = error
             if mark:
                 self._mark(source, task_layout(limits=UPLOAD_LIMITS, beside=images.read, **how), error)
+                # The page shows as many as ever.
+                del error.errors[Problems.shown :]
         except RefusedError as error:
             self.add_error("file", str(error))
         return None

@@ -18,8 +18,9 @@ from evals.transfer.forms import TaskSetForm
 @require_http_methods(["GET", "HEAD", "POST"])
 @role_required(Role.EDITOR)
 def task_set_new(request: HtmxHttpRequest) -> HttpResponse:
-    """ "Check" says what importing would do and writes nothing, and "Download" returns the rows with what is wrong; htmx swaps in the response, so that the file stays
-    selected. Without htmx the page is reloaded, and the file must be selected again."""
+    """ "Check" says what importing would do and writes nothing, and "Download" returns the rows with what is wrong.
+    htmx swaps in the response, so that the file stays selected; without htmx the page is reloaded, and the file must be
+    selected again."""
     known = TaskSet.objects.filter(slug=request.GET.get("task-set", "")).first()
     form = TaskSetForm(request.POST or None, request.FILES or None, task_set=known)
     marking = request.POST.get("act") == "errors"

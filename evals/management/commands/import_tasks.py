@@ -21,7 +21,8 @@ from evals.transfer.tasks import TasksImported, import_tasks, task_layout
 class Command(ImportCommand):
     formats = TASKS
     help = (
-        "Import a task set from a file: CSV, JSONL, Excel, Parquet or a promptfoo configuration. Fields: id (else the row's number), category, prompt or messages "
+        "Import a task set from a file: CSV, JSONL, Excel, Parquet or a promptfoo configuration. "
+        "Fields: id (else the row's number), category, prompt or messages "
         "or turns (a conversation), system, tools, reference, checks, attachments; other fields are kept as metadata. "
         "Images are named by their path below the file's folder, a data: URL, or an http(s) address. MT-bench "
         "questions and OpenAI evals are read as they are. Any bad row, and nothing is written; an unchanged file adds "
@@ -52,8 +53,8 @@ examples:
         parser.add_argument(
             "--errors",
             metavar="FILE",
-            help="if rows are wrong, write all rows to FILE (.csv or .jsonl) with the reasons beside them, to be mended "
-            "and imported",
+            help="if rows are wrong, write all rows to FILE (.csv or .jsonl) with the reasons beside them, to be "
+            "mended and imported",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -92,8 +93,8 @@ examples:
             raise UnreadableError(str(error)) from error
         first = "\n".join(map(str, refused.errors[:10]))
         return (
-            f"{first}\n{count(marked, 'row is', 'rows are')} wrong. {path} has all rows, with the reasons in the column "
-            f"{ERROR_COLUMN}: mend them and import it."
+            f"{first}\n{count(marked, 'row is', 'rows are')} wrong. {path} has all rows, with the reasons in "
+            f"the column {ERROR_COLUMN}: mend them and import it."
         )
 
     def _tell_done(self, done: TasksImported, options: dict[str, Any]) -> None:
