@@ -12,15 +12,19 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from arena.accounts.tokens import BROWSE, granted_scopes
-from arena.api.serializers import Query
+from arena.api.defaults import BODY_BYTES, BodyTooLarge
+from arena.api.serializers import Body, Query
 from evals.catalog.images.serving import image_addresses, image_response, nth
 from evals.models import Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.transfer.files.errors import BadRowsError, RefusedError
 from evals.transfer.files.text import Source
+from evals.transfer.formats import TASKS
+from evals.transfer.forms import IMAGES_BYTES, TaskSetForm, marked_response
 from evals.transfer.images import UPLOADED
 from evals.transfer.tasks import import_tasks
 
@@ -133,6 +137,94 @@ class TaskSetList(GenericAPIView[TaskSet]):
         except RefusedError as error:
             raise serializers.ValidationError({"tasks": [str(error)]}) from error
         return Response(TaskSetSavedOut(saved).data, status=200 if saved.unchanged else 201)
+
+
+class TaskSetFileIn(Body):
+    """As the page for an upload takes it."""
+
+    slug = serializers.SlugField(max_length=80)
+    file = serializers.FileField(
+        allow_empty_file=True, help_text=f"One of: {', '.join(one.title for one in TASKS)}. Up to 20 MiB."
+    )
+    images = serializers.ListField(
+        child=serializers.FileField(allow_empty_file=True),
+        default=list,
+        max_length=100,
+        help_text="Files that it names: images, prompts and tests, or a ZIP archive of them.",
+    )
+    file_format = serializers.ChoiceField(
+        choices=["auto", *(one.name for one in TASKS)], default="auto", help_text="auto: found by the content."
+    )
+    sheet = serializers.CharField(
+        max_length=80, default="", allow_blank=True, help_text="Of a workbook; by default the first."
+    )
+    columns = serializers.CharField(
+        default="", allow_blank=True, help_text="One field=column on each line, where the file uses other names."
+    )
+    name = serializers.CharField(max_length=120, default="", allow_blank=True)
+    category = serializers.CharField(max_length=120, default="", allow_blank=True, help_text="For rows without one.")
+    local_only = serializers.BooleanField(default=False)
+    dry_run = serializers.BooleanField(default=False, help_text="Say what would happen, and write nothing.")
+
+
+class _FileView(GenericAPIView[TaskSet]):
+    scopes = {"POST": "evals:write"}
+    parser_classes = [MultiPartParser]
+    serializer_class = TaskSetFileIn
+    queryset = TaskSet.objects.none()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        # Before it is read. What comes with the file has the page's limit.
+        if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_BYTES + IMAGES_BYTES:
+            raise BodyTooLarge
+
+    def given(self, request: Request) -> tuple[TaskSetForm, dict[str, Any]]:
+        read = TaskSetFileIn(data=request.data)
+        read.is_valid(raise_exception=True)
+        form = TaskSetForm(request.data, request.FILES)
+        if not form.is_valid():
+            raise serializers.ValidationError(dict(form.errors))
+        return form, read.validated_data
+
+    def refused(self, form: TaskSetForm) -> serializers.ValidationError:
+        if form.errors_by_line is not None and not form.errors:
+            rows = {str(row.line): [row.reason] for row in form.errors_by_line.errors}
+            return serializers.ValidationError({"file": rows})
+        return serializers.ValidationError(dict(form.errors))
+
+
+class TaskSetFile(_FileView):
+    @extend_schema(
+        operation_id="task_set_import",
+        summary="Import a task set, or its next version, from a file",
+        request={"multipart/form-data": TaskSetFileIn},
+        responses={200: TaskSetSavedOut, 201: TaskSetSavedOut},
+    )
+    def post(self, request: Request) -> Response:
+        form, fields = self.given(request)
+        saved = form.read(dry_run=fields["dry_run"])
+        if saved is None:
+            raise self.refused(form)
+        return Response(TaskSetSavedOut(saved).data, status=200 if saved.unchanged or saved.dry_run else 201)
+
+
+class TaskSetFileErrors(_FileView):
+    @extend_schema(
+        operation_id="task_set_import_errors",
+        summary="A file's rows with what is wrong beside each",
+        description="Nothing is written. All rows of the file, CSV or JSONL, with the reasons in the column "
+        "arena_error: mended, it can be imported. 204 if no row is wrong.",
+        request={"multipart/form-data": TaskSetFileIn},
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 204: None},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        form, _ = self.given(request)
+        if form.read(dry_run=True, mark=True) is not None:
+            return Response(status=204)
+        if form.marked is None:
+            raise self.refused(form)
+        return marked_response(*form.marked)
 
 
 class TaskSetDetail(GenericAPIView[TaskSet]):

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO, cast
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
 
 from evals.models import TaskSet
 from evals.transfer.files.errors import BadRowsError, Problems, RefusedError, UnreadableError
@@ -19,7 +21,7 @@ from evals.transfer.formats import TASKS
 from evals.transfer.images import UPLOADED, UploadedFiles
 from evals.transfer.tasks import TasksImported, import_tasks, task_layout
 
-__all__ = ["UPLOAD_LIMITS", "TaskSetForm"]
+__all__ = ["IMAGES_BYTES", "UPLOAD_LIMITS", "TaskSetForm", "marked_response"]
 
 # A page waits for the upload; larger files are for the command.
 UPLOAD_LIMITS = Limits(file_bytes=20 * 1024 * 1024, rows=50_000, unpacked_bytes=200 * 1024 * 1024)
@@ -44,6 +46,13 @@ class _ImagesField(forms.FileField):
                 f"These files have more than {IMAGES_BYTES >> 20} MiB together. Use manage.py import_tasks."
             )
         return files
+
+
+def marked_response(name: str, text: str) -> HttpResponse:
+    """A file to keep, never one that a browser shows."""
+    answer = HttpResponse(text, content_type="application/octet-stream")
+    answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or "attachment"
+    return answer
 
 
 class TaskSetForm(forms.Form):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods
 
 from arena.accounts.roles import role_required
 from arena.models import Role
 from arena.ui.htmx import HtmxHttpRequest
 from evals.models import TaskSet
-from evals.transfer.forms import TaskSetForm
+from evals.transfer.forms import TaskSetForm, marked_response
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -27,10 +26,7 @@ def task_set_new(request: HtmxHttpRequest) -> HttpResponse:
     checking = marking or request.POST.get("act") == "check"
     done = form.read(dry_run=checking, mark=marking) if request.method == "POST" and form.is_valid() else None
     if form.marked is not None:
-        name, text = form.marked
-        answer = HttpResponse(text, content_type="application/octet-stream")
-        answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or "attachment"
-        return answer
+        return marked_response(*form.marked)
     if done is not None and not checking:
         messages.success(request, _message(done.task_set, done.version, unchanged=done.unchanged))
         return redirect("evals:task-set", done.task_set)
