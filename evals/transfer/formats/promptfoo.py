@@ -120,7 +120,11 @@ class _Configuration:
             template = named.get("raw") or named.get("id")
             if not isinstance(template, str) or not template.strip():
                 raise BadValueError(f"prompt {n} is not a text. Write it, or name its file (file://…).")
-            for piece in self._written_prompts(n, template):
+            try:
+                written = self._written_prompts(n, template)
+            except BadValueError as error:
+                raise UnreadableError(f"line {self._line(('prompts', n - 1))}: {error}") from None
+            for piece in written:
                 yield _Prompt(piece, str(named.get("label") or named.get("id") or n))
 
     def _written_prompts(self, n: int, given: str) -> list[str]:

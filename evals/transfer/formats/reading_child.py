@@ -79,9 +79,9 @@ def workbook(fd: int, sheet: str) -> Iterator[list[Any]]:
                 listed = ", ".join(f"“{one[:40]}”" for one in others[:10])
                 yield ["note", f"Read the sheet “{name[:40]}”. The workbook also has {listed}: choose one by its name."]
             page = book.get_sheet_by_name(name)
-            first = page.start[0] + 1 if page.start else 1
             header: list[str] = []
-            for place, cells in enumerate(page.iter_rows(), start=first):
+            # The empty rows before the first are among them.
+            for place, cells in enumerate(page.iter_rows(), start=1):
                 if not any(cell != "" for cell in cells):
                     continue
                 if not header:

@@ -75,10 +75,10 @@ def test_each_test_of_a_promptfoo_configuration_is_asked_with_each_prompt_and_va
     [
         ("text: Hello", "text: *x", 15, "uses an alias"),
         ("{{text}}'", "{{text | upper}}'", 12, "filter or a block"),
-        ("file://chat.json", "file://chat.py", 2, "runs no programs"),
-        ("file://chat.json", "langfuse://chat", 2, "does not ask"),
+        ("file://chat.json", "file://chat.py", 4, "runs no programs"),
+        ("file://chat.json", "langfuse://chat", 4, "does not ask"),
         ("{type: is-json}", "{value: x}", 19, "assert without a type"),
-        ("  - vars: {language: no, text: 12:30}", "  - file://more.js", 19, "runs no programs"),
+        ("  - vars: {language: no, text: 12:30}", "  - file://more.js\n  - description: x", 19, "runs no programs"),
         ("language: [French, German]", "language: []", 12, "list of values is empty"),
         ("tests:\n", "tests: [\n", 12, "is not YAML"),
     ],
