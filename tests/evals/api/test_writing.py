@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from evals.models import Contender, Generation, Provider, Run, TaskSet
@@ -37,6 +38,25 @@ def test_a_task_set_and_its_next_version(post):
     more = post("task-sets", {"slug": "sql", "tasks": [*TASKS, {"id": "3", "category": "SQL", "prompt": "Third"}]})
     assert (more.json()["version"], more.json()["tasks_new"], more.json()["tasks_kept"]) == (2, 1, 2)
     assert TaskSet.objects.get().local_only
+
+
+def test_a_task_set_from_a_file_and_its_rows_with_errors(program):
+    client: Client = program("evals:write", "evals:read")
+
+    def send(content: str, path: str = "task-set-files", **fields: Any) -> Any:
+        upload = SimpleUploadedFile("tasks.csv", content.encode())
+        return client.post(f"/api/v1/{path}", {"slug": "sql", "category": "SQL", "file": upload, **fields})
+
+    good = "id;text\n1;Count the rows.\n"
+    first = send(good, columns="prompt=text")
+    assert (first.status_code, first.json()["version"], first.json()["tasks_new"]) == (201, 1, 1)
+    bad = send("id;prompt\n1;Count.\n2;\n")
+    assert (bad.status_code, list(bad.json()["errors"]["file"])) == (400, ["3"])
+    marked = send("id;prompt\n1;Count.\n2;\n", "task-set-files/errors")
+    assert (marked.status_code, "has no prompt" in marked.content.decode()) == (200, True)
+    assert send("id;prompt\n1;Count.\n", "task-set-files/errors").status_code == 204
+    assert list(send(good, format="csv").json()["errors"]) == ["format"]
+    assert TaskSet.objects.get().versions.count() == 1
 
 
 def test_a_bad_task_is_named_by_its_place_and_nothing_is_written(post):

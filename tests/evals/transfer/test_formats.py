@@ -15,7 +15,7 @@ from evals.transfer.files.rows import read_rows
 from evals.transfer.files.text import Limits
 from evals.transfer.files.values import id_text, name_text
 from evals.transfer.tasks import read_tasks, task_layout
-from tests.evals.transfer.conftest import file
+from tests.evals.transfer.conftest import SMALL, file
 
 
 def tasks(content, *, name="file", category="", beside=None, **options):
@@ -89,10 +89,11 @@ def test_what_is_wrong_in_a_configuration_is_refused_at_its_line(old, new, place
     assert reason in said
 
 
-def test_a_configuration_that_stands_for_millions_of_tasks_is_refused_before_they_are_made():
-    many = "[" + ", ".join(map(str, range(2000))) + "]"
-    said = complaint(f"prompts: ['{{{{a}}}}{{{{b}}}}']\ntests:\n  - vars: {{a: {many}, b: {many}}}\n")
-    assert "line 3: stands for 4,000,000 tasks; the limit is 1,000,000" in said
+def test_a_configuration_that_stands_for_too_many_tasks_is_refused_before_they_are_made():
+    many = "[" + ", ".join("0123456789") + "]"
+    config = f"prompts: ['{{{{a}}}}']\ntests:\n  - vars: {{a: {many}, b: {many}, c: {many}, d: {many}}}\n"
+    said = complaint(config, limits=Limits(rows=9_999))
+    assert "line 3: stands for 10,000 tasks; the limit is 9,999" in said
 
 
 def test_a_json_configuration_reads_its_tests_from_csv():
@@ -102,24 +103,26 @@ def test_a_json_configuration_reads_its_tests_from_csv():
     assert [task.checks[0]["type"] for task in read] == ["contains", "equals"]
 
 
-def parquet(**columns):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def test_a_parquet_file_of_datasets_is_read_and_refused_beyond_its_limits():
+    content = (SMALL / "tasks.parquet").read_bytes()
+    read, _ = tasks(content, columns={"prompt": "question"})
+    assert [(task.external_id, task.category, task.metadata) for task in read] == [
+        ("7", "code", {"tags": ["a"]}),
+        ("8", "sql", {"tags": []}),
+    ]
+    assert "holds more than 100 bytes once it is unpacked" in complaint(content, limits=Limits(unpacked_bytes=100))
+    assert "not a Parquet file that can be read" in complaint(content[:500])
 
-    data = io.BytesIO()
-    pq.write_table(pa.table(columns), data)
-    return data.getvalue()
 
-
-def test_a_parquet_file_is_read_row_by_row_and_refused_beyond_its_limits():
-    content = parquet(id=[7.0, 8.0], question=["Sort.", "Count."], tags=[["a"], []])
-    read, _ = tasks(content, category="c", columns={"prompt": "question"})
-    assert [(task.external_id, task.metadata) for task in read] == [("7", {"tags": ["a"]}), ("8", {"tags": []})]
-    many = parquet(prompt=["x" * 1000] * 3000)
-    assert len(many) < 10_000
-    assert "row 11: is row 11; the limit" in complaint(many, limits=Limits(rows=10))
-    assert "holds more than 1 MiB once it is unpacked" in complaint(many, limits=Limits(unpacked_bytes=1 << 20))
-    assert "not a Parquet file that can be read" in complaint(many[:500])
+def test_a_workbook_that_a_spreadsheet_program_wrote_is_read():
+    read, notices = tasks((SMALL / "tasks.xlsx").read_bytes())
+    assert [(task.line, task.external_id, task.messages[0]["content"]) for task in read] == [
+        (2, "7", "Sort."),
+        (3, "8", "12"),
+    ]
+    assert read[0].metadata == {"asked": "2026-05-04", "share": 0.25}
+    assert read[1].metadata["asked"] == "2026-05-04T12:30:00"
+    assert notices == []
 
 
 ROWS = (

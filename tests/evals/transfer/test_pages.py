@@ -180,6 +180,19 @@ def test_bad_rows_are_shown_with_their_lines_and_nothing_is_written(editor, act)
     assert '<th class="n" scope="row">4</th>' in page
 
 
+def test_bad_rows_are_downloaded_with_the_reasons_and_mended_they_are_imported(editor):
+    bad = "id,category,prompt\n1,code,Sort.\n2,code,\n"
+    with nothing_written():
+        assert "Download with the reasons" in htmx(editor, form(bad, act="check")).content.decode()
+        answer = editor.post(NEW, form(bad, act="errors"))
+    assert answer["Content-Disposition"] == 'attachment; filename="tasks-errors.csv"'
+    marked = answer.content.decode()
+    assert '"has no prompt and no messages.' in marked
+    editor.post(NEW, form(marked.replace(",2,code,,", ",2,code,Count.,")))
+    items = TaskSetVersion.objects.get().items.order_by("position")
+    assert [(one.external_id, one.metadata) for one in items] == [("1", {}), ("2", {})]
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
