@@ -198,7 +198,7 @@ def test_bad_rows_are_downloaded_with_the_reasons_and_mended_they_are_imported(e
     [
         ({"content": b""}, "is empty"),
         ({"content": b"id\n"}, "has no rows"),
-        ({"content": b"PK\x03\x04"}, "Excel"),
+        ({"content": b"PK\x03\x04"}, "is not a workbook that can be read"),
         ({"slug": "new"}, "is reserved for Arena"),
         ({"slug": "no blanks"}, "slug"),
         ({"columns": "prompt"}, "two words with an ="),
