@@ -16,6 +16,7 @@ from evals.transfer.files.text import Limits
 from evals.transfer.files.values import id_text, name_text
 from evals.transfer.tasks import read_tasks, task_layout
 from tests.evals.transfer.conftest import SMALL, file
+from tests.examples import examples
 
 
 def tasks(content, *, name="file", category="", beside=None, **options):
@@ -68,6 +69,13 @@ def test_each_test_of_a_promptfoo_configuration_is_asked_with_each_prompt_and_va
     assert [check["type"] for check in read[4].checks] == ["json_schema", "contains", "contains", "equals"]
     assert read[4].reference == "no"
     assert notices == ["The assert “llm-rubric” is left out: no check of Arena does the same. (line 9)"]
+
+
+def test_the_configuration_in_evaluation_md_is_read_as_it_says():
+    (example,) = [one for one in examples("docs/evaluation.md") if one.language == "yaml"]
+    read, _ = tasks(example.text, beside={"prompts/chat.json": CHAT})
+    assert len(read) == 4
+    assert {(task.category, task.checks[0]["type"]) for task in read} == {("translation", "regex")}
 
 
 @pytest.mark.parametrize(
