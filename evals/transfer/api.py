@@ -167,6 +167,10 @@ class TaskSetFileIn(Body):
     dry_run = serializers.BooleanField(default=False, help_text="Say what would happen, and write nothing.")
 
 
+def _by_field(form: TaskSetForm) -> dict[str, list[str]]:
+    return {name: [str(one) for one in errors] for name, errors in form.errors.items()}
+
+
 class _FileView(GenericAPIView[TaskSet]):
     scopes = {"POST": "evals:write"}
     parser_classes = [MultiPartParser]
@@ -184,14 +188,14 @@ class _FileView(GenericAPIView[TaskSet]):
         read.is_valid(raise_exception=True)
         form = TaskSetForm(request.data, request.FILES)
         if not form.is_valid():
-            raise serializers.ValidationError(dict(form.errors))
+            raise serializers.ValidationError(_by_field(form))
         return form, read.validated_data
 
     def refused(self, form: TaskSetForm) -> serializers.ValidationError:
         if form.errors_by_line is not None and not form.errors:
             rows = {str(row.line): [row.reason] for row in form.errors_by_line.errors}
             return serializers.ValidationError({"file": rows})
-        return serializers.ValidationError(dict(form.errors))
+        return serializers.ValidationError(_by_field(form))
 
 
 class TaskSetFile(_FileView):
