@@ -7,6 +7,7 @@ from evals.transfer.files.layout import Layout
 from evals.transfer.files.text import Source, check_encoding
 from evals.transfer.formats import delimited, json_lines, parquet, promptfoo, workbook
 from evals.transfer.formats.frame import Format, Head
+from evals.transfer.formats.request_logs import langfuse, litellm, openai, opentelemetry
 
 __all__ = ["TABLES", "TASKS", "Format", "format_of"]
 
@@ -15,6 +16,10 @@ TASKS: tuple[Format, ...] = (
     parquet.FORMAT,
     workbook.FORMAT,
     promptfoo.FORMAT,
+    opentelemetry.FORMAT,
+    litellm.FORMAT,
+    langfuse.FORMAT,
+    openai.FORMAT,
     json_lines.FORMAT,
     delimited.FORMAT,
 )

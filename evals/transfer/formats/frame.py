@@ -72,5 +72,7 @@ class Format:
     place: str = "line"
     # Read by imports of task sets only.
     tasks: bool = False
+    # Rows are requests as they were made: equal ones are one task, which says how often.
+    requests: bool = False
     # Not text in UTF-8.
     binary: bool = False

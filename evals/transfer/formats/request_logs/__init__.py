@@ -1,0 +1,1 @@
+"""Requests that were really made, from the logs of gateways and of observability tools: a module each."""
