@@ -24,9 +24,14 @@ from evals.models import Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.transfer.files.errors import BadRowsError, RefusedError
 from evals.transfer.files.text import Source
 from evals.transfer.formats import TASKS
+from evals.transfer.formats.request_logs import langfuse, litellm, openai, opentelemetry
 from evals.transfer.forms import IMAGES_BYTES, TaskSetForm, marked_response
 from evals.transfer.images import UPLOADED
-from evals.transfer.tasks import import_tasks
+from evals.transfer.redaction.names import MOST_NAMES
+from evals.transfer.redaction.redactor import Replacements
+from evals.transfer.requests import MOST_SAMPLED, Redaction, Sample
+from evals.transfer.sampling.drawing import DEFAULT_SEED, By, Drawn
+from evals.transfer.tasks import TasksImported, import_tasks
 
 
 class TaskSetVersionOut(serializers.Serializer[Any]):
@@ -73,6 +78,30 @@ class TaskOut(serializers.Serializer[Any]):
         return item.metadata if "evals:read" in granted_scopes(request.auth, request.user) else None
 
 
+_LOGS = [one.FORMAT.name for one in (openai, litellm, langfuse, opentelemetry)]
+
+
+class SampleIn(serializers.Serializer[Any]):
+    size = serializers.IntegerField(min_value=1, max_value=MOST_SAMPLED)
+    seed = serializers.IntegerField(default=DEFAULT_SEED, min_value=0, max_value=2**31 - 1)
+    by = serializers.ChoiceField(
+        [str(one) for one in By],
+        default=str(By.EVEN),
+        help_text="even: over categories and lengths; share: as often as the tasks have them.",
+    )
+
+
+class RedactionIn(serializers.Serializer[Any]):
+    names = serializers.ListField(
+        child=serializers.CharField(max_length=100), default=list, max_length=MOST_NAMES, help_text="Names to replace."
+    )
+    confirmation = serializers.CharField(
+        default="",
+        allow_blank=True,
+        help_text="The code of the answer that showed these replacements. Without it nothing is written.",
+    )
+
+
 class TaskSetIn(serializers.Serializer[Any]):
     slug = serializers.SlugField(max_length=80)
     name = serializers.CharField(max_length=120, default="", allow_blank=True)
@@ -88,6 +117,58 @@ class TaskSetIn(serializers.Serializer[Any]):
         "checks, attachments; other fields are kept as metadata. Images are data: URLs, http(s) addresses, which are "
         "fetched once, or references to images that are stored here (image:sha256:…).",
     )
+    format = serializers.ChoiceField(
+        ["jsonl", *_LOGS], default="jsonl", help_text="What tasks are: of a log, the objects of its lines."
+    )
+    columns = serializers.DictField(
+        child=serializers.CharField(),
+        default=dict,
+        help_text="Fields that have other names, such as a path into the records of a log: "
+        '{"category": "metadata.team"}.',
+    )
+    sample = SampleIn(allow_null=True, default=None, help_text="Take some of the tasks.")
+    redact = RedactionIn(
+        allow_null=True, default=None, help_text="Replace what identifies people, and keys, by placeholders."
+    )
+
+
+class DrawnOut(serializers.Serializer[Any]):
+    seen = serializers.IntegerField(help_text="Rows that the sample was drawn from.")
+    distinct = serializers.IntegerField(help_text="How many of them differ.")
+    alike = serializers.IntegerField(help_text="Passed over as near-duplicates.")
+    categories = serializers.SerializerMethodField(help_text="Rows of each category, and how many were taken.")
+    lengths = serializers.SerializerMethodField(help_text="The same by length.")
+
+    def get_categories(self, drawn: Drawn) -> dict[str, list[int]]:
+        return {name: list(counts) for name, counts in drawn.categories.items()}
+
+    def get_lengths(self, drawn: Drawn) -> dict[str, list[int]]:
+        return {name: list(counts) for name, counts in drawn.by_length}
+
+
+class ReplacedExampleOut(serializers.Serializer[Any]):
+    line = serializers.IntegerField(help_text="The row's place in the file.")
+    place = serializers.CharField(help_text="What places count.")
+    where = serializers.CharField()
+    placeholder = serializers.CharField()
+    masked = serializers.CharField(help_text="What is replaced, most of it hidden.")
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class ReplacedOut(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    title = serializers.CharField()
+    places = serializers.IntegerField()
+    values = serializers.IntegerField()
+    examples = ReplacedExampleOut(many=True)
+
+
+class ReplacementsOut(serializers.Serializer[Replacements]):
+    tasks = serializers.IntegerField()
+    tasks_changed = serializers.IntegerField()
+    kinds = ReplacedOut(many=True)
+    missed = serializers.ListField(child=serializers.CharField(), help_text="What rules do not find.")
 
 
 class TaskSetSavedOut(serializers.Serializer[Any]):
@@ -97,6 +178,13 @@ class TaskSetSavedOut(serializers.Serializer[Any]):
     tasks_new = serializers.IntegerField()
     tasks_kept = serializers.IntegerField(help_text="They keep their generations and votes.")
     notices = serializers.ListField(child=serializers.CharField())
+    written = serializers.SerializerMethodField(help_text="False: the replacements have to be confirmed first.")
+    drawn = DrawnOut(allow_null=True)
+    replacements = ReplacementsOut(allow_null=True)
+    confirmation = serializers.CharField(help_text="Of these replacements; empty without any.")
+
+    def get_written(self, done: TasksImported) -> bool:
+        return not done.dry_run
 
 
 class TaskSetList(GenericAPIView[TaskSet]):
@@ -126,17 +214,28 @@ class TaskSetList(GenericAPIView[TaskSet]):
                 source=Source(io.BytesIO(lines.encode()), "API"),
                 task_set=fields["slug"],
                 category=fields["category"],
-                file_format="jsonl",
+                file_format=fields["format"],
+                columns=fields["columns"],
                 local_only=fields["local_only"],
                 name=fields["name"],
                 image_limits=UPLOADED,
+                sample=_sample(fields["sample"]),
+                redaction=_redaction(fields["redact"]),
             )
         except BadRowsError as error:
             rows = {str(row.line): [row.reason] for row in error.errors}
             raise serializers.ValidationError({"tasks": rows}) from error
         except RefusedError as error:
             raise serializers.ValidationError({"tasks": [str(error)]}) from error
-        return Response(TaskSetSavedOut(saved).data, status=200 if saved.unchanged else 201)
+        return Response(TaskSetSavedOut(saved).data, status=200 if saved.unchanged or saved.dry_run else 201)
+
+
+def _sample(given: dict[str, Any] | None) -> Sample | None:
+    return Sample(given["size"], given["seed"], By(given["by"])) if given else None
+
+
+def _redaction(given: dict[str, Any] | None) -> Redaction | None:
+    return Redaction(tuple(given["names"]), given["confirmation"]) if given else None
 
 
 class TaskSetFileIn(Body):
@@ -164,6 +263,22 @@ class TaskSetFileIn(Body):
     name = serializers.CharField(max_length=120, default="", allow_blank=True)
     category = serializers.CharField(max_length=120, default="", allow_blank=True, help_text="For rows without one.")
     local_only = serializers.BooleanField(default=False)
+    sample = serializers.IntegerField(
+        allow_null=True, default=None, min_value=1, max_value=MOST_SAMPLED, help_text="Take so many of the tasks."
+    )
+    sample_by = serializers.ChoiceField([str(one) for one in By], default=str(By.EVEN))
+    seed = serializers.IntegerField(default=DEFAULT_SEED, min_value=0, max_value=2**31 - 1)
+    redact = serializers.BooleanField(
+        default=False,
+        help_text="Replace what identifies people, and keys, by placeholders; shown before it is written.",
+    )
+    names = serializers.CharField(default="", allow_blank=True, help_text="To replace as well, one on each line.")
+    confirmed = serializers.CharField(
+        max_length=64,
+        default="",
+        allow_blank=True,
+        help_text="The confirmation of the answer that showed the replacements.",
+    )
     dry_run = serializers.BooleanField(default=False, help_text="Say what would happen, and write nothing.")
 
 

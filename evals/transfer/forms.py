@@ -19,6 +19,9 @@ from evals.transfer.files.rows import parse_pairs
 from evals.transfer.files.text import Limits, Source
 from evals.transfer.formats import TASKS
 from evals.transfer.images import UPLOADED, UploadedFiles
+from evals.transfer.redaction.names import TooManyNamesError, names_in
+from evals.transfer.requests import MOST_SAMPLED, Redaction, Sample
+from evals.transfer.sampling.drawing import DEFAULT_SEED, By
 from evals.transfer.tasks import TasksImported, import_tasks, task_layout
 
 __all__ = ["IMAGES_BYTES", "UPLOAD_LIMITS", "TaskSetForm", "marked_response"]
@@ -97,6 +100,42 @@ class TaskSetForm(forms.Form):
         help_text="If the file uses other names: one field=column per line, such as prompt=text.",
         widget=forms.Textarea(attrs={"class": "mono", "rows": 2, "spellcheck": "false"}),
     )
+    sample = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_SAMPLED,
+        label="Sample",
+        help_text="Take so many tasks instead of all, without near-duplicates.",
+    )
+    sample_by = forms.ChoiceField(
+        required=False,
+        label="Drawn",
+        choices=[
+            (By.EVEN, "evenly over categories and lengths"),
+            (By.SHARE, "as often as the file has them"),
+        ],
+    )
+    seed = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        initial=DEFAULT_SEED,
+        label="Seed",
+        help_text="The same file and seed give the same sample.",
+    )
+    redact = forms.BooleanField(
+        required=False,
+        label="Replace what identifies people, and keys",
+        help_text="Addresses, numbers, keys and the names below become placeholders such as [EMAIL_1]. “Check” shows "
+        "what would be replaced; nothing is written before you confirm it.",
+    )
+    names = forms.CharField(
+        required=False,
+        label="Names",
+        help_text="To replace, one a line: of customers, colleagues, products.",
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+    )
+    confirmed = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     local_only = forms.BooleanField(
         required=False,
         label="Local only",
@@ -109,6 +148,19 @@ class TaskSetForm(forms.Form):
         self.marked: tuple[str, str] | None = None
         if task_set is not None:
             self.initial = {"slug": task_set.slug, "name": task_set.name, "local_only": task_set.local_only}
+
+    def clean_names(self) -> tuple[str, ...]:
+        try:
+            return tuple(names_in(self.cleaned_data["names"]))
+        except TooManyNamesError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def _sample(self) -> Sample | None:
+        data = self.cleaned_data
+        if not data["sample"]:
+            return None
+        seed = DEFAULT_SEED if data["seed"] is None else data["seed"]
+        return Sample(data["sample"], seed, By(data["sample_by"] or By.EVEN))
 
     def _mark(self, source: Source, layout: Layout, refused: BadRowsError) -> None:
         text = io.StringIO(newline="")
@@ -148,6 +200,8 @@ class TaskSetForm(forms.Form):
                 image_files=images,
                 image_limits=UPLOADED,
                 problems=Problems(shown=MOST_MARKED) if mark else None,
+                sample=self._sample(),
+                redaction=Redaction(data["names"], data["confirmed"]) if data["redact"] else None,
                 dry_run=dry_run,
                 **how,
             )

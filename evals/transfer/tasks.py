@@ -9,7 +9,7 @@ OpenAI evals  input, ideal
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,8 +25,12 @@ from evals.transfer.files.errors import BadRowsError, Problems, RowError, Unread
 from evals.transfer.files.rows import Layout, Row, read_rows
 from evals.transfer.files.text import Limits, Source
 from evals.transfer.files.values import Fields, id_text, is_missing, json_value, name_text, prose
+from evals.transfer.formats import format_of
 from evals.transfer.images import ImageFiles, ImportedImages, ImportLimits
 from evals.transfer.messages import GAP, MOST_TURNS, read_messages, read_tools
+from evals.transfer.redaction.redactor import Replacements
+from evals.transfer.requests import MOST_SAMPLED, Redaction, Sample, confirmation, drawn_from, merged, redacted
+from evals.transfer.sampling.drawing import Drawn
 
 __all__ = ["TASK_FIELDS", "TasksImported", "import_tasks", "read_task", "read_tasks", "task_layout"]
 
@@ -65,9 +69,21 @@ def read_tasks(
 ) -> tuple[list[TaskRow], list[str]]:
     """The tasks, and notices for the user. An id given twice is a problem that names both lines. Without `images` the
     tasks' images keep the names that the file gives them."""
-    tasks: list[TaskRow] = []
-    lines: dict[str, int] = {}
     notices: Counter[str] = Counter()
+    tasks = list(_each_task(rows, category=category, limits=limits, problems=problems, images=images, notices=notices))
+    return tasks, _told(notices)
+
+
+def _each_task(
+    rows: Iterable[Row],
+    *,
+    category: str,
+    limits: Limits,
+    problems: Problems,
+    notices: Counter[str],
+    images: ImportedImages | None = None,
+) -> Iterator[TaskRow]:
+    lines: dict[str, int] = {}
     for n, row in enumerate(rows, start=1):
         try:
             task, notice = read_task(row, number=n, category=category, limits=limits)
@@ -81,10 +97,13 @@ def read_tasks(
             problems.add(row.line, f"has the id “{task.external_id}”, which is already on {first}.")
             continue
         lines[task.external_id] = row.line
-        tasks.append(task)
         if notice:
             notices[notice] += 1
-    return tasks, [f"{text} ({n:,} {'row' if n == 1 else 'rows'})" for text, n in notices.items()]
+        yield task
+
+
+def _told(notices: Mapping[str, int]) -> list[str]:
+    return [f"{text} ({n:,} {'row' if n == 1 else 'rows'})" for text, n in notices.items()]
 
 
 def read_task(row: Row, *, number: int, category: str, limits: Limits) -> tuple[TaskRow, str]:
@@ -249,6 +268,12 @@ class TasksImported:
     with_images: int
     notices: tuple[str, ...]
     dry_run: bool
+    drawn: Drawn | None = None
+    replacements: Replacements | None = None
+    # Of these replacements; empty without any.
+    confirmation: str = ""
+    # Nothing was written because the replacements were not confirmed.
+    unconfirmed: bool = False
 
 
 def task_layout(
@@ -277,22 +302,33 @@ def import_tasks(
     image_files: ImageFiles | None = None,
     image_limits: ImportLimits | None = None,
     problems: Problems | None = None,
+    sample: Sample | None = None,
+    redaction: Redaction | None = None,
     dry_run: bool = False,
 ) -> TasksImported:
     """All of the file or, with a RefusedError, nothing. `category` is for rows without one; `image_files` are where
-    images are found that the file names by a path.
+    images are found that the file names by a path. Of a log of requests, equal ones are one task.
 
     `sheet` is the one to read of a workbook. `problems` collects more errors than are shown, for `write_marked`.
-    `dry_run` does the same work and rolls it back, so it reports exactly what would happen.
+    `sample` takes some tasks instead of all, but every row must still be right. With `redaction` nothing is written
+    unless the replacements are confirmed. `dry_run` does the same work and rolls it back, so it reports exactly what
+    would happen.
     """
     limits = limits or Limits()
     beside = None if image_files is None else image_files.read
     layout = task_layout(file_format=file_format, sheet=sheet, columns=columns, limits=limits, beside=beside)
     problems = problems or Problems()
     with ImportedImages(image_files, limits=image_limits) as images:
-        given = read_rows(source, layout, problems)
-        rows, notices = read_tasks(given, category=category, limits=limits, problems=problems, images=images)
+        chosen = _chosen(source, layout, category, problems, images, sample)
+        rows = chosen.rows
         problems.raise_if_any()
+        replacements, code, unconfirmed = None, "", False
+        if redaction is not None:
+            rows, replacements = redacted(rows, redaction, problems)
+            problems.raise_if_any()
+            code = confirmation(rows, task_set)
+            unconfirmed = not dry_run and redaction.confirmed is not True and redaction.confirmed != code
+            dry_run = dry_run or unconfirmed
         if not dry_run:
             images.keep_files()
         with transaction.atomic():
@@ -317,9 +353,57 @@ def import_tasks(
         by_category=dict(Counter(row.category for row in rows)),
         with_checks=sum(1 for row in rows if row.checks),
         with_images=sum(1 for row in rows if images_in(row.messages)),
-        notices=(*problems.notices, *notices),
+        notices=(*problems.notices, *chosen.notices),
         dry_run=dry_run,
+        drawn=chosen.drawn,
+        replacements=replacements,
+        confirmation=code,
+        unconfirmed=unconfirmed,
     )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    rows: list[TaskRow]
+    notices: list[str]
+    drawn: Drawn | None = None
+
+
+def _chosen(
+    source: Source, layout: Layout, category: str, problems: Problems, images: ImportedImages, sample: Sample | None
+) -> _Chosen:
+    """All tasks of the file, or a sample of them. Errors go to `problems`."""
+    notices: Counter[str] = Counter()
+
+    def tasks(problems: Problems, notices: Counter[str], images: ImportedImages | None = None) -> Iterator[TaskRow]:
+        rows = read_rows(source, layout, problems)
+        return _each_task(
+            rows, category=category, limits=layout.limits, problems=problems, images=images, notices=notices
+        )
+
+    if sample is None:
+        rows = list(tasks(problems, notices, images))
+        if problems.total or not format_of(source, layout).requests:
+            return _Chosen(rows, _told(notices))
+        once, made = merged(rows)
+        told = [f"{made:,} requests, {len(once):,} of them different; equal ones are one task."]
+        return _Chosen(once, [*told, *_told(notices)] if made > len(once) else _told(notices))
+    if not 1 <= sample.size <= MOST_SAMPLED:
+        raise UnreadableError(f"A sample has 1 to {MOST_SAMPLED:,} tasks, not {sample.size:,}.")
+
+    def every() -> Iterator[TaskRow]:
+        yield from tasks(problems, notices)
+        problems.raise_if_any()
+
+    drawn_rows, drawn = drawn_from(every(), tasks(Problems(), Counter()), sample)
+    named = []
+    for row in drawn_rows:
+        # Images of the others are neither read nor fetched.
+        try:
+            named.append(replace(row, messages=images.named_by_content(row.messages)))
+        except BadValueError as error:
+            problems.add(row.line, str(error))
+    return _Chosen(named, _told(notices), drawn)
 
 
 def _bad_category(error: CategoryNameError, rows: list[TaskRow], place: str) -> BadRowsError:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from arena.ui.wording import count
 from evals.management.importing import ImportCommand
@@ -15,6 +16,10 @@ from evals.transfer.files.text import Source
 from evals.transfer.files.writing import ExportError
 from evals.transfer.formats import TASKS
 from evals.transfer.images import FilesBeside
+from evals.transfer.redaction.names import TooManyNamesError, names_in
+from evals.transfer.redaction.redactor import Replacements
+from evals.transfer.requests import Redaction, Sample
+from evals.transfer.sampling.drawing import DEFAULT_SEED, By, Drawn
 from evals.transfer.tasks import TasksImported, import_tasks, task_layout
 
 
@@ -36,6 +41,8 @@ examples:
   manage.py import_tasks prompts.jsonl --task-set llmfao --map prompt=text --category llmfao
   manage.py import_tasks promptfooconfig.yaml --task-set translation --category translation
   manage.py import_tasks tasks.xlsx --sheet Support --task-set support --errors mended.csv
+  manage.py import_tasks spend-logs.json --task-set production --map category=metadata.team --sample 50 \\
+      --redact --names names.txt
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,6 +55,29 @@ examples:
             action="store_true",
             help="never send these tasks to a hosted provider; cannot be undone",
         )
+        parser.add_argument(
+            "--sample",
+            type=int,
+            metavar="N",
+            help="draw N tasks evenly over categories and lengths, without near-duplicates",
+        )
+        parser.add_argument(
+            "--sample-by",
+            choices=[one.value for one in By],
+            default=By.EVEN,
+            help="share: as often as the file has them",
+        )
+        parser.add_argument(
+            "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="another seed draws another sample"
+        )
+        parser.add_argument(
+            "--redact",
+            action="store_true",
+            help="replace addresses, numbers, keys and names by placeholders; shows what it would replace, and writes "
+            "only with --yes",
+        )
+        parser.add_argument("--names", metavar="FILE", help="names to replace with --redact, one a line")
+        parser.add_argument("--yes", action="store_true", help="write, with these replacements")
 
         parser.add_argument("--sheet", default="", metavar="NAME", help="of a workbook; by default the first")
         parser.add_argument(
@@ -59,6 +89,7 @@ examples:
 
     def handle(self, *args: Any, **options: Any) -> None:
         columns = self.columns(options)
+        redaction = self._redaction(options)
         problems = Problems(shown=MOST_MARKED) if options["errors"] else Problems()
         beside = FilesBeside(Path(options["file"]).parent)
         with self.refusals(), open_source(options["file"]) as source:
@@ -74,6 +105,8 @@ examples:
                     name=options["name"],
                     image_files=beside,
                     problems=problems,
+                    sample=self._sample(options),
+                    redaction=redaction,
                     dry_run=options["dry_run"],
                 )
             except BadRowsError as refused:
@@ -99,6 +132,10 @@ examples:
 
     def _tell_done(self, done: TasksImported, options: dict[str, Any]) -> None:
         lines = [*done.notices]
+        if done.drawn:
+            lines += _sample_lines(done.drawn, options["seed"])
+        if done.replacements:
+            lines += _replacement_lines(done.replacements)
         lines += [f"{category}: {count(n, 'task')}" for category, n in done.by_category.items()]
         if done.ids > done.tasks_new + done.tasks_kept:
             lines.append(f"{count(done.ids, 'id')}, of which some have equal content and are one task.")
@@ -108,4 +145,48 @@ examples:
             f"{done.tasks_kept:,} known before, {done.with_checks:,} with checks"
             f"{f', {done.with_images:,} with images' if done.with_images else ''}."
         )
-        self.tell(lines, dry_run=options["dry_run"])
+        self.tell(lines, dry_run=done.dry_run and not done.unconfirmed)
+        if done.unconfirmed:
+            raise CommandError(
+                "Nothing was written. Look through what would be replaced, and through the tasks themselves; then run "
+                "the same command with --yes."
+            )
+
+    def _sample(self, options: dict[str, Any]) -> Sample | None:
+        if options["sample"] is None:
+            return None
+        return Sample(options["sample"], options["seed"], By(options["sample_by"]))
+
+    def _redaction(self, options: dict[str, Any]) -> Redaction | None:
+        if not options["redact"]:
+            if options["names"] or options["yes"]:
+                raise CommandError("--names and --yes go with --redact.")
+            return None
+        names: list[str] = []
+        if options["names"]:
+            try:
+                names = names_in(Path(options["names"]).read_text("utf-8"))
+            except (OSError, UnicodeDecodeError, TooManyNamesError) as error:
+                raise CommandError(f"--names {options['names']}: {error}") from None
+        return Redaction(tuple(names), confirmed=bool(options["yes"]))
+
+
+def _sample_lines(drawn: Drawn, seed: int) -> Iterator[str]:
+    yield (
+        f"Sample of {len(drawn.rows):,} from {count(drawn.seen, 'row')}, {drawn.distinct:,} of them different (seed "
+        f"{seed}); {count(drawn.alike, 'near-duplicate')} passed over."
+    )
+    for name, (every, some) in [*drawn.by_category, *drawn.by_length]:
+        yield f"  {name}: {some:,} of {every:,}"
+
+
+def _replacement_lines(replacements: Replacements) -> Iterator[str]:
+    yield (
+        f"Replaced in {replacements.tasks_changed:,} of {count(replacements.tasks, 'task')}: "
+        f"{count(replacements.places, 'place')}."
+    )
+    for kind in replacements.kinds:
+        yield f"  {kind.title}: {count(kind.values, 'value')} in {count(kind.places, 'place')}"
+        for one in kind.examples:
+            yield f"    {one.place} {one.line}, {one.where}: …{one.before}[{one.masked}]{one.after}…"
+    yield "Rules do not find: " + "; ".join(replacements.missed) + "."
