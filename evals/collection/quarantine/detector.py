@@ -84,7 +84,9 @@ class _Read:
     @classmethod
     def of(cls, text: str) -> _Read:
         kept = folded(text)
-        plain = _LIST_ON.sub(": ", without_markup(kept))
+        plain = without_markup(kept)
+        if ":" in plain:
+            plain = _LIST_ON.sub(": ", plain)
         low = plain.lower()
         # One letter in Unicode becomes two in lower case; folding has left none of it, but its rules may change.
         shown = text if len(text) == len(plain) else plain
@@ -113,7 +115,7 @@ def names_itself(text: str, contender: Contender, *, messages: Iterable[Any] = (
 
     `messages` are the task's own (`{"role", "content"}`): names in them are not counted. Reads `contender.provider`.
     """
-    answer, prompt = _Read.of(text), _Read.of("\n".join(_texts(messages)))
+    answer, prompt = _Read.of(text), _prompt("\n".join(_texts(messages)))
     mentions = list(_mentions(answer))
     return (
         _introduction(answer, prompt, mentions)
@@ -121,6 +123,12 @@ def names_itself(text: str, contender: Contender, *, messages: Iterable[Any] = (
         or _template(text, prompt)
         or _next_turn(answer, prompt)
     )
+
+
+@lru_cache(maxsize=4)
+def _prompt(text: str) -> _Read:
+    """Of a task, whose answers often come one after the other."""
+    return _Read.of(text)
 
 
 def _texts(messages: Iterable[Any]) -> Iterator[str]:
@@ -160,12 +168,36 @@ _KINDS = (
 )
 
 
+_TOKEN = re.compile("[a-z0-9]+")
+# Where each name stands in `_KINDS`. Latin names, which a text can hold at the beginning of a token only, by their two
+# first letters, each with all letters and digits it begins with; those of other scripts with their first word.
+_LATIN: dict[str, list[tuple[str, int]]] = {}
+_OTHERS: list[tuple[str, int]] = []
+for _at, (_name, _) in enumerate(_KINDS):
+    _begins = _TOKEN.match(_name)
+    if _begins and re.search("[a-z]", _name):
+        _LATIN.setdefault(_begins[0][:2], []).append((_begins[0], _at))
+    else:
+        _OTHERS.append((_name.partition(" ")[0], _at))
+# An ASCII text can hold none of these.
+assert not any(word.isascii() for word, _ in _OTHERS)
+
+
+def _possible(low: str) -> list[int]:
+    """Places in `_KINDS` of the names that the text may hold; of all others it holds none."""
+    found = {at for word, at in (_OTHERS if not low.isascii() else ()) if word in low}
+    for token in set(_TOKEN.findall(low)):
+        for begins, at in (*_LATIN.get(token[:1], ()), *_LATIN.get(token[:2], ())):
+            if token.startswith(begins):
+                found.add(at)
+    return sorted(found)
+
+
 def _mentions(read: _Read) -> Iterator[_Mention]:
     """Names of models and makers, those of everyday words only where they may be a model's. Not those that mean
     something else."""
-    for name, kind in _KINDS:
-        if name.partition(" ")[0] not in read.low:
-            continue
+    for at in _possible(read.low):
+        name, kind = _KINDS[at]
         for found in _pattern(name).finditer(read.low):
             start, end = found.span()
             made = _Mention(name, kind or _BRAND, start, end)
@@ -255,11 +287,12 @@ def _short(text: str) -> str:
 
 class _Own(NamedTuple):
     """One of the contender's names: its pattern, the name as `vocabulary` has it (empty if it does not), and its family
-    there."""
+    there; and with what it begins wherever it is found."""
 
     pattern: re.Pattern[str]
     name: str
     family: str
+    begins: str
 
 
 def _own_name(answer: _Read, prompt: _Read, mentions: list[_Mention], contender: Contender) -> str:
@@ -278,6 +311,8 @@ def _own_name(answer: _Read, prompt: _Read, mentions: list[_Mention], contender:
 
 def _first(own: _Own, answer: _Read) -> str:
     """How the answer writes the name, or empty."""
+    if own.begins not in answer.low and own.begins not in answer.raw:
+        return ""
     for found in own.pattern.finditer(answer.low):
         start, end = found.span()
         if not own.name or not _means_something_else(answer, _Mention(own.name, _BRAND, start, end)):
@@ -300,7 +335,8 @@ def _own_names(names: tuple[str, ...], providers: tuple[str, ...]) -> tuple[_Own
 
     def add(pattern: str, name: str = "") -> None:
         key = _BRANDS.get(name) or _MAKERS.get(name) or ""
-        found.setdefault(pattern, _Own(re.compile(rf"(?<![a-z0-9]){pattern}s?(?![a-z0-9])"), name, key))
+        compiled = re.compile(rf"(?<![a-z0-9]){pattern}s?(?![a-z0-9])")
+        found.setdefault(pattern, _Own(compiled, name, key, _literal(pattern)))
 
     for whole in dict.fromkeys(part for name in names for part in (name, name.rsplit("/", 1)[-1])):
         pieces = _pieces(whole)
@@ -308,11 +344,17 @@ def _own_names(names: tuple[str, ...], providers: tuple[str, ...]) -> tuple[_Own
             add(pattern, _brand_of(pieces))
         if family := _BRANDS.get(_brand_of(pieces), ""):
             for name in _names_of(family):
-                found.setdefault(name, _Own(_pattern(name), name, family))
+                found.setdefault(name, _Own(_pattern(name), name, family, _literal(name)))
     for name in providers:
         for pattern in _patterns_of_provider(_pieces(name)):
             add(pattern, pattern if pattern in _BRANDS or pattern in _MAKERS else "")
     return tuple(found.values())
+
+
+def _literal(pattern: str) -> str:
+    """The letters and digits with which every text begins that matches: one of the patterns below, or a name."""
+    begins = re.match(r"[^\W_]*", pattern)
+    return begins[0] if begins else ""
 
 
 def _brand_of(pieces: list[str]) -> str:
@@ -381,8 +423,9 @@ def _next_turn(answer: _Read, prompt: _Read) -> str:
     task asked for begins with a speaker, or after a colon."""
     if _LABELLED.match(answer.low) or "human" in prompt.low or "dialog" in prompt.low or "conversation" in prompt.low:
         return ""
-    found = _HUMAN.search(answer.low)
-    if found is None and (asked := _USER.search(answer.low)) and _REPLY.search(answer.low, asked.end()):
+    found = _HUMAN.search(answer.low) if "human:" in answer.low or "h:" in answer.low else None
+    asked = _USER.search(answer.low) if found is None and "user:" in answer.low else None
+    if asked is not None and _REPLY.search(answer.low, asked.end()):
         found = asked
     if found is None or answer.low[: found.start()].rstrip()[-1:] in ("", ":", "："):
         return ""
