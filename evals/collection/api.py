@@ -371,6 +371,13 @@ class GenerationOut(serializers.Serializer[Any]):
     error_detail = serializers.CharField()
     ttft_ms = serializers.FloatField(allow_null=True)
     latency_ms = serializers.FloatField(allow_null=True)
+    gap_ms_p50 = serializers.FloatField(
+        allow_null=True,
+        help_text="Between the chunks in which the answer came; half of the gaps were at most this. Null: it came as a "
+        "whole, or many tokens to a chunk.",
+    )
+    gap_ms_p95 = serializers.FloatField(allow_null=True, help_text="19 of 20 gaps were at most this.")
+    chunks = serializers.IntegerField(allow_null=True, help_text="In how many chunks the answer came.")
     tokens_in = serializers.IntegerField(allow_null=True)
     tokens_out = serializers.IntegerField(allow_null=True)
     tokens_in_cached = serializers.IntegerField(allow_null=True, help_text="Of `tokens_in`.")

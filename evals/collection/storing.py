@@ -203,6 +203,9 @@ def _row(result: Result, attempts_made: int, now: datetime) -> dict[str, Any]:
         | _measured(result)
         | {
             "ahead": False,
+            "gap_ms_p50": reply.gaps.p50,
+            "gap_ms_p95": reply.gaps.p95,
+            "chunks": reply.gaps.chunks,
             "state": _STATE.DONE,
             "text": reply.text,
             "thinking": reply.thinking,

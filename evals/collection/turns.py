@@ -1,7 +1,8 @@
 """A conversation's answers, one after the other: what each puts into the next request, and what they are together.
 
 Text, thinking, calls and ending of a generation are those of its last answer. Latency, tokens and cost are the sums
-over all of them, unknown if one of them is; the time to the first token is the first answer's.
+over all of them, unknown if one of them is; the time to the first token is the first answer's. The gaps are those of
+the answer that came in the most chunks: the longest, as a rule.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def whole(replies: Sequence[Reply]) -> Reply:
         replies[-1],
         latency_ms=sum(reply.latency_ms for reply in replies),
         ttft_ms=replies[0].ttft_ms,
+        gaps=max((reply.gaps for reply in replies), key=lambda gaps: (gaps.p50 is not None, gaps.chunks or 0)),
         usage=_sum_of_usages([reply.usage for reply in replies], _known),
         refused=any(reply.refused for reply in replies),
     )

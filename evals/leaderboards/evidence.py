@@ -30,8 +30,9 @@ from django.db.models import (
 
 from evals.collection.concurrency import median_of_counts
 from evals.collection.quantiles import Quantiles
-from evals.leaderboards.measurements import Evidence
+from evals.leaderboards.measurements import Evidence, Hallucination
 from evals.models import Attempt, Generation
+from evals.ratings import clustered_share
 
 __all__ = ["Evidence", "evidence", "recent_evidence"]
 
@@ -53,7 +54,17 @@ def evidence(category_slug: str | None) -> dict[str, Evidence]:
     )
     counts: dict[str, _Counts] = defaultdict(_Counts)
     rows = counted.values_list(
-        "contender__slug", "state", "check_results", "has_checks", "refused", "ttft_ms", "latency_ms", "tokens_out"
+        "contender__slug",
+        "task_id",
+        "state",
+        "check_results",
+        "has_checks",
+        "refused",
+        "ttft_ms",
+        "latency_ms",
+        "gap_ms_p50",
+        "gap_ms_p95",
+        "tokens_out",
     )
     for slug, *row in rows.iterator(_CHUNK):
         counts[slug].add(*row)
@@ -156,17 +167,26 @@ class _Counts:
     schemas_ok: int = 0
     tokens: int = 0
     tokens_ms: float = 0.0
+    timed: int = 0
+    # Answers that have a reference: those refused, and by task the wrong ones and all that were not refused.
+    verified_refused: int = 0
+    verified: dict[int, tuple[int, int]] = field(default_factory=dict)
     ttft: list[float] = field(default_factory=list)
     latency: list[float] = field(default_factory=list)
+    gap_p50: list[float] = field(default_factory=list)
+    gap_p95: list[float] = field(default_factory=list)
 
     def add(
         self,
+        task_id: int,
         state: str,
         check_results: list[dict[str, Any]] | None,
         has_checks: bool,
         refused: bool,
         ttft_ms: float | None,
         latency_ms: float | None,
+        gap_ms_p50: float | None,
+        gap_ms_p95: float | None,
         tokens_out: int | None,
     ) -> None:
         self.n += 1
@@ -180,6 +200,12 @@ class _Counts:
         self.done += 1
         self.successes += all(check["ok"] for check in check_results)
         self.refused += refused
+        references = [check["ok"] for check in check_results if check["type"] == "reference"]
+        if references and refused:
+            self.verified_refused += 1
+        elif references:
+            wrong, answered = self.verified.get(task_id, (0, 0))
+            self.verified[task_id] = (wrong + (not all(references)), answered + 1)
         if ttft_ms is not None:
             self.ttft.append(ttft_ms)
         if latency_ms is not None:
@@ -187,6 +213,10 @@ class _Counts:
             if tokens_out is not None:
                 self.tokens += tokens_out
                 self.tokens_ms += latency_ms
+                self.timed += 1
+        if gap_ms_p50 is not None and gap_ms_p95 is not None:
+            self.gap_p50.append(gap_ms_p50)
+            self.gap_p95.append(gap_ms_p95)
 
     def evidence(self, calls: _Calls) -> Evidence:
         cost = calls.cost
@@ -197,11 +227,23 @@ class _Counts:
             schema_ok_rate=_share(self.schemas_ok, self.schemas),
             error_rate=_share(self.n - self.done, self.n),
             refusal_rate=_share(self.refused, self.done),
+            hallucination=self._hallucination(),
             ttft_ms=Quantiles.of(self.ttft),
             latency_ms=Quantiles.of(self.latency),
+            gap_ms=Quantiles(Quantiles.of(self.gap_p50).p50, Quantiles.of(self.gap_p95).p95, len(self.gap_p50)),
             usd_per_success=cost / self.successes if cost is not None and self.successes else None,
             tokens_per_second=1000 * self.tokens / self.tokens_ms if self.tokens_ms else None,
+            timed=self.timed,
             in_flight=median_of_counts(calls.at_once),
+        )
+
+    def _hallucination(self) -> Hallucination:
+        share = clustered_share(self.verified.values())
+        return Hallucination(
+            rate=share.rate,
+            ci95=share.ci95,
+            n=share.n,
+            refusal_rate=_share(self.verified_refused, share.n + self.verified_refused),
         )
 
 

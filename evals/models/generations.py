@@ -172,6 +172,11 @@ class Generation(models.Model):
     error_detail = models.CharField(max_length=500, blank=True)
     ttft_ms = models.FloatField(null=True, blank=True)
     latency_ms = models.FloatField(null=True, blank=True)
+    # Between the chunks of its stream (`collection.providers.pace`). Null: it came as a whole, or many tokens to a
+    # chunk. Of a conversation, those of the answer that came in the most chunks.
+    gap_ms_p50 = models.FloatField(null=True, blank=True)
+    gap_ms_p95 = models.FloatField(null=True, blank=True)
+    chunks = models.PositiveIntegerField(null=True, blank=True)
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)
     # Parts of the two above: read from and written to the provider's cache, and spent on thinking.

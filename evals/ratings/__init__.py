@@ -35,6 +35,7 @@ from evals.ratings.sequence import (
     sequence_bound,
     votes_to_go,
 )
+from evals.ratings.shares import ClusteredShare, clustered_share
 from evals.ratings.standings import Lead, PairRecord, Rating, Standings
 from evals.ratings.tallies import OUTCOMES, PairCounts, Tallies, TallyMismatchError
 from evals.ratings.types import Key
@@ -48,6 +49,7 @@ __all__ = [
     "SUPPOSED_LEAD",
     "Audience",
     "Certainty",
+    "ClusteredShare",
     "Contest",
     "DavidsonFit",
     "HeadToHead",
@@ -67,6 +69,7 @@ __all__ = [
     "VotesToGo",
     "boundary",
     "closest_contest",
+    "clustered_share",
     "components_of",
     "compute",
     "draw_pair",

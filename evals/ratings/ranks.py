@@ -59,7 +59,7 @@ def rank_draws(
     return Ranks(best, worst, p_best)
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float] | None:
+def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, float] | None:
     """Interval of a rate; None without observations.
 
     Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.

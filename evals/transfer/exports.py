@@ -195,6 +195,8 @@ def _generation_row(generation: Generation, task: TaskId, images: ImagesBeside) 
         "sample": generation.sample,
         "latency_ms": generation.latency_ms,
         "ttft_ms": generation.ttft_ms,
+        "gap_ms_p50": generation.gap_ms_p50,
+        "gap_ms_p95": generation.gap_ms_p95,
         "tokens_in": generation.tokens_in,
         "tokens_out": generation.tokens_out,
         "cost_usd": generation.cost_usd,

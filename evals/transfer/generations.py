@@ -74,6 +74,8 @@ GENERATION_FIELDS = (
     "sample",
     "latency_ms",
     "ttft_ms",
+    "gap_ms_p50",
+    "gap_ms_p95",
     "tokens_in",
     "tokens_out",
     "cost_usd",
@@ -91,6 +93,8 @@ TURN_FIELDS = (
     "tokens_thinking",
     "cost_usd",
 )
+# Of the whole answer alone: those of its turns do not add up.
+_GAPS = ("gap_ms_p50", "gap_ms_p95")
 _TURN_COUNTS = ("tokens_in", "tokens_out", "tokens_in_cached", "tokens_thinking")
 _ERROR_LENGTH = 500
 
@@ -111,6 +115,8 @@ class Answer:
     sample: int | None
     latency_ms: float | None
     ttft_ms: float | None
+    gap_ms_p50: float | None
+    gap_ms_p95: float | None
     tokens_in: int | None
     tokens_out: int | None
     cost_usd: Decimal | None
@@ -191,6 +197,9 @@ def _figures(fields: Mapping[str, Any], turns: list[dict[str, Any]]) -> dict[str
         "cost_usd": money,
     }
     told = {name: of(fields, name) for name, of in read.items()}
+    gaps = {name: number(fields, name) for name in _GAPS}
+    if None not in (low := list(gaps.values())) and low[1] < low[0]:
+        raise BadValueError("gap_ms_p95 is less than gap_ms_p50. Correct one of them.")
     for name in [name for name, value in told.items() if value is None and turns]:
         values = [turn[name] for turn in turns]
         if name == "ttft_ms":
@@ -199,7 +208,7 @@ def _figures(fields: Mapping[str, Any], turns: list[dict[str, Any]]) -> dict[str
             total = sum(Decimal(str(one)) for one in values)
             # The sum has the limits of a figure that a row gives itself.
             told[name] = read[name]({name: str(total)}, name)
-    return told
+    return told | gaps
 
 
 def _turns(given: Any, limits: Limits) -> list[dict[str, Any]]:
@@ -561,12 +570,12 @@ class _New:
 
 _PLACE = ("task_id", "contender_id", "sample")
 _MEASURED = ("latency_ms", "ttft_ms", "tokens_in", "tokens_out", "cost_usd")
-_measured = attrgetter(*_MEASURED)
+_measured, _gaps = attrgetter(*_MEASURED), attrgetter(*_GAPS)
 
 
 def _store(batch: list[_New]) -> None:
     now = timezone.now()
-    insert(Generation, (*_PLACE, *_MEASURED, *_generation(batch[0], now)), (_row(new, now) for new in batch))
+    insert(Generation, (*_PLACE, *_MEASURED, *_GAPS, *_generation(batch[0], now)), (_row(new, now) for new in batch))
     ids = _ids(batch)
     shown = (new for new in batch if new.checked.quarantine and not new.answer.error)
     detected({ids[new.place]: new.checked.quarantine for new in shown}, at=now)
@@ -580,7 +589,7 @@ def _store(batch: list[_New]) -> None:
 
 
 def _row(new: _New, now: datetime) -> tuple[Any, ...]:
-    return (*new.place, *_measured(new.answer), *_generation(new, now).values())
+    return (*new.place, *_measured(new.answer), *_gaps(new.answer), *_generation(new, now).values())
 
 
 def _generation(new: _New, now: datetime) -> dict[str, Any]:

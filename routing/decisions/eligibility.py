@@ -160,7 +160,7 @@ def _measured(candidate: Candidate, limits: Limits) -> Iterator[Check]:
     for one, limit in _set(limits):
         binds = one.binds
         if binds.of == "evidence":
-            value, n, pooled = _read(candidate, binds.figure)
+            value, n, pooled = _read(candidate, binds.figure, binds.n)
             few = 0 < n < MIN_MEASUREMENTS
             unknown = f"{n} of {MIN_MEASUREMENTS} measurements" if few else "not measured"
             basis = " over all categories" if pooled else ""
@@ -204,14 +204,14 @@ class _Figure(NamedTuple):
     pooled: bool
 
 
-def _read(one: Candidate, figure: str) -> _Figure:
-    """The category's figure, else the pooled one."""
+def _read(one: Candidate, figure: str, counted: str = "n") -> _Figure:
+    """The category's figure, else the pooled one. `counted` names the number of measurements beside it."""
     most = 0
     spread, _, name = figure.rpartition(".")
     for at, source in enumerate(one.evidence):
         seen = source.get(one.slug, _NOTHING)
         holder = getattr(seen, spread) if spread else seen
-        value, n = getattr(holder, name), holder.n
+        value, n = getattr(holder, name), getattr(holder, counted)
         if value is not None and n >= MIN_MEASUREMENTS:
             return _Figure(value, n, pooled=at > 0)
         most = max(most, n)

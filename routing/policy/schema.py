@@ -92,13 +92,14 @@ _SIGNS: Mapping[How, str] = {"at_least": "≥ ", "at_most": "≤ ", "below": "< 
 @dataclass(frozen=True)
 class Binds:
     """What a limit is compared with: a figure of the contender's `model`, the measured `evidence` or its `rating`, by
-    the attribute's name there. Beside a measured figure stands `n`, the number of measurements: `ttft_ms.p95`.
-    `check` is what the check is called."""
+    the attribute's name there. Beside a measured figure stands the number of its measurements, `n` unless another name
+    is given: `ttft_ms.p95`. `check` is what the check is called."""
 
     of: Literal["model", "evidence", "rating"]
     figure: str
     how: How
     check: str
+    n: str = "n"
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,10 @@ _BUDGET = "The caller's budget in {} is this or less."
 
 def _tokens(value: float) -> str:
     return f"{value:,} tokens"
+
+
+def _tokens_per_second(value: float) -> str:
+    return f"{value:,.{0 if value >= 10 else 1}f} tokens/s"
 
 
 def _characters(value: float) -> str:
@@ -323,6 +328,33 @@ class Limits:
         "Share of answers.",
         chip="refusals",
         format=share,
+    )
+    max_hallucination_rate: float | None = limit(
+        Binds("evidence", "hallucination.rate", "at_most", "Hallucinations"),
+        _SHARE,
+        "Hallucinations, at most",
+        _A_SHARE,
+        "Share of wrong ones among answers to tasks with a reference check; refusals apart.",
+        chip="hallucinations",
+        format=share,
+    )
+    min_tokens_per_second: float | None = limit(
+        Binds("evidence", "tokens_per_second", "at_least", "Tokens per second", n="timed"),
+        _POSITIVE,
+        "Tokens per second, at least",
+        "Write tokens per second in digits, for example 30.",
+        "Over whole answers.",
+        chip="pace",
+        format=_tokens_per_second,
+    )
+    max_gap_ms: float | None = limit(
+        Binds("evidence", "gap_ms.p95", "at_most", "Gap between tokens, p95"),
+        _POSITIVE,
+        "Gap between tokens, at most",
+        "Write milliseconds in digits, for example 120.",
+        "Milliseconds at p95, while an answer streams.",
+        chip="gap",
+        format=milliseconds,
     )
     # On unless a policy writes null, as every policy stored before did. Above a half, reviewers found more often than
     # not that neither answer was of use; contenders as unequal as those of llmfao stay below a third wherever the

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from evals.catalog.price_list import Price
-from evals.leaderboards.measurements import Evidence, Quantiles
+from evals.leaderboards.measurements import Evidence, Hallucination, Quantiles
 from evals.ratings import Rating
 from routing.decisions.evidence import CategoryEvidence, DecisionEvidence
 from routing.decisions.plan import Plan, PlannedCategory
@@ -176,11 +176,22 @@ def _candidate(slug: str, rating: Rating | None, measured: Evidence | None) -> d
         "schema_ok_rate": _rounded(measured.schema_ok_rate, 4),
         "error_rate": _rounded(measured.error_rate, 4),
         "refusal_rate": _rounded(measured.refusal_rate, 4),
+        "hallucination": _hallucination(measured.hallucination),
         "ttft_ms": _quantiles(measured.ttft_ms),
         "latency_ms": _quantiles(measured.latency_ms),
+        "gap_ms": _quantiles(measured.gap_ms),
         "usd_per_success": _rounded(measured.usd_per_success, 10),
         "tokens_per_second": _rounded(measured.tokens_per_second, 2),
         "in_flight": {"p50": measured.in_flight},
+    }
+
+
+def _hallucination(measured: Hallucination) -> dict[str, Any]:
+    return {
+        "rate": _rounded(measured.rate, 4),
+        "ci95": None if measured.ci95 is None else [_rounded(edge, 4) for edge in measured.ci95],
+        "n": measured.n,
+        "refusal_rate": _rounded(measured.refusal_rate, 4),
     }
 
 

@@ -24,7 +24,7 @@ from evals.collection.providers.errors import (
 )
 from evals.collection.providers.texts import clean
 from evals.collection.providers.usage import Usage, merged
-from evals.collection.providers.wire import Limits, Reply, ToolCall
+from evals.collection.providers.wire import Gaps, Limits, Reply, ToolCall
 
 __all__ = ["Answer", "CallPieces", "without_thinking"]
 
@@ -102,6 +102,11 @@ class Answer(ABC):
     @property
     def has_begun(self) -> bool:
         return self._leading.answered or bool(self._calls or self._refusal or self._images)
+
+    @property
+    def chars(self) -> int:
+        """How many characters came so far: of the answer, its thinking and its calls' arguments."""
+        return self._chars
 
     @property
     def lacks_images(self) -> bool:
@@ -184,7 +189,7 @@ class Answer(ABC):
 
     # what becomes of it
 
-    def reply(self, *, latency_ms: float, ttft_ms: float | None, status_code: int) -> Reply:
+    def reply(self, *, latency_ms: float, ttft_ms: float | None, status_code: int, gaps: Gaps) -> Reply:
         """Raises a ProviderError if this is no answer that anybody should judge."""
         meaning = self._meaning()
         text, thinking = self._divided()
@@ -203,6 +208,7 @@ class Answer(ABC):
             finish_reason=meaning,
             latency_ms=latency_ms,
             ttft_ms=ttft_ms,
+            gaps=gaps,
             usage=self.usage,
             tool_calls=calls,
             images=images,

@@ -35,6 +35,7 @@ from evals.collection.providers.errors import (
     TransientError,
 )
 from evals.collection.providers.framing import Frames, document
+from evals.collection.providers.pace import Pace
 from evals.collection.providers.refusals import asked_wait_s, refusal
 from evals.collection.providers.sse import Event
 from evals.collection.providers.texts import detail
@@ -81,6 +82,7 @@ class Exchange:
         self.ttft_ms: float | None = None
         self._started = time.monotonic()
         self._last_ms = 0.0
+        self._pace = Pace()
         self._events = 0
         self._spoken = self._counting = False
         # What the timer was last set for.
@@ -122,8 +124,10 @@ class Exchange:
             async for chunk in chunks:
                 for event in frames.feed(chunk):
                     if self._take(event, answer):
+                        self._pace.chunk(answer.chars, time.monotonic())
                         await self._drain(chunks)
                         return await self._whole_reply()
+                self._pace.chunk(answer.chars, time.monotonic())
                 self._set_timer()
             self._take_last(list(frames.close()), answer)
         if not self._events:
@@ -332,6 +336,7 @@ class Exchange:
             latency_ms=self._without_loading(self._last_ms),
             ttft_ms=None if self.ttft_ms is None else self._without_loading(self.ttft_ms),
             status_code=self.status_code or 200,
+            gaps=self._pace.gaps(),
         )
 
     # time

@@ -10,7 +10,7 @@ import httpx
 
 from evals.collection.providers.usage import Usage
 
-__all__ = ["Endpoint", "Limits", "Reply", "Request", "ToolCall", "WireFormat"]
+__all__ = ["Endpoint", "Gaps", "Limits", "Reply", "Request", "ToolCall", "WireFormat"]
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,33 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class Gaps:
+    """Time in milliseconds between the chunks in which an answer came: half of the gaps were at most `p50`, 19 of 20 at
+    most `p95`. Of `chunks` that brought some of the answer or of its thinking; what arrives together is one chunk.
+
+    None where they say nothing of the time between tokens: the answer came as a whole, or many tokens to a chunk.
+    """
+
+    p50: float | None = None
+    p95: float | None = None
+    chunks: int | None = None
+
+
+@dataclass(frozen=True)
 class Reply:
     """A finished answer: `text`, `tool_calls` or `images`, or several of these. Everything in it is hostile; `images`
     are bytes that should be images, and nobody has looked at them.
 
     `thinking` is what the model wrote before its answer, no part of it. `ttft_ms`: time to the first piece of the
-    answer itself; None if the server did not stream. `refused`: the provider marked it as a refusal.
+    answer itself; None if the server did not stream. `gaps`: the pace at which it came. `refused`: the provider marked
+    it as a refusal.
     """
 
     text: str
     finish_reason: str
     latency_ms: float
     ttft_ms: float | None = None
+    gaps: Gaps = field(default_factory=Gaps)
     usage: Usage = field(default_factory=Usage)
     thinking: str = ""
     tool_calls: tuple[ToolCall, ...] = ()

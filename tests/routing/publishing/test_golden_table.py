@@ -84,11 +84,12 @@ def house(db: None) -> dict[str, Category]:
 def answer(task: Task, contender: Contender, n: int, place: int) -> None:
     """Every figure follows from the two numbers: slower and cheaper with each place, an error now and then."""
     failed = n % 13 == place * 3
-    passed = [{"type": "json_schema", "ok": n % 7 != place}] if task.checks else []
+    passed = [{"type": kind, "ok": n % 7 != place} for kind in ("json_schema", "reference")] if task.checks else []
     fields: dict[str, Any] = {"state": "failed", "error": "timeout"} if failed else {"state": "done", "text": "x"}
     if not failed:
         fields |= {"checks": passed, "ttft_ms": 100 + 37.13 * n * (place + 1) / 3, "latency_ms": 900 + 171.7 * n}
         fields |= {"tokens_out": 20 + n, "refused": n == 5}
+        fields |= {"gap_ms_p50": 11.25 + n, "gap_ms_p95": 40 + 3.5 * n * (place + 1)} if place < 2 else {}
     generation = Generation.objects.create(task=task, contender=contender, **fields)
     prices = (Decimal("0.0031"), Decimal("0.0007"), None if n == 3 else Decimal(0))
     Attempt.objects.create(
