@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets/<slug:slug>/tasks", transfer_api.TaskList.as_view(), name="task-list"),
     path("task-set-files", transfer_api.TaskSetFile.as_view(), name="task-set-file"),
     path("task-set-files/errors", transfer_api.TaskSetFileErrors.as_view(), name="task-set-file-errors"),
+    path("task-sets/<slug:slug>/long-context", leaderboards_api.LongContextDetail.as_view(), name="long-context"),
     path("tasks/<int:pk>/images/<int:n>", transfer_api.TaskImage.as_view(), name="task-image"),
     path("providers", api.ProviderList.as_view(), name="provider-list"),
     path("providers/<slug:slug>", api.ProviderDetail.as_view(), name="provider"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from evals.bake_offs import views as bake_offs
-from evals.catalog.views import categories, contenders, found, task_sets
+from evals.catalog.views import categories, contenders, found, long_context, task_sets
 from evals.collection import views as collection_views
 from evals.collection.comparison import views as comparison_views
 from evals.collection.quarantine import views as quarantine
@@ -60,6 +60,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets/new/", transfer_views.task_set_new, name="task-set-new"),
     path("task-sets/<slug:slug>/", task_sets.task_set, name="task-set"),
     path("task-sets/<slug:slug>/rescore/", collection_views.task_set_rescore, name="task-set-rescore"),
+    path("task-sets/<slug:slug>/long-context/", long_context.long_context, name="long-context"),
     path("tasks/<int:pk>/images/<int:n>/", task_sets.task_image, name="task-image"),
     # providers and contenders (imported names may contain a slash)
     path("providers/", contenders.provider_list, name="provider-list"),

@@ -12,11 +12,14 @@ from django.db.models import QuerySet
 from arena.errors import FieldError
 from evals.catalog.presets import Preset
 from evals.catalog.price_list import PRICES
+from evals.catalog.queries.long_context import LENGTHS
 from evals.catalog.services.contenders import ContenderFields, SavedContender, save_contender
+from evals.catalog.services.long_context import MOST_TASKS, LongContextMade, make_long_context
 from evals.catalog.services.providers import ProviderFields, save_provider
-from evals.models import Contender, Provider
+from evals.catalog.services.task_sets import TaskSetError
+from evals.models import Contender, Provider, TaskSet
 
-__all__ = ["ContenderForm", "ProbeForm", "ProviderForm"]
+__all__ = ["ContenderForm", "LongContextForm", "ProbeForm", "ProviderForm"]
 
 # Settings with a field of their own; the rest is typed as JSON.
 _NAMED = ("system", "temperature", "max_tokens")
@@ -296,3 +299,41 @@ def _initial_provider(provider: Provider | None, preset: Preset | None) -> dict[
         "locality": preset.locality,
         "max_concurrency": preset.max_concurrency,
     }
+
+
+class LongContextForm(forms.Form):
+    """Which long prompts to make of a task set."""
+
+    lengths = forms.CharField(
+        max_length=100,
+        initial=", ".join(str(length) for length in LENGTHS),
+        label="Lengths",
+        help_text="Tokens, separated by commas. Each prompt is about so long.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    tasks = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_TASKS,
+        initial=10,
+        label="Tasks",
+        help_text=f"At most {MOST_TASKS}, spread evenly over the task set. Each is asked three times at each length.",
+    )
+
+    def clean_lengths(self) -> list[int]:
+        words = self.cleaned_data["lengths"].replace(",", " ").split()
+        for word in words:
+            if not (word.isascii() and word.isdigit() and len(word) < 10):
+                raise forms.ValidationError(
+                    f"“{word[:40]}” is not a number of tokens. Write whole numbers, such as 8000, 32000."
+                )
+        return [int(word) for word in words]
+
+    def make(self, task_set: TaskSet) -> LongContextMade | None:
+        """None if it is refused, with the reason among the form's errors."""
+        try:
+            return make_long_context(
+                task_set=task_set, lengths=self.cleaned_data["lengths"], most_tasks=self.cleaned_data["tasks"]
+            )
+        except TaskSetError as error:
+            self.add_error(None, str(error))
+            return None

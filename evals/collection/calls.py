@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from arena.net.many import AsyncGuardedTransport
 from evals.catalog.conversations import segments, turns_asked, written
+from evals.catalog.filler import is_padded, with_filler
 from evals.catalog.images.encoding import EncodedImage, ImageRefusedError, encode
 from evals.catalog.images.references import images_in
 from evals.catalog.images.storing import ImageMissingError, keep_file, with_images
@@ -172,6 +173,9 @@ def ask_unmeasured(*, contender: Contender, messages: Sequence[Mapping[str, Any]
 
 
 async def _ask(wire: WireFormat, http: httpx.AsyncBaseTransport, endpoint: Endpoint, request: Request) -> Reply:
+    if is_padded(request.messages):
+        # Only now, for the same reason as images: a long prompt has a megabyte.
+        request = replace(request, messages=await asyncio.to_thread(with_filler, request.messages))
     if images_in(request.messages):
         # Only now: hundreds of claimed calls would hold their images in memory while they wait.
         request = replace(request, messages=await asyncio.to_thread(_with_images, request.messages))

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from arena.errors import FieldError
 from arena.models import User
+from evals.catalog.queries.long_context import as_they_are, probes_of, takes
 from evals.catalog.services.contenders import freeze
 from evals.collection.queries.costs import cost_is_known
 from evals.collection.queries.estimates import Estimate, estimate_run
@@ -90,12 +91,14 @@ def start_run(
         freeze(contender)
     askable = version.items.exclude(task__messages=[])
     tasks = list(dict.fromkeys(askable.order_by("position").values_list("task_id", flat=True)))
+    probes = probes_of(version)
     # By sample, then task by task across the contenders: the order in which they will be claimed.
     wanted = [
         _Wanted(task, contender.pk, sample)
         for sample in range(1, samples + 1)
         for task in tasks
         for contender in chosen
+        if takes(contender, probes.get(task))
     ]
     before = _newest(version, chosen)
     missing = [place for place in wanted if fresh or place not in before]
@@ -435,8 +438,22 @@ def _check(version: TaskSetVersion, contenders: Sequence[Contender], samples: in
             f"The tasks of {version} are known only by their ids, from imported votes: there is nothing to ask. "
             "Import the task set itself.",
         )
+    _check_length(version, contenders)
     _check_vision(version, contenders)
     _check_locality(version, contenders)
+
+
+def _check_length(version: TaskSetVersion, contenders: Sequence[Contender]) -> None:
+    """One that takes some of the prompts is asked those; the others are told apart from failures."""
+    probes = probes_of(version).values()
+    short = [one for one in contenders if not any(takes(one, probe) for probe in probes)]
+    if probes and len(short) == len(contenders):
+        shortest = min(probe.tokens for probe in probes)
+        raise RunError(
+            "contenders",
+            f"The shortest prompts have about {shortest:,} tokens, and the context of each of these contenders is "
+            f"shorter: {', '.join(one.slug for one in short)}. Add others, or make shorter prompts.",
+        )
 
 
 def _check_vision(version: TaskSetVersion, contenders: Sequence[Contender]) -> None:
@@ -464,6 +481,9 @@ def _check_locality(version: TaskSetVersion, contenders: Sequence[Contender]) ->
             f"hosted: {names}. Leave them out.",
         )
     shared = TaskSet.objects.filter(local_only=True, versions__items__task__items__version=version).distinct()
+    if version.task_set.long_context_of_id is not None:
+        # What stands in a long prompt may have become local_only since it was made.
+        shared = TaskSet.objects.filter(local_only=True, versions__items__task__in=as_they_are(version)).distinct()
     kept = ", ".join(shared.order_by("slug").values_list("slug", flat=True))
     if kept or Task.objects.filter(items__version=version, local_only=True).exists():
         raise LocalOnlyError(

@@ -14,10 +14,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from arena.accounts.tokens import BROWSE
+from evals.catalog.filler import CHARS_PER_TOKEN
+from evals.catalog.queries.long_context import LENGTHS
+from evals.catalog.services.long_context import MOST_LENGTHS, MOST_TASKS, make_long_context
+from evals.catalog.services.task_sets import TaskSetError
 from evals.leaderboards import queries
 from evals.leaderboards.documents import document_of, documents
+from evals.leaderboards.long_context import PositionCell, long_context
 from evals.leaderboards.own_votes import board_without
-from evals.models import Category
+from evals.models import Category, TaskSet
 from evals.voting.queries.blinding import blinding_of, why_closed
 
 
@@ -124,3 +129,117 @@ class LeaderboardDetail(APIView):
         if newest is None:
             raise Http404
         return Response(documents([newest])[0])
+
+
+class SpreadOut(serializers.Serializer[Any]):
+    p50 = serializers.FloatField(allow_null=True)
+    p95 = serializers.FloatField(allow_null=True)
+    n = serializers.IntegerField()
+
+
+class PositionOut(serializers.Serializer[PositionCell]):
+    position = serializers.CharField(
+        help_text="Where in the filler the task stands: start, middle, end; empty: anywhere."
+    )
+    n = serializers.IntegerField(source="success.n", help_text="Answers that ended; those refused as too long do not.")
+    success_rate = serializers.FloatField(source="success.rate", allow_null=True)
+    ci95 = _interval("Of the success rate, over tasks.", source="success.ci95", allow_null=True)
+    ttft_ms = SpreadOut(help_text="Time to the first token.")
+
+
+class LengthOut(serializers.Serializer[Any]):
+    tokens = serializers.IntegerField(allow_null=True, help_text="By our estimate. Null: the tasks as they are.")
+    takes = serializers.BooleanField(
+        help_text="False: the contender does not take prompts so long, which is no failure."
+    )
+    note = serializers.CharField()
+    positions = PositionOut(many=True)
+    whole = PositionOut()
+    tokens_counted = serializers.FloatField(
+        source="counted", allow_null=True, help_text="Median of what the provider counted."
+    )
+    cut = serializers.BooleanField(help_text="The provider counted so few tokens that it seems to cut the prompt.")
+    refused = serializers.IntegerField(help_text="Refused by the provider as too long.")
+    waiting = serializers.IntegerField()
+
+
+class ContenderLengthsOut(serializers.Serializer[Any]):
+    contender = serializers.CharField(source="slug")
+    context_tokens = serializers.IntegerField(allow_null=True)
+    lengths = LengthOut(source="rows", many=True)
+    findings = serializers.ListField(child=serializers.CharField(), help_text="What is surely so, at 95%.")
+
+
+class LongContextOut(serializers.Serializer[Any]):
+    task_set = serializers.CharField(source="task_set.slug")
+    long_task_set = serializers.CharField(
+        source="version.task_set.slug", help_text="Holds the prompts; runs ask for it."
+    )
+    version = serializers.IntegerField(source="version.n")
+    tasks = serializers.IntegerField()
+    lengths = serializers.ListField(child=serializers.IntegerField())
+    filler_version = serializers.IntegerField(source="filler")
+    chars_per_token = serializers.SerializerMethodField(help_text="By which lengths are estimated.")
+    contenders = ContenderLengthsOut(many=True)
+
+    def get_chars_per_token(self, _: Any) -> float:
+        return CHARS_PER_TOKEN
+
+
+class LongContextIn(serializers.Serializer[Any]):
+    lengths = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), max_length=MOST_LENGTHS, allow_empty=False, default=list(LENGTHS)
+    )
+    tasks = serializers.IntegerField(min_value=1, max_value=MOST_TASKS, default=10)
+
+
+class LongContextMadeOut(serializers.Serializer[Any]):
+    task_set = serializers.CharField(source="version.task_set.slug")
+    version = serializers.IntegerField(source="version.n")
+    unchanged = serializers.BooleanField()
+    tasks = serializers.IntegerField()
+    prompts = serializers.IntegerField()
+    tokens = serializers.IntegerField(help_text="About so many for each contender and sample.")
+    left_out = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Tasks that were not taken, by reason."
+    )
+
+
+class LongContextDetail(APIView):
+    scopes = {"GET": BROWSE, "POST": "evals:write"}
+
+    @extend_schema(
+        operation_id="long_context",
+        summary="How contenders bear a task set's tasks in long prompts",
+        responses=LongContextOut,
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """404 before long prompts were made."""
+        found = long_context(_task_set(slug))
+        if found is None:
+            raise Http404
+        return Response(LongContextOut(found).data)
+
+    @extend_schema(
+        operation_id="long_context_make",
+        summary="Make long prompts of a task set",
+        description="A run of the task set that is returned asks for them.",
+        request=LongContextIn,
+        responses={200: LongContextMadeOut, 201: LongContextMadeOut},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        given = LongContextIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields = given.validated_data
+        try:
+            made = make_long_context(task_set=_task_set(slug), lengths=fields["lengths"], most_tasks=fields["tasks"])
+        except TaskSetError as error:
+            raise serializers.ValidationError({"detail": [str(error)]}) from error
+        return Response(LongContextMadeOut(made).data, status=200 if made.unchanged else 201)
+
+
+def _task_set(slug: str) -> TaskSet:
+    found = TaskSet.objects.filter(slug=slug).first()
+    if found is None:
+        raise Http404
+    return found

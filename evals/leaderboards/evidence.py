@@ -95,7 +95,10 @@ def _counted(category_slug: str | None) -> QuerySet[Generation]:
         state__in=_ENDED,
     )  # fmt: skip
     ended = Generation.objects.filter(~Exists(newer), state__in=_ENDED)
-    return ended if category_slug is None else ended.filter(task__category__slug=category_slug)
+    if category_slug is None:
+        # Long prompts say how a contender bears length; pooled with the rest they would make everybody slow.
+        return ended.filter(task__category__long_context_of__isnull=True)
+    return ended.filter(task__category__slug=category_slug)
 
 
 def _calls(counted: QuerySet[Generation]) -> defaultdict[str, _Calls]:

@@ -13,7 +13,7 @@ from evals.leaderboards.evidence import Evidence
 from evals.leaderboards.queries import HeadToHead, LeaderboardView, head_to_head
 from evals.ratings import Audience, Rating, Standings
 
-__all__ = ["RatingsTable", "Row", "cost_plot", "heat_map", "ratings_table"]
+__all__ = ["MeasuredRow", "RatingsTable", "Row", "cost_plot", "heat_map", "measured_rows", "ratings_table"]
 
 # A wider matrix cannot be read; the table above it lists every contender.
 HEAT_LIMIT = 20
@@ -102,6 +102,42 @@ def ratings_table(
     unchecked = any(measured.success_basis == "completion" for measured in evidence.values())
     return RatingsTable(
         tuple(rows), axis, unchecked, _groups(board.standings), Concurrency.of(row.in_flight for row in rows)
+    )
+
+
+@dataclass(frozen=True)
+class MeasuredRow:
+    """What runs measured of one contender beside the figures of its `Row`. None where nothing was measured;
+    `wrong_range` is the interval of the hallucination rate, over `answered` answers."""
+
+    slug: str
+    errors: float | None
+    refusals: float | None
+    wrong: float | None
+    wrong_range: str
+    answered: int
+    ttft_p95: float | None
+    tokens_per_second: float | None
+    gap_p95: float | None
+
+
+def measured_rows(slugs: Iterable[str], evidence: Mapping[str, Evidence]) -> tuple[MeasuredRow, ...]:
+    """In the order of the names. Empty if nothing was measured of any."""
+    return tuple(_measured_row(slug, evidence[slug]) for slug in slugs if slug in evidence)
+
+
+def _measured_row(slug: str, measured: Evidence) -> MeasuredRow:
+    verified = measured.hallucination
+    return MeasuredRow(
+        slug=slug,
+        errors=measured.error_rate,
+        refusals=measured.refusal_rate,
+        wrong=verified.rate,
+        wrong_range=_range(verified.ci95),
+        answered=verified.n,
+        ttft_p95=measured.ttft_ms.p95,
+        tokens_per_second=measured.tokens_per_second,
+        gap_p95=measured.gap_ms.p95,
     )
 
 

@@ -47,7 +47,7 @@ __all__ = [
 # Fewer direct votes than this are shown, hatched: too few to read anything from.
 FEW = 10
 _NEWEST = ("-seq", "-revision", "-pk")
-_CATEGORIES = Q(category__dimension_of__isnull=True)
+_CATEGORIES = Q(category__dimension_of__isnull=True, category__long_context_of__isnull=True)
 # Decimals of numbers in documents: far below what matters, so that a rebuild prints the same text.
 _DIGITS = 6
 

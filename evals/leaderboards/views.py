@@ -12,7 +12,7 @@ from arena.models import Role
 from evals.catalog.queries.contenders import contender_cards
 from evals.leaderboards.evidence import recent_evidence
 from evals.leaderboards.own_votes import board_without
-from evals.leaderboards.page import HEAT_LIMIT, cost_plot, heat_map, ratings_table
+from evals.leaderboards.page import HEAT_LIMIT, cost_plot, heat_map, measured_rows, ratings_table
 from evals.leaderboards.queries import (
     LeaderboardView,
     category_states,
@@ -73,6 +73,7 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
             ("?for=people", "People like them", audience == "people"),
         ],
         "table": table,
+        "measured": measured_rows(table.names, measured),
         "plot": plot,
         "left_out": left_out,
         "old_prices": [card.slug for card in cards if card.price is not None and card.price.is_stale],
@@ -96,7 +97,8 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
 
 def _found(slug: str) -> Category:
     """A category, or a dimension of one."""
-    return get_object_or_404(Category.with_dimensions.select_related("dimension_of"), slug=slug)
+    found = Category.with_dimensions.filter(long_context_of__isnull=True).select_related("dimension_of")
+    return get_object_or_404(found, slug=slug)
 
 
 def _rubric(category: Category) -> list[tuple[str, str, bool]]:

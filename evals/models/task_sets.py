@@ -9,10 +9,11 @@ from django.utils import timezone
 
 
 class CategoryManager(models.Manager["Category"]):
-    """Categories of tasks. The dimensions of a rubric, which are categories below one, are left out."""
+    """Categories of tasks that are voted on and routed. Left out are the categories below one: the dimensions of a
+    rubric, and the long prompts that are made of a category's tasks."""
 
     def get_queryset(self) -> models.QuerySet[Category]:
-        return super().get_queryset().filter(dimension_of__isnull=True)
+        return super().get_queryset().filter(dimension_of__isnull=True, long_context_of__isnull=True)
 
 
 class Category(models.Model):
@@ -21,6 +22,9 @@ class Category(models.Model):
     A dimension of a category's rubric ("correct", "tone") is a category below it, without tasks of its own: reviewers
     judge it on the category's battles, and it has its own ledger, tallies and leaderboard. `objects` leaves dimensions
     out; `with_dimensions` has them all.
+
+    So is `long_context_of`: the category below one that holds its tasks in long prompts, which are asked and measured,
+    and never voted on, ranked or routed (`evals.catalog.services.long_context`).
     """
 
     class SpeaksFor(models.TextChoices):
@@ -50,6 +54,9 @@ class Category(models.Model):
     dimension_of = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="dimensions", db_index=False
     )
+    long_context_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False, editable=False
+    )
     retired_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -64,6 +71,11 @@ class Category(models.Model):
         constraints = [
             models.CheckConstraint(name="category_gold_is_a_percentage", condition=models.Q(gold_percent__lte=100)),
             models.CheckConstraint(name="category_overlap_positive", condition=models.Q(overlap__gte=1)),
+            models.UniqueConstraint(
+                fields=["long_context_of"],
+                name="category_long_context_once",
+                condition=models.Q(long_context_of__isnull=False),
+            ),
         ]
         indexes = [
             models.Index(
@@ -126,15 +138,26 @@ class Ledger(models.Model):
 
 
 class TaskSet(models.Model):
-    """A named, versioned list of tasks. `local_only`: hosted providers never receive it."""
+    """A named, versioned list of tasks. `local_only`: hosted providers never receive it. `long_context_of`: the task
+    set whose tasks these are, in long prompts."""
 
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
     local_only = models.BooleanField(default=False)
+    long_context_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False, editable=False
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["slug"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["long_context_of"],
+                name="task_set_long_context_once",
+                condition=models.Q(long_context_of__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.slug
@@ -145,7 +168,8 @@ class Task(models.Model):
     task, so an unchanged task keeps its generations and votes across versions of a task set.
 
     `messages` and `tools` are in OpenAI's form. An assistant message without content is a gap for the model
-    (`evals.catalog.conversations`). `messages` is empty for a task known only by id, from imported votes. Images in
+    (`evals.catalog.conversations`). Filler that makes a prompt long stands in it as a part that says which is meant
+    (`evals.catalog.filler`). `messages` is empty for a task known only by id, from imported votes. Images in
     them are named by their content (`image:sha256:…`), and listed in `images`.
     """
 

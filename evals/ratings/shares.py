@@ -43,4 +43,3 @@ def clustered_share(clusters: Iterable[tuple[int, int]], level: float = 0.95) ->
         variance = k / (k - 1) * float(((hits - rate * sizes) ** 2).sum()) / n**2
         effective = n if variance == 0 else min(max(rate * (1 - rate) / variance, float(k)), n)
     return ClusteredShare(rate, wilson(rate * effective, effective, level), int(n), effective)
-

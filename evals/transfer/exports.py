@@ -82,10 +82,16 @@ class TaskSetExported:
 def export_task_set(*, slug: str, path: str | Path, n: int | None = None) -> TaskSetExported:
     """Export version `n`, by default the newest. Importing the file under the same name changes nothing. Images become
     files in a folder beside it, by the names that stand in it."""
-    versions = TaskSetVersion.objects.filter(task_set__slug=slug).order_by("-n")
+    versions = TaskSetVersion.objects.select_related("task_set__long_context_of").filter(task_set__slug=slug)
+    versions = versions.order_by("-n")
     version = versions.first() if n is None else versions.filter(n=n).first()
     if version is None:
         raise ExportError(f"There is no task set “{slug}”{'' if n is None else f' with a version {n}'}.")
+    if version.task_set.long_context_of is not None:
+        raise ExportError(
+            f"“{slug}” is made of {version.task_set.long_context_of.slug}: export that, and make the long prompts "
+            "again where you import it."
+        )
     items = version.items.order_by("position")
     left_out = items.filter(task__messages=[]).count()
     with_text = items.exclude(task__messages=[]).select_related("task__category")

@@ -128,6 +128,8 @@ class TaskSetPage:
     slug: str
     name: str
     local_only: bool
+    # The slug of the task set whose tasks these are, in long prompts; empty for any other.
+    long_context_of: str
     version: VersionRow | None
     versions: tuple[VersionRow, ...]
     categories: tuple[CategoryTasks, ...]
@@ -194,7 +196,7 @@ def task_set_cards() -> list[TaskSetCard]:
 def task_set_page(slug: str, *, n: int | None = None, category: str = "", shown: int = 20) -> TaskSetPage | None:
     """One task set at version `n` (by default the newest), with `shown` tasks of each category or of one; None if there
     is no such version. Four queries per category, and six more."""
-    task_set = TaskSet.objects.filter(slug=slug).first()
+    task_set = TaskSet.objects.select_related("long_context_of").filter(slug=slug).first()
     if task_set is None:
         return None
     versions = tuple(
@@ -212,6 +214,7 @@ def task_set_page(slug: str, *, n: int | None = None, category: str = "", shown:
         slug=task_set.slug,
         name=task_set.name,
         local_only=task_set.local_only,
+        long_context_of=task_set.long_context_of.slug if task_set.long_context_of else "",
         version=version,
         versions=versions,
         categories=tuple(_by_category(items.filter(task__category__slug=category) if category else items, shown)),

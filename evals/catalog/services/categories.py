@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,7 +12,13 @@ from evals.catalog.names import derived_slug, is_reserved
 from evals.models import Category, Ledger
 from evals.signals import category_retired
 
-__all__ = ["CategoryNameError", "named_categories", "retire_category", "unretire_category"]
+__all__ = [
+    "CategoryNameError",
+    "below_for_long_context",
+    "named_categories",
+    "retire_category",
+    "unretire_category",
+]
 
 _SLUG_LENGTH = Category._meta.get_field("slug").max_length or 0
 # /vote/b/<token>/ is the address of a ballot, so /vote/b/ cannot be that of a category.
@@ -48,6 +54,29 @@ def named_categories(names: Iterable[str]) -> dict[str, Category]:
     if new:
         Ledger.objects.bulk_create([Ledger(category=made[slug]) for slug in new], ignore_conflicts=True)
     return {name: made[slug] for name, slug in slugs.items()}
+
+
+@transaction.atomic
+def below_for_long_context(categories: Mapping[str, Category]) -> dict[str, Category]:
+    """In place of each, the category below it that holds its tasks in long prompts; made if it is new. Its slug is one
+    that no other category can have: those have no "---"."""
+    above = {category.pk: category for category in categories.values()}
+    found = Category.with_dimensions.filter(long_context_of__in=above)
+    known = set(found.values_list("long_context_of", flat=True))
+    new = [_long_context_of(above[pk]) for pk in sorted(above) if pk not in known]
+    Category.objects.bulk_create(new, ignore_conflicts=True)
+    below = {category.long_context_of_id: category for category in found.all()}
+    if new:
+        Ledger.objects.bulk_create([Ledger(category=one) for one in below.values()], ignore_conflicts=True)
+    return {name: below[category.pk] for name, category in categories.items()}
+
+
+def _long_context_of(category: Category) -> Category:
+    ending = "---long-context"
+    slug = category.slug
+    if len(slug) + len(ending) > _SLUG_LENGTH:
+        slug = derived_slug(f"{slug}-{category.pk}", longest=_SLUG_LENGTH - len(ending))
+    return Category(slug=f"{slug}{ending}", name=f"{category.name[:100]}, long context", long_context_of=category)
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from evals.catalog.images.references import images_in
 from evals.catalog.names import is_reserved
-from evals.catalog.services.categories import named_categories
+from evals.catalog.services.categories import below_for_long_context, named_categories
 from evals.models import Category, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.bulk import insert
 
@@ -108,12 +108,15 @@ def save_version(
     source: str,
     local_only: bool | None = None,
     name: str = "",
+    long_context_of: TaskSet | None = None,
 ) -> SavedVersion:
     """Save `rows`, in their order, as a new version of the task set, unless the newest one has the same content.
 
     Creates the task set and its categories if they are new. `local_only` True marks the set and all its tasks for
-    good; it is never removed here. Tasks known only by id, from imported votes, stay in the list after the rows
-    until a row gives their id a content. Raises TaskSetError, and CategoryNameError for a category's name.
+    good; it is never removed here. `long_context_of`: the rows are tasks of that set in long prompts, each with its
+    own category, and go into the categories below those. Tasks known only by id, from imported votes, stay in the list
+    after the rows until a row gives their id a content. Raises TaskSetError, and CategoryNameError for a category's
+    name.
     """
     rows = list(rows)
     if not rows:
@@ -121,8 +124,10 @@ def save_version(
     given = {row.external_id for row in rows}
     if len(given) < len(rows):
         raise TaskSetError("Two tasks have the same id. Give each its own.")
-    task_set = _locked(task_set_slug, name=name, local_only=local_only)
+    task_set = _locked(task_set_slug, name=name, local_only=local_only, long_context_of=long_context_of)
     categories = named_categories(row.category for row in rows)
+    if long_context_of is not None:
+        categories = below_for_long_context(categories)
     tasks = [
         Task(
             category=categories[row.category],
@@ -154,7 +159,7 @@ def add_tasks_known_by_id(
 
     `categories` is by external id, of ids that no version has had. Returns the task id of each.
     """
-    task_set = _locked(task_set_slug, name=name, local_only=None)
+    task_set = _locked(task_set_slug, name=name, local_only=None, long_context_of=None)
     wanted = {
         external_id: Task(category=category, digest=_sha256({"source": task_set_slug, "id": external_id}))
         for external_id, category in categories.items()
@@ -169,17 +174,29 @@ def add_tasks_known_by_id(
     return {external_id: ids[task.category_id, task.digest] for external_id, task in wanted.items()}
 
 
-def _locked(slug: str, *, name: str, local_only: bool | None) -> TaskSet:
+def _locked(slug: str, *, name: str, local_only: bool | None, long_context_of: TaskSet | None) -> TaskSet:
     """The task set, locked, so that versions are numbered one after the other."""
     check_task_set_slug(slug)
     name = name.strip()[:_NAME_LENGTH] or slug
-    TaskSet.objects.bulk_create([TaskSet(slug=slug, name=name)], ignore_conflicts=True)
-    task_set = TaskSet.objects.select_for_update().get(slug=slug)
+    TaskSet.objects.bulk_create([TaskSet(slug=slug, name=name, long_context_of=long_context_of)], ignore_conflicts=True)
+    task_set = TaskSet.objects.select_for_update(of=("self",)).select_related("long_context_of").get(slug=slug)
+    if task_set.long_context_of is not None and task_set.long_context_of != long_context_of:
+        raise TaskSetError(
+            f"“{slug}” holds the tasks of {task_set.long_context_of.slug} in long prompts, and is made from them. "
+            "Import the next version of those, or choose another name."
+        )
+    if long_context_of is not None and task_set.long_context_of is None:
+        raise TaskSetError(f"There is a task set “{slug}” of another kind.")
     if local_only and not task_set.local_only:
         task_set.local_only = True
         task_set.save(update_fields=["local_only"])
         # The tasks of its earlier versions too: they came from the same confidential source.
         Task.objects.filter(items__version__task_set=task_set, local_only=False).update(local_only=True)
+        # And what was made of them.
+        TaskSet.objects.filter(long_context_of=task_set).update(local_only=True)
+        Task.objects.filter(items__version__task_set__long_context_of=task_set, local_only=False).update(
+            local_only=True
+        )
     return task_set
 
 

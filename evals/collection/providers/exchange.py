@@ -130,6 +130,7 @@ class Exchange:
                 self._pace.chunk(answer.chars, time.monotonic())
                 self._set_timer()
             self._take_last(list(frames.close()), answer)
+            self._pace.chunk(answer.chars, time.monotonic())
         if not self._events:
             raise InvalidReply("the reply is empty", status_code=200)
         return await self._whole_reply()

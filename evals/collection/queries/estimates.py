@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.db.models import Count, Exists, OuterRef
@@ -15,6 +15,7 @@ from arena.ui.wording import listed
 from evals.catalog.conversations import turns_asked
 from evals.catalog.price_list import CHECKED_LONG_AGO, Price
 from evals.catalog.queries.contenders import contender_card
+from evals.catalog.queries.long_context import probes_of, takes
 from evals.catalog.queries.task_sets import may_have_gaps
 from evals.collection.queries.costs import Measured, cost_is_known, measured_of, typical_lengths
 from evals.models import Contender, Generation, Provider, Task, TaskSetVersion
@@ -97,6 +98,7 @@ def estimate_run(
     n = tasks.count()
     turns = _turns_a_task(version, n)
     existing = _existing(version, contenders, samples)
+    probes = probes_of(version)
     measured = {one.pk: measured_of(one, categories) for one in contenders}
     typical = typical_lengths(categories) if any(not one.n for one in measured.values()) else Measured()
     rows = []
@@ -104,10 +106,15 @@ def estimate_run(
         counts = {} if fresh else existing[contender.pk]
         # What waits in another run is this one's to ask for as well, and counts towards the spending of both.
         linked, under_way = counts.get(_STATE.DONE, 0), counts.get(_STATE.RUNNING, 0)
-        missing = n * samples - linked - under_way
+        asked = [probe.tokens for probe in probes.values() if takes(contender, probe)]
+        missing = max((len(asked) if probes else n) * samples - linked - under_way, 0)
         warm = warm_up_calls.get(contender.pk, 0) if missing else 0
         calls = round(missing * turns)
-        rows.append(_row(contender, missing, calls, linked, under_way, warm, measured[contender.pk], typical))
+        known = measured[contender.pk]
+        if asked:
+            # What was measured of short prompts says nothing of these: neither of their time nor of their price.
+            known = replace(known if known.here else _lengths_alone(known), tokens_in=sum(asked) / len(asked))
+        rows.append(_row(contender, missing, calls, linked, under_way, warm, known, typical))
     seconds, seconds_known, slowest = _time(rows, contenders)
     known = [row.usd for row in rows if row.usd is not None]
     usd_known = len(known) == len(rows)
@@ -127,6 +134,10 @@ def estimate_run(
         problem=problem,
         warnings=tuple(_warnings(rows, total, budget_usd, allow_unknown_costs)),
     )
+
+
+def _lengths_alone(measured: Measured) -> Measured:
+    return Measured(n=measured.n, tokens_in=measured.tokens_in, tokens_out=measured.tokens_out)
 
 
 def _turns_a_task(version: TaskSetVersion, tasks: int) -> float:

@@ -17,9 +17,10 @@ class Command(ImportCommand):
         "Import answers collected elsewhere from a CSV or JSONL file. Fields: task (its id in the task set), model, "
         "text, or turns (the answers of a conversation, a JSON list); optional: images (a JSON list of files, data: "
         "URLs or addresses), tool_calls, sample, latency_ms, ttft_ms, gap_ms_p50, gap_ms_p95, tokens_in, tokens_out, "
-        "cost_usd, error (a text in it: the call failed), task_set. The text may be empty. Unknown models become contenders that are never "
-        "asked. An answer that is there already adds nothing; a further, different one becomes the next sample. The "
-        "tasks' checks are run on the answers, and an answer that names its own model is kept from reviewers."
+        "cost_usd, error (a text in it: the call failed), task_set. The text may be empty. Unknown models become "
+        "contenders that are never asked. An answer that is there already adds nothing; a further, different one "
+        "becomes the next sample. The tasks' checks are run on the answers, and an answer that names its own model is "
+        "kept from reviewers."
     )
     example = """
 examples:

@@ -8,7 +8,9 @@ import pytest
 from django.utils import timezone
 
 from evals.leaderboards.evidence import evidence, recent_evidence
+from evals.leaderboards.measurements import Hallucination
 from evals.models import Attempt, Contender, Generation, Provider, Task
+from evals.ratings import wilson
 from tests.evals.voting.casting import category
 
 pytestmark = [pytest.mark.django_db, pytest.mark.on_both(because="aggregates")]
@@ -130,6 +132,41 @@ def test_refusals_are_a_share_of_what_was_answered(code, basalt):
     answer(basalt, code, "2")
     answer(basalt, code, "3", state="failed", error="filtered")
     assert evidence("code")["basalt"].refusal_rate == 0.5
+
+
+def test_wrong_answers_are_a_share_of_those_that_were_answered(code, basalt):
+    right, wrong = ({"type": "reference", "ok": ok, "detail": ""} for ok in (True, False))
+    plain = {"type": "max_chars", "ok": False}
+    planted = [(right, False)] * 6 + [(wrong, False)] * 2 + [(wrong, True)] * 2
+    for n, (check, refused) in enumerate(planted):
+        answer(basalt, code, f"{n}", checks=[check, plain], refused=refused)
+    answer(basalt, code, "unchecked", checks=[plain])
+    answer(basalt, code, "failed", state="failed", error="timeout")
+    seen = evidence("code")["basalt"].hallucination
+    assert (seen.rate, seen.n, seen.refusal_rate) == (0.25, 8, 0.2)
+    assert seen.ci95 == wilson(2, 8)
+
+
+def test_samples_of_a_task_that_agree_count_as_one(code, basalt):
+    for n in range(8):
+        for sample in (1, 2, 3):
+            ok = n >= 2
+            answer(basalt, code, f"{n}", sample=sample, checks=[{"type": "reference", "ok": ok, "detail": ""}])
+    seen = evidence("code")["basalt"].hallucination
+    assert (seen.rate, seen.n, seen.ci95) == (0.25, 24, pytest.approx(wilson(2, 8)))
+
+
+def test_without_a_reference_check_nothing_is_known_of_wrong_answers(code, basalt):
+    answer(basalt, code, "1")
+    assert evidence("code")["basalt"].hallucination == Hallucination()
+
+
+def test_gaps_are_those_of_answers_that_streamed(code, basalt):
+    for n in range(20):
+        answer(basalt, code, f"{n}", gap_ms_p50=10 + n, gap_ms_p95=100 + n, latency_ms=500, tokens_out=5)
+    answer(basalt, code, "whole", latency_ms=900)
+    seen = evidence("code")["basalt"]
+    assert (seen.gap_ms.p50, seen.gap_ms.p95, seen.gap_ms.n, seen.timed) == (19, 118, 20, 20)
 
 
 def test_pooled_is_over_all_categories(code, basalt):

@@ -40,12 +40,13 @@ def texts(model="m"):
 
 def test_answers_are_stored_with_what_was_measured():
     take(
-        "task,model,text,sample,latency_ms,ttft_ms,tokens_in,tokens_out,cost_usd\n"
-        "1,m,sorted(x),2,1500.5,200,12,34,0.00012345\n"
+        "task,model,text,sample,latency_ms,ttft_ms,gap_ms_p50,gap_ms_p95,tokens_in,tokens_out,cost_usd\n"
+        "1,m,sorted(x),2,1500.5,200,21.5,90,12,34,0.00012345\n"
     )
     one = Generation.objects.get()
     assert (one.state, one.text, one.sample, one.take) == ("done", "sorted(x)", 2, 1)
     assert (one.latency_ms, one.ttft_ms, one.tokens_in, one.tokens_out) == (1500.5, 200, 12, 34)
+    assert (one.gap_ms_p50, one.gap_ms_p95, one.chunks) == (21.5, 90, None)
     assert one.cost_usd == Decimal("0.00012345")
     attempt = Attempt.objects.get()
     assert (attempt.generation, attempt.n, attempt.cost_usd) == (one, 1, one.cost_usd)
@@ -173,6 +174,7 @@ def test_a_dry_run_reports_the_same_and_writes_nothing():
         ("task,model,text,latency_ms\n1,m,a,fast\n", 2, "latency_ms must be a number, not “fast”"),
         ("task,model,text,latency_ms\n1,m,a,-1\n", 2, "latency_ms must be 0 or more"),
         ("task,model,text,ttft_ms\n1,m,a,nan\n", 2, "ttft_ms must be 0 or more"),
+        ("task,model,text,gap_ms_p50,gap_ms_p95\n1,m,a,9,8\n", 2, "gap_ms_p95 is less than gap_ms_p50"),
         ("task,model,text,tokens_in\n1,m,a,99999999999\n", 2, "tokens_in must be a whole number"),
         ("task,model,text,cost_usd\n1,m,a,1e7\n", 2, "cost_usd"),
         (HEADER + "1,new,a\n", 2, "model “new”"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from evals.leaderboards.measurements import Hallucination, Quantiles
 from evals.ratings import sequence_bound
 from routing.decisions.evidence import DecisionEvidence
 from routing.decisions.plan import NO_APPROVALS, Approvals, Plan
@@ -203,6 +204,42 @@ def test_missing_evidence_disqualifies():
     route = made.plan.categories[0].routes[0]
     assert route.primary == "b"
     assert route.fallbacks == ()
+
+
+@pytest.mark.parametrize(
+    ("limit", "kept", "breached", "thin"),
+    [
+        (
+            {"max_hallucination_rate": 0.05},
+            {"hallucination": Hallucination(0.04, (0.02, 0.08), 60)},
+            {"hallucination": Hallucination(0.06, (0.03, 0.11), 60)},
+            # However many answers there are, of those to tasks with a reference there are too few.
+            {"hallucination": Hallucination(0.0, (0.0, 0.17), 19)},
+        ),
+        (
+            {"min_tokens_per_second": 30},
+            {"tokens_per_second": 41.5, "timed": 60},
+            {"tokens_per_second": 12.0, "timed": 60},
+            {"tokens_per_second": 41.5, "timed": 19},
+        ),
+        (
+            {"max_gap_ms": 120},
+            {"gap_ms": Quantiles(20, 90, 60)},
+            {"gap_ms": Quantiles(20, 300, 60)},
+            {"gap_ms": Quantiles(20, 90, 19)},
+        ),
+    ],
+)
+def test_wrong_answers_and_the_pace_can_be_limited(limit: Any, kept: Any, breached: Any, thin: Any):
+    seen = {"a": measured(**thin), "b": measured(**kept), "c": measured(**breached)}
+    made = planned(evidence_of(CLEAR, seen=seen), limits=limit)
+    route = made.plan.categories[0].routes[0]
+    assert (route.primary, route.fallbacks) == ("b", ())
+    question = made.decisions[0].decision.question
+    assert question is not None
+    states = {slug: one.checks[2].state for slug, one in question.candidates.items()}
+    assert states == {"a": "unknown", "b": "ok", "c": "fail"}
+    assert question.candidates["a"].checks[2].value == "19 of 20 measurements"
 
 
 def test_a_limit_goes_by_the_figure_over_all_categories_where_the_categorys_own_is_thin():
