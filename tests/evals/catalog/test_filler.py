@@ -11,7 +11,9 @@ from evals.catalog.filler import MOST_CHARS, VERSION, filler, filler_part, is_pa
 
 def test_a_version_and_a_seed_make_the_same_text_for_ever():
     text = filler(version=1, seed=2087563412, chars=20_000)
-    assert hashlib.sha256(text.encode()).hexdigest() == "f29c9c56e0970000a6011888466f45cf6146dec5ad42d07b1f6113ec5b88f60c"
+    assert (
+        hashlib.sha256(text.encode()).hexdigest() == "f29c9c56e0970000a6011888466f45cf6146dec5ad42d07b1f6113ec5b88f60c"
+    )
     assert filler(version=1, seed=2087563412, chars=40_000).startswith(text)
     assert filler(version=1, seed=2087563413, chars=20_000)[:200] != text[:200]
 

@@ -17,7 +17,7 @@ from evals.catalog.services.task_sets import TaskRow, TaskSetError, save_version
 from evals.collection.services import LocalOnlyError, RunError, estimate, start_run
 from evals.leaderboards.evidence import evidence
 from evals.leaderboards.long_context import long_context
-from evals.models import Category, Contender, Generation, Ledger, Provider, Task, TaskSet
+from evals.models import Category, Contender, Generation, Ledger, Provider, Task, TaskSet, TaskSetItem, TaskSetVersion
 from tests.servers import DONE, OK, chunk, refuses, usage
 from tests.suites import collect_all
 
@@ -122,7 +122,9 @@ def test_a_server_that_cuts_the_prompt_without_a_word_is_told(words):
     assert found is not None
     row = found.contenders[0].rows[1]
     assert (row.cut, row.counted) == (True, 800)
-    assert "its provider counted 800 tokens of about 2,000: it seems to cut the prompt" in found.contenders[0].findings[0]
+    assert (
+        "its provider counted 800 tokens of about 2,000: it seems to cut the prompt" in found.contenders[0].findings[0]
+    )
 
 
 def test_the_same_tasks_make_the_same_prompts_and_changed_ones_new_ones(words):
@@ -142,12 +144,10 @@ def test_long_prompts_of_what_stays_here_stay_here(words):
     hosted = Provider.objects.create(slug="far", name="Far", base_url="https://far.example/v1", locality="hosted")
     away = Contender.objects.create(slug="away", family="away", provider=hosted, model_name="away")
     made = make_long_context(task_set=words.task_set, lengths=[2_000])
-    # The tasks' text belongs to another set as well, which is local_only from now on.
-    rows = [
-        TaskRow(f"{n}", "code", task.messages, checks=task.checks) for n, task in enumerate(words.version.tasks.all())
-    ]
-    save_version(task_set_slug="kept", rows=rows, source="", local_only=True)
-    Task.objects.filter(task_set_versions__task_set__slug="kept").update(digest="x")
+    # One of the tasks belongs to another set as well, which is local_only.
+    kept = TaskSet.objects.create(slug="kept", name="Kept", local_only=True)
+    version = TaskSetVersion.objects.create(task_set=kept, n=1, sha256="1" * 64)
+    TaskSetItem.objects.create(version=version, task=words.version.tasks.all()[0], external_id="1", position=0)
     with pytest.raises(LocalOnlyError, match="stay on your own machines"):
         start_run(version=made.version, contenders=[away])
 
@@ -173,11 +173,15 @@ def test_what_cannot_be_made_or_asked_says_why(words, client_of, editor_user):
     with pytest.raises(TaskSetError, match="are long already"):
         make_long_context(task_set=made.version.task_set)
     with pytest.raises(TaskSetError, match="holds the tasks of suite in long prompts"):
-        save_version(task_set_slug="suite-long", rows=[TaskRow("1", "code", [{"role": "user", "content": "?"}])], source="")
+        save_version(
+            task_set_slug="suite-long", rows=[TaskRow("1", "code", [{"role": "user", "content": "?"}])], source=""
+        )
     with pytest.raises(CommandError, match="export that"):
         call_command("export_task_set", "suite-long", "/dev/null.csv")
     small = words.contender("small", words.provider(), context_tokens=8_192)
-    with pytest.raises(RunError, match="about 9,000 tokens, and the context of each of these contenders is shorter: small"):
+    with pytest.raises(
+        RunError, match="about 9,000 tokens, and the context of each of these contenders is shorter: small"
+    ):
         start_run(version=made.version, contenders=[small])
     client = client_of(editor_user)
     address = reverse("evals:long-context", args=["suite"])
