@@ -80,8 +80,9 @@ def test_a_model_that_forgets_the_middle_is_found_out(words, client_of, viewer_u
     assert (plain.tokens, plain.whole.success.rate) == (None, 1.0)
     assert [cell.success.rate for cell in at_2k.positions] == [1.0, 0.0, 1.0]
     assert (at_2k.whole.success.n, at_2k.whole.ttft_ms.n) == (12, 12)
-    assert one.findings == ("At 2k, it loses what stands in the middle: 0% there, against 100% at the start and 100% at "
-                            "the end.",)  # fmt: skip
+    assert one.findings == (
+        "At 2k, it loses what stands in the middle: 0% there, against 100% at the start and 100% at the end.",
+    )
     # The provider counts what the estimate says, within what tokenizers differ.
     assert at_2k.counted == pytest.approx(2_000, rel=0.1)
     assert not at_2k.cut
