@@ -130,7 +130,7 @@ def test_a_server_that_cuts_the_prompt_without_a_word_is_told(words):
 
 def test_the_same_tasks_make_the_same_prompts_and_changed_ones_new_ones(words):
     first = make_long_context(task_set=words.task_set, lengths=LENGTHS)
-    again = make_long_context(task_set=words.task_set, lengths=reversed(LENGTHS))
+    again = make_long_context(task_set=words.task_set, lengths=LENGTHS[::-1])
     assert (again.version, again.unchanged) == (first.version, True)
     more = make_long_context(task_set=words.task_set, lengths=[*LENGTHS, 4_000])
     kept = set(first.version.items.values_list("task", flat=True))
