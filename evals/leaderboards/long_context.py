@@ -91,7 +91,8 @@ class LongContext:
 def long_context(task_set: TaskSet) -> LongContext | None:
     """None before long prompts were made of it. Some seven queries, over every answer to them."""
     derived = derived_from(task_set)
-    version = derived and derived.versions.select_related("task_set").order_by("-n").first()
+    versions = TaskSetVersion.objects.select_related("task_set").filter(task_set=derived).order_by("-n")
+    version = versions.first() if derived is not None else None
     if version is None:
         return None
     probes = probes_of(version)

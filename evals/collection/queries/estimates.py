@@ -110,11 +110,11 @@ def estimate_run(
         missing = max((len(asked) if probes else n) * samples - linked - under_way, 0)
         warm = warm_up_calls.get(contender.pk, 0) if missing else 0
         calls = round(missing * turns)
-        known = measured[contender.pk]
+        before = measured[contender.pk]
         if asked:
             # What was measured of short prompts says nothing of these: neither of their time nor of their price.
-            known = replace(known if known.here else _lengths_alone(known), tokens_in=sum(asked) / len(asked))
-        rows.append(_row(contender, missing, calls, linked, under_way, warm, known, typical))
+            before = replace(before if before.here else _lengths_alone(before), tokens_in=sum(asked) / len(asked))
+        rows.append(_row(contender, missing, calls, linked, under_way, warm, before, typical))
     seconds, seconds_known, slowest = _time(rows, contenders)
     known = [row.usd for row in rows if row.usd is not None]
     usd_known = len(known) == len(rows)
