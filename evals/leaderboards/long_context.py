@@ -40,6 +40,12 @@ class PositionCell:
     success: ClusteredShare
     ttft_ms: Quantiles
 
+    @property
+    def interval(self) -> str:
+        """In per cent, without the unit, which stands with the figure before it: `72.2–100`; empty without answers."""
+        ends = (f"{100 * end:.1f}" for end in self.success.ci95 or ())
+        return "–".join(end.removesuffix(".0") for end in ends)
+
 
 @dataclass(frozen=True)
 class LengthRow:
