@@ -44,7 +44,7 @@ class PositionCell:
     def interval(self) -> str:
         """In per cent, without the unit, which stands with the figure before it: `72.2–100`; empty without answers."""
         ends = (f"{100 * end:.1f}" for end in self.success.ci95 or ())
-        return "–".join(end.removesuffix(".0") for end in ends)
+        return "–".join(end.removesuffix(".0") if end in ("0.0", "100.0") else end for end in ends)
 
 
 @dataclass(frozen=True)

@@ -317,3 +317,18 @@ def test_no_leaderboard_page_carries_an_inline_style_or_script(viewer, ranked):
     html = text(page(viewer))
     assert " style=" not in html
     assert "<style" not in html
+
+
+def test_wrong_answers_and_the_pace_stand_below_the_ratings(ranked, code, viewer):
+    basalt = Contender.objects.get(slug="basalt")
+    for n in range(10):
+        task = Task.objects.create(category=code, digest=f"question-{n}")
+        checks = [{"type": "reference", "ok": n > 0, "detail": ""}]
+        Generation.objects.create(
+            task=task, contender=basalt, state="done", text="x", checks=checks, refused=n == 9, ttft_ms=310,
+            gap_ms_p50=12, gap_ms_p95=88, latency_ms=2000, tokens_out=90, finished_at=timezone.now(),
+        )  # fmt: skip
+    html = re.sub(r"\s+", " ", page(viewer).content.decode())
+    measured = html[html.index('id="measured"') : html.index("What these columns mean")]
+    cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", measured)]
+    assert cells == ["11.1% 2.0–43.5 of 9", "10.0%", "0%", "310 ms", "45", "88 ms"]
