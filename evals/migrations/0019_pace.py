@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evals', '0016_people'),
+        ('evals', '0018_bake_off_reports'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evals', '0017_pace'),
+        ('evals', '0019_pace'),
     ]
 
     operations = [
