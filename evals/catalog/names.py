@@ -7,7 +7,7 @@ import hashlib
 import re
 import unicodedata
 
-from arena.ui.markup import visible
+from arena.ui.rendering.characters import visible
 
 __all__ = ["RESERVED", "BadValueError", "derived_slug", "is_clean", "is_readable", "is_reserved", "with_plain_spaces"]
 

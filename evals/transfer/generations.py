@@ -198,7 +198,8 @@ def _figures(fields: Mapping[str, Any], turns: list[dict[str, Any]]) -> dict[str
     }
     told = {name: of(fields, name) for name, of in read.items()}
     gaps = {name: number(fields, name) for name in _GAPS}
-    if None not in (low := list(gaps.values())) and low[1] < low[0]:
+    p50, p95 = (gaps[name] for name in _GAPS)
+    if p50 is not None and p95 is not None and p95 < p50:
         raise BadValueError("gap_ms_p95 is less than gap_ms_p50. Correct one of them.")
     for name in [name for name, value in told.items() if value is None and turns]:
         values = [turn[name] for turn in turns]
