@@ -280,6 +280,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "SampleBy": ["even", "share"],
+        "MatchedBy": ["slug", "family"],
         "RunState": "evals.models.generations.Run.State",
         "GenerationState": "evals.models.generations.Generation.State",
         "CallError": "evals.models.generations.ErrorCategory",

@@ -23,9 +23,7 @@ from django_q.tasks import async_task
 
 from evals.catalog.services.task_sets import task_digest
 from evals.collection.checks.refusals import looks_like_refusal
-from evals.collection.checks.run import run_checks
 from evals.collection.checks.tokens import tokens_of_last
-from evals.collection.providers import ToolCall
 from evals.models import Generation, Rescore, Run, TaskSet, TaskSetItem
 
 __all__ = ["CHORE", "Rescored", "ask_rescore", "rescore", "stalled"]
@@ -178,6 +176,10 @@ def _asked(task: Any) -> str:
 
 
 def _score(answer: Generation, checks: Sequence[Mapping[str, Any]]) -> _Scored:
+    # Pages ask for this and never do it: they would load the clients of providers.
+    from evals.collection.checks.run import run_checks  # noqa: PLC0415
+    from evals.collection.providers import ToolCall  # noqa: PLC0415
+
     turns = answer.turns or [{"text": answer.text, "tool_calls": answer.tool_calls}]
     # What the provider itself marked stays marked: the mark is not stored apart.
     refused = answer.refused or any(looks_like_refusal(str(turn.get("text", ""))) for turn in turns)

@@ -35,7 +35,7 @@ _MOST = 2**63 - 1
 MOST_ANSWERS_A_PAGE = 50
 
 
-class EstimateOut(serializers.Serializer[Any]):
+class ComparedOut(serializers.Serializer[Any]):
     value = serializers.FloatField()
     ci95 = serializers.ListField(
         child=serializers.FloatField(),
@@ -56,9 +56,9 @@ class MeasureOut(serializers.Serializer[Any]):
     measure = serializers.ChoiceField([one.key for one in MEASURES])
     tasks = serializers.IntegerField(help_text="With a value in both runs.")
     moved = serializers.IntegerField(help_text="Those of them that differ.")
-    before = EstimateOut(allow_null=True)
-    after = EstimateOut(allow_null=True, help_text="A share of success; of the others, the geometric mean.")
-    change = EstimateOut(allow_null=True, help_text="Null: not known, never 0.")
+    before = ComparedOut(allow_null=True)
+    after = ComparedOut(allow_null=True, help_text="A share of success; of the others, the geometric mean.")
+    change = ComparedOut(allow_null=True, help_text="Null: not known, never 0.")
     change_is = serializers.ChoiceField(
         ["difference", "ratio"], help_text="After minus before (success), or after over before (all others)."
     )
