@@ -184,6 +184,8 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "api/v1/": (ANYBODY, ANYBODY),
     "api/v1/task-sets": (VIEWER, EDITOR),
     "api/v1/task-sets/<slug:slug>": (VIEWER, NOBODY),
+    "api/v1/task-set-files": (NOBODY, EDITOR),
+    "api/v1/task-set-files/errors": (NOBODY, EDITOR),
     "api/v1/task-sets/<slug:slug>/rescore": (VIEWER, EDITOR),
     "api/v1/task-sets/<slug:slug>/tasks": (VIEWER, NOBODY),
     "api/v1/task-sets/<slug:slug>/long-context": (VIEWER, EDITOR),

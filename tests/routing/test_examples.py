@@ -88,7 +88,7 @@ def test_the_lists_name_nothing_that_is_gone():
 
 
 @pytest.fixture
-def installation(transactional_db: None, provider: Double) -> Category:
+def installation(django_db_reset_sequences: None, provider: Double) -> Category:
     """What documents speak of: a category code, contenders with tools at two providers and one at home, version 41 and
     version 42 that went from one to the other."""
     hosted = Provider.objects.create(
