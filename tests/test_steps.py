@@ -22,4 +22,5 @@ def test_what_asks_sqlite_asks_postgresql_too() -> None:
     folder = Path(os.environ["ARENA_TEST_FOLDER"])
     asked = {session: query_sites.seen(session, folder) for session in ("sqlite", "postgresql")}
     assert asked["postgresql"], "the session on PostgreSQL noted nothing"
-    assert sorted(asked["sqlite"] - asked["postgresql"]) == []
+    alone = sorted(asked["sqlite"] - asked["postgresql"])
+    assert not alone, "\n".join(alone)

@@ -27,6 +27,15 @@ def functions() -> list[str]:
     return sorted(Schedule.objects.values_list("func", flat=True))
 
 
+@pytest.mark.django_db
+def test_schedules_that_are_there_are_not_made_again():
+    ensure_schedules(using="default")
+    before = functions()
+    assert before
+    ensure_schedules(using="default")
+    assert functions() == before
+
+
 @pytest.mark.runs_once(on="sqlite", because="it rebuilds tables; forwards and backwards run on both below")
 @pytest.mark.django_db(transaction=True)
 def test_reversing_it_and_going_forward_again_keeps_each_schedule_once():

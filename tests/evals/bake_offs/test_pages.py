@@ -93,6 +93,7 @@ def test_what_keeps_the_house_running_is_shown_and_stays(admin: Client):
     assert "A bake-off needs a task set." in text(admin, f"{PAGE}new/")
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_start_now_starts_one_however_often_it_is_pressed(admin: Client, task_set, contender):
     set_up(task_set)
     asked_at = admin.get(OF).context["asked_at"]

@@ -115,7 +115,7 @@ def test_portions_go_on_where_the_last_one_stopped(run):
     assert Rescore.objects.get(pk=asked.pk).read == 6
 
 
-@pytest.mark.runs_once(on="sqlite", because="the same statements as above")
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_chore_that_was_lost_is_begun_again(run):
     asked, _ = ask_rescore(run=run, who="Mara")
     OrmQ.objects.all().delete()
@@ -143,7 +143,7 @@ def test_what_is_asked_twice_with_different_checks_keeps_its_own(run):
     assert rescore(pk=asked.pk).changed == 0
 
 
-@pytest.mark.runs_once(on="sqlite", because="what a command prints")
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_the_command_says_what_changed(run):
     version_with(RIGHT)
     out = StringIO()
@@ -155,7 +155,7 @@ def test_the_command_says_what_changed(run):
         call_command("rescore", run=999)
 
 
-@pytest.mark.runs_once(on="sqlite", because="what pages and the API say")
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_pages_and_the_api_tell_rates_with_intervals_and_ask_for_scoring(run, client_of, make_user):
     version_with(RIGHT)
     editor = client_of(make_user(Role.EDITOR, "mara"))
