@@ -1,6 +1,7 @@
 """The database itself refuses to change or delete a vote, and what a vote refers to is never deleted."""
 
 import pytest
+from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import ProtectedError
 from django.db.utils import DatabaseError
@@ -71,3 +72,8 @@ def test_nothing_that_a_vote_refers_to_can_be_deleted(vote, referred_to):
         kept.delete()
     assert {vote, vote.ballot.battle} & refused.value.protected_objects
     kept.refresh_from_db()
+
+
+def test_migrating_again_leaves_no_trigger_out(db: None) -> None:
+    triggers.install_after_migrate(apps.get_app_config("evals"), using="default")
+    assert triggers.missing() == []

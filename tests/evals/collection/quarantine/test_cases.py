@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from io import StringIO
 
 import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
@@ -217,6 +219,7 @@ def test_no_answer_has_two_cases_that_stand(world, reviewer):
 # Looking through stored answers again
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_stored_answers_are_looked_through_once_and_decided_ones_left_alone(world, monkeypatch):
     monkeypatch.setattr(recheck, "_BATCH", 5)
     Generation.objects.update(text="Lima.")
@@ -239,6 +242,7 @@ def test_stored_answers_are_looked_through_once_and_decided_ones_left_alone(worl
     assert recheck.recheck() == recheck.Recheck(read=9, found=0, finished=True)
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_a_portion_that_another_has_stored_meanwhile_is_left_to_it(world, monkeypatch):
     answer = Generation.objects.first()
     Generation.objects.update(text="Lima.")
@@ -246,6 +250,7 @@ def test_a_portion_that_another_has_stored_meanwhile_is_left_to_it(world, monkey
     slow = QuarantineRecheck.objects.create(version=recheck.VERSION)
     assert recheck.recheck().found == 1
     assert recheck._portion(slow) == (0, 0)
+    call_command("recheck_quarantine", "--again", stdout=StringIO())
     assert QuarantineCase.objects.count() == 1
 
 
