@@ -15,7 +15,7 @@ What the function is called with stands for values and may be used wherever a qu
 `task__pk__in=…` (for a list given to `rows`; a relation's own `__in` wants plain values). A condition on None has other
 SQL, so None is no value for one. Everything else of the query is fixed when it is first asked.
 
-For the few queries of a vote only: elsewhere the ORM's own time does not matter.
+For what is asked with every request, vote and collected answer: elsewhere the ORM's own time does not matter.
 """
 
 from __future__ import annotations

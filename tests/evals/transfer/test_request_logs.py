@@ -133,7 +133,7 @@ def test_of_langfuse_observations_the_generations_are_read():
     ]
     assert asked(tasks[0]) == PASSWORD
     assert tasks[1].tools == [TOOL]
-    assert notices == ["A record is left out: it is an observation of the type SPAN. (line 2)"]
+    assert notices == ["A request is left out: it is an observation of the type SPAN. (line 2)"]
 
 
 def test_a_langfuse_trace_gives_its_generations_and_what_it_says_of_itself():

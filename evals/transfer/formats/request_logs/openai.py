@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from evals.catalog.names import BadValueError
-from evals.transfer.files.errors import Problems, UnreadableError
+from evals.transfer.files.errors import Problems
 from evals.transfer.files.layout import Layout
 from evals.transfer.files.text import Limits, Source
 from evals.transfer.formats.frame import Format, Head, Values
 from evals.transfer.formats.request_logs.records import json_records, parsed
-from evals.transfer.formats.request_logs.requests import LoggedRequest, NotAskedError, body_of_request, values_of
+from evals.transfer.formats.request_logs.requests import LoggedRequest, NotAskedError, body_of_request, values_of_all
 
 __all__ = ["FORMAT"]
 
@@ -36,15 +35,7 @@ def _recognises(head: Head) -> bool:
 
 
 def _read(source: Source, layout: Layout, problems: Problems) -> Iterator[Values]:
-    read = 0
-    for place, record in json_records(source, layout, problems):
-        try:
-            yield place, values_of(_request(record, layout.limits), record, layout, problems, place)
-            read += 1
-        except BadValueError as error:
-            problems.notice(place, f"A request is left out: {error}")
-    if not read and not problems.total:
-        raise UnreadableError(f"{source.name} has no chat requests. " + " ".join(problems.notices))
+    return values_of_all(json_records(source, layout, problems), _request, source, layout, problems)
 
 
 def _request(record: Mapping[str, Any], limits: Limits) -> LoggedRequest:

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from evals.catalog.conversations import is_gap
 from evals.catalog.names import BadValueError
-from evals.transfer.files.errors import Problems
+from evals.transfer.files.errors import Problems, UnreadableError
 from evals.transfer.files.layout import Layout
+from evals.transfer.files.text import Limits, Source
+from evals.transfer.formats.frame import Values
 from evals.transfer.formats.request_logs.records import found_at, parsed
 from evals.transfer.messages import read_messages, read_tools
 
-__all__ = ["LoggedRequest", "NotAskedError", "body_of_request", "first_of", "values_of"]
+__all__ = ["LoggedRequest", "NotAskedError", "body_of_request", "first_of", "values_of", "values_of_all"]
 
 _ROLES = {"human": "user", "ai": "assistant", "model": "assistant", "function": "tool"}
 _KNOWN_ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -43,6 +45,25 @@ class LoggedRequest:
     system: Any = None
     id: Any = None
     told: dict[str, Any] = field(default_factory=dict)
+
+
+def values_of_all(
+    records: Iterable[Values],
+    request_of: Callable[[Any, Limits], LoggedRequest],
+    source: Source,
+    layout: Layout,
+    problems: Problems,
+) -> Iterator[Values]:
+    """`values_of` each record; those that cannot be asked again are left out and told. UnreadableError if all are."""
+    read = 0
+    for place, record in records:
+        try:
+            yield place, values_of(request_of(record, layout.limits), record, layout, problems, place)
+            read += 1
+        except BadValueError as error:
+            problems.notice(place, f"A request is left out: {error}")
+    if not read and not problems.total:
+        raise UnreadableError(f"{source.name} has no chat requests. " + " ".join(problems.notices))
 
 
 def values_of(
