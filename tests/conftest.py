@@ -28,7 +28,7 @@ from tests.processes import Processes, free_port, valkey_server
 
 # Hypothesis would fail an example that took longer than 200 ms, whatever else the machine was doing. Each run draws
 # examples of its own, so that fewer a run are as many over time.
-settings.register_profile("arena", settings.default, deadline=None, max_examples=40)
+settings.register_profile("arena", settings.default, deadline=None, max_examples=25)
 settings.load_profile("arena")
 
 # Only one session of `make test` has steps beside it.
