@@ -12,13 +12,19 @@ from arena.triggers import install_after_migrate
 
 __all__ = ["ArenaConfig", "ensure_schedules"]
 
+_ENSURE = (
+    "arena.accounts.schedules.ensure",
+    "evals.collection.schedules.ensure",
+    "routing.schedules.ensure",
+)
+
 
 def ensure_schedules(using: str, plan: Sequence[tuple[Migration, bool]] = (), **_: Any) -> None:
     """Receiver of `post_migrate`. By name: this module is loaded before there are models. Does nothing after a
     reversal: the code that goes with the older schema puts back schedules of its own."""
     reversal = any(backwards for _migration, backwards in plan)
     if using == DEFAULT_DB_ALIAS and not reversal and "django_q_schedule" in connection.introspection.table_names():
-        for ensure in ("evals.collection.schedules.ensure", "routing.schedules.ensure"):
+        for ensure in _ENSURE:
             import_string(ensure)()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -17,12 +18,12 @@ _DETAIL = "What was sent holds a NUL character, which cannot be stored. Nothing 
 
 
 # A session lasts as long as it is used. To store its new end with each request would cost each a write.
-_SLIDE_EVERY_S = 3600
+_SLIDE_EVERY_S = min(3600, settings.SESSION_COOKIE_AGE // 4)
 _SLID_AT = "slid_at"
 
 
 class SessionSlidingMiddleware:
-    """Puts off the end of a session that is used, once an hour at most."""
+    """Puts off the end of a session that is used, once an hour at most, or as often as its idle time asks for."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from rest_framework_api_key.models import AbstractAPIKey
 
 
@@ -27,6 +29,8 @@ class User(AbstractUser):
     """A person. There are no passwords: people sign in by a one-time link (`manage.py sign_in_link`)."""
 
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    # Raised with each change of the role or of whether they may sign in, which ends the sessions and links from before.
+    sign_in_era = models.PositiveIntegerField(default=0, editable=False)
     voting_keys = models.BooleanField(default=True, help_text="Vote by single keys on the voting page.")
 
     # Keys that the person chose in place of the usual ones, by act.
@@ -47,6 +51,11 @@ class User(AbstractUser):
             kwargs["update_fields"] = {*kwargs["update_fields"], "is_staff", "is_superuser"}
         super().save(*args, **kwargs)
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session is held against with each request; Django's own follows the password, which nobody has."""
+        value = f"{self.pk} {self.sign_in_era}"
+        return salted_hmac("arena.User.sign_in_era", value, secret=secret, algorithm="sha256").hexdigest()
+
     def may(self, role: Role) -> bool:
         return self.is_active and Role(self.role).rank >= role.rank
 
@@ -61,12 +70,28 @@ class SignInLink(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_links")
     token_sha256 = models.CharField(max_length=64, unique=True)
+    # The person's when it was made: it signs in nobody whose role has changed since.
+    sign_in_era = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"link for {self.user}"
+
+
+class PersonSession(AbstractBaseSession):
+    """A browser in which somebody is signed in; there is none before that. `seen_at` is up to an hour behind."""
+
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="sessions")
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+    # Of the browser that signed in, as it named itself: hostile text.
+    agent = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta(AbstractBaseSession.Meta):
+        db_table = "arena_session"
+        verbose_name = "session"
 
 
 class ApiToken(AbstractAPIKey):

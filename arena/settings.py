@@ -174,6 +174,14 @@ SESSION_ENGINE = "arena.accounts.sessions"
 AUTHENTICATION_BACKENDS = ["arena.accounts.sessions.PersonBackend", "django.contrib.auth.backends.ModelBackend"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_SAMESITE = "Lax"
+if not DEBUG:
+    # A browser takes these from this host alone, over TLS, for the whole of it: no neighbouring host can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+# A session ends when it is not used for so long, and when it is so old.
+SESSION_COOKIE_AGE = env.integer("ARENA_SESSION_IDLE_S", default=14 * 24 * 3600, least=300, most=366 * 24 * 3600)
+ARENA_SESSION_LIFETIME_S = env.integer(
+    "ARENA_SESSION_LIFETIME_S", default=90 * 24 * 3600, least=300, most=10 * 366 * 24 * 3600
+)
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # Of the pages that reviewers use (`arena.accounts.languages`); all others are in English.

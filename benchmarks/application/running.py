@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 from django.urls import reverse
@@ -79,7 +80,7 @@ class Browser:
 
     @property
     def _headers(self) -> dict[str, str]:
-        return {"X-CSRFToken": self._http.cookies["csrftoken"]}
+        return {"X-CSRFToken": self._http.cookies[settings.CSRF_COOKIE_NAME]}
 
     def next_battle(self) -> str:
         """The path of the battle that the voting page leads to."""

@@ -85,7 +85,7 @@ class Voter:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         if form is not None:
             headers |= {
-                "X-CSRFToken": self.cookies["csrftoken"],
+                "X-CSRFToken": self.cookies["__Host-csrftoken"],
                 "HX-Request": "true",
                 "Content-Type": "application/x-www-form-urlencoded",
             }

@@ -295,7 +295,7 @@ async function send(url, values, have) {
 }
 
 incoming.addEventListener("htmx:configRequest", (event) => {
-  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+  const cookie = document.cookie.match(/(?:^|; )(?:__Host-)?csrftoken=([^;]+)/);
   if (cookie) event.detail.headers["X-CSRFToken"] = cookie[1];
 });
 incoming.addEventListener("htmx:timeout", () => (answer = { kind: "timeout" }));

@@ -6,7 +6,6 @@ import pytest
 from django.test import Client, RequestFactory
 from django.views.debug import technical_500_response
 
-from arena.accounts.views import people
 from arena.models import User
 from evals.models import Contender, Provider
 
@@ -37,7 +36,7 @@ def test_the_page_of_a_failure_names_nobody(settings, accept: str):
 
 def test_a_page_that_fails_uses_it(settings, client_of, admin_user: User, monkeypatch: pytest.MonkeyPatch):
     settings.DEBUG = True
-    monkeypatch.setattr(f"{people.__module__}._everybody", lambda: 1 / 0)
+    monkeypatch.setattr("arena.accounts.services.everybody", lambda: 1 / 0)
     client: Client = client_of(admin_user)
     client.raise_request_exception = False
     answer = client.get("/accounts/people/")

@@ -6,10 +6,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Route, expect
 
-from arena.models import User
+from arena.models import PersonSession, User
 from evals.models import Ballot, Reason
 from tests.e2e.desk import choices, on_screen, ready, sign_in
 from tests.evals.voting.conftest import World
@@ -89,7 +88,7 @@ def test_a_session_that_ran_out_keeps_the_choice_until_one_has_signed_in_again(
 ) -> None:
     first = on_screen(desk)
     desk.keyboard.press("1")
-    Session.objects.all().delete()
+    PersonSession.objects.all().delete()
     desk.keyboard.press("a")
     expect(desk.locator("#perch")).to_contain_text("your session has ended")
     expect(desk.get_by_role("link", name="Sign in").last).to_have_attribute(

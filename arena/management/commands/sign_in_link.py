@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from arena import env
-from arena.accounts.services import LIFETIME, create_sign_in_link, link_path, save_person
+from arena.accounts.services import create_sign_in_link, link_lifetime, link_path, save_person
 from arena.commands import ExampleCommand
 from arena.machine.parts import running_url, writable_url
 from arena.models import Role
@@ -45,8 +45,10 @@ example:
             raise CommandError(f"{user} is deactivated. An admin activates them on the People page.")
         path = link_path(create_sign_in_link(user=person))
         what = "Added" if created else "Known"
-        hours = int(LIFETIME.total_seconds() // 3600)
-        self.stdout.write(f"{what}: {person.username}, role {person.role}. The link works once, within {hours} hours:")
+        minutes = int(link_lifetime(person).total_seconds() // 60)
+        self.stdout.write(
+            f"{what}: {person.username}, role {person.role}. The link works once, within {minutes} minutes:"
+        )
         self.stdout.write(f"{base_url.rstrip('/') or _default_base_url()}{path}")
 
 

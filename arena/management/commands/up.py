@@ -19,7 +19,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from arena import triggers
-from arena.accounts.services import create_sign_in_link, link_path, save_person
+from arena.accounts.services import create_sign_in_link, link_lifetime, link_path, save_person
 from arena.apps import ensure_schedules
 from arena.machine import parts
 from arena.machine.demo import PROVIDER, is_empty
@@ -121,7 +121,7 @@ class Command(BaseCommand):
 
     async def _announce(self) -> None:
         links = await asyncio.to_thread(self._links) if settings.DEBUG else []
-        message = "Sign in by one of these links. Each works once, for 24 hours:"
+        message = "Sign in by one of these links. Each works once. Later: manage.py sign_in_link NAME"
         if not links:
             message = "Make a sign-in link with: manage.py sign_in_link NAME --role admin"
         lines = ["", f"Arena is at {self.url}", "", message, *links, "", "Ctrl-C stops everything.", ""]
@@ -135,7 +135,10 @@ class Command(BaseCommand):
             tokens = {who: create_sign_in_link(user=known[who]) for who in PEOPLE if who in known}
         finally:
             connections.close_all()  # this thread's own, which would outlive it
-        return [f"  {who[0]:<9} {self.url}{link_path(token)}" for who, token in tokens.items()]
+        return [
+            f"  {who[0]:<9} {self.url}{link_path(token)}  (for {link_lifetime(known[who]).seconds // 60} minutes)"
+            for who, token in tokens.items()
+        ]
 
     def _line(self, name: str, line: str) -> None:
         self.stdout.write(f"{name:<7} | {line}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 
 from django.contrib import messages
-from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from arena.accounts.languages import translated
 from arena.accounts.roles import person, role_required
+from arena.accounts.sessions import keep_signed_in, sign_in
 from arena.models import Role, User
 from arena.ui.paging import page_of
 from evals.models import Invitation
@@ -78,6 +78,8 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
             accept_as(token=token, person=user)
         except InvitationError:
             return _not_valid(request)
+        # They may have become a reviewer, which ends what they were signed in by.
+        keep_signed_in(request, user)
         messages.success(request, _("You may vote in the categories listed here."))
         return redirect("evals:vote")
     invitation = usable_invitation(token)
@@ -90,7 +92,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
                 return _not_valid(request)
             form.add_error("name", str(error))
         else:
-            login(request, made, backend="django.contrib.auth.backends.ModelBackend")
+            sign_in(request, made)
             messages.success(request, _("Welcome, %s.") % made.name)
             return redirect("evals:vote")
     if invitation is None:

@@ -9,6 +9,7 @@ from io import StringIO
 
 import pytest
 import time_machine
+from django.contrib.auth.models import update_last_login
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -16,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from arena.accounts.services import create_sign_in_link, link_owner, use_sign_in_link
-from arena.models import Role, SignInLink, User
+from arena.models import PersonSession, Role, SignInLink, User
 
 pytestmark = pytest.mark.django_db
 
@@ -61,11 +62,14 @@ def test_only_the_digest_of_a_link_is_stored(editor_user: User):
     assert all(token not in str(value) for value in SignInLink.objects.values().get().values())
 
 
-def test_a_link_ends_after_a_day(editor_user: User):
+@pytest.mark.parametrize(("known", "minutes"), [(True, 15), (False, 60)])
+def test_a_link_ends_soon(editor_user: User, known: bool, minutes: int):
+    if known:
+        update_last_login(None, editor_user)
     token = create_sign_in_link(user=editor_user)
-    with time_machine.travel(timezone.now() + timedelta(hours=23, minutes=59)):
+    with time_machine.travel(timezone.now() + timedelta(minutes=minutes - 1)):
         assert link_owner(token) == editor_user
-    with time_machine.travel(timezone.now() + timedelta(hours=24, minutes=1)):
+    with time_machine.travel(timezone.now() + timedelta(minutes=minutes + 1)):
         assert link_owner(token) is None
         assert Client().get(address(token)).status_code == 410
         assert Client().post(address(token)).status_code == 410
@@ -89,11 +93,11 @@ def test_a_made_up_link_says_the_same_as_a_spent_one(editor_user: User):
 def test_signing_in_starts_a_new_session(editor_user: User):
     """A session that somebody else planted in the browser is not the one that becomes signed in."""
     client = Client()
-    client.get(reverse("accounts:sign-in"), {"next": "/runs/"})
+    client.force_login(editor_user)
     planted = client.session.session_key
-    assert planted
     client.post(address(create_sign_in_link(user=editor_user)))
     assert client.session.session_key != planted
+    assert not PersonSession.objects.filter(session_key=planted).exists()
 
 
 @pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from time_machine import travel
 
-from arena.models import User
+from arena.models import PersonSession, User
 
 pytestmark = [
     pytest.mark.django_db,
@@ -73,7 +72,7 @@ def test_a_session_lasts_as_long_as_it_is_used_and_is_stored_once_an_hour(client
     def ends_after(days: float) -> datetime:
         with travel(start + timedelta(days=days), tick=False):
             assert client.get(PAGE).status_code == 200
-        return Session.objects.get().expire_date
+        return PersonSession.objects.get().expire_date
 
     first = ends_after(0)
     assert ends_after(0.02) == first
