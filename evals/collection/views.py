@@ -63,14 +63,16 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @role_required(Role.VIEWER)
 def run(request: HttpRequest, run_id: int) -> HttpResponse:
     found = _found(run_id)
-    context = _context(request, found) | {"consistent": consistency_rows(run_consistency(found))}
+    context = _context(request, found)
     if context["shows_details"]:
+        # How a contender's answers are, by its name: not for people who vote.
         context |= _checks(found) | {
+            "consistent": consistency_rows(run_consistency(found)),
             "rescoring": {
                 "may": person(request).may(Role.EDITOR),
                 "url": reverse("evals:run-rescore", args=[found.pk]),
                 **rescore_state(run=found),
-            }
+            },
         }
     return render(request, "evals/collection/run.html", context)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import GenericAPIView, get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,11 +29,13 @@ from evals.collection.comparison.consistency import Consistency, run_consistency
 from evals.models import Run
 from evals.ratings.consistency import Agreeing
 from evals.ratings.paired import Estimate
+from evals.voting.queries.blinding import blinding_of
 
 __all__ = ["ChangedAnswerList", "RunComparison", "RunConsistency", "comparison_document"]
 
 _MOST = 2**63 - 1
 MOST_ANSWERS_A_PAGE = 50
+WHY_NOT_WHILE_VOTING = "You vote, and how a contender's answers differ would tell you which of them are its own."
 
 
 class ComparedOut(serializers.Serializer[Any]):
@@ -109,6 +112,9 @@ class RunComparisonOut(serializers.Serializer[Any]):
     only_before = serializers.ListField(child=serializers.CharField(), help_text="Contenders without a match.")
     only_after = serializers.ListField(child=serializers.CharField())
     tests = serializers.IntegerField(help_text="For so many Holm's method corrected.")
+    closed = serializers.ListField(
+        child=serializers.CharField(), help_text="Categories that the reader votes in, which are not shown."
+    )
     contenders = ContestOut(many=True)
 
 
@@ -144,6 +150,8 @@ class RunComparison(APIView):
     @extend_schema(
         operation_id="run_compare",
         summary="Two runs side by side, with paired differences",
+        description="A signed-in reviewer is not shown the categories they vote in, nor figures over all categories "
+        "that hold one of them.",
         parameters=[ComparisonQuery],
         responses=RunComparisonOut,
     )
@@ -154,6 +162,7 @@ class RunComparison(APIView):
             comparison = compare_runs(before, after, by=query["by"] or None)
         except TooManyAnswersError as error:
             raise serializers.ValidationError({"after": [str(error)]}) from error
+        comparison = comparison.without(blinding_of(request.user).vote_in)
         return Response(comparison_document(comparison, contender=query["contender"], category=query["category"]))
 
 
@@ -179,6 +188,7 @@ def comparison_document(comparison: Comparison, *, contender: str = "", category
         "only_before": list(comparison.matching.only_before),
         "only_after": list(comparison.matching.only_after),
         "tests": comparison.tests,
+        "closed": list(comparison.closed),
         "contenders": [
             {
                 "before": contest.match.before_slug,
@@ -319,10 +329,13 @@ class RunConsistency(GenericAPIView[Run]):
     @extend_schema(
         operation_id="run_consistency",
         summary="How far several samples of a task agree",
+        description="To a signed-in reviewer who votes, a 403: how answers differ tells contenders apart.",
         responses=ConsistencyOut(many=True),
     )
     def get(self, request: Request, pk: int) -> Response:
         """Empty if the run asked for one sample."""
+        if blinding_of(request.user).vote_in:
+            raise PermissionDenied(WHY_NOT_WHILE_VOTING)
         found = run_consistency(get_object_or_404(self.get_queryset(), pk=pk))
         return Response([_consistency(slug, one) for slug, one in sorted(found.items())])
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -167,7 +167,8 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`tests` were made, for which Holm's method corrected. `left_out_categories`: there were too many to list."""
+    """`tests` were made, for which Holm's method corrected. `left_out_categories`: there were too many to list.
+    `closed`: names of the categories that were taken out of what is shown."""
 
     before: RunFacts
     after: RunFacts
@@ -176,6 +177,27 @@ class Comparison:
     categories: tuple[tuple[str, str], ...]
     tests: int
     left_out_categories: int = 0
+    # By slug, also those that are not listed.
+    all_categories: tuple[tuple[str, str], ...] = ()
+    closed: tuple[str, ...] = ()
+
+    def without(self, hidden: Collection[str]) -> Comparison:
+        """What is left without these categories, and without figures over all categories, which hold theirs. What is
+        sure stays as it was decided, for all tests."""
+        closed = tuple(name for slug, name in self.all_categories if slug in hidden)
+        if not closed:
+            return self
+        contests = tuple(
+            replace(one, cells=tuple(cell for cell in one.cells if cell.category and cell.category not in hidden))
+            for one in self.contests
+        )
+        return replace(
+            self,
+            contests=contests,
+            categories=tuple(one for one in self.categories if one[0] not in hidden),
+            tests=sum(m.paired.p is not None for one in contests for cell in one.cells for m in cell.measures),
+            closed=closed,
+        )
 
     @property
     def found(self) -> tuple[Found, ...]:
@@ -249,6 +271,7 @@ def _compared(before: Run, after: Run, by: By | None) -> tuple[Comparison, Answe
         categories=tuple(sorted(shown.values(), key=lambda one: one[1].casefold())),
         tests=tests,
         left_out_categories=left_out,
+        all_categories=tuple(sorted(names.values(), key=lambda one: one[1].casefold())),
     )
     return comparison, answers
 

@@ -138,6 +138,8 @@ def comparison_parts(
 
 def _headline(comparison: Comparison) -> str:
     found = comparison.found
+    if comparison.closed and not comparison.tests:
+        return "Nothing is shown of the categories in which you vote."
     if not comparison.tests:
         return "Nothing to compare: no task was answered in both runs."
     of = f"{numbers.whole(comparison.tests)} {'difference' if comparison.tests == 1 else 'differences'}"
@@ -165,6 +167,11 @@ def _news(found: Found) -> News:
 
 def _warnings(comparison: Comparison) -> Iterator[str]:
     matching, before, after = comparison.matching, comparison.before, comparison.after
+    if comparison.closed:
+        yield (
+            f"You vote in {listed([*comparison.closed[:8], *_others(comparison.closed)])}: these figures, and those "
+            "over all categories, are not shown to you, because they would tell contenders' answers apart."
+        )
     for run in (before, after):
         if run.state in ("collecting", "paused"):
             yield f"Run {run.id} is still {run.state}: figures move as its answers come in."
@@ -174,7 +181,7 @@ def _warnings(comparison: Comparison) -> Iterator[str]:
         if slugs:
             some = listed([*slugs[:8], *([count(len(slugs) - 8, "other")] if len(slugs) > 8 else [])])
             yield f"Not compared, because only run {one.id} has them: {some}."
-    shared = sum(contest.cells[0].shared for contest in comparison.contests if contest.cells)
+    shared = sum(map(_shared, comparison.contests))
     if shared:
         yield (
             f"{count(shared, 'answer')} of run {after.id} {'is' if shared == 1 else 'are'} the same stored "
@@ -192,6 +199,16 @@ def _warnings(comparison: Comparison) -> Iterator[str]:
             f"Categories ({comparison.left_out_categories:,}) times contenders are too many to compare each: "
             "all categories are taken together."
         )
+
+
+def _shared(contest: Contest) -> int:
+    """The first cell is all categories together, if it is there."""
+    cells = contest.cells
+    return cells[0].shared if cells and not cells[0].category else sum(cell.shared for cell in cells)
+
+
+def _others(names: tuple[str, ...]) -> list[str]:
+    return [f"{len(names) - 8:,} more"] if len(names) > 8 else []
 
 
 def _contest(

@@ -1,5 +1,6 @@
-"""Two runs side by side. Figures are for everybody who may see runs; answers name contender and text together, so they
-are for editors and admins."""
+"""Two runs side by side. Figures are for everybody who may see runs, but for those of a category in which the reader
+votes: how long a contender's answers are, and where they are wrong, tells them apart. Answers name contender and text
+together, so they are for editors and admins."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ from evals.collection.comparison.matching import By
 from evals.collection.comparison.page import CSV_COLUMNS, comparison_parts, csv_rows
 from evals.models import Run
 from evals.transfer.files.writing import write_csv
+from evals.voting.queries.blinding import blinding_of
 
 __all__ = ["run_compare", "run_compare_csv"]
 
@@ -50,6 +52,8 @@ def run_compare(request: HttpRequest) -> HttpResponse:
         comparison, answers = compared_answers(before, after, by=_by(request))
     except TooManyAnswersError as error:
         return render(request, "evals/collection/run_compare.html", {**context, "refused": str(error)})
+    blinding = blinding_of(request.user)
+    comparison = comparison.without(blinding.vote_in)
     asked = {name: request.GET.get(name, "") for name in ("category", "contender", "only")}
     asked["only"] = asked["only"] if asked["only"] in dict(_ONLY) else ""
     context |= {
@@ -58,7 +62,7 @@ def run_compare(request: HttpRequest) -> HttpResponse:
             comparison,
             contender=asked["contender"],
             category=asked["category"],
-            consistent=(run_consistency(before), run_consistency(after)),
+            consistent=((run_consistency(before), run_consistency(after)) if not blinding.vote_in else ({}, {})),
         ),
         "asked": asked,
         "address": _address(request, category=asked["category"], contender=asked["contender"]),
@@ -94,7 +98,7 @@ def run_compare_csv(request: HttpRequest) -> HttpResponse:
     except TooManyAnswersError as error:
         return HttpResponse(str(error), status=422, content_type="text/plain; charset=utf-8")
     written = io.StringIO(newline="")
-    write_csv(written, CSV_COLUMNS, csv_rows(comparison))
+    write_csv(written, CSV_COLUMNS, csv_rows(comparison.without(blinding_of(request.user).vote_in)))
     name = f"runs-{before.pk}-and-{after.pk}.csv"
     return HttpResponse(
         written.getvalue(),

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from evals.collection.comparison.changes import Wanted, changed_answers, changed_pairs
 from evals.collection.comparison.comparison import compare_runs, compared_answers
@@ -319,6 +320,39 @@ def test_pages_say_what_is_sure_and_keep_answers_from_those_who_vote(
     assert "Choose two different runs" in text(viewer.get(address(after, after)))
     assert viewer.get(reverse("evals:run-compare", query={"before": 10**6, "after": after.pk})).status_code == 404
     assert address(after, after).split("&")[1] in text(viewer.get(reverse("evals:run", args=[after.pk])))
+
+
+def test_nothing_is_told_of_the_categories_in_which_a_reviewer_votes(world, client_of, reviewer_user, viewer_user):
+    one = world.contender("basalt")
+    before = world.run(one, answer=lambda n, _: passes(True, latency_ms=timed(n)), samples=2)
+    after = world.run(one, answer=lambda n, _: passes(n % 2 == 0, latency_ms=timed(n)), samples=2)
+    reviewer, viewer = client_of(reviewer_user), client_of(viewer_user)
+    run_address, consistency = reverse("evals:run", args=[after.pk]), reverse("api:run-consistency", args=[after.pk])
+    compared, csv_address = address(before, after), address(before, after, "evals:run-compare-csv")
+    api = address(before, after, "api:run-compare")
+
+    def figures(who):
+        rows = csv.DictReader(io.StringIO(who.get(csv_address).content.decode()))
+        told = who.get(api).json()
+        cells = [cell["category"] for one in told["contenders"] for cell in one["categories"]]
+        assert sorted({row["category"] for row in rows}) == sorted(cells)
+        return sorted(cells), told["closed"]
+
+    assert figures(viewer) == (["", "code", "mail"], [])
+    assert figures(reviewer) == ([], ["Code", "Mail"])
+    page = text(reviewer.get(compared))
+    assert "You vote in Code and Mail" in page
+    assert "Tokens out" not in page
+    assert "Same answers" not in page
+    assert "Same answers" in text(viewer.get(compared))
+    assert "agree" in text(viewer.get(run_address))
+    assert "agree" not in text(reviewer.get(run_address))
+    assert reviewer.get(consistency).status_code == 403
+
+    # Of a category that nobody votes in any more, everything is told; figures over all hold the other's.
+    Category.objects.filter(slug="mail").update(retired_at=timezone.now())
+    assert figures(reviewer) == (["mail"], ["Code"])
+    assert "Success of" in text(reviewer.get(compared))
 
 
 def test_the_api_and_the_command_say_the_same(world, client_of, editor_user, viewer_user, capsys):
