@@ -289,6 +289,8 @@ def import_votes(
     problems = Problems()
     rows = list(_vote_rows(source, layout, problems, task_set, labels))
     problems.raise_if_any()
+    _check_voted_on(rows, problems)
+    problems.raise_if_any()
     try:
         with transaction.atomic():
             vote_import = VoteImport.objects.create(sha256=sha256, name=source.name[:255], rows=len(rows))
@@ -301,6 +303,19 @@ def import_votes(
         # The same file is being imported twice at once, and the other import was first.
         return VotesImported(votes=0, already=True, dry_run=dry_run)
     return imported
+
+
+def _check_voted_on(rows: Iterable[VoteRow], problems: Problems) -> None:
+    """Tasks in long prompts are measured and never voted on. A vote on one is not one on the task itself either: the
+    answers were other ones."""
+    lines: dict[str, int] = {}
+    for row in rows:
+        lines.setdefault(row.task_set, row.line)
+    for slug, short in TaskSet.objects.filter(slug__in=lines, long_context_of__isnull=False).values_list(
+        "slug", "long_context_of__slug"
+    ):
+        reason = f"task set “{slug}” holds the tasks of {short} in long prompts, which are measured and not voted on."
+        problems.add(lines[slug], f"{reason} If these are votes on the tasks themselves, name {short}.")
 
 
 def _task_set(slug: str, source: Source) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evals.transfer.files.errors import UnreadableError
 from evals.transfer.files.layout import Layout
 from evals.transfer.files.text import Source, check_encoding
-from evals.transfer.formats import delimited, json_lines, parquet, promptfoo, workbook
+from evals.transfer.formats import delimited, json_lines, json_list, openai_evals, parquet, promptfoo, workbook
 from evals.transfer.formats.frame import Format, Head
 from evals.transfer.formats.request_logs import langfuse, litellm, openai, opentelemetry
 
@@ -16,10 +16,12 @@ TASKS: tuple[Format, ...] = (
     parquet.FORMAT,
     workbook.FORMAT,
     promptfoo.FORMAT,
+    openai_evals.FORMAT,
     opentelemetry.FORMAT,
     litellm.FORMAT,
     langfuse.FORMAT,
     openai.FORMAT,
+    json_list.FORMAT,
     json_lines.FORMAT,
     delimited.FORMAT,
 )

@@ -245,16 +245,16 @@ class _Configuration:
             if n >= own and test.at:
                 at = (*test.at, "assert", n - own)
             line = self._line(at) if at else test.line
-            for kind, value, why in self._asserted(one, values):
-                made, reason = ([], why) if why else checks_of(kind, value)
+            for kind, value, threshold, why in self._asserted(one, values):
+                made, reason = ([], why) if why else checks_of(kind, value, threshold)
                 checks += made
                 reference = reference or reference_of(kind, value)
                 if reason:
                     self.problems.notice(line, f"The assert “{kind[:60]}” is left out: {reason}.")
         return checks, reference
 
-    def _asserted(self, given: Any, values: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-        """Type and value; and why it cannot be taken, if that is already known."""
+    def _asserted(self, given: Any, values: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any, str]]:
+        """Type, value and threshold; and why it cannot be taken, if that is already known."""
         if isinstance(given, dict) and isinstance(given.get("$ref"), str):
             name = given["$ref"].rpartition("/")[2]
             given = (self.config.get("assertionTemplates") or {}).get(name)
@@ -266,22 +266,22 @@ class _Configuration:
             if given.get("threshold", 1) == 1 and isinstance(inside, list):
                 for one in inside:
                     if isinstance(one, dict) and one.get("type") == "assert-set":
-                        yield "assert-set", None, "it stands inside another one"
+                        yield "assert-set", None, None, "it stands inside another one"
                     else:
                         yield from self._asserted(one, values)
             else:
-                yield kind, None, "only some of its asserts have to pass"
+                yield kind, None, None, "only some of its asserts have to pass"
             return
         if given.get("weight") == 0:
-            yield kind, None, "its weight is 0, so it decides nothing"
+            yield kind, None, None, "its weight is 0, so it decides nothing"
         elif given.get("transform"):
-            yield kind, None, "it reads the answer after a transformation"
+            yield kind, None, None, "it reads the answer after a transformation"
         else:
             value = given.get("value")
             if isinstance(value, str) and value.startswith("file://") and value.endswith(_PROGRAMS):
-                yield kind, None, "its value is a program"
+                yield kind, None, None, "its value is a program"
                 return
-            yield kind, self._filled(self._value(value), values), ""
+            yield kind, self._filled(self._value(value), values), given.get("threshold"), ""
 
     # Files and templates
 
@@ -435,8 +435,10 @@ def _shown(value: Any) -> str:
 
 
 _EXPECTED = re.compile(r"(?s)\s*((?:not-)?[a-z][a-z-]*)(?:\(([\d.]+)\))?:(.*)")
+_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _KNOWN = re.compile(
-    r"(?:not-)?(?:i?contains(?:-all|-any|-json)?|equals|regex|starts-with|is-json|is-sql|is-refusal|javascript|python|"
+    r"(?:not-)?(?:i?contains(?:-all|-any)?|contains-(?:json|sql|xml|html)|is-(?:json|sql|xml|html|refusal)|equals|regex|"
+    r"starts-with|word-count|javascript|python|"
     r"llm-rubric|factuality|similar|latency|cost|levenshtein|model-graded-closedqa|answer-relevance|webhook|rouge-n)"
 )
 
@@ -462,7 +464,8 @@ def _expected(cell: str) -> dict[str, Any]:
     found = _EXPECTED.fullmatch(cell)
     if not found or not _KNOWN.fullmatch(found[1]):
         return {"type": "equals", "value": cell}
-    return {"type": found[1], "value": found[3].strip()}
+    threshold = {"threshold": float(found[2])} if found[2] and _NUMBER.fullmatch(found[2]) else {}
+    return {"type": found[1], "value": found[3].strip(), **threshold}
 
 
 FORMAT = Format(

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 
 import pytest
 
 from evals.catalog.names import BadValueError, is_readable
+from evals.collection.checks.run import run_checks
 from evals.transfer.files.errors import BadRowsError, Problems, UnreadableError
 from evals.transfer.files.layout import Layout
 from evals.transfer.files.marking import marked_ending, write_marked
 from evals.transfer.files.rows import read_rows
 from evals.transfer.files.text import Limits
 from evals.transfer.files.values import id_text, name_text
+from evals.transfer.images import UploadedFiles
 from evals.transfer.tasks import read_tasks, task_layout
 from tests.evals.transfer.conftest import SMALL, file
 from tests.examples import examples
 
 
 def tasks(content, *, name="file", category="", beside=None, **options):
-    files = {path: text.encode() for path, text in (beside or {}).items()}
+    files = UploadedFiles((path, io.BytesIO(text.encode())) for path, text in (beside or {}).items())
     problems = Problems()
-    layout = task_layout(beside=files.__getitem__ if beside else None, **options)
+    layout = task_layout(beside=files.read if beside else None, **options)
     rows = read_rows(file(content, name), layout, problems)
     read, _ = read_tasks(rows, category=category, limits=layout.limits, problems=problems)
     problems.raise_if_any()
@@ -253,3 +256,109 @@ def test_a_file_that_breaks_off_cannot_be_marked():
         problems.raise_if_any()
     with pytest.raises(UnreadableError, match="cannot be read"):
         write_marked(io.StringIO(), source, layout, refused.value, ending=".csv")
+
+
+REGISTRY = """\
+capitals:
+  id: capitals.dev.v0
+  metrics: [accuracy]
+capitals.dev.v0:
+  class: evals.elsuite.basic.match:Match
+  args:
+    samples_jsonl: capitals/samples.jsonl
+towns.dev.v0:
+  class: evals.elsuite.basic.{0}
+  args:
+    samples_jsonl: towns.jsonl
+"""
+SAMPLES = '{"input": [{"role": "user", "content": "Capital of France?"}], "ideal": ["Paris", "The city (of Paris)"]}\n'
+TOWN = '{"input": "A town?", "ideal": %s, "hint": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("judge", "ideal", "check"),
+    [
+        ("includes:Includes", '"Bath"', {"type": "contains", "value": "Bath"}),
+        ("includes:Includes", '["Bath", "Ely"]', {"type": "regex", "pattern": "(?:Bath|Ely)"}),
+        ("fuzzy_match:FuzzyMatch", '["Bath", "Ely"]', {"type": "reference", "match": "contains", "value": "Bath"}),
+        ("json_match:JsonMatch", r'"{\"a\": 1}"', {"type": "json_schema", "schema": {"const": {"a": 1}}}),
+        ("json_validator:JsonValidator", "null", {"type": "json"}),
+        ("modelgraded.classify:ModelGradedClassify", '"Bath"', None),
+        ("json_match:JsonMatch", '"no json"', None),
+    ],
+)
+def test_evals_of_a_registry_are_read_with_the_samples_they_name(judge, ideal, check):
+    beside = {"data/capitals/samples.jsonl": SAMPLES, "towns.jsonl": TOWN % ideal}
+    read, notices = tasks(REGISTRY.format(judge), category="c", beside=beside)
+    assert [(task.line, task.external_id) for task in read] == [(7, "capitals.dev.v0-1"), (11, "towns.dev.v0-1")]
+    assert read[0].reference == "Paris"
+    (begins,) = read[0].checks
+    assert re.match(begins["pattern"], "The city (of Paris), of course")
+    assert read[1].metadata["hint"] == 1
+    if check is None:
+        assert read[1].checks == []
+        assert "(line 11)" in notices[0]
+    else:
+        assert read[1].checks[0] | check == read[1].checks[0]
+
+
+@pytest.mark.parametrize(
+    ("beside", "reason"),
+    [
+        ({"towns.jsonl": TOWN}, "line 7: names the samples capitals/samples.jsonl: the file"),
+        ({"samples.jsonl": SAMPLES + "{\n"}, "line 7: names capitals/samples.jsonl, whose line 2 is not JSON"),
+        ({"samples.jsonl": '{"ideal": "x"}'}, "whose line 1 is not a sample"),
+        ({"samples.jsonl": "version https://git-lfs.github.com/spec/v1\n"}, "a pointer of Git LFS"),
+    ],
+)
+def test_samples_that_are_not_right_are_refused_at_the_line_that_names_them(beside, reason):
+    assert reason in complaint(REGISTRY.format("includes:Includes"), beside={"towns.jsonl": TOWN % '"x"'} | beside)
+
+
+def test_a_json_list_of_objects_is_read_with_the_number_of_each():
+    read, _ = tasks('[\n {"id": 7, "prompt": "a"},\n {"id": 8,\n "prompt": "]{"}]', category="c")
+    assert [(task.line, task.external_id, task.messages[0]["content"]) for task in read] == [
+        (1, "7", "a"),
+        (2, "8", "]{"),
+    ]
+    assert "record 2: is not a JSON object" in complaint('[{"prompt": "a"}, 5]')
+    assert "record 2: is cut off" in complaint('[{"prompt": "a"}, {"prompt": ')
+    assert "record 2: has no prompt" in complaint('[{"prompt": "a"}, {}]')
+    assert "nested" in complaint("[" * 100 + "]" * 100)
+
+
+@pytest.mark.parametrize(
+    ("written", "passes", "fails"),
+    [
+        ("{type: levenshtein, value: hello}", "hexxxxxo", "hexxxxxxxo"),
+        ("{type: levenshtein, value: hello, threshold: 1}", "hallo", "halle"),
+        ("{type: is-sql}", "SELECT `a` FROM t", "SELECT FROM FROM"),
+        ("{type: is-sql, value: {databaseType: PostgresQL}}", "SELECT a::int FROM t", "SELECT FROM FROM"),
+        ("{type: word-count, value: {min: 2, max: 3}}", " one two three ", "one"),
+        ("{type: word-count, value: 2}", "one two", "one two three"),
+        ("{type: word-count, value: {max: 1}}", "", "one two"),
+        ("{type: not-contains-all, value: [a, b]}", "a", "bxa"),
+    ],
+)
+def test_an_assert_and_its_check_agree(written, passes, fails):
+    config = f"prompts: [Say it]\ntests:\n  - assert: [{written}]\n"
+    (task,), notices = tasks(config, category="c")
+    assert notices == []
+    for text, ok in ((passes, True), (fails, False)):
+        assert [one["ok"] for one in run_checks(task.checks, text=text)] == [ok], text
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{type: is-sql, value: {allowedTables: [a]}}",
+        "{type: is-sql, value: {databaseType: Noql}}",
+        "{type: levenshtein, value: a, threshold: x}",
+        "{type: word-count, value: many}",
+        "{type: word-count, value: 99999999}",
+    ],
+)
+def test_an_assert_that_no_check_can_judge_is_named(written):
+    (task,), notices = tasks(f"prompts: [Say it]\ntests:\n  - assert: [{written}]\n", category="c")
+    assert task.checks == []
+    assert "is left out" in notices[0]

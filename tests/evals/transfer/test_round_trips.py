@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,6 +15,7 @@ from evals.transfer.files.errors import Problems
 from evals.transfer.files.rows import Layout, open_source, read_rows
 from evals.transfer.files.text import Limits
 from evals.transfer.files.writing import write_rows
+from evals.transfer.messages import GAP
 from evals.transfer.tasks import TASK_FIELDS, read_tasks
 
 storable = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=30)
@@ -67,6 +70,71 @@ def test_tasks_come_back_as_they_were(tmp_path, suffix, prompt, reference, metad
     assert task.messages == [{"role": "user", "content": prompt}]
     assert task.reference == reference
     assert json.dumps(task.metadata, sort_keys=True) == json.dumps(metadata, sort_keys=True)
+
+
+words = hostile.filter(str.strip)
+checks = st.one_of(
+    st.builds(lambda value: {"type": "equals", "value": value}, hostile),
+    st.builds(lambda value: {"type": "contains", "value": value}, words),
+    st.builds(lambda text: {"type": "regex", "pattern": re.escape(text)}, hostile),
+    st.builds(
+        lambda value, more: {"type": "reference", "value": value, "match": "contains", "accepted": more},
+        words,
+        st.lists(words, min_size=1, max_size=3),
+    ),
+    st.builds(lambda value, edits: {"type": "similar", "value": value, "max_edits": edits}, words, st.integers(0, 9)),
+    st.builds(lambda value: {"type": "json_schema", "schema": {"const": value}}, json_values),
+    st.builds(lambda name, given: {"type": "tool_call", "name": name, "arguments": given}, words,
+              st.dictionaries(hostile, json_values, max_size=2)),
+    st.sampled_from(
+        [
+            {"type": "json"},
+            {"type": "language", "value": "pt"},
+            {"type": "sql", "dialect": "postgres", "block": "last"},
+            {"type": "code", "language": "python"},
+            {"type": "max_tokens", "value": 12},
+            {"type": "number", "value": -1.5, "tolerance": 0.25},
+            {"type": "not_refusal"},
+        ]
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@given(
+    given_checks=st.lists(checks, max_size=4),
+    said=st.lists(words, min_size=1, max_size=3),
+    tool=st.none() | st.dictionaries(hostile, json_values, max_size=2),
+)
+@quick
+def test_checks_conversations_and_tools_come_back_as_they_were(tmp_path, suffix, given_checks, said, tool):
+    path = tmp_path / f"tasks{suffix}"
+    messages = [message for one in said for message in ({"role": "user", "content": one}, GAP)]
+    tools = None if tool is None else [{"type": "function", "function": {"name": "look_up", "parameters": tool}}]
+    columns = ["id", "category", "messages", "tools", "checks"]
+
+    def read(row):
+        write_rows(path, columns, [row])
+        problems = Problems()
+        with open_source(path) as source:
+            rows = read_rows(source, Layout(TASK_FIELDS), problems)
+            read, _ = read_tasks(rows, category="", limits=Limits(), problems=problems)
+        problems.raise_if_any()
+        return read[0]
+
+    first = read({"id": "1", "category": "c", "messages": messages, "tools": tools, "checks": given_checks or None})
+    for one, wanted in zip(first.checks, given_checks, strict=True):
+        assert {**one, **wanted} == one
+    again = read(
+        {
+            "id": first.external_id,
+            "category": first.category,
+            "messages": first.messages,
+            "tools": first.tools or None,
+            "checks": first.checks or None,
+        }
+    )
+    assert replace(again, line=first.line) == first
 
 
 @given(st.decimals(0, 999_999, places=8))

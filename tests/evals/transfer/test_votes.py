@@ -175,6 +175,14 @@ def test_a_bad_row_is_told_with_its_line_and_nothing_is_written(row, reason):
     assert reason in str(caught.value)
 
 
+def test_votes_on_a_task_in_long_prompts_are_refused():
+    short = TaskSet.objects.create(slug="arena", name="Arena")
+    TaskSet.objects.create(slug="arena-long", name="Arena, long", long_context_of=short)
+    with nothing_written(), pytest.raises(BadRowsError, match=r"line 2: task set “arena-long” .* name arena\."):
+        take(task_set="arena-long")
+    assert take().votes == 6
+
+
 def test_a_required_column_that_is_missing_is_told():
     with pytest.raises(BadRowsError, match="line 2: has no winner"):
         take("question_id,model_a,model_b\n1,x,y\n")
