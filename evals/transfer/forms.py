@@ -61,8 +61,8 @@ def marked_response(name: str, text: str) -> HttpResponse:
 class TaskSetForm(forms.Form):
     file = forms.FileField(
         allow_empty_file=True,
-        help_text="CSV with a header, JSONL, a JSON list, Excel, Parquet, or a configuration of promptfoo or OpenAI evals, "
-        "up to 20 MiB. MT-bench questions and samples of OpenAI evals are read as they are.",
+        help_text="CSV with a header, JSONL, a JSON list, Excel, Parquet, or a configuration of promptfoo or OpenAI "
+        "evals, up to 20 MiB. MT-bench questions and samples of OpenAI evals are read as they are.",
         widget=forms.FileInput(attrs={"accept": ",".join(ending for one in TASKS for ending in one.endings)}),
     )
     images = _ImagesField(

@@ -10,6 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from evals.models import Contender, Generation, Provider, Run, TaskSet
+from evals.transfer.api import TaskSetFileIn
+from evals.transfer.forms import TaskSetForm
 
 pytestmark = pytest.mark.django_db
 
@@ -223,3 +225,16 @@ def test_a_run_is_steered(stocked, post):
     stopped = post(f"{path}/stop", {}).json()
     assert (stopped["state"], stopped["reason"].startswith("Stopped by")) == ("stopped", True)
     assert post("runs/999999/stop", {}).status_code == 404
+
+
+def test_the_schema_of_a_file_names_what_the_page_takes():
+    """The endpoint reads the page's form, so a field that one of them lacks would be dropped or refused."""
+    told = TaskSetFileIn().fields
+    assert set(told) == {*TaskSetForm.base_fields, "dry_run"}
+    for name in ("file_format", "sample_by"):
+        choices = dict(TaskSetForm.base_fields[name].choices)
+        assert list(told[name].choices) == list(choices)
+    required = {name for name, field in TaskSetForm.base_fields.items() if field.required}
+    assert {name for name, field in told.items() if field.required} == required
+    for name in ("slug", "name", "category", "sheet", "confirmed"):
+        assert told[name].max_length == TaskSetForm.base_fields[name].max_length
