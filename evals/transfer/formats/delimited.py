@@ -63,7 +63,7 @@ def _read(source: Source, layout: Layout, problems: Problems) -> Iterator[Values
         problems.add(begins, _reason(str(error), begins, taken, layout.limits), cut_off=True)
 
 
-_STATED = re.compile(r'"?sep=([^\w"\s]?|\t)"?[;,\t]*\s*', re.IGNORECASE)
+_STATED = re.compile(r'"?sep=([^\w"\s]?|\t)"?[;,\t]*+\s*+', re.IGNORECASE)
 _DELIMITERS = ",\t;|"
 # By which the delimiter is found.
 _LINES = 50

@@ -32,8 +32,8 @@ __all__ = ["FORMAT"]
 
 _LONGEST = 1024 * 1024
 _LONGEST_SAMPLES = 8 * 1024 * 1024
-_CLASS = re.compile(r"^\s+class:\s*['\"]?[\w.]+:\w+", re.MULTILINE)
-_SAMPLES = re.compile(r"^\s+samples_jsonl:", re.MULTILINE)
+_CLASS = re.compile(r"^[ \t]++class:[ \t]*+['\"]?[\w.]++:\w", re.MULTILINE)
+_SAMPLES = re.compile(r"^[ \t]++samples_jsonl:", re.MULTILINE)
 _POINTER = b"version https://git-lfs"
 
 Checks = list[dict[str, Any]]

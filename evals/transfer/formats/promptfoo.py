@@ -28,7 +28,8 @@ from evals.transfer.formats.promptfoo_asserts import checks_of, reference_of
 __all__ = ["FORMAT"]
 
 _LONGEST = 4 * 1024 * 1024
-_YAML_START = re.compile(r"\s*(?:(?:#[^\n]*|---)?\r?\n\s*)*[A-Za-z$][\w-]*:(?:\s|$)")
+# Possessive: what may go back takes time that doubles with each blank line.
+_YAML_START = re.compile(r"(?:[^\S\n]*+(?:#[^\n]*+|---[^\S\n]*+)?\n)*+[^\S\n]*+[A-Za-z$][\w-]*+:(?:\s|$)")
 _YAML_KEYS = re.compile(r"^(?:prompts|tests|scenarios|defaultTest):", re.MULTILINE)
 _JSON_KEYS = re.compile(r'"(?:prompts|tests|scenarios|defaultTest)"\s*:')
 _VARIABLE = re.compile(r"{{-?\s*([A-Za-z_]\w*(?:\.\w+)*)\s*-?}}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import zipfile
@@ -16,6 +17,8 @@ from evals.transfer.files.marking import marked_ending, write_marked
 from evals.transfer.files.rows import read_rows
 from evals.transfer.files.text import Limits
 from evals.transfer.files.values import id_text, name_text
+from evals.transfer.formats import openai_evals, promptfoo
+from evals.transfer.formats.frame import Head
 from evals.transfer.images import UploadedFiles
 from evals.transfer.tasks import read_tasks, task_layout
 from tests.evals.transfer.conftest import SMALL, file
@@ -362,3 +365,26 @@ def test_an_assert_that_no_check_can_judge_is_named(written):
     (task,), notices = tasks(f"prompts: [Say it]\ntests:\n  - assert: [{written}]\n", category="c")
     assert task.checks == []
     assert "is left out" in notices[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\n" * 60_000 + "!,prompt\n1,a\n",
+        " \n#\n---\n" * 8_000 + "!,prompt\n1,a\n",
+        "sep=;" + "\t" * 500_000 + "x\n",
+        " " * 60_000 + "a\n",
+    ],
+)
+def test_what_format_a_file_is_in_is_found_in_time_that_grows_with_its_size(content):
+    """Patterns that try every way to split white space take hours, or for ever."""
+    head = Head(file(content), Limits())
+    assert not promptfoo.FORMAT.recognises(head)
+    assert not openai_evals.FORMAT.recognises(head)
+    with contextlib.suppress(UnreadableError):
+        list(read_rows(file(content), Layout(("prompt",), tasks=True), Problems()))
+
+
+@pytest.mark.parametrize("before", ["\n\n# x\n---\n", "\r\n  # x\r\n", "--- \n"])
+def test_comments_and_blank_lines_may_stand_before_a_configuration(before):
+    assert promptfoo.FORMAT.recognises(Head(file(before + CONFIG), Limits()))
