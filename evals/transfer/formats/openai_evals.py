@@ -55,12 +55,19 @@ def _read(source: Source, layout: Layout, problems: Problems) -> Iterator[Values
     evals = [
         (name, given) for name, given in registry.items() if not (isinstance(given, dict) and "class" not in given)
     ]
+    unpacked = 0
     for name, given in evals:
         line = lines.get((name,), 1)
         try:
             chosen = _eval(name, given, lines)
             line = chosen.line
-            for n, sample in _samples(chosen, layout):
+            data = _file(chosen.samples, layout)
+            # Any number of evals may name one file.
+            unpacked += len(data)
+            if unpacked > layout.limits.unpacked_bytes:
+                limit = size_in_words(layout.limits.unpacked_bytes)
+                raise UnreadableError(f"line {line}: the evals name more than {limit} of samples. Split the file.")
+            for n, sample in _samples(chosen, data, layout):
                 yield line, _row(chosen, n, sample, named=len(evals) > 1, problems=problems)
         except BadValueError as error:
             problems.add(line, str(error))
@@ -87,10 +94,9 @@ def _eval(name: str, given: Any, lines: Mapping[Path, int]) -> _Eval:
     return _Eval(name, given["class"].rpartition(":")[2], samples, args, lines.get((name, "args", "samples_jsonl"), 1))
 
 
-def _samples(chosen: _Eval, layout: Layout) -> Iterator[tuple[int, dict[str, Any]]]:
+def _samples(chosen: _Eval, data: bytes, layout: Layout) -> Iterator[tuple[int, dict[str, Any]]]:
     """With their lines. Raises BadValueError for the first that is not right: the rest would be of no use."""
     shown = chosen.samples[:80]
-    data = _file(chosen.samples, layout)
     if len(data) > _LONGEST_SAMPLES:
         raise BadValueError(f"names {shown}, which has more than {size_in_words(_LONGEST_SAMPLES)}. Import it alone.")
     if data.startswith(_POINTER):
@@ -155,9 +161,10 @@ def _row(chosen: _Eval, n: int, sample: dict[str, Any], *, named: bool, problems
 def _ideals(sample: Mapping[str, Any]) -> list[str]:
     ideal = sample.get("ideal")
     listed = ideal if isinstance(ideal, list) else [ideal]
-    if not listed or not all(isinstance(one, str) and one for one in listed):
+    texts = [one for one in listed if isinstance(one, str) and one]
+    if not texts or len(texts) < len(listed):
         raise BadValueError("its ideal is not a text, nor a list of texts.")
-    return listed
+    return texts
 
 
 def _any_of(texts: list[str]) -> str:

@@ -318,6 +318,12 @@ def test_samples_that_are_not_right_are_refused_at_the_line_that_names_them(besi
     assert reason in complaint(REGISTRY.format("includes:Includes"), beside={"towns.jsonl": TOWN % '"x"'} | beside)
 
 
+def test_samples_are_counted_as_often_as_they_are_named():
+    beside = {"capitals/samples.jsonl": SAMPLES, "towns.jsonl": TOWN % '"x"'}
+    limits = Limits(unpacked_bytes=len(SAMPLES) + 5)
+    assert "line 11: the evals name more than" in complaint(REGISTRY.format("x:X"), beside=beside, limits=limits)
+
+
 def test_a_json_list_of_objects_is_read_with_the_number_of_each():
     read, _ = tasks('[\n {"id": 7, "prompt": "a"},\n {"id": 8,\n "prompt": "]{"}]', category="c")
     assert [(task.line, task.external_id, task.messages[0]["content"]) for task in read] == [
