@@ -3,7 +3,7 @@
     capitals:
       id: capitals.dev.v0
     capitals.dev.v0:
-      class: evals.elsuite.basic.match:Match
+      class: …elsuite.basic.match:Match
       args:
         samples_jsonl: capitals/samples.jsonl
 
