@@ -57,6 +57,39 @@ class Trigger:
         return f'DROP TRIGGER IF EXISTS "{self.name}" ON "{self.table}"'
 
 
+@dataclass(frozen=True)
+class Follower:
+    """Keeps rows of another table in step with `table`, in the statement that moves them.
+
+    `on_sqlite`: from AFTER to END, for each row. `on_postgresql`: from AFTER to the word EXECUTE, and `body` the
+    function's statements. There a function appends rows and changes none: two transactions that changed the same rows
+    in different orders would deadlock.
+    """
+
+    table: str
+    name: str
+    on_sqlite: str
+    on_postgresql: str
+    body: str
+
+    def create(self, vendor: str) -> list[str]:
+        if vendor == "sqlite":
+            return [f'CREATE TRIGGER "{self.name}" {self.on_sqlite}']
+        return [
+            f'CREATE OR REPLACE FUNCTION "{self.name}"() RETURNS trigger LANGUAGE plpgsql AS '
+            f"$$ BEGIN {self.body} RETURN NULL; END $$",
+            f'CREATE TRIGGER "{self.name}" {self.on_postgresql} EXECUTE FUNCTION "{self.name}"()',
+        ]
+
+    def drop(self, vendor: str) -> str:
+        if vendor == "sqlite":
+            return f'DROP TRIGGER IF EXISTS "{self.name}"'
+        return f'DROP TRIGGER IF EXISTS "{self.name}" ON "{self.table}"'
+
+
+Rule = Trigger | Follower
+
+
 def append_only(table: str, what: str) -> tuple[Trigger, ...]:
     message = f"{what} are append-only"
     return tuple(Trigger(table, event, message) for event in ("UPDATE", "DELETE", "TRUNCATE"))
@@ -68,7 +101,7 @@ def _vendor(connection: BaseDatabaseWrapper) -> str:
     return connection.vendor
 
 
-def install(triggers: Iterable[Trigger], *, using: str = "default") -> None:
+def install(triggers: Iterable[Rule], *, using: str = "default") -> None:
     """Idempotent."""
     connection = connections[using]
     vendor = _vendor(connection)
@@ -79,12 +112,12 @@ def install(triggers: Iterable[Trigger], *, using: str = "default") -> None:
                 cursor.execute(statement)
 
 
-def declared() -> list[Trigger]:
+def declared() -> list[Rule]:
     """Every trigger that some app's config declares as its `triggers`."""
     return [trigger for config in apps.get_app_configs() for trigger in getattr(config, "triggers", ())]
 
 
-def missing(*, using: str = "default") -> list[Trigger]:
+def missing(*, using: str = "default") -> list[Rule]:
     """Declared triggers the database does not have: a table was rebuilt outside `migrate`."""
     connection = connections[using]
     query = (

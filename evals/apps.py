@@ -2,6 +2,7 @@ from django.apps import AppConfig
 
 from arena.receivers import connect
 from arena.triggers import Trigger, append_only
+from evals.counters import FOLLOWERS
 from evals.signals import contender_retired
 
 _FROZEN_CHANGED = " OR ".join(
@@ -26,6 +27,7 @@ class EvalsConfig(AppConfig):
             when=f"OLD.used_at IS NOT NULL AND (NEW.used_at IS NULL OR {_FROZEN_CHANGED})",
             suffix="_of_frozen",
         ),
+        *FOLLOWERS,
     )
 
     def ready(self) -> None:

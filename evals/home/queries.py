@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Sum
 
 from arena.ui.wording import describe_votes
 from evals.catalog.queries.contenders import askable_contenders
 from evals.collection.quarantine.queries import open_cases
 from evals.collection.queries.runs import RunLine, run_list
 from evals.leaderboards.queries import CategoryState, category_states
-from evals.models import Contender, Generation, Run, TaskSet
+from evals.models import AnswerCount, Contender, Run, TaskSet
 from evals.voting.queries.blinding import NOTHING_HIDDEN, Blinding
 from evals.voting.queries.reviewers import Excluded, excluded_votes
 
@@ -54,15 +54,15 @@ class Overview:
 def overview(blinding: Blinding = NOTHING_HIDDEN) -> Overview:
     """As somebody may see it. A dozen small queries."""
     runs = run_list(limit=20)
-    # Asked contender by contender, each of which is found at once: to count the distinct ones reads every answer.
-    written = Generation.objects.filter(contender=OuterRef("pk"), state=Generation.State.DONE)
+    written = AnswerCount.objects.order_by().values_list("contender").annotate(done=Sum("done"))
+    answers = [done for _, done in written if done]
     active = (run for run in runs if run.state == Run.State.COLLECTING)
     return Overview(
         task_sets=TaskSet.objects.count(),
         contenders=Contender.objects.filter(retired_at=None).count(),
         askable=askable_contenders().count(),
-        answers=Generation.objects.filter(state=Generation.State.DONE).count(),
-        writers=Contender.objects.filter(Exists(written)).count(),
+        answers=sum(answers),
+        writers=len(answers),
         quarantined=open_cases(),
         states=tuple(category_states(blinding)),
         run=next(active, runs[0] if runs else None),

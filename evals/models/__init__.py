@@ -3,6 +3,7 @@
 from evals.models.bake_offs import BakeOff, BakeOffMail, BakeOffReport, BakeOffRound, BakeOffSubscription
 from evals.models.battles import Ballot, Battle, GoldBattle, Reason, ReasonTally
 from evals.models.contenders import Contender, Provider
+from evals.models.counts import AnswerCount, ContenderVotes, KeptFigures, ReviewerVotes, RunCount
 from evals.models.generations import Attempt, Generation, Run, RunItem, RunWarmUp
 from evals.models.images import Image, ImageSource
 from evals.models.invitations import Invitation, InvitationUse
@@ -14,6 +15,7 @@ from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem,
 from evals.models.votes import Reviewer, ReviewerGroup, ReviewerTally, TaskTally, Vote, VoteImport
 
 __all__ = [
+    "AnswerCount",
     "Attempt",
     "BakeOff",
     "BakeOffMail",
@@ -24,12 +26,14 @@ __all__ = [
     "Battle",
     "Category",
     "Contender",
+    "ContenderVotes",
     "Generation",
     "GoldBattle",
     "Image",
     "ImageSource",
     "Invitation",
     "InvitationUse",
+    "KeptFigures",
     "Leaderboard",
     "Ledger",
     "Provider",
@@ -43,7 +47,9 @@ __all__ = [
     "Reviewer",
     "ReviewerGroup",
     "ReviewerTally",
+    "ReviewerVotes",
     "Run",
+    "RunCount",
     "RunItem",
     "RunWarmUp",
     "Task",

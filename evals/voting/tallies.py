@@ -3,7 +3,7 @@
 They change with the votes (−old +new, in the vote's transaction) and always equal what `rebuild` counts from the
 effective votes of reviewers who are not excluded: the same rows with the same numbers, and no row of zeros. What they
 add up to stands in the ledger (`votes`, `comparing`), and beside it how many votes of excluded reviewers there are
-(`excluded`).
+(`excluded`); what they add up to for each contender, in `ContenderVotes`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.db.models import Count, F
 
-from evals.models import Category, Ledger, Reviewer, ReviewerTally, TaskTally, Vote
+from evals.models import Category, ContenderVotes, Ledger, Reviewer, ReviewerTally, TaskTally, Vote
 from evals.models.votes import effective_votes
 from evals.voting import ledger
 
@@ -32,6 +32,7 @@ _CHUNK = 500
 Key = tuple[int | str, ...]
 Fields = tuple[str, ...]
 Tally = type[ReviewerTally | TaskTally]
+Counts = type[ReviewerTally | TaskTally | ContenderVotes]
 
 
 class TallyDriftError(RuntimeError):
@@ -98,6 +99,7 @@ def rebuild(category: Category) -> None:
     ledger.lock(category)
     ReviewerTally.objects.filter(category=category).delete()
     TaskTally.objects.filter(category=category).delete()
+    ContenderVotes.objects.filter(category=category).delete()
     excluded = effective_votes(category).filter(reviewer__excluded_at__isnull=False).count()
     Ledger.objects.filter(category=category).update(votes=0, comparing=0, excluded=excluded)
     _apply(category, facts(category))
@@ -112,6 +114,7 @@ def _excluded(reviewer_ids: set[int]) -> set[int]:
 def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
     by_reviewer: dict[Key, list[int]] = {}
     by_task: dict[Key, list[int]] = {}
+    by_contender: dict[Key, list[int]] = {}
     for vote, n in change.items():
         lo, hi, left, outcome = vote.lo_id, vote.hi_id, vote.left, vote.outcome
         if lo > hi:
@@ -121,8 +124,15 @@ def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
         column = _OUTCOMES.index(outcome)
         by_reviewer.setdefault((vote.reviewer_id, lo, hi, left), [0, 0, 0, 0])[column] += n
         by_task.setdefault((vote.task_id, lo, hi), [0, 0, 0, 0])[column] += n
+        for contender in (lo, hi):
+            counts = by_contender.setdefault((contender,), [0, 0])
+            counts[0] += n
+            counts[1] += n if outcome == "both_bad" else 0
     _add(ReviewerTally, _REVIEWER_KEY, category, by_reviewer)
     _add(TaskTally, _TASK_KEY, category, by_task)
+    moved = [(category.pk, *key, *by_contender[key]) for key in sorted(by_contender) if any(by_contender[key])]
+    for start in range(0, len(moved), _CHUNK):
+        _upsert(ContenderVotes, ("contender_id",), moved[start : start + _CHUNK], ("votes", "both_bad"), plus=True)
     bad = sum(n for vote, n in change.items() if vote.outcome == "both_bad")
     votes = sum(change.values())
     if votes or bad:
@@ -136,7 +146,7 @@ def _add(model: Tally, key_fields: Fields, category: Category, change: dict[Key,
     keys = sorted(key for key, counts in change.items() if any(counts))
     # Most rows only gain votes, so their stored counts need not be read.
     for chunk in _chunks([key for key in keys if min(change[key]) >= 0]):
-        _upsert(model, key_fields, [(category.pk, *key, *change[key]) for key in chunk], plus=True)
+        _upsert(model, key_fields, [(category.pk, *key, *change[key]) for key in chunk], _COUNTS, plus=True)
     for chunk in _chunks([key for key in keys if min(change[key]) < 0]):
         _lower(model, key_fields, category, {key: change[key] for key in chunk})
 
@@ -161,7 +171,7 @@ def _lower(model: Tally, key_fields: Fields, category: Category, change: dict[Ke
             rows.append((category.pk, *key, *after))
         else:
             emptied.append(pk)
-    _upsert(model, key_fields, rows, plus=False)
+    _upsert(model, key_fields, rows, _COUNTS, plus=False)
     if emptied:
         model._default_manager.filter(pk__in=emptied).delete()
 
@@ -176,7 +186,9 @@ def _stored(
     return {row[1:width]: (row[0], row[width:]) for row in rows}
 
 
-def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]], *, plus: bool) -> None:
+def _upsert(
+    model: Counts, key_fields: Fields, rows: list[tuple[int | str, ...]], columns: Fields, *, plus: bool
+) -> None:
     """Add the rows' counts to the stored ones, or replace them.
 
     Raw SQL, since `bulk_create` takes five times as long: an import of 100,000 votes may write as many rows.
@@ -186,7 +198,7 @@ def _upsert(model: Tally, key_fields: Fields, rows: list[tuple[int | str, ...]],
     quote = connection.ops.quote_name  # `left` is an SQL keyword
     table = quote(model._meta.db_table)
     keys = [quote(name) for name in ("category_id", *key_fields)]
-    counts = [quote(name) for name in _COUNTS]
+    counts = [quote(name) for name in columns]
     source, values = _source(rows)
     sql = (
         f"INSERT INTO {table} ({', '.join(keys + counts)}) {source} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "

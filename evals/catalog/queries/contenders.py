@@ -11,8 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Lower
 
 from evals.catalog.cards import ContenderCard
-from evals.models import Contender, Provider, ReviewerTally, TaskSetVersion
-from evals.models.votes import VOTES
+from evals.models import Contender, ContenderVotes, Provider, TaskSetVersion
 
 __all__ = [
     "AskedByDefault",
@@ -140,15 +139,10 @@ class VoteCounts:
 
 def votes_by_contender(*, without: Collection[str] = ()) -> dict[int, VoteCounts]:
     """Effective votes that each contender took part in, by its id, but for those in the categories `without`, by slug,
-    and in rubrics' dimensions. Two queries, of the tallies."""
-    counts: dict[int, VoteCounts] = {}
-    tallies = ReviewerTally.objects.filter(category__dimension_of__isnull=True).exclude(category__slug__in=without)
-    for side in ("lo_id", "hi_id"):
-        rows = tallies.values_list(side).annotate(votes=VOTES, bad=Sum("both_bad")).order_by()
-        for contender_id, votes, bad in rows:
-            before = counts.get(contender_id, VoteCounts())
-            counts[contender_id] = VoteCounts(before.votes + votes, before.compared + votes - bad)
-    return counts
+    and in rubrics' dimensions. One query, of a row a contender and category."""
+    kept = ContenderVotes.objects.filter(category__dimension_of__isnull=True).exclude(category__slug__in=without)
+    rows = kept.order_by().values_list("contender_id").annotate(n=Sum("votes"), bad=Sum("both_bad"))
+    return {contender: VoteCounts(votes, votes - bad) for contender, votes, bad in rows if votes}
 
 
 def provider_cards() -> list[ProviderCard]:

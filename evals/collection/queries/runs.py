@@ -15,7 +15,7 @@ from django.utils import timezone
 from evals.collection.concurrency import median_of_counts
 from evals.collection.quantiles import nearest_rank
 from evals.collection.queries.failures import Cause, causes_of, paused_providers
-from evals.models import Attempt, Contender, Generation, Run, RunItem, RunWarmUp
+from evals.models import Attempt, Contender, Generation, Run, RunCount, RunItem, RunWarmUp
 from evals.models.generations import CostSource
 
 __all__ = ["ContenderRow", "Progress", "RunLine", "RunView", "run_list", "run_progress", "run_view"]
@@ -210,13 +210,9 @@ def run_list(*, limit: int = 50) -> list[RunLine]:
     )
     counts = {
         row["run_id"]: row
-        for row in RunItem.objects.filter(run__in=runs)
+        for row in RunCount.objects.filter(run__in=runs)
         .values("run_id")
-        .annotate(
-            total=Count("pk"),
-            done=Count("pk", filter=Q(generation__state=_STATE.DONE)),
-            failed=Count("pk", filter=Q(generation__state=_STATE.FAILED)),
-        )
+        .annotate(total=Sum("total"), done=Sum("done"), failed=Sum("failed"))
     }
     nothing = {"total": 0, "done": 0, "failed": 0}
     return [

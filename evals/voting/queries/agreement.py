@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import F, QuerySet, Sum, Window
+from django.db.models import F, Max, OuterRef, QuerySet, Subquery, Sum, Window
 from django.db.models.functions import Length, RowNumber
 
-from evals.models import Ballot, Category, Ledger, Reviewer, ReviewerTally, Vote
-from evals.models.votes import LeftSide
+from evals import kept_figures
+from evals.models import Ballot, Category, Ledger, Reviewer, ReviewerVotes, Vote
 from evals.ratings import OUTCOMES
 from evals.ratings.agreement import Agreement, Alpha, Shared, agreements, reviewer_alpha, shared_battles
 from evals.ratings.health import Finding, haste, side_preference
@@ -22,7 +24,9 @@ __all__ = [
     "LAST",
     "agreement_with_others",
     "leaders_without",
+    "newest_voted",
     "panel_agreement",
+    "refresh",
     "reviewer_agreements",
     "sides_in",
     "speeds",
@@ -32,6 +36,14 @@ __all__ = [
 _MINE, _OTHERS = 2000, 50_000
 # Speed is measured over the newest votes: enough to be sure, however many there are.
 LAST = 200
+
+# A category with more votes, and a reviewer with more, are shown as `refresh` computed them last. A page reads all votes
+# of a category once its newest one counts, and 200 answers of each reviewer it names.
+MANY, MANY_OF_ONE = 5000, 50
+# While its votes move, a large category is read again this often.
+_AFTER = timedelta(minutes=10)
+# Figures made anew in one go: a chore has a minute.
+_AT_ONCE = 40
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _CHUNK = 10_000
@@ -98,19 +110,77 @@ def _unit(battle: int | None, task: int, lo: int, hi: int) -> tuple[int, ...]:
 
 def _shared(ledgers: Iterable[Ledger]) -> defaultdict[int, Shared]:
     """By category, cached until the category's ledger moves; its time of creation distinguishes the categories of two
-    databases."""
+    databases. Of a large category as kept."""
+    books = list(ledgers)
+    large = [one.category_id for one in books if one.votes + one.excluded > MANY]
+    figures = kept_figures.kept(map(_agreement, large))
+    found = {pk: _from_json(figures[_agreement(pk)]) for pk in large if _agreement(pk) in figures}
     keys = {
-        ledger.category_id: f"shared:{ledger.category_id}:{made.timestamp()}:{ledger.seq}:{ledger.revision}"
-        for ledger, made in ((ledger, ledger.category.created_at) for ledger in ledgers)
+        one.category_id: f"shared:{one.category_id}:{one.category.created_at.timestamp()}:{_version(one)}"
+        for one in books
+        if one.category_id not in found
     }
-    kept = cache.get_many(keys.values())
-    found = {category: kept[key] for category, key in keys.items() if key in kept}
+    cached = cache.get_many(keys.values())
+    found |= {category: cached[key] for category, key in keys.items() if key in cached}
     unread = [category for category in keys if category not in found]
     if unread:
         read = _read(unread)
         cache.set_many({keys[category]: shared for category, shared in read.items()}, _KEPT_S)
         found |= read
     return defaultdict(lambda: shared_battles([], [], [], []), found)
+
+
+def _agreement(category: int) -> str:
+    return f"agreement:{category}"
+
+
+def _speed(reviewer: int) -> str:
+    return f"speed:{reviewer}"
+
+
+def _version(ledger: Ledger) -> str:
+    return f"{ledger.seq}:{ledger.revision}"
+
+
+def _to_json(shared: Shared) -> dict[str, Any]:
+    return {
+        "panel": asdict(shared.panel),
+        "reviewers": np.asarray(shared.reviewers).tolist(),
+        "sums": np.asarray(shared.sums).tolist(),
+    }
+
+
+def _from_json(figures: dict[str, Any]) -> Shared:
+    panel = figures["panel"]
+    return Shared(
+        Alpha(**{**panel, "ci95": panel["ci95"] and tuple(panel["ci95"])}),
+        np.array(figures["reviewers"], np.int64),
+        np.array(figures["sums"], np.float64).reshape(len(figures["reviewers"]), -1),
+    )
+
+
+def refresh() -> int:
+    """Make anew what pages show of large categories and of reviewers with many votes, where it has moved; how much.
+    Some of it: a chore comes back every minute."""
+    ledgers = Ledger.objects.filter(category__retired_at__isnull=True, votes__gt=0)
+    large = {one.category_id: one for one in ledgers if one.votes + one.excluded > MANY}
+    versions = {_agreement(pk): _version(one) for pk, one in large.items()}
+    # One in a go: a million votes take seconds.
+    categories = {_agreement(pk): pk for pk in large}
+    made = 0
+    for name in kept_figures.due(versions, after=_AFTER)[:1]:
+        pk = categories[name]
+        kept_figures.keep(name, versions[name], _to_json(_read([pk])[pk]))
+        made += 1
+    voted = ReviewerVotes.objects.order_by().values_list("reviewer").annotate(n=Sum("votes"), last=Max("last_cast_at"))
+    newest = {_speed(pk): f"{n}:{last and last.timestamp()}" for pk, n, last in voted if n > MANY_OF_ONE}
+    some = kept_figures.due(newest, after=_AFTER)[:_AT_ONCE]
+    speed = _speeds([int(name.partition(":")[2]) for name in some], None)
+    for name in some:
+        # Imported votes were not timed.
+        finding = speed.get(int(name.partition(":")[2]))
+        kept_figures.keep(name, newest[name], finding and asdict(finding))
+    return made + len(some)
 
 
 def _read(categories: Collection[int]) -> dict[int, Shared]:
@@ -135,25 +205,59 @@ def _read(categories: Collection[int]) -> dict[int, Shared]:
 
 
 def sides_in(category: Category) -> Finding:
-    """Of all reviewers whose votes count there. One query."""
-    known = ReviewerTally.objects.filter(category=category).exclude(left=LeftSide.UNKNOWN)
-    won = {side: wins for side, *wins in known.values_list("left").annotate(Sum("lo_wins"), Sum("hi_wins")).order_by()}
-    (lo, not_lo), (not_hi, hi) = won.get(LeftSide.LO, (0, 0)), won.get(LeftSide.HI, (0, 0))
-    return side_preference(lo + hi, not_lo + not_hi)
+    """Of all reviewers whose votes count there. One query, of a row a reviewer."""
+    counted = ReviewerVotes.objects.filter(category=category, reviewer__excluded_at__isnull=True)
+    won = counted.aggregate(left=Sum("left_won"), right=Sum("right_won"))
+    return side_preference(won["left"] or 0, won["right"] or 0)
+
+
+def newest_voted(reviewer: Reviewer, n: int, *, until: datetime | None = None) -> QuerySet[Ballot]:
+    """The reviewer's ballots with a vote (before `until`) that hold their `n` newest ones: no more than `n` of each
+    category. Found in the index of each category, not among all there are. One query of its own."""
+    voted = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED)
+    if until is not None:
+        voted = voted.filter(closed_at__lt=until)
+    oldest = voted.filter(category=OuterRef("pk")).order_by("-closed_at").values("closed_at")[n - 1 : n]
+    categories = Category.objects.order_by().values_list("pk", Subquery(oldest))
+    since = [at for _, at in categories if at is not None]
+    newest = voted.filter(category__in=[pk for pk, _ in categories])
+    return newest.filter(closed_at__gte=max(since)) if since else newest
 
 
 def speeds(reviewers: Iterable[Reviewer], *, until: datetime | None = None) -> dict[int, Finding]:
-    """By reviewer, over the `LAST` ballots they voted on (before `until`); reviewers without one are missing. One
-    query."""
-    place = Window(RowNumber(), partition_by=F("reviewer"), order_by=F("closed_at").desc())
-    voted = Ballot.objects.filter(reviewer__in=list(reviewers), state=Ballot.State.VOTED, shown_at__isnull=False)
+    """By reviewer, over the `LAST` ballots they voted on (before `until`); reviewers without one are missing. Of those
+    with many votes as kept, unless `until` is given, for one reviewer. Three queries."""
+    people = list(reviewers)
     if until is not None:
-        voted = voted.filter(closed_at__lt=until)
-    newest = voted.annotate(place=place).filter(place__lte=LAST).order_by().values("pk")
+        return {pk: finding for one in people for pk, finding in _speeds([one.pk], until, one).items()}
+    votes = (
+        ReviewerVotes.objects.filter(reviewer__in=people).order_by().values_list("reviewer").annotate(n=Sum("votes"))
+    )
+    many = [pk for pk, n in votes if n > MANY_OF_ONE]
+    figures = kept_figures.kept(map(_speed, many))
+    known = {pk: figures[_speed(pk)] for pk in many if _speed(pk) in figures}
+    found = _speeds([one.pk for one in people if one.pk not in known], None)
+    return found | {pk: _finding(kept) for pk, kept in known.items() if kept}
+
+
+def _finding(kept: dict[str, Any]) -> Finding:
+    return Finding(**{**kept, "ci95": kept["ci95"] and tuple(kept["ci95"])})
+
+
+def _speeds(ids: Collection[int], until: datetime | None, one: Reviewer | None = None) -> dict[int, Finding]:
+    if not ids:
+        return {}
+    if one is not None:
+        newest = newest_voted(one, LAST, until=until).filter(shown_at__isnull=False).order_by("-closed_at")[:LAST]
+        chosen: Any = list(newest.values_list("pk", flat=True))
+    else:
+        place = Window(RowNumber(), partition_by=F("reviewer"), order_by=F("closed_at").desc())
+        voted = Ballot.objects.filter(reviewer__in=ids, state=Ballot.State.VOTED, shown_at__isnull=False)
+        chosen = voted.annotate(place=place).filter(place__lte=LAST).order_by().values("pk")
     characters = Length("battle__lo__text") + Length("battle__hi__text")
     seconds: dict[int, list[float]] = defaultdict(list)
     lengths: dict[int, list[int]] = defaultdict(list)
-    rows = Ballot.objects.filter(pk__in=newest).order_by()
+    rows = Ballot.objects.filter(pk__in=chosen).order_by()
     for reviewer, shown, closed, length in rows.values_list("reviewer", "shown_at", "closed_at", characters):
         seconds[reviewer].append((closed - shown).total_seconds())
         lengths[reviewer].append(length)
@@ -166,8 +270,12 @@ def leaders_without(reviewers: Iterable[Reviewer]) -> dict[int, dict[str, str | 
     Only in categories where other reviewers count too and all contenders were compared, by the newest leaderboard.
     Three queries, four if one is not cached.
     """
-    counted = ReviewerTally.objects.filter(
-        reviewer__in=list(reviewers), category__retired_at__isnull=True, category__dimension_of__isnull=True
+    counted = ReviewerVotes.objects.filter(
+        reviewer__in=list(reviewers),
+        reviewer__excluded_at__isnull=True,
+        category__retired_at__isnull=True,
+        category__dimension_of__isnull=True,
+        votes__gt=0,
     )
     pairs = set(counted.values_list("reviewer", "category", "category__name").order_by())
     newest = newest_standings_of({category for _, category, _ in pairs})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from arena.ui.wording import describe_votes
-from evals.models import Ballot, Category, Generation, Ledger, Reviewer, Task
+from evals.models import AnswerCount, Ballot, Category, Generation, Ledger, Reviewer, Task
 from evals.voting.holding import held
 
 __all__ = ["CategoryProgress", "category_progress", "may_vote_in", "neediest_first", "open_categories", "progress_in"]
@@ -74,19 +75,15 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
     ready = _ready(ids)
     counts = Ledger.objects.filter(category__in=ids).values_list("category_id", "votes", "comparing")
     votes = {pk: (cast, compared) for pk, cast, compared in counts}
-    contenders = dict(
-        Generation.objects.filter(task__category__in=ids, state=Generation.State.DONE)
-        .values_list("task__category")
-        .annotate(n=Count("contender", distinct=True))
-        .order_by()
-    )
+    answered = AnswerCount.objects.filter(category__in=ids).order_by().values_list("category", "contender")
+    contenders = Counter(pk for pk, _, done in answered.annotate(n=Sum("done")) if done)
     return [
         CategoryProgress(
             slug=category.slug,
             name=category.name,
             tasks=tasks.get(category.pk, 0),
             ready=ready.get(category.pk, 0),
-            contenders=contenders.get(category.pk, 0),
+            contenders=contenders[category.pk],
             votes=votes.get(category.pk, (0, 0))[0],
             compared=votes.get(category.pk, (0, 0))[1],
         )
@@ -95,14 +92,10 @@ def _progress(categories: Sequence[Category]) -> list[CategoryProgress]:
 
 
 def _ready(categories: Iterable[int]) -> dict[int, int]:
-    """Tasks to vote on, by category; categories without any are missing."""
-    finished = Generation.objects.filter(state=Generation.State.DONE, contender__retired_at=None)
-    compared = (
-        finished.filter(task__category__in=list(categories))
-        .values("task")
-        .annotate(answers=Count("contender", distinct=True))
-        .filter(answers__gte=2)
-        .order_by()
-    )
-    counts = Task.objects.filter(pk__in=compared.values("task")).values_list("category").annotate(n=Count("pk"))
-    return dict(counts.order_by())
+    """Tasks to vote on, by category; categories without any are missing. Of each task two answers are looked for, not
+    all counted."""
+    finished = Generation.objects.filter(state=Generation.State.DONE, contender__retired_at=None).order_by()
+    other = finished.filter(task=OuterRef("task"), contender__gt=OuterRef("contender"))
+    compared = Exists(finished.filter(Exists(other), task=OuterRef("pk")))
+    counts = Task.objects.filter(compared, category__in=list(categories)).values_list("category")
+    return dict(counts.annotate(n=Count("pk")).order_by())

@@ -12,8 +12,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
-from evals.models import Category, Ledger, Reviewer, ReviewerTally, Vote
-from evals.models.votes import VOTES, LeftSide, Outcome
+from evals.models import Ballot, Category, Ledger, Reviewer, ReviewerVotes, Vote
+from evals.models.votes import LeftSide, Outcome
 from evals.ratings.agreement import Agreement
 from evals.ratings.health import Finding, side_preference
 from evals.voting.queries.agreement import leaders_without, reviewer_agreements, speeds
@@ -119,9 +119,9 @@ class Voter:
 
 def voters_in(category: Category) -> list[Voter]:
     """Reviewers whose votes count in the category now, most votes first. One query."""
-    tallies = ReviewerTally.objects.filter(category=category).order_by()
-    rows = tallies.values_list("reviewer", "reviewer__name", "reviewer__handle").annotate(votes=VOTES)
-    voters = [Voter(pk, name, votes, handle.startswith(_UNNAMED)) for pk, name, handle, votes in rows]
+    counted = ReviewerVotes.objects.filter(category=category, reviewer__excluded_at__isnull=True).order_by()
+    rows = counted.values_list("reviewer", "reviewer__name", "reviewer__handle").annotate(n=Sum("votes"))
+    voters = [Voter(pk, name, votes, handle.startswith(_UNNAMED)) for pk, name, handle, votes in rows if votes]
     return sorted(voters, key=lambda voter: (-voter.votes, voter.name, voter.id))
 
 
@@ -153,10 +153,11 @@ def reviewer_row(reviewer: Reviewer) -> ReviewerRow:
 
 
 def _ordered() -> QuerySet[Reviewer]:
-    tallies = ReviewerTally.objects.filter(reviewer=OuterRef("pk"), category__dimension_of__isnull=True)
-    counted = tallies.order_by().values("reviewer").annotate(n=VOTES)
+    votes = ReviewerVotes.objects.filter(reviewer=OuterRef("pk"), category__dimension_of__isnull=True)
+    cast = votes.order_by().values("reviewer").annotate(n=Sum("votes"))
+    counts = When(excluded_at__isnull=True, then=Coalesce(Subquery(cast.values("n")), 0))
     return Reviewer.objects.annotate(
-        counted=Coalesce(Subquery(counted.values("n")), 0),
+        counted=Case(counts, default=0),
         outside=Case(When(user__isnull=True, then=1), default=0),
     ).order_by("outside", "-counted", "name", "pk")
 
@@ -213,30 +214,48 @@ class VotesCast(NamedTuple):
 
 
 def votes_cast(reviewers: Sequence[Reviewer], *, until: datetime | None = None) -> dict[int, VotesCast]:
-    """By reviewer (of votes before `until`). From the votes, since tallies hold only votes that count; verdicts on
-    dimensions are no votes of their own here. One query."""
-    effective = Vote.objects.filter(
-        reviewer__in=reviewers,
-        superseded_by__isnull=True,
-        outcome__isnull=False,
-        category__dimension_of__isnull=True,
+    """By reviewer, of a row a reviewer and category; verdicts on dimensions are no votes of their own here. One query.
+
+    Of votes before `until`: a second one, over the votes since, which are taken off; `last` is then not known.
+    """
+    kept = ReviewerVotes.objects.filter(reviewer__in=reviewers, category__dimension_of__isnull=True).order_by()
+    sums = {name: Sum(name) for name in ("votes", "left_won", "right_won")}
+    rows = kept.values_list("reviewer", "category").annotate(
+        n=sums["votes"], last=Max("last_cast_at"), left=sums["left_won"], right=sums["right_won"]
     )
-    if until is not None:
-        effective = effective.filter(cast_at__lt=until)
-    known = ~Q(left=LeftSide.UNKNOWN)
-    decisive = Q(outcome__in=(Outcome.LO, Outcome.HI))
-    rows = (
-        effective.order_by()
-        .values_list("reviewer")
-        .annotate(
-            votes=Count("pk"),
-            categories=Count("category", distinct=True),
-            last=Max("cast_at"),
-            left_won=Count("pk", filter=Q(outcome=F("left"))),
-            right_won=Count("pk", filter=known & decisive & ~Q(outcome=F("left"))),
-        )
+    found: dict[int, VotesCast] = {}
+    since = _cast_since(reviewers, until) if until is not None else {}
+    for pk, category, votes, last, left, right in rows:
+        late = since.get((pk, category), (0, 0, 0))
+        if votes > late[0]:
+            before = found.get(pk, VotesCast())
+            newest = max(filter(None, (before.last, last)), default=None)
+            found[pk] = VotesCast(
+                before.votes + votes - late[0],
+                before.categories + 1,
+                newest if until is None else None,
+                before.left_won + left - late[1],
+                before.right_won + right - late[2],
+            )
+    return found
+
+
+def _cast_since(reviewers: Sequence[Reviewer], since: datetime) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """By reviewer and category: effective votes from this moment on, and those that either side won. Found by their
+    ballots, whose index knows the day."""
+    effective = Vote.objects.filter(superseded_by__isnull=True, outcome__isnull=False, cast_at__gte=since)
+    ballots = Ballot.objects.filter(
+        reviewer__in=reviewers, state=Ballot.State.VOTED, category__in=Category.objects.all(), closed_at__gte=since
     )
-    return {pk: VotesCast(*figures) for pk, *figures in rows}
+    by_hand = effective.filter(ballot__in=list(ballots.values_list("pk", flat=True)), category__dimension_of=None)
+    decisive = ~Q(left=LeftSide.UNKNOWN) & Q(outcome__in=(Outcome.LO, Outcome.HI))
+    rows = by_hand.order_by().values_list("reviewer", "category")
+    counts = rows.annotate(
+        n=Count("pk"),
+        left_won=Count("pk", filter=Q(outcome=F("left"))),
+        right_won=Count("pk", filter=decisive & ~Q(outcome=F("left"))),
+    )
+    return {(pk, category): (n, left, right) for pk, category, n, left, right in counts}
 
 
 def _exclusions(reviewers: Sequence[Reviewer]) -> dict[str, list[ExclusionEntry]]:
