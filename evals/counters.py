@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from arena.triggers import Follower
 
-__all__ = ["FOLLOWERS", "RECOUNT", "TABLES", "lock_statements"]
+__all__ = ["FOLLOWERS", "RECOUNT", "RECOUNT_RUN", "TABLES", "lock_statements"]
 
 _ENDED = "('done', 'failed')"
 
@@ -37,6 +37,8 @@ RECOUNT = {
     ),
 }
 TABLES = tuple(RECOUNT)
+# Of the run that is its parameter.
+RECOUNT_RUN = RECOUNT["evals_runcount"].replace(" GROUP BY", " WHERE i.run_id = %s GROUP BY")
 
 
 def lock_statements(vendor: str) -> list[str]:

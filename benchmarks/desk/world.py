@@ -1,7 +1,7 @@
 """A team's year: four categories, a hundred contenders who answered everything, two hundred people who voted.
 
 Put in by bulk inserts: through the imports and the voting page it would take hours. What the application keeps of it
-(tallies, counters, leaderboards) is then made by the application itself.
+(tallies, counters, leaderboards, figures) is made by the application itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from django.utils import timezone
 from arena.accounts.services import save_person
 from arena.models import Role, User
 from evals.collection.quarantine.cases import detected
+from evals.leaderboards import evidence
 from evals.leaderboards.ranking import rank_category
 from evals.models import (
     Attempt,
@@ -40,7 +41,9 @@ from evals.models import (
     Vote,
 )
 from evals.models.bulk import insert
+from evals.models.counts import fold
 from evals.voting.category_settings import add_reason
+from evals.voting.queries import agreement
 from evals.voting.reviewers import reviewer_of
 
 __all__ = ["SMALL", "Shape", "build"]
@@ -80,6 +83,10 @@ def build(shape: Shape) -> User:
     for category in Category.objects.all():
         rank_category(category_id=category.pk, rebuild=True)
         _earlier_boards(category, shape.boards)
+    # What the sweep does in a year's minutes.
+    while agreement.refresh() + evidence.refresh():
+        pass
+    fold()
     call_command("publish", verbosity=0, stdout=io.StringIO())
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -24,6 +24,7 @@ from evals.collection.queries.estimates import Estimate, estimate_run
 from evals.models import Contender, Generation, Provider, Run, RunItem, RunWarmUp, Task, TaskSet, TaskSetVersion
 from evals.models.bulk import insert
 from evals.models.contenders import VISION
+from evals.models.counts import recount_runs
 from evals.models.generations import ErrorCategory
 
 __all__ = [
@@ -266,7 +267,10 @@ def settle(*, run: Run | None = None) -> int:
         return 0
     with transaction.atomic():
         locked = list(Run.objects.select_for_update().filter(pk__in=seen).order_by("pk").values_list("pk", flat=True))
-        return ended.filter(pk__in=locked).update(state=Run.State.DONE, reason="", finished_at=timezone.now())
+        done = list(ended.filter(pk__in=locked).values_list("pk", flat=True))
+        # Another run may have asked for an answer in the moment in which this one linked it: neither saw the other.
+        recount_runs(done)
+        return Run.objects.filter(pk__in=done).update(state=Run.State.DONE, reason="", finished_at=timezone.now())
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ from django.db import transaction
 
 from evals.collection import wake
 from evals.collection.claiming import work_is_due
-from evals.leaderboards import ranking
+from evals.leaderboards import evidence, ranking
 from evals.leaderboards.queries import lagging
 from evals.models import Category
+from evals.models.counts import fold
 from evals.voting import ledger as ledgers
 from evals.voting import renderings
 from evals.voting.counting import count_votes, with_due_votes
+from evals.voting.queries import agreement
 
 __all__ = ["rank", "sweep"]
 
@@ -23,8 +25,8 @@ def rank(category_id: int) -> None:
 
 def sweep() -> int:
     """Every minute: count held votes whose chore was lost; enqueue ranking for categories with work left and no
-    waiting chore; delete old renderings; wake the workers if a generation is due. Returns how many categories lagged.
-    This makes up for lost messages."""
+    waiting chore; delete old renderings; wake the workers if a generation is due; add up what pages count, and compute
+    what they show of large categories. Returns how many categories lagged. This makes up for lost messages."""
     for category in with_due_votes():
         count_votes(category=category)
     behind = lagging()
@@ -34,4 +36,7 @@ def sweep() -> int:
     renderings.sweep()
     if work_is_due():
         wake.wake_workers()
+    fold()
+    agreement.refresh()
+    evidence.refresh()
     return len(behind)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,6 @@ from django.db.models import (
     Exists,
     ExpressionWrapper,
     F,
-    Max,
     OuterRef,
     Q,
     QuerySet,
@@ -28,18 +28,22 @@ from django.db.models import (
     When,
 )
 
+from evals import kept_figures
 from evals.collection.concurrency import median_of_counts
 from evals.collection.quantiles import Quantiles
 from evals.leaderboards.measurements import Evidence, Hallucination
-from evals.models import Attempt, Generation
+from evals.models import AnswerCount, Attempt, Category, Generation
 from evals.ratings import clustered_share
 
-__all__ = ["Evidence", "evidence", "recent_evidence"]
+__all__ = ["Evidence", "evidence", "recent_evidence", "refresh"]
 
 _STATE = Generation.State
 _ENDED = (_STATE.DONE, _STATE.FAILED)
 _CHUNK = 5000
 _RECENT_S = 10
+# Of a category with more answers, pages show what `refresh` measured last, no more often than `_AFTER`.
+MANY = 5000
+_AFTER = timedelta(minutes=1)
 
 
 def evidence(category_slug: str | None) -> dict[str, Evidence]:
@@ -73,20 +77,65 @@ def evidence(category_slug: str | None) -> dict[str, Evidence]:
 
 
 def recent_evidence(category_slug: str) -> dict[str, Evidence]:
-    """As `evidence`, for pages: cached in this process. One query while there is nothing new.
+    """As `evidence`, for pages. Two queries while there is nothing new, and in this process one.
 
-    A generation that ends, begins again or is added shows at once, any other change within 10 seconds. What decides,
-    as publishing does, calls `evidence`.
+    A generation that ends, begins again, is added or scored anew shows at once; of a category with more than `MANY` of
+    them, once `refresh` has been there. What decides, as publishing does, calls `evidence`.
     """
-    ended = Generation.objects.filter(state__in=_ENDED, task__category__slug=category_slug)
-    n, finished, made = ended.aggregate(n=Count("pk"), finished=Max("finished_at"), made=Max("created_at")).values()
-    key = f"evidence:{category_slug}:{n}:{finished and finished.timestamp()}:{made and made.timestamp()}"
+    moved, ended, made = _moved(Category.with_dimensions.filter(slug=category_slug)).get(category_slug, (0, 0, ""))
+    # The time of creation distinguishes the categories of two databases.
+    key = f"evidence:{category_slug}:{made}:{moved}"
     # Another thread may read it meanwhile: the figures are the same, so storing them twice does no harm.
-    kept: dict[str, Evidence] | None = cache.get(key)
-    if kept is None:
-        kept = evidence(category_slug)
-        cache.set(key, kept, _RECENT_S)
-    return kept
+    found: dict[str, Evidence] | None = cache.get(key)
+    if found is None and ended > MANY:
+        figures = kept_figures.kept([_name(category_slug)]).get(_name(category_slug))
+        found = figures and {slug: _from_json(one) for slug, one in figures.items()}
+    if found is None:
+        found = evidence(category_slug)
+    # Of a kept one it is asked again soon whether there is a newer one.
+    cache.set(key, found, _RECENT_S)
+    return found
+
+
+def refresh() -> int:
+    """Measure large categories again, for pages, where something moved; how many. One at a time: it reads every answer,
+    and a chore comes back every minute."""
+    large = {
+        slug: str(moved) for slug, (moved, ended, _) in _moved(Category.with_dimensions.all()).items() if ended > MANY
+    }
+    versions = {_name(slug): version for slug, version in large.items()}
+    due = kept_figures.due(versions, after=_AFTER)[:1]
+    for name in due:
+        slug = name.partition(":")[2]
+        kept_figures.keep(name, versions[name], {who: asdict(one) for who, one in evidence(slug).items()})
+    return len(due)
+
+
+def _name(category_slug: str) -> str:
+    return f"evidence:{category_slug}"
+
+
+def _moved(categories: QuerySet[Any]) -> dict[str, tuple[int, int, str]]:
+    """By slug: how often an answer moved, how many ended, and when the category was made. One query, of a row a
+    contender and category."""
+    rows = (
+        AnswerCount.objects.filter(category__in=categories)
+        .order_by()
+        .values_list("category__slug", "category__created_at")
+        .annotate(n=Sum("moved"), ended=Sum("done") + Sum("failed"))
+    )
+    return {slug: (n, ended, str(made.timestamp())) for slug, made, n, ended in rows}
+
+
+def _from_json(one: dict[str, Any]) -> Evidence:
+    wrong = one["hallucination"]
+    return Evidence(
+        **{
+            **one,
+            **{name: Quantiles(**one[name]) for name in ("ttft_ms", "latency_ms", "gap_ms")},
+            "hallucination": Hallucination(**{**wrong, "ci95": wrong["ci95"] and tuple(wrong["ci95"])}),
+        }
+    )
 
 
 def _counted(category_slug: str | None) -> QuerySet[Generation]:

@@ -14,13 +14,22 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.db.models import Max, Sum
 
-from evals.counters import RECOUNT, TABLES, lock_statements
+from evals.counters import RECOUNT, RECOUNT_RUN, TABLES, lock_statements
 from evals.models.contenders import Contender
 from evals.models.generations import Run
 from evals.models.task_sets import Category
 from evals.models.votes import Reviewer
 
-__all__ = ["AnswerCount", "ContenderVotes", "KeptFigures", "ReviewerVotes", "RunCount", "fold", "recount"]
+__all__ = [
+    "AnswerCount",
+    "ContenderVotes",
+    "KeptFigures",
+    "ReviewerVotes",
+    "RunCount",
+    "fold",
+    "recount",
+    "recount_runs",
+]
 
 # Rows of one table folded at once.
 _FOLDED = 20_000
@@ -135,6 +144,18 @@ def _fold(model: type[models.Model], keys: tuple[str, ...]) -> int:
     some.delete()
     rows.bulk_create(added)
     return len(ids) - len(added)
+
+
+def recount_runs(runs: Iterable[int]) -> None:
+    """Count the items of these runs anew, which the caller has locked. Where others write meanwhile, it is one
+    statement: what it counts and what they have appended are of the same moment."""
+    for pk in runs:
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute(f"WITH gone AS (DELETE FROM evals_runcount WHERE run_id = %s) {RECOUNT_RUN}", [pk, pk])  # noqa: S608
+            else:
+                cursor.execute("DELETE FROM evals_runcount WHERE run_id = %s", [pk])
+                cursor.execute(RECOUNT_RUN, [pk])
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from evals.models.contenders import Contender
@@ -162,10 +162,6 @@ class TallyCounts(models.Model):
 
     class Meta:
         abstract = True
-
-
-# The number of votes in tallies, as an aggregate.
-VOTES = Sum("lo_wins") + Sum("hi_wins") + Sum("ties") + Sum("both_bad")
 
 
 class ReviewerTally(TallyCounts):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import F, Max, OuterRef, QuerySet, Subquery, Sum, Window
+from django.db.models import F, Max, QuerySet, Sum, Window
 from django.db.models.functions import Length, RowNumber
 
 from evals import kept_figures
@@ -18,13 +18,13 @@ from evals.models import Ballot, Category, Ledger, Reviewer, ReviewerVotes, Vote
 from evals.ratings import OUTCOMES
 from evals.ratings.agreement import Agreement, Alpha, Shared, agreements, reviewer_alpha, shared_battles
 from evals.ratings.health import Finding, haste, side_preference
+from evals.voting.queries.pace import newest_voted
 from evals.voting.standings import newest_standings_of
 
 __all__ = [
     "LAST",
     "agreement_with_others",
     "leaders_without",
-    "newest_voted",
     "panel_agreement",
     "refresh",
     "reviewer_agreements",
@@ -37,8 +37,7 @@ _MINE, _OTHERS = 2000, 50_000
 # Speed is measured over the newest votes: enough to be sure, however many there are.
 LAST = 200
 
-# A category with more votes, and a reviewer with more, are shown as `refresh` computed them last. A page reads all votes
-# of a category once its newest one counts, and 200 answers of each reviewer it names.
+# Of a category with more votes, and of a reviewer with more, pages show what `refresh` computed last.
 MANY, MANY_OF_ONE = 5000, 50
 # While its votes move, a large category is read again this often.
 _AFTER = timedelta(minutes=10)
@@ -209,19 +208,6 @@ def sides_in(category: Category) -> Finding:
     counted = ReviewerVotes.objects.filter(category=category, reviewer__excluded_at__isnull=True)
     won = counted.aggregate(left=Sum("left_won"), right=Sum("right_won"))
     return side_preference(won["left"] or 0, won["right"] or 0)
-
-
-def newest_voted(reviewer: Reviewer, n: int, *, until: datetime | None = None) -> QuerySet[Ballot]:
-    """The reviewer's ballots with a vote (before `until`) that hold their `n` newest ones: no more than `n` of each
-    category. Found in the index of each category, not among all there are. One query of its own."""
-    voted = Ballot.objects.filter(reviewer=reviewer, state=Ballot.State.VOTED)
-    if until is not None:
-        voted = voted.filter(closed_at__lt=until)
-    oldest = voted.filter(category=OuterRef("pk")).order_by("-closed_at").values("closed_at")[n - 1 : n]
-    categories = Category.objects.order_by().values_list("pk", Subquery(oldest))
-    since = [at for _, at in categories if at is not None]
-    newest = voted.filter(category__in=[pk for pk, _ in categories])
-    return newest.filter(closed_at__gte=max(since)) if since else newest
 
 
 def speeds(reviewers: Iterable[Reviewer], *, until: datetime | None = None) -> dict[int, Finding]:

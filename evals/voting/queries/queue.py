@@ -6,16 +6,17 @@ kept for a minute, for every reviewer. More than `MANY` is said as that.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.core.cache import cache
-from django.db.models import Count, F, Q, Window
+from django.db.models import Count, F, Q, Sum, Window
 from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from evals.models import Ballot, Category, Generation, Reviewer, Task
+from evals.models import Ballot, Category, Generation, Reviewer, ReviewerVotes, Task
 from evals.voting.queries.categories import neediest_first
 from evals.voting.queries.pace import last_midnight, seconds_a_battle
 
@@ -28,6 +29,8 @@ _LAST, _ENOUGH, _USUAL_S = 50, 5, 35.0
 # Tasks read of each category.
 _TASKS = 32
 _KEPT_S = 60
+# Every state but that of a vote.
+_OTHERS = tuple(state for state in Ballot.State.values if state != Ballot.State.VOTED)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Queue:
 
 
 def queue(reviewer: Reviewer) -> Queue:
-    """Four queries, and three more once a minute."""
+    """Seven queries, and three more once a minute."""
     categories = neediest_first(reviewer)
     mine = _mine(reviewer)
     pace, is_own = _pace(reviewer)
@@ -132,18 +135,32 @@ def _time(seconds: float, *, more: bool) -> str:
 
 
 def _mine(reviewer: Reviewer) -> dict[int, _Mine]:
-    is_open = Q(state=Ballot.State.OPEN)
-    rows = (
-        Ballot.objects.filter(reviewer=reviewer)
-        .order_by()
-        .values_list("category")
-        .annotate(
-            closed=Count("pk", filter=~is_open),
-            today=Count("pk", filter=Q(state=Ballot.State.VOTED, closed_at__gte=last_midnight())),
-            opened=Count("pk", filter=is_open & Q(shown_at__isnull=False)),
-        )
+    """Ballots that became votes are counted already; the others, and today's, are few. Three queries."""
+    counted = ReviewerVotes.objects.filter(reviewer=reviewer).order_by().values_list("category")
+    closed = Counter(dict(counted.annotate(n=Sum("votes"))))
+    ballots = Ballot.objects.filter(reviewer=reviewer).order_by().values_list("category")
+    today = ballots.filter(
+        state=Ballot.State.VOTED, category__in=Category.objects.all(), closed_at__gte=last_midnight()
     )
-    return {category: _Mine(*counts) for category, *counts in rows}
+    voted = {
+        category: (n, waiting)
+        for category, n, waiting in today.annotate(
+            n=Count("pk"), waiting=Count("pk", filter=Q(counted_at__isnull=True))
+        )
+    }
+    is_open = Q(state=Ballot.State.OPEN)
+    others = ballots.filter(state__in=_OTHERS).annotate(
+        closed=Count("pk", filter=~is_open), opened=Count("pk", filter=is_open & Q(shown_at__isnull=False))
+    )
+    rest = {category: (n, shown) for category, n, shown in others}
+    return {
+        category: _Mine(
+            closed[category] + voted.get(category, (0, 0))[1] + rest.get(category, (0, 0))[0],
+            voted.get(category, (0, 0))[0],
+            rest.get(category, (0, 0))[1],
+        )
+        for category in closed.keys() | voted.keys() | rest.keys()
+    }
 
 
 def _pace(reviewer: Reviewer) -> tuple[float, bool]:

@@ -14,7 +14,7 @@ from arena.models import Role
 from evals.leaderboards.queries import latest
 from evals.leaderboards.ranking import rank_category
 from evals.leaderboards.trust import contest
-from evals.models import Attempt, Contender, Generation, Provider, ReviewerTally, Task
+from evals.models import Attempt, Contender, Generation, Provider, ReviewerVotes, Task
 from evals.voting.ledger import raise_revision
 from evals.voting.reviewers import imported_reviewers
 from tests.evals.voting.casting import cast, category, contenders
@@ -242,9 +242,8 @@ def test_the_page_says_whether_reviewers_agree(viewer, ranked):
 
 def test_votes_without_a_judge_are_said_to_be(viewer, code, ranked):
     assert "names no judge" not in text(page(viewer))
-    contender, other = Contender.objects.order_by("pk")[:2]
     nobody = imported_reviewers(source="import 4feb0a82b602fc9c", names=["votes.csv"])["votes.csv"]
-    ReviewerTally.objects.create(category=code, reviewer=nobody, lo=contender, hi=other, left="unknown", lo_wins=3)
+    ReviewerVotes.objects.create(category=code, reviewer=nobody, votes=3)
     assert "3 votes came in a file that names no judge, so they count as one reviewer's." in text(page(viewer))
 
 
