@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import time_machine
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -22,7 +23,18 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from arena.models import Role
 from evals.catalog.services.contenders import retire, unretire
 from evals.leaderboards.ranking import rank_category
-from evals.models import Ballot, Contender, Leaderboard, Ledger, Reviewer, ReviewerTally, TaskTally, Vote
+from evals.models import (
+    Ballot,
+    Contender,
+    ContenderVotes,
+    Leaderboard,
+    Ledger,
+    Reviewer,
+    ReviewerTally,
+    ReviewerVotes,
+    TaskTally,
+    Vote,
+)
 from evals.ratings import Params, Standings, Tallies, compute, replay
 from evals.transfer.files.text import Source
 from evals.transfer.votes import import_votes
@@ -235,10 +247,34 @@ def assert_counted(category, standing):
     ledger = Ledger.objects.get(category=category)
     bad = sum(vote.outcome == "both_bad" for vote in standing)
     assert (ledger.votes, ledger.comparing) == (len(standing), len(standing) - bad)
+    assert_kept(category, standing)
     before = stored(category)
     assert all(any(row[-4:]) for row in before[0] | before[1]), "a row that counts nothing was kept"
     tallies.rebuild(category)
     assert stored(category) == before
+
+
+def assert_kept(category, standing):
+    """What pages count: votes of contenders that count, and those of reviewers, whether they count or not."""
+    by_contender = Counter()
+    for vote in standing:
+        for side in (vote.lo_id, vote.hi_id):
+            by_contender[side, "votes"] += 1
+            by_contender[side, "both_bad"] += vote.outcome == "both_bad"
+    kept = ContenderVotes.objects.filter(category=category).values_list("contender", "votes", "both_bad")
+    found = {(pk, "votes"): votes for pk, votes, _ in kept} | {(pk, "both_bad"): bad for pk, _, bad in kept}
+    assert +Counter(found) == +by_contender
+    superseded = set(Vote.objects.filter(supersedes__isnull=False).values_list("supersedes", flat=True))
+    mine = {}
+    for vote in Vote.objects.filter(category=category, outcome__isnull=False).exclude(pk__in=superseded):
+        decisive = vote.outcome in ("lo", "hi") and vote.left in ("lo", "hi")
+        figures = mine.setdefault(vote.reviewer_id, [0, 0, 0])
+        figures[0] += 1
+        figures[1] += decisive and vote.outcome == vote.left
+        figures[2] += decisive and vote.outcome != vote.left
+    sums = ReviewerVotes.objects.filter(category=category).order_by().values_list("reviewer")
+    found = sums.annotate(Sum("votes"), Sum("left_won"), Sum("right_won"))
+    assert {pk: figures for pk, *figures in found if any(figures)} == mine
 
 
 def cells(model, category, key):
