@@ -26,6 +26,7 @@ from evals.ratings.types import Key
 from evals.voting.queries.blinding import NOTHING_HIDDEN, Blinding
 from evals.voting.queries.categories import CategoryProgress, category_progress
 from evals.voting.queries.reviewers import NOTHING_EXCLUDED, Excluded
+from evals.voting.standings import standings_of
 
 __all__ = [
     "CategoryState",
@@ -158,15 +159,16 @@ class HeadToHead:
 
 
 def latest(category_slug: str) -> LeaderboardView | None:
-    """The newest leaderboard of the category; None before the first. One query."""
-    found = _with_category().filter(category__slug=category_slug).order_by(*_NEWEST).first()
-    return view(found) if found else None
+    """The newest leaderboard of the category; None before the first. One query, two if its standings were not read
+    yet."""
+    found = _with_category().filter(category__slug=category_slug).order_by(*_NEWEST)[:1]
+    return next(iter(_views(found)), None)
 
 
 def all_latest() -> list[LeaderboardView]:
-    """The newest of each category that is not retired, by category name; without dimensions of rubrics. One query."""
-    found = _newest(_with_category()).filter(_CATEGORIES)
-    return [view(leaderboard) for leaderboard in found.order_by("category__name")]
+    """The newest of each category that is not retired, by category name; without dimensions of rubrics. One query, two
+    if some standings were not read yet."""
+    return _views(_newest(_with_category()).filter(_CATEGORIES).order_by("category__name"))
 
 
 def newest_ids() -> dict[str, int]:
@@ -175,10 +177,11 @@ def newest_ids() -> dict[str, int]:
 
 
 def dimension_boards(categories: Collection[str]) -> dict[str, list[LeaderboardView]]:
-    """By category, the newest boards of its rubric's dimensions, in the order these were added. One query."""
+    """By category, the newest boards of its rubric's dimensions, in the order these were added. One query, two if some
+    standings were not read yet."""
     below = _newest(_with_category().filter(category__dimension_of__slug__in=list(categories)))
     found: dict[str, list[LeaderboardView]] = {}
-    for board in map(view, below.order_by("category")):
+    for board in _views(below.order_by("category")):
         found.setdefault(board.dimension_of, []).append(board)
     return found
 
@@ -192,16 +195,25 @@ def dimension_views(category: Category) -> list[Category]:
 
 
 def _newest(leaderboards: QuerySet[Leaderboard]) -> QuerySet[Leaderboard]:
-    newest = Leaderboard.objects.filter(category=OuterRef("category")).order_by(*_NEWEST).values("pk")[:1]
-    return leaderboards.filter(pk=Subquery(newest), category__retired_at__isnull=True)
+    # Begun from the categories: there is a leaderboard for every ranking ever made.
+    newest = Leaderboard.objects.filter(category=OuterRef("pk")).order_by(*_NEWEST).values("pk")[:1]
+    categories = Category.with_dimensions.filter(retired_at__isnull=True).order_by()
+    return leaderboards.filter(pk__in=categories.values(newest=Subquery(newest)))
 
 
 def _with_category() -> QuerySet[Leaderboard]:
     return Leaderboard.objects.select_related("category__ledger", "category__dimension_of")
 
 
-def view(leaderboard: Leaderboard) -> LeaderboardView:
-    """Reads `leaderboard.category.ledger`: two queries unless they were selected along."""
+def _views(leaderboards: QuerySet[Leaderboard]) -> list[LeaderboardView]:
+    found = list(leaderboards.defer("result"))
+    standings = standings_of(found)
+    return [view(one, standings[one.pk]) for one in found]
+
+
+def view(leaderboard: Leaderboard, standings: Standings | None = None) -> LeaderboardView:
+    """Reads `leaderboard.category.ledger`: two queries unless they were selected along. `standings`: its own, if they
+    were read already."""
     category, ledger = leaderboard.category, leaderboard.category.ledger
     return LeaderboardView(
         id=leaderboard.pk,
@@ -214,7 +226,7 @@ def view(leaderboard: Leaderboard) -> LeaderboardView:
         computed_at=leaderboard.computed_at,
         method=leaderboard.method,
         digest=leaderboard.digest,
-        standings=Standings.from_json(leaderboard.result),
+        standings=standings or Standings.from_json(leaderboard.result),
         waiting=max(0, ledger.seq - leaderboard.seq),
         excluded=Excluded(ledger.excluded, ledger.votes + ledger.excluded),
         dimension_of=category.dimension_of.slug if category.dimension_of else "",

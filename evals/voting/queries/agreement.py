@@ -64,14 +64,20 @@ def reviewer_agreements() -> dict[int, Agreement]:
 
 def agreement_with_others(reviewer: Reviewer, *, until: datetime | None = None) -> Alpha:
     """Krippendorff's alpha of the reviewer against those whose votes count, on the battles both judged (before
-    `until`). Two queries, over the reviewer's newest votes."""
+    `until`). Four queries, over the reviewer's newest votes."""
     effective = Vote.objects.filter(superseded_by__isnull=True, outcome__isnull=False).order_by()
     effective = effective.filter(category__dimension_of__isnull=True)
     if until is not None:
         effective = effective.filter(cast_at__lt=until)
     columns = ("outcome", "ballot__battle_id", "task_id", "lo_id", "hi_id")
     mine: dict[tuple[int, ...], int] = {}
-    for outcome, *where in effective.filter(reviewer=reviewer).order_by("-pk").values_list(*columns)[:_MINE]:
+    if reviewer.user_id is None:
+        own = effective.filter(reviewer=reviewer)
+    else:
+        # Somebody who votes here: found by their newest ballots alone, not among all votes they ever cast.
+        ballots = newest_voted(reviewer, _MINE, until=until).order_by("-closed_at").values_list("pk", flat=True)
+        own = effective.filter(ballot__in=list(ballots[:_MINE]))
+    for outcome, *where in own.order_by("-pk").values_list(*columns)[:_MINE]:
         mine.setdefault(_unit(*where), _CODES[outcome or ""])
     counts: dict[tuple[int, ...], list[int]] = {}
     for outcome, unit in _by_others(reviewer, set(mine), effective, until):

@@ -9,20 +9,20 @@ from datetime import datetime
 
 from django.db.models import Count
 
-from evals.models import Ballot, Category, Reason, Reviewer, Vote
+from evals.models import Ballot, Category, Reason, Reviewer
 from evals.ratings.agreement import Alpha
 from evals.ratings.health import Finding, side_preference
 from evals.voting.holding import counted
 from evals.voting.queries.agreement import LAST, agreement_with_others, speeds
 from evals.voting.queries.gold import gold_findings
-from evals.voting.queries.pace import last_midnight, seconds_a_battle
-from evals.voting.queries.reviewers import ReviewerRow, VotesCast, reviewer_row, votes_cast
+from evals.voting.queries.pace import last_midnight, newest_voted, seconds_a_battle
+from evals.voting.queries.reviewers import ReviewerRow, VotesCast, reviewer_row, votes_by_category, votes_cast
 
 __all__ = ["Comment", "Figures", "ReviewerPage", "own_figures", "reviewer_page"]
 
 _COMMENTS = 50
-# Ballots, newest first, whose reasons are counted.
-_REASONS_OF = 2000
+# Votes, newest first, whose reasons are counted and among which comments are looked for.
+_NEWEST = 2000
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ReviewerPage:
 
 
 def reviewer_page(reviewer: Reviewer) -> ReviewerPage:
-    """Twenty queries, however many votes there are."""
+    """Some thirty queries, however many votes there are."""
     return ReviewerPage(reviewer_row(reviewer), _figures(reviewer, None), _comments(reviewer, None))
 
 
@@ -87,20 +87,15 @@ def _figures(reviewer: Reviewer, until: datetime | None) -> Figures:
 
 def _categories(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, int], ...]:
     """By votes, most first."""
-    votes = Vote.objects.filter(reviewer=reviewer, superseded_by__isnull=True, outcome__isnull=False)
-    if until is not None:
-        votes = votes.filter(cast_at__lt=until)
-    counts = dict(votes.order_by().values_list("category").annotate(n=Count("pk")))
+    counts = votes_by_category(reviewer, until=until)
     names = Category.objects.filter(pk__in=counts).values_list("pk", "name")
     return tuple(sorted(((name, counts[pk]) for pk, name in names), key=lambda one: (-one[1], one[0])))
 
 
 def _reasons(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, int], ...]:
     """Most used first; the same word of two categories is one."""
-    given = Ballot.objects.filter(counted(), reviewer=reviewer)
-    if until is not None:
-        given = given.filter(closed_at__lt=until)
-    lists = given.exclude(reasons=[]).order_by("-closed_at").values_list("reasons", flat=True)[:_REASONS_OF]
+    given = newest_voted(reviewer, _NEWEST, until=until).filter(counted())
+    lists = given.exclude(reasons=[]).order_by("-closed_at").values_list("reasons", flat=True)[:_NEWEST]
     times = Counter(pk for reasons in lists for pk in reasons)
     labels = dict(Reason.objects.filter(pk__in=times).values_list("pk", "label"))
     words: Counter[str] = Counter()
@@ -121,9 +116,7 @@ def _skips(reviewer: Reviewer, until: datetime | None) -> tuple[tuple[str, int],
 
 def _comments(reviewer: Reviewer, until: datetime | None) -> tuple[Comment, ...]:
     """Newest first; of votes that count by now."""
-    said = Ballot.objects.filter(counted(), reviewer=reviewer)
-    if until is not None:
-        said = said.filter(closed_at__lt=until)
+    said = newest_voted(reviewer, _NEWEST, until=until).filter(counted())
     rows = (
         said.exclude(comment="").order_by("-closed_at").values_list("battle", "category__name", "closed_at", "comment")
     )

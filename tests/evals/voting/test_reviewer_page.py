@@ -96,7 +96,7 @@ def test_imported_judges_agree_on_tasks_and_pairs(db):
 
 def test_more_votes_cost_no_more_queries(voted, django_assert_max_num_queries):
     _, mara, _ = voted
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(30):
         reviewer_page(mara)
 
 
