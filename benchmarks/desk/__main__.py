@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from django.core.management import call_command
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -52,7 +53,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="addresses whose name contains this")
     parser.add_argument("--times", type=int, default=WARM, help="warm calls of each page")
     given = parser.parse_args()
-    admin = User.objects.filter(role=Role.ADMIN).first() if _migrated() else None
+    call_command("migrate", verbosity=0)
+    admin = User.objects.filter(role=Role.ADMIN).first()
     if admin is None:
         admin = build(SMALL if given.small else Shape())
     asked = [one for one in addresses(admin) if given.only in one.name]
@@ -60,10 +62,6 @@ def main() -> int:
     connections.close_all()
     found = [_apart(one, admin.pk, given.times) for one in asked]
     return _print(found)
-
-
-def _migrated() -> bool:
-    return User._meta.db_table in connection.introspection.table_names()
 
 
 def _apart(address: Address, admin: int, times: int) -> Times:

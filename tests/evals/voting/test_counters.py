@@ -15,6 +15,8 @@ from django.utils import timezone
 from evals import kept_figures
 from evals.collection.services import settle
 from evals.leaderboards import evidence as measured
+from evals.leaderboards.queries import all_latest
+from evals.leaderboards.ranking import rank_category
 from evals.models import (
     AnswerCount,
     Category,
@@ -35,6 +37,9 @@ from evals.models.bulk import insert
 from evals.models.counts import fold, recount, recount_runs
 from evals.voting.drawing import draw
 from evals.voting.queries import agreement
+from evals.voting.queries.queue import queue
+from evals.voting.queries.reviewer_page import own_figures, reviewer_page
+from evals.voting.queries.reviewers import voters_in
 from tests.evals.voting.conftest import World, cast
 
 pytestmark = [
@@ -192,3 +197,19 @@ def test_agreement_and_speed_are_read_as_they_were_kept(make_reviewer, monkeypat
     kept = agreement.panel_agreement(world.category), agreement.reviewer_agreements(), agreement.speeds(people)
     assert kept == now
     assert agreement.refresh() == 0
+
+
+def test_a_reviewers_own_figures_end_at_midnight(make_reviewer):
+    world = World("prose").fill(contenders=2, tasks=3)
+    reviewer = make_reviewer("mara")
+    for _ in range(3):
+        cast(ballot=draw(category=world.category, reviewer=reviewer), choice="left", reviewer=reviewer)
+    figures, _comments = own_figures(reviewer)
+    assert (figures.cast.votes, figures.categories, figures.seconds) == (0, (), None)
+    now = reviewer_page(reviewer).figures
+    assert (now.cast.votes, now.cast.left_won, now.categories) == (3, 3, (("Prose", 3),))
+    assert [(voter.name, voter.votes) for voter in voters_in(world.category)] == [(reviewer.name, 3)]
+    assert agreement.sides_in(world.category).n == 3
+    assert queue(reviewer).lines[0].left == 0
+    rank_category(category_id=world.category.pk)
+    assert [board.votes for board in all_latest()] == [3]
