@@ -4,11 +4,11 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations import Migration
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.module_loading import import_string
 
 from arena import checks  # noqa: F401  (registers them)
-from arena.triggers import install_after_migrate
+from arena.triggers import install_after_migrate, lift_before_migrate
 
 __all__ = ["ArenaConfig", "ensure_schedules"]
 
@@ -33,6 +33,7 @@ class ArenaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        pre_migrate.connect(lift_before_migrate, dispatch_uid="arena.triggers.lift")
         post_migrate.connect(install_after_migrate, dispatch_uid="arena.triggers")
         # After the last of our apps: a cluster started by hand finds its schedules like one that `up` starts.
         post_migrate.connect(ensure_schedules, sender=apps.get_app_config("routing"), dispatch_uid="arena.schedules")

@@ -61,6 +61,9 @@ class Trigger:
 class Follower:
     """Keeps rows of another table in step with `table`, in the statement that moves them.
 
+    `needs`: the tables it writes. SQLite renames no table while a trigger names one that is not there, as when Django
+    rebuilds it, so followers are lifted there before anything is migrated.
+
     `on_sqlite`: from AFTER to END, for each row. `on_postgresql`: from AFTER to the word EXECUTE, and `body` the
     function's statements. There a function appends rows and changes none: two transactions that changed the same rows
     in different orders would deadlock.
@@ -68,6 +71,7 @@ class Follower:
 
     table: str
     name: str
+    needs: tuple[str, ...]
     on_sqlite: str
     on_postgresql: str
     body: str
@@ -131,8 +135,23 @@ def missing(*, using: str = "default") -> list[Rule]:
     return [trigger for trigger in declared() if trigger.create(connection.vendor) and trigger.name not in present]
 
 
+def lift_before_migrate(sender: AppConfig, using: str, plan: object = None, **_: Any) -> None:
+    """Receiver of `pre_migrate`: on SQLite, followers are away while tables are changed."""
+    if plan and _vendor(connections[using]) == "sqlite":
+        with connections[using].cursor() as cursor:
+            for one in getattr(sender, "triggers", ()):
+                if isinstance(one, Follower):
+                    cursor.execute(one.drop("sqlite"))
+
+
 def install_after_migrate(sender: AppConfig, using: str, **_: Any) -> None:
     """Receiver of `post_migrate`; connected by `arena.apps`, so that it hears of each app. After migrating backwards
     some tables are not there."""
-    there = set(connections[using].introspection.table_names())
-    install((one for one in getattr(sender, "triggers", ()) if one.table in there), using=using)
+    connection = connections[using]
+    there = set(connection.introspection.table_names())
+    rules = [one for one in getattr(sender, "triggers", ()) if one.table in there]
+    lost = [one for one in rules if isinstance(one, Follower) and not there.issuperset(one.needs)]
+    with connection.cursor() as cursor:
+        for one in lost:
+            cursor.execute(one.drop(_vendor(connection)))
+    install((one for one in rules if one not in lost), using=using)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 from arena.receivers import connect
 from arena.triggers import Trigger, append_only
@@ -32,3 +33,5 @@ class EvalsConfig(AppConfig):
 
     def ready(self) -> None:
         connect(contender_retired, "evals.voting.receivers.rank_again")
+        # After the triggers are back: `arena` connects its receiver first.
+        connect(post_migrate, "evals.models.counts.recount_after_migrate")

@@ -90,6 +90,7 @@ _ANSWERS = (
     Follower(
         "evals_generation",
         "evals_generation_counted_new",
+        ("evals_answercount",),
         f"AFTER INSERT ON evals_generation WHEN NEW.state IN {_ENDED} BEGIN {_ANSWER_ROW} "
         f"UPDATE evals_answercount SET done = done + {_is('NEW', 'done')}, failed = failed + {_is('NEW', 'failed')}, "
         f"moved = moved + 1 WHERE {_ANSWER_KEY}; END",
@@ -102,6 +103,7 @@ _ANSWERS = (
     Follower(
         "evals_generation",
         "evals_generation_counted",
+        ("evals_answercount", "evals_runcount"),
         f"AFTER UPDATE OF state, checks, refused ON evals_generation WHEN {_MOVED} BEGIN {_ANSWER_ROW} "
         f"UPDATE evals_answercount SET done = done + {_DONE}, failed = failed + {_FAILED}, moved = moved + 1 "
         f"WHERE {_ANSWER_KEY}; "
@@ -117,6 +119,7 @@ _ANSWERS = (
     Follower(
         "evals_generation",
         "evals_generation_counted_gone",
+        ("evals_answercount",),
         f"AFTER DELETE ON evals_generation WHEN OLD.state IN {_ENDED} BEGIN "
         f"UPDATE evals_answercount SET done = done - {_is('OLD', 'done')}, failed = failed - {_is('OLD', 'failed')}, "
         "moved = moved + 1 WHERE contender_id = OLD.contender_id AND "
@@ -161,6 +164,7 @@ _RUNS = (
     Follower(
         "evals_runitem",
         "evals_runitem_counted_new",
+        ("evals_runcount",),
         f"AFTER INSERT ON evals_runitem BEGIN {_ITEM_ROW} {_item('NEW', '+')} END",
         "AFTER INSERT ON evals_runitem REFERENCING NEW TABLE AS added FOR EACH STATEMENT",
         _items("added", ""),
@@ -168,6 +172,7 @@ _RUNS = (
     Follower(
         "evals_runitem",
         "evals_runitem_counted_gone",
+        ("evals_runcount",),
         f"AFTER DELETE ON evals_runitem BEGIN {_item('OLD', '-')} END",
         "AFTER DELETE ON evals_runitem REFERENCING OLD TABLE AS gone FOR EACH STATEMENT",
         _items("gone", "-"),
@@ -193,6 +198,7 @@ _VOTES = (
     Follower(
         "evals_vote",
         "evals_vote_counted_new",
+        ("evals_reviewervotes",),
         f"AFTER INSERT ON evals_vote BEGIN {_VOTE_ROW} UPDATE evals_reviewervotes SET "
         f"{_instead('votes', _counts('NEW'), _counts('v'))}, "
         f"{_instead('left_won', _won('NEW', 'left'), _won('v', 'left'))}, "

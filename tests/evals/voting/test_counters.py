@@ -7,13 +7,16 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import Max, Sum
 from django.utils import timezone
 
+from arena.triggers import install_after_migrate, lift_before_migrate, missing
 from evals import kept_figures
 from evals.collection.services import settle
+from evals.counters import FOLLOWERS
 from evals.leaderboards import evidence as measured
 from evals.leaderboards.queries import all_latest
 from evals.leaderboards.ranking import rank_category
@@ -34,7 +37,7 @@ from evals.models import (
     TaskSetVersion,
 )
 from evals.models.bulk import insert
-from evals.models.counts import fold, recount, recount_runs
+from evals.models.counts import fold, recount, recount_after_migrate, recount_runs
 from evals.voting.drawing import draw
 from evals.voting.queries import agreement
 from evals.voting.queries.queue import queue
@@ -180,6 +183,20 @@ def test_large_categories_show_what_was_kept_until_it_is_computed_again(desk, mo
     assert kept["granit"]["n"] == 3
     recount()
     assert not KeptFigures.objects.exists()
+
+
+def test_followers_are_away_while_tables_are_changed_and_what_was_missed_is_counted(desk):
+    evals = apps.get_app_config("evals")
+    lift_before_migrate(evals, using="default", plan=[1])
+    if connection.vendor == "sqlite":
+        assert {one.name for one in missing()} == {one.name for one in FOLLOWERS}
+    desk.answer(0, 0)
+    install_after_migrate(evals, using="default")
+    recount_after_migrate(evals, using="default", plan=[1])
+    assert missing() == []
+    assert answers() == {"granit": (1, 0)}
+    desk.answer(1, 0)
+    assert answers() == {"granit": (2, 0)}
 
 
 def test_agreement_and_speed_are_read_as_they_were_kept(make_reviewer, monkeypatch):
