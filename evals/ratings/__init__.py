@@ -18,6 +18,7 @@ from evals.ratings.compute import compute
 from evals.ratings.davidson import DavidsonFit, Prior, fit_davidson
 from evals.ratings.drawing import draw_pair
 from evals.ratings.elo import replay
+from evals.ratings.features import FEATURES, StyleCounts, count_style
 from evals.ratings.graph import components_of
 from evals.ratings.newcomer import SUPPOSED_LEAD, votes_for_a_newcomer
 from evals.ratings.params import METHOD, Params
@@ -37,12 +38,14 @@ from evals.ratings.sequence import (
 )
 from evals.ratings.shares import ClusteredShare, clustered_share
 from evals.ratings.standings import Lead, PairRecord, Rating, Standings
+from evals.ratings.style import StyledVotes, StyleEffect, StyleFit, StyleRating, fit_style
 from evals.ratings.tallies import OUTCOMES, PairCounts, Tallies, TallyMismatchError
 from evals.ratings.types import Key
 
 __all__ = [
     "ALPHA",
     "CENTRE",
+    "FEATURES",
     "METHOD",
     "OUTCOMES",
     "POINTS",
@@ -64,6 +67,11 @@ __all__ = [
     "Rating",
     "SequenceBound",
     "Standings",
+    "StyleCounts",
+    "StyleEffect",
+    "StyleFit",
+    "StyleRating",
+    "StyledVotes",
     "Tallies",
     "TallyMismatchError",
     "VotesToGo",
@@ -72,8 +80,10 @@ __all__ = [
     "clustered_share",
     "components_of",
     "compute",
+    "count_style",
     "draw_pair",
     "fit_davidson",
+    "fit_style",
     "from_points",
     "head_to_head",
     "non_inferiority",
