@@ -18,6 +18,7 @@ class EvalsConfig(AppConfig):
     triggers = (
         *append_only("evals_vote", "votes"),
         *append_only("evals_leaderboard", "leaderboards"),
+        *append_only("evals_stylereport", "reports on style"),
         *append_only("evals_quarantineact", "acts on quarantine cases"),
         *append_only("evals_bakeoffround", "the rounds of a bake-off"),
         *append_only("evals_bakeoffreport", "reports of bake-offs"),

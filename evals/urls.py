@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # leaderboards
     path("leaderboards/", views.leaderboard_list, name="leaderboard-list"),
     path("leaderboards/<slug:category>/", views.leaderboard, name="leaderboard"),
+    path("leaderboards/<slug:category>/leaderboard.csv", views.leaderboard_csv, name="leaderboard-csv"),
     path("leaderboards/<slug:category>/retire/", categories.category_retire, name="category-retire"),
     path("leaderboards/<slug:category>/battles/", judged.battle_list, name="battle-list"),
     path("leaderboards/<slug:category>/voting/", category.category_voting, name="category-voting"),

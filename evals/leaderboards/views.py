@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -11,8 +14,10 @@ from arena.accounts.roles import person, role_required
 from arena.models import Role
 from evals.catalog.queries.contenders import contender_cards
 from evals.leaderboards.evidence import recent_evidence
+from evals.leaderboards.history import rating_history, task_set_marks
 from evals.leaderboards.own_votes import board_without
 from evals.leaderboards.page import HEAT_LIMIT, cost_plot, heat_map, measured_rows, ratings_table
+from evals.leaderboards.pictures import first_two, history, style_part
 from evals.leaderboards.queries import (
     LeaderboardView,
     category_states,
@@ -21,22 +26,30 @@ from evals.leaderboards.queries import (
     leaderboard_at,
     newest_ids,
 )
+from evals.leaderboards.style import latest_style
+from evals.leaderboards.tables import CSV_COLUMNS, csv_rows
 from evals.leaderboards.trust import contest, panel
 from evals.models import Category
 from evals.ratings import Audience
+from evals.transfer.files.writing import write_csv
 from evals.voting.queries.agreement import panel_agreement, sides_in
 from evals.voting.queries.blinding import blinding_of, why_closed
 from evals.voting.queries.categories import progress_in
 from evals.voting.queries.reasons import chosen_for
 from evals.voting.queries.reviewers import excluded_votes, voters_in
 
-__all__ = ["leaderboard", "leaderboard_list", "leaderboard_then"]
+__all__ = ["leaderboard", "leaderboard_csv", "leaderboard_list", "leaderboard_then"]
 
 
 @require_safe
 @role_required(Role.VIEWER)
 def leaderboard_list(request: HttpRequest) -> HttpResponse:
-    context = {"states": category_states(blinding_of(request.user)), "excluded": excluded_votes()}
+    states = category_states(blinding_of(request.user))
+    context = {
+        "states": states,
+        "pairs": {state.slug: first_two(state.board) for state in states if state.board},
+        "excluded": excluded_votes(),
+    }
     return render(request, "evals/leaderboards/leaderboard_list.html", context)
 
 
@@ -61,7 +74,7 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     cards = contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings))
     table = ratings_table(board, audience=audience, evidence=measured, cards=cards)
     plot, left_out = cost_plot(board, measured)
-    context = {
+    context: dict[str, Any] = {
         "category": found,
         "top": top,
         "rubric": _rubric(found),
@@ -92,7 +105,37 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         ),
         "blinded": blinded,
     }
+    if not blinded:
+        # Earlier boards and style rest on every vote, the reader's own included.
+        style = latest_style(found)
+        marks = [(mark.at, mark.words) for mark in task_set_marks(found)]
+        context |= {
+            "history": history(rating_history(found), table.names, marks),
+            "style": style_part(style.result if style else None, table.names),
+        }
     return render(request, "evals/leaderboards/leaderboard.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def leaderboard_csv(request: HttpRequest, category: str) -> HttpResponse:
+    """The table of the page, with the measurements beside it, for the audience it shows."""
+    found = _found(category)
+    blinding = blinding_of(request.user)
+    if blinding.closes(found.slug):
+        return HttpResponse(why_closed(found.name), status=403, content_type="text/plain; charset=utf-8")
+    board = board_without(found, blinding.reviewer) if blinding.hides(found.slug) else latest(found.slug)
+    if board is None:
+        raise Http404(f"{found.name} has no leaderboard yet.")
+    top = found.dimension_of or found
+    written = io.StringIO(newline="")
+    rows = csv_rows(board, audience=_audience(request, board), evidence=recent_evidence(top.slug))
+    write_csv(written, CSV_COLUMNS, rows)
+    return HttpResponse(
+        written.getvalue(),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{found.slug}-leaderboard.csv"'},
+    )
 
 
 def _found(slug: str) -> Category:

@@ -11,11 +11,13 @@ from evals.models.leaderboards import Leaderboard
 from evals.models.quarantine import QuarantineAct, QuarantineCase, QuarantineRecheck
 from evals.models.renderings import Rendering
 from evals.models.rescores import Rescore
+from evals.models.styles import AnswerStyle, StyleReport
 from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem, TaskSetVersion
 from evals.models.votes import Reviewer, ReviewerGroup, ReviewerTally, TaskTally, Vote, VoteImport
 
 __all__ = [
     "AnswerCount",
+    "AnswerStyle",
     "Attempt",
     "BakeOff",
     "BakeOffMail",
@@ -52,6 +54,7 @@ __all__ = [
     "RunCount",
     "RunItem",
     "RunWarmUp",
+    "StyleReport",
     "Task",
     "TaskSet",
     "TaskSetItem",

@@ -257,7 +257,7 @@ def _effect_variance(fit: _Fit, group: Ints, groups: int, n: Floats) -> tuple[Fl
 def _points(fit: _Fit, components: Ints, factor: float) -> tuple[Floats, Floats]:
     """(K,) ratings and half widths for these reviewers, around the mean of the main component."""
     weights = (components == 0) / max(1, int((components == 0).sum()))
-    covariance = fit.covariance[: fit.K, : fit.K] * factor
+    covariance: Floats = fit.covariance[: fit.K, : fit.K] * factor
     base = np.diag(covariance) - 2 * covariance @ weights + weights @ covariance @ weights
     ratings = CENTRE + (fit.theta - fit.theta @ weights) * POINTS
     return ratings, t_quantile(None) * np.sqrt(np.maximum(base, 0)) * POINTS

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from arena.ui.wording import listed
 from evals.catalog.price_list import STALE_AFTER_DAYS
 from routing.decisions.explain import DecisionSummary
 from routing.decisions.history import last_decision, last_decisions
+from routing.models import RoutingTable
 from routing.publishing.queries import frozen, table
 
 __all__ = [
     "address_notice",
+    "changed_tables",
     "decision_summaries",
     "decision_summary",
     "price_notice",
@@ -34,6 +37,12 @@ def decision_summaries(slugs: Iterable[str]) -> dict[str, DecisionSummary]:
     newest, decisions = table(), last_decisions(slugs)
     categories = newest.document["categories"] if newest else {}
     return {slug: DecisionSummary(decisions.get(slug), categories.get(slug, {}).get("routes", [])) for slug in slugs}
+
+
+def changed_tables(most: int = 24) -> list[tuple[int, datetime]]:
+    """Versions and when they were published, newest first, without those that only refreshed the evidence. A query."""
+    tables = RoutingTable.objects.exclude(cause=RoutingTable.Cause.REFRESH).order_by("-version")
+    return list(tables.values_list("version", "published_at")[:most])
 
 
 def publication_notice() -> str:

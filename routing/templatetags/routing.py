@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
 
 from django import template
 
@@ -35,3 +36,17 @@ def decisions_on(category: str, seq: int, revision: int) -> list[PastDecision]:
     """`{% decisions_on category.slug board.seq board.revision as decisions %}`: what was decided on one leaderboard.
     Costs a query."""
     return history.decisions_on(category, seq=seq, revision=revision)
+
+
+class Drawable(Protocol):
+    """A drawing over time that takes marks of its own caller."""
+
+    @property
+    def drawn(self) -> Callable[[Sequence[tuple[datetime, str]]], Any]: ...
+
+
+@register.simple_tag
+def with_tables(drawing: Drawable) -> Any:
+    """`{% with_tables history as plot %}`: the drawing, with the newest published tables marked in which a decision
+    changed. Costs a query."""
+    return drawing.drawn([(at, f"table {version}") for version, at in summaries.changed_tables()])

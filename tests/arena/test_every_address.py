@@ -72,6 +72,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "vote/b/<str:token>/report/": (NOBODY, REVIEWER),
     "leaderboards/": (VIEWER, NOBODY),
     "leaderboards/<slug:category>/": (VIEWER, NOBODY),
+    "leaderboards/<slug:category>/leaderboard.csv": (VIEWER, NOBODY),
     "leaderboards/<slug:category>/retire/": (EDITOR, EDITOR),
     "leaderboards/<slug:category>/<int:seq>/": (VIEWER, NOBODY),
     "leaderboards/<slug:category>/<int:seq>/<int:revision>/": (VIEWER, NOBODY),
