@@ -189,7 +189,7 @@ class _Fit:
             if self.converged:
                 break
         self.at = at
-        self.covariance: Floats = np.linalg.inv(hessian)
+        self.covariance: Floats = np.asarray(np.linalg.inv(hessian), np.float64)
         self.theta: Floats = at[:K]
         self.beta: Floats = at[K + 1 :]
 
@@ -211,7 +211,7 @@ class _Fit:
 
         curve, mixed = n * (1 - tie - lean**2) / 4, -n * lean * tie / 2
         hessian = np.empty((len(at), len(at)))
-        cells: Floats = np.bincount(self.lo * K + self.hi, curve, K * K).reshape(K, K)
+        cells: Floats = np.asarray(np.bincount(self.lo * K + self.hi, curve, K * K), np.float64).reshape(K, K)
         cells += cells.T.copy()
         hessian[:K, :K] = np.diag(cells.sum(axis=1)) - cells
         hessian[:K, K] = hessian[K, :K] = self._by_contender(mixed)
@@ -226,8 +226,8 @@ class _Fit:
         return value, gradient, hessian
 
     def _by_contender(self, values: Floats) -> Floats:
-        gathered: Floats = np.bincount(self.lo, values, self.K) - np.bincount(self.hi, values, self.K)
-        return gathered
+        won: Floats = np.asarray(np.bincount(self.lo, values, self.K), np.float64)
+        return won - np.asarray(np.bincount(self.hi, values, self.K), np.float64)
 
     def _gather(self, in_d: Floats, in_ties: Floats) -> Floats:
         return np.concatenate([self._by_contender(in_d), [in_ties.sum()], in_d @ self.x])
