@@ -20,7 +20,7 @@ __all__ = ["compute_style", "latest_style", "measure_answers", "style_is_due"]
 
 # Answers read by one chore, and the newest votes fitted: both stay within its time.
 MOST_ANSWERS = 20_000
-MOST_VOTES = 1_000_000
+MOST_VOTES = 200_000
 # A report on fewer votes would say nothing.
 FEWEST_VOTES = 100
 GROWTH = 1.05
@@ -122,7 +122,9 @@ def _result(board: Leaderboard) -> dict[str, Any]:
         read.reviewer[use],
         number[read.lo[use]],
         number[read.hi[use]],
-        *((outcome == n).astype(np.int64) for n in range(3)),
+        (outcome == 0).astype(np.int64),
+        (outcome == 1).astype(np.int64),
+        (outcome == 2).astype(np.int64),
         logs[lo[use]] - logs[hi[use]],
     )
     fit = fit_style(
