@@ -8,6 +8,7 @@ __all__ = [
     "category_retirement_asked",
     "contender_retired",
     "leaderboard_computed",
+    "needs_asked",
     "retirement_asked",
 ]
 
@@ -31,3 +32,7 @@ contender_retired = Signal()
 # Sent with `report_id`, its `made_at` and its `document` inside the transaction that stores the report of a bake-off,
 # once for each: what a receiver enqueues commits with it, and what a receiver raises keeps it from being stored.
 bake_off_finished = Signal()
+
+# Sent with `user` when their first page is made. A receiver returns a list of `arena.ui.needs.Need`: what this person,
+# in their role, should act on. Its queries are few, and do not grow with what is stored.
+needs_asked = Signal()

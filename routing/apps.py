@@ -7,6 +7,7 @@ from evals.signals import (
     category_retired,
     category_retirement_asked,
     leaderboard_computed,
+    needs_asked,
     retirement_asked,
 )
 from routing.signals import table_published
@@ -26,5 +27,7 @@ class RoutingConfig(AppConfig):
         connect(category_retired, "routing.publishing.receivers.publish_after_retirement")
         connect(retirement_asked, "routing.publishing.receivers.routes_naming")
         connect(category_retirement_asked, "routing.publishing.receivers.routes_of_category")
+        connect(needs_asked, "routing.publishing.needs.needs_of_routing")
+        connect(needs_asked, "routing.webhooks.needs.needs_of_webhooks")
         connect(bake_off_finished, "routing.webhooks.receivers.announce_report")
         connect(table_published, "routing.webhooks.receivers.announce_table")

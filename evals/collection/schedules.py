@@ -6,12 +6,13 @@ from __future__ import annotations
 from django.db import transaction
 from django_q.models import Schedule
 
-__all__ = ["BAKE_OFF", "EVERY", "RECHECK", "REPORT", "RESCORE", "SWEEP", "ensure"]
+__all__ = ["BAKE_OFF", "EVERY", "FLAG", "RECHECK", "REPORT", "RESCORE", "SWEEP", "ensure"]
 
 BAKE_OFF = "evals.bake_offs.chores.bake_off"
 REPORT = "evals.bake_offs.chores.report_bake_offs"
 RECHECK = "evals.collection.chores.recheck_quarantine"
 RESCORE = "evals.collection.chores.rescore_unfinished"
+FLAG = "evals.voting.chores.flag_reviewers"
 SWEEP = "evals.leaderboards.chores.sweep"
 
 # How often a bake-off may be due.
@@ -27,6 +28,7 @@ _STANDING = {
     # Does nothing once it is done.
     RECHECK: ("Look for models' names in stored answers, with a new detector", 5),
     RESCORE: ("Go on scoring stored answers again, where that was asked for", 5),
+    FLAG: ("Look for reviewers whose votes are worth a look", 60),
     REPORT: ("Report on bake-offs that ended, send their e-mails", 1),
 }
 

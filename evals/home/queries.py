@@ -47,6 +47,11 @@ class Overview:
         return tuple(state for state in self.states if state.ready)
 
     @property
+    def ranked(self) -> int:
+        """Categories with votes, which have a leaderboard or soon will."""
+        return sum(1 for state in self.states if state.votes)
+
+    @property
     def collecting(self) -> bool:
         return self.run is not None and self.run.state == Run.State.COLLECTING
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from arena.accounts.roles import person
+from arena.ui.htmx import HtmxHttpRequest
 from evals.collection.run_page import listed
+from evals.home.needs import needs_of
 from evals.home.queries import overview
 from evals.voting.queries.blinding import blinding_of
 
@@ -14,10 +17,17 @@ __all__ = ["home"]
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    """Public: without signing in it explains what Arena is and how to get access."""
+def home(request: HtmxHttpRequest) -> HttpResponse:
+    """Public: without signing in it explains what Arena is and how to get access. htmx asks for the loop's figures
+    alone, with `part=loop`."""
     if not request.user.is_authenticated:
         return render(request, "evals/home/welcome.html")
     seen = overview(blinding_of(request.user))
-    context = {"overview": seen, "run": listed(seen.run) if seen.run else None}
+    if request.htmx and request.GET.get("part") == "loop":
+        return render(request, "evals/home/_loop.html", {"overview": seen})
+    context = {
+        "overview": seen,
+        "run": listed(seen.run) if seen.run else None,
+        "needs": needs_of(person(request)),
+    }
     return render(request, "evals/home/home.html", context)

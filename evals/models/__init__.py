@@ -13,7 +13,7 @@ from evals.models.renderings import Rendering
 from evals.models.rescores import Rescore
 from evals.models.styles import AnswerStyle, StyleReport
 from evals.models.task_sets import Category, Ledger, Task, TaskSet, TaskSetItem, TaskSetVersion
-from evals.models.votes import Reviewer, ReviewerGroup, ReviewerTally, TaskTally, Vote, VoteImport
+from evals.models.votes import Reviewer, ReviewerFlag, ReviewerGroup, ReviewerTally, TaskTally, Vote, VoteImport
 
 __all__ = [
     "AnswerCount",
@@ -47,6 +47,7 @@ __all__ = [
     "Rendering",
     "Rescore",
     "Reviewer",
+    "ReviewerFlag",
     "ReviewerGroup",
     "ReviewerTally",
     "ReviewerVotes",

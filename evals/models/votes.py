@@ -59,6 +59,19 @@ class Reviewer(models.Model):
         return self.name
 
 
+class ReviewerFlag(models.Model):
+    """A reviewer whose votes are worth a look (`evals.voting.flags`): which signs fail, and what they say."""
+
+    reviewer = models.OneToOneField(Reviewer, on_delete=models.CASCADE, related_name="flag")
+    # Labels of the signs that fail, in the alphabet's order, with a space between them.
+    signs = models.CharField(max_length=100)
+    why = models.CharField(max_length=500)
+    found_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"flag of {self.reviewer}"
+
+
 def pseudonym(reviewer_id: int) -> str:
     """By which the API names a reviewer, everywhere the same."""
     return f"R-{reviewer_id:02d}"
