@@ -47,7 +47,7 @@ def _of_the_table(now: datetime) -> Iterator[Need]:
         late = expires_at <= now
         if late or (expires_at - now) < _NEAR * (expires_at - published_at):
             why = (
-                f"Publishing is frozen by {stopped.by}: a refresh is due all the same, so the chores may not be running."
+                f"Publishing is frozen by {stopped.by}; it is renewed all the same, so the chores may not be running."
                 if stopped
                 else "It should have been renewed by itself: the chores may not be running."
             )
@@ -63,7 +63,7 @@ def _of_the_table(now: datetime) -> Iterator[Need]:
     if stopped is not None:
         yield Need(
             title="Publishing is frozen",
-            words=f"By {stopped.by}, for {duration(now - stopped.at)}: “{stopped.reason}” Votes change no route meanwhile.",
+            words=f"By {stopped.by}, for {duration(now - stopped.at)}: “{stopped.reason}” No route changes.",
             act="Lift the freeze…",
             url=reverse("routing:freeze"),
             urgency=Urgency.SOON,

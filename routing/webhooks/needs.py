@@ -26,7 +26,7 @@ def needs_of_webhooks(sender: Any, *, user: User, **_: Any) -> list[Need]:
     return [
         Need(
             title=f"Messages do not reach {description or url}",
-            words="The newest one was given up. The webhook's page shows what the receiver answered, and sends it again.",
+            words="The newest was given up. The webhook's page shows what the receiver answered, and sends it again.",
             act="See why",
             url=reverse("routing:webhook", args=[pk]),
             urgency=Urgency.BROKEN,
