@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("evals", "0020_long_context"),
+        ("evals", "0023_style"),
     ]
 
     operations = [
