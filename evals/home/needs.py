@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import groupby
+from typing import cast
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
@@ -41,7 +42,7 @@ def needs_of(user: User) -> list[Need]:
     """The most urgent first, at most `MOST_SHOWN`. A dozen small queries for an editor, two or three for others."""
     found = list(_needs(user))
     for _, told in signals.needs_asked.send(sender=User, user=user):
-        found += told or ()
+        found += cast("list[Need]", told or [])
     return sorted(found, key=lambda need: need.urgency)[:MOST_SHOWN]
 
 
