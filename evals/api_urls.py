@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from evals.bake_offs import api as bake_offs_api
+from evals.battles import api as battles_api
 from evals.catalog import api
 from evals.collection import api as collection_api
 from evals.collection import listing_api, rescoring_api
@@ -54,6 +55,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quarantine/<int:pk>", quarantine_api.QuarantineDetail.as_view(), name="quarantine-case"),
     path("quarantine/<int:pk>/confirm", quarantine_api.QuarantineConfirm.as_view(), name="quarantine-confirm"),
     path("quarantine/<int:pk>/release", quarantine_api.QuarantineRelease.as_view(), name="quarantine-release"),
+    path("preferences", battles_api.PreferenceList.as_view(), name="preference-list"),
     path("reviewers", voting_api.ReviewerList.as_view(), name="reviewer-list"),
     path("reviewers/<int:pk>", voting_api.ReviewerDetail.as_view(), name="reviewer"),
     path("votes", voting_api.VoteList.as_view(), name="vote-list"),

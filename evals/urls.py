@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from evals.bake_offs import views as bake_offs
+from evals.battles import views as battle_views
 from evals.catalog.views import categories, contenders, found, long_context, task_sets
 from evals.collection import views as collection_views
 from evals.collection.comparison import views as comparison_views
@@ -118,6 +119,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("reviewers/<int:pk>/", reviewers.reviewer, name="reviewer"),
     path("reviewers/<int:pk>/exclude/", reviewers.reviewer_exclude, name="reviewer-exclude"),
     path("reviewers/<int:pk>/include/", reviewers.reviewer_include, name="reviewer-include"),
+    path("battles/", battle_views.battle_browser, name="battle-browser"),
+    path("battles/preferences.jsonl", battle_views.preference_file, name="preference-file"),
     path("battles/<int:pk>/", judged.judged_battle, name="judged-battle"),
     path("battles/<int:pk>/gold/retire/", judged.gold_retire, name="gold-retire"),
     path("join/<str:token>/", invitations.join, name="join"),

@@ -155,7 +155,11 @@ class Vote(models.Model):
             ),
             models.CheckConstraint(name="vote_two_contenders", condition=~models.Q(lo=models.F("hi"))),
         ]
-        indexes = [models.Index(fields=["reviewer", "category"], name="vote_of_reviewer")]
+        indexes = [
+            models.Index(fields=["reviewer", "category"], name="vote_of_reviewer"),
+            # For the battles browser: a pair has too few of a million votes to be found by walking them.
+            models.Index(fields=["lo", "hi", "id"], name="vote_of_pair"),
+        ]
 
     def __str__(self) -> str:
         return f"vote {self.seq} in {self.category}"

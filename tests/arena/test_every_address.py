@@ -131,8 +131,10 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "reviewers/groups/<slug:slug>/members/": (NOBODY, EDITOR),
     "reviewers/groups/<slug:slug>/members/<int:pk>/remove/": (NOBODY, EDITOR),
     "join/<str:token>/": (ANYBODY, ANYBODY),
-    # Names, verdicts and comments beside each other.
-    "battles/<int:pk>/": (EDITOR, EDITOR),
+    # Reviewers' names and comments are for editors; what a reviewer votes in is closed to them (tests/evals/battles).
+    "battles/": (VIEWER, NOBODY),
+    "battles/preferences.jsonl": (EDITOR, NOBODY),
+    "battles/<int:pk>/": (VIEWER, EDITOR),
     "battles/<int:pk>/gold/retire/": (NOBODY, EDITOR),
     "leaderboards/<slug:category>/battles/": (EDITOR, NOBODY),
     "leaderboards/<slug:category>/voting/": (EDITOR, EDITOR),
@@ -154,6 +156,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "routing/policy/versions/<int:n>/": (VIEWER, NOBODY),
     "routing/policy/versions/<int:n>/policy.<str:form>": (VIEWER, NOBODY),
     "routing/categories/<slug:slug>/": (VIEWER, NOBODY),
+    "routing/categories/<slug:slug>/plan/": (VIEWER, NOBODY),
     "routing/categories/<slug:slug>/pin/": (EDITOR, EDITOR),
     "routing/categories/<slug:slug>/unpin/": (EDITOR, EDITOR),
     "routing/acts/": (VIEWER, NOBODY),
@@ -226,6 +229,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "api/v1/quarantine/<int:pk>": (EDITOR, NOBODY),
     "api/v1/quarantine/<int:pk>/confirm": (NOBODY, EDITOR),
     "api/v1/quarantine/<int:pk>/release": (NOBODY, EDITOR),
+    "api/v1/preferences": (EDITOR, NOBODY),
     "api/v1/reviewers": (EDITOR, NOBODY),
     "api/v1/reviewers/<int:pk>": (EDITOR, NOBODY),
     "api/v1/votes": (EDITOR, NOBODY),

@@ -1,5 +1,5 @@
-"""Judged battles with names, verdicts and comments, and marking gold. For editors and admins: who reads here can no
-longer judge these battles blind, and reviewers see no one else's verdicts or comments."""
+"""Judged battles with names, verdicts and comments, and marking gold. Who reads here can no longer judge these battles
+blind, so reviewers read none of a category they vote in. Reviewers' names and comments are for editors and admins."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from typing import cast
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -17,6 +18,7 @@ from arena.ui.paging import page_of
 from evals.models import Battle, Category, GoldBattle
 from evals.voting.forms import GoldForm
 from evals.voting.gold import GoldError, mark_gold, retire_gold
+from evals.voting.queries.blinding import blinding_of, why_closed
 from evals.voting.queries.judged import Filter, battle_detail, battle_lines
 
 __all__ = ["battle_list", "gold_retire", "judged_battle"]
@@ -44,12 +46,17 @@ def battle_list(request: HttpRequest, category: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@role_required(Role.EDITOR)
+@role_required(Role.VIEWER)
 def judged_battle(request: HttpRequest, pk: int) -> HttpResponse:
-    """POST marks the right answer."""
+    """POST marks the right answer, for editors."""
+    editor = person(request).may(Role.EDITOR)
+    if request.method == "POST" and not editor:
+        raise PermissionDenied("Marking gold needs the role editor.")
     found = battle_detail(pk)
     if found is None:
         raise Http404
+    if blinding_of(request.user).hides(found.category_slug):
+        raise PermissionDenied(why_closed(found.category))
     now = {"outcome": found.gold.outcome, "why": found.gold.why} if found.gold else {}
     form = GoldForm(request.POST or None, initial=now)
     if request.method == "POST" and form.is_valid():
@@ -60,7 +67,7 @@ def judged_battle(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Marked as gold: it is mixed into draws.")
             return redirect("evals:judged-battle", pk)
-    return render(request, "evals/voting/judged_battle.html", {"battle": found, "form": form})
+    return render(request, "evals/voting/judged_battle.html", {"battle": found, "form": form, "editor": editor})
 
 
 @require_POST
