@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from routing.decisions import views
+from routing.money import views as money
+from routing.planning import views as planning
 from routing.policy.views import edit, pins, read
 from routing.publishing.views import audit, publish, tables
 from routing.webhooks import views as webhooks_views
@@ -24,8 +26,10 @@ urlpatterns: list[URLPattern] = [
     path("policy/versions/<int:n>/", read.version, name="policy-version"),
     path("policy/versions/<int:n>/policy.<str:form>", read.download, name="policy-download"),
     path("categories/<slug:slug>/", views.category, name="category"),
+    path("categories/<slug:slug>/plan/", planning.plan, name="plan"),
     path("categories/<slug:slug>/pin/", pins.pin, name="pin"),
     path("categories/<slug:slug>/unpin/", pins.unpin, name="unpin"),
+    path("money/", money.money, name="money"),
     path("acts/", audit.audit_log, name="act-list"),
     path("publish/", publish.publish, name="publish"),
     path("rollback/", publish.rollback, name="rollback"),

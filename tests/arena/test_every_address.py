@@ -159,6 +159,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "routing/categories/<slug:slug>/plan/": (VIEWER, NOBODY),
     "routing/categories/<slug:slug>/pin/": (EDITOR, EDITOR),
     "routing/categories/<slug:slug>/unpin/": (EDITOR, EDITOR),
+    "routing/money/": (VIEWER, NOBODY),
     "routing/acts/": (VIEWER, NOBODY),
     "routing/publish/": (EDITOR, EDITOR),
     "routing/rollback/": (EDITOR, EDITOR),

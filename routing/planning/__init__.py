@@ -1,0 +1,1 @@
+"""Planning votes: how many days a decision takes with so many people."""
