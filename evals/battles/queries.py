@@ -37,8 +37,8 @@ Verdict = Literal["", "a", "b", "decided", "tie", "both_bad"]
 
 @dataclass(frozen=True)
 class Filters:
-    """`b` needs `a`, and so do the verdicts `a` (a is better) and `b` (the other one is). Without a `category`, rubrics'
-    dimensions are left out. `hidden` are slugs of categories that the reader must not see."""
+    """`b` needs `a`, and so do the verdicts `a` (a is better) and `b` (the other one is). Without a `category`, the
+    dimensions of rubrics are left out. `hidden` are slugs of categories that the reader must not see."""
 
     category: Category | None = None
     a: Contender | None = None
@@ -98,7 +98,7 @@ class _ListHas(Func):
         sql, params = compiler.compile(self.get_source_expressions()[0])
         if connection.vendor == "postgresql":
             return f"({sql} @> '[{self.number}]'::jsonb)", params
-        return f"EXISTS (SELECT 1 FROM json_each({sql}) WHERE json_each.value = {self.number})", params
+        return f"EXISTS (SELECT 1 FROM json_each({sql}) WHERE json_each.value = {self.number})", params  # noqa: S608
 
 
 _TOTAL = F("lo_wins") + F("hi_wins") + F("ties") + F("both_bad")
@@ -206,9 +206,7 @@ def _walked(votes: QuerySet[Vote], filters: Filters, limit: int) -> tuple[list[i
     return list(found.values_list("pk", flat=True)[:limit]), bound
 
 
-def _of_category(
-    category: Category, filters: Filters, limit: int, before: int | None
-) -> tuple[list[int], int | None]:
+def _of_category(category: Category, filters: Filters, limit: int, before: int | None) -> tuple[list[int], int | None]:
     """By the ledger's numbers, which are gapless and in the order of ids."""
     votes = Vote.objects.filter(category=category)
     last = votes.order_by("-seq").values_list("seq", flat=True)
@@ -249,9 +247,9 @@ def _rows(ids: list[int], filters: Filters) -> tuple[JudgedVote, ...]:
     found = {row[0]: row for row in rows}
     categories = {
         pk: (slug, name)
-        for pk, slug, name in Category.with_dimensions.filter(
-            pk__in={row[1] for row in found.values()}
-        ).values_list("pk", "slug", "name")
+        for pk, slug, name in Category.with_dimensions.filter(pk__in={row[1] for row in found.values()}).values_list(
+            "pk", "slug", "name"
+        )
     }
     gists = _gists({row[2] for row in found.values()})
     reasons = _labels(row[10] for row in found.values())

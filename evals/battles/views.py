@@ -73,7 +73,7 @@ def _choices(filters: Filters, editor: bool, hidden: frozenset[str]) -> dict[str
 @require_safe
 @role_required(Role.EDITOR)
 def preference_file(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """JSON Lines, sent while it is read. A filter that cannot be read is a 400: a file must not hold more than asked."""
+    """JSON Lines, sent while it is read. A filter that cannot be read is a 400: no file with more than asked."""
     given = {name: request.GET[name].strip() for name in NAMES if request.GET.get(name, "").strip()}
     read = read_filters(given)
     if read.errors:

@@ -31,8 +31,8 @@ _SEED = 20_261_201
 @dataclass(frozen=True)
 class State:
     """Today's evidence on two contenders, in natural units: `lead` ± `se` from `votes` that compare in the category.
-    `margin`, `rivals`, `q`, `b` and `alpha` as the gate has them; `least` is the number of votes the gate asks for in any
-    case. Without votes, the true lead is supposed to be `supposed` points, either way."""
+    `margin`, `rivals`, `q`, `b` and `alpha` as the gate has them; `least` is the number of votes the gate asks for in
+    any case. Without votes, the true lead is supposed to be `supposed` points, either way."""
 
     votes: int
     lead: float = 0.0
@@ -60,7 +60,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Workload:
-    """`people` vote `minutes` a day, at `seconds` a vote; `comparing` is the share of votes that compare two answers."""
+    """`people` vote `minutes` a day, at `seconds` a vote; of the votes, the share `comparing` compares two answers."""
 
     people: int
     minutes: float
@@ -80,7 +80,7 @@ def plan_votes(state: State, *, futures: int = _FUTURES, seed: int = _SEED) -> P
     if state.votes and abs(state.lead - state.margin) > _half_width(state, state.se) and state.votes >= state.least:
         return Plan(0, 0, 0, 1.0, now=True)
     steps = _steps(state)
-    random_of = random.Random(seed)  # noqa: S311 (a simulation, and no secret)
+    random_of = random.Random(seed)
     ends = sorted(_future(state, steps, random_of) for _ in range(futures))
     decided = sum(end < math.inf for end in ends) / futures
 
@@ -118,9 +118,7 @@ def _steps(state: State) -> list[_Step]:
     while more <= MOST_VOTES:
         se = _se_after(state, round(more))
         total = state.votes + round(more)
-        steps.append(
-            _Step(round(more), 1 / (state.q * se) ** 2, _half_width(state, se), total >= state.least)
-        )
+        steps.append(_Step(round(more), 1 / (state.q * se) ** 2, _half_width(state, se), total >= state.least))
         more = max(more + 1, more * _GROWTH)
     return steps
 

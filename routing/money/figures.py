@@ -1,7 +1,7 @@
 """Money as ranges. Pure. A price that is not known is None and stays None in whatever is made of it; never 0.
 
-The range of a cost per success is that of the success rate (Wilson, 95%): the cost of a request is known to the cent, how
-many requests a success takes is not.
+The range of a cost per success is that of the success rate (Wilson, 95%): the cost of a request is known to the cent, but
+not how many requests a success takes.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def difference(before: Range | None, after: Range | None) -> Range | None:
 
 @dataclass(frozen=True)
 class Machine:
-    """An own or rented GPU. `tokens` are those of one request's answer, `success_rate` that of the model on it, measured
-    on `n` answers. `busy` is the share of the time in which requests come."""
+    """An own or rented GPU. `tokens` are those of one request's answer, `success_rate` that of the model on it, on
+    `n` answers. `busy` is the share of the time in which requests come."""
 
     usd_per_hour: float
     tokens_per_second: float
@@ -97,8 +97,8 @@ def machine_cost(machine: Machine) -> Range:
 
 @dataclass(frozen=True)
 class BreakEven:
-    """`volume`: successes a month from which one machine costs less than a hosted price. None where that is more than it
-    can make (`machine` then costs more at any volume), or where the hosted price is not known."""
+    """`volume`: successes a month from which one machine costs less than a hosted price. None where that is more than
+    it can make (`machine` then costs more at any volume), or where the hosted price is not known."""
 
     hosted: Range | None
     machine: Range

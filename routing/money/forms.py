@@ -12,7 +12,11 @@ class MoneyForm(forms.Form):
         label="Successes a month", min_value=1, max_value=1e12, required=False, help_text="Empty: as services report."
     )
     gpu_usd = forms.FloatField(
-        label="GPU, US dollars an hour", min_value=0.001, max_value=10_000, required=False, help_text="Rented, or owned."
+        label="GPU, US dollars an hour",
+        min_value=0.001,
+        max_value=10_000,
+        required=False,
+        help_text="Rented, or owned.",
     )
     gpu_model = forms.CharField(label="Model on it", max_length=200, required=False, help_text="A contender here.")
     gpu_tokens = forms.FloatField(

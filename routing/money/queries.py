@@ -53,8 +53,8 @@ class Switch:
 
 @dataclass(frozen=True)
 class Money:
-    """`volume` is successes a month: typed, else reported over the days; None: neither. `now` is what the category costs
-    a month, `by_outcomes` whether that is what services reported."""
+    """`volume` is successes a month: typed, else reported over the days; None: neither. `now` is what the category
+    costs a month, `by_outcomes` whether that is what services reported."""
 
     version: int
     published_at: datetime
@@ -115,7 +115,9 @@ def money_of(slug: str, volume: float | None) -> Money | None:
 
 
 def _unconditional(routes: list[Mapping[str, Any]]) -> str:
-    return str(next((route["primary"] for route in routes if not route["when"]), routes[-1]["primary"] if routes else ""))
+    return str(
+        next((route["primary"] for route in routes if not route["when"]), routes[-1]["primary"] if routes else "")
+    )
 
 
 def _reported_cost(lines: list[Any], requests: int, good: int) -> Range | None:
@@ -153,9 +155,7 @@ def _contenders(
     return tuple(sorted(made, key=lambda one: (one.per_success is None, one.per_success and one.per_success.middle)))
 
 
-def _switch(
-    slug: str, costs: Mapping[str, Range | None], routes: list[str], volume: float | None
-) -> Switch | None:
+def _switch(slug: str, costs: Mapping[str, Range | None], routes: list[str], volume: float | None) -> Switch | None:
     last = Decision.objects.filter(category=slug, outcome=Decision.Outcome.SWITCHED).exclude(model_to="").first()
     if last is None:
         return None

@@ -25,8 +25,8 @@ _BUSY = 50.0
 @require_safe
 @role_required(Role.VIEWER)
 def money(request: HttpRequest) -> HttpResponse:
-    """`?category=&volume=&gpu_usd=&gpu_model=&gpu_tokens=&gpu_busy=`. Decisions of a category are closed to reviewers who
-    vote in it, and so is this."""
+    """`?category=&volume=&gpu_usd=&gpu_model=&gpu_tokens=&gpu_busy=`. Decisions of a category are closed to reviewers
+    who vote in it, and so is this."""
     hidden = blinding_of(request.user).vote_in
     categories = [(slug, name) for slug, name in priced_categories() if slug not in hidden]
     slugs = [slug for slug, _ in categories]

@@ -28,7 +28,9 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
     if blinding_of(request.user).hides(slug):
         closed = {"category": category, "why_closed": why_closed(category.name)}
         return render(request, "routing/planning/plan.html", closed)
-    sent = {"people": 5, "minutes": 20} | {name: request.GET[name] for name in WorkForm.base_fields if name in request.GET}
+    sent = {"people": 5, "minutes": 20} | {
+        name: request.GET[name] for name in WorkForm.base_fields if name in request.GET
+    }
     form = WorkForm(sent)
     pace, now = pace_of(category), planned(category)
     context = {"category": category, "form": form, "pace": pace, "now": now, "share": SHARE}

@@ -34,8 +34,8 @@ def voted(chance: float, random_of: random.Random, wins: int, losses: int, most:
 
 
 def test_the_range_covers_the_votes_that_simulated_voters_need():
-    """Truths are drawn as widely as contenders differ (a standard deviation of 100 points): 40 votes are cast, a range is
-    planned, and the voters go on. 8 of 10 should end inside it."""
+    """Truths are drawn as widely as contenders differ (a standard deviation of 100 points): 40 votes are cast, a range
+    is planned, and the voters go on. 8 of 10 should end inside it."""
     random_of, inside, planned = random.Random(7), 0, 0
     while planned < 50:
         chance = 1 / (1 + math.exp(-random_of.gauss(0, from_points(100.0))))

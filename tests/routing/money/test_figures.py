@@ -1,4 +1,4 @@
-"""Money as ranges: an unknown price stays unknown, and a GPU breaks even where its month costs what the hosted would."""
+"""Money as ranges: an unknown price stays unknown, and a GPU breaks even where its month costs as much."""
 
 import pytest
 

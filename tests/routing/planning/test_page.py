@@ -5,19 +5,20 @@ import pytest
 from arena.models import Role
 from evals.leaderboards.ranking import rank_category
 from evals.voting.drawing import draw
+from evals.voting.reviewers import reviewer_of
 from tests.evals.voting.conftest import World, cast
 
 pytestmark = pytest.mark.on_both(because="the newest votes with their ballots")
 
 
-def test_the_plan_says_days_and_what_it_rests_on(db, client_of, make_user, make_reviewer, editor_user):
+def test_the_plan_says_days_and_what_it_rests_on(db, client_of, make_user, editor_user):
     world = World().fill(contenders=2, tasks=8)
     client = client_of(editor_user)
     path = f"/routing/categories/{world.category.slug}/plan/"
     empty = client.get(path).text
     assert "No leaderboard yet" in empty
     assert "days" in empty
-    reviewer = make_reviewer("mara")
+    reviewer = reviewer_of(make_user(Role.REVIEWER, "mara"))
     for _ in range(6):
         ballot = draw(category=world.category, reviewer=reviewer)
         cast(ballot=ballot, choice="left", reviewer=reviewer)
