@@ -1,7 +1,7 @@
 """Money as ranges. Pure. A price that is not known is None and stays None in whatever is made of it; never 0.
 
-The range of a cost per success is that of the success rate (Wilson, 95%): the cost of a request is known to the cent, but
-not how many requests a success takes.
+The range of a cost per success is that of the success rate (Wilson, 95%): the cost of a request is known, but not how
+many requests a success takes.
 """
 
 from __future__ import annotations
