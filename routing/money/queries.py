@@ -13,14 +13,13 @@ from typing import Any
 from django.db.models import Sum
 from django.utils import timezone
 
-from evals.collection.queries.costs import typical_lengths
-from evals.models import Category
+from evals.catalog.queries.categories import category_cards
 from routing.models import Decision, OutcomeTally
 from routing.money.figures import DAYS_A_MONTH, Range, candidate_cost, cost_per_success, difference
 from routing.outcomes.queries import reports
 from routing.publishing.queries import table
 
-__all__ = ["REPORTED_DAYS", "Contender", "Money", "Switch", "money_of", "priced_categories", "typical_tokens"]
+__all__ = ["REPORTED_DAYS", "Contender", "Money", "Switch", "money_of", "priced_categories"]
 
 REPORTED_DAYS = 30
 
@@ -73,13 +72,8 @@ def priced_categories() -> list[tuple[str, str]]:
     if newest is None:
         return []
     slugs = list(newest.document["categories"])
-    names = dict(Category.objects.filter(slug__in=slugs).values_list("slug", "name"))
+    names = {card.slug: card.name for card in category_cards()}
     return [(slug, names.get(slug, slug)) for slug in slugs]
-
-
-def typical_tokens(slug: str) -> float | None:
-    """Of an answer in the category; None without any. A query of at most 300 rows."""
-    return typical_lengths(list(Category.objects.filter(slug=slug).values_list("pk", flat=True))).tokens_out
 
 
 def money_of(slug: str, volume: float | None) -> Money | None:

@@ -12,10 +12,11 @@ from arena.accounts.roles import role_required
 from arena.models import Role
 from arena.ui.charts import Bar, bar
 from arena.ui.numbers import money as written
+from evals.battles.typical import typical_tokens
 from evals.voting.queries.blinding import blinding_of
 from routing.money.figures import Machine, Range, break_even
 from routing.money.forms import MoneyForm
-from routing.money.queries import REPORTED_DAYS, Contender, Money, money_of, priced_categories, typical_tokens
+from routing.money.queries import REPORTED_DAYS, Contender, Money, money_of, priced_categories
 
 __all__ = ["money"]
 

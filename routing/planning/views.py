@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import role_required
 from arena.models import Role
-from evals.models import Category
+from evals.battles.typical import pace_of
+from evals.catalog.queries.categories import category_cards
 from evals.ratings.planning import SHARE, Workload, plan_days, plan_votes
 from evals.voting.queries.blinding import blinding_of, why_closed
 from routing.planning.forms import WorkForm
-from routing.planning.queries import pace_of, planned
+from routing.planning.queries import planned
 
 __all__ = ["plan"]
 
@@ -24,7 +25,9 @@ SUPPOSED_SECONDS = 45.0
 @role_required(Role.VIEWER)
 def plan(request: HttpRequest, slug: str) -> HttpResponse:
     """`?people=5&minutes=20&seconds=`. Votes to go move with each vote: closed to reviewers who vote here."""
-    category = get_object_or_404(Category, slug=slug)
+    category = next((one for one in category_cards() if one.slug == slug), None)
+    if category is None:
+        raise Http404(f"There is no category {slug}.")
     if blinding_of(request.user).hides(slug):
         closed = {"category": category, "why_closed": why_closed(category.name)}
         return render(request, "routing/planning/plan.html", closed)
@@ -32,7 +35,7 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
         name: request.GET[name] for name in WorkForm.base_fields if name in request.GET
     }
     form = WorkForm(sent)
-    pace, now = pace_of(category), planned(category)
+    pace, now = pace_of(slug), planned(slug)
     context = {"category": category, "form": form, "pace": pace, "now": now, "share": SHARE}
     if form.is_valid():
         given = form.cleaned_data
