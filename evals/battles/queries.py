@@ -94,11 +94,14 @@ class _ListHas(Func):
         super().__init__(expression)
         self.number = int(number)
 
-    def as_sql(self, compiler: Any, connection: Any, **_context: Any) -> Any:
-        sql, params = compiler.compile(self.get_source_expressions()[0])
-        if connection.vendor == "postgresql":
-            return f"({sql} @> '[{self.number}]'::jsonb)", params
-        return f"EXISTS (SELECT 1 FROM json_each({sql}) WHERE json_each.value = {self.number})", params  # noqa: S608
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        rows = "SELECT 1 FROM json_each(%(expressions)s)"
+        template = f"EXISTS ({rows} WHERE json_each.value = {self.number})"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = f"(%(expressions)s @> '[{self.number}]'::jsonb)"
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 _TOTAL = F("lo_wins") + F("hi_wins") + F("ties") + F("both_bad")
