@@ -30,7 +30,7 @@ class PreferenceQuery(Query):
 class PreferenceList(GenericAPIView[Vote]):
     # They say which contender wrote which text.
     scopes = {"GET": "evals:read"}
-    serializer_class = serializers.Serializer
+    serializer_class = serializers.BaseSerializer[Vote]
     queryset = Vote.objects.none()
 
     @extend_schema(

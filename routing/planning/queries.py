@@ -38,7 +38,7 @@ def planned(slug: str) -> Planned:
         return Planned(State(votes=0, margin=margin, rivals=rivals, alpha=gate.alpha, least=least), 0, 1.0)
     decision = last_decision(slug)
     gap = decision.gap if decision else {}
-    pair = (gap.get("challenger"), gap.get("incumbent"))
+    pair = (str(gap.get("challenger")), str(gap.get("incumbent")))
     active = [str(key) for key in board.standings.active]
     first, second = pair if pair[0] in active and pair[1] in active else (active[0], active[1])
     lead = board.standings.lead(first, second)
@@ -53,7 +53,7 @@ def planned(slug: str) -> Planned:
         alpha=gate.alpha,
         least=least,
     )
-    return Planned(state, board.votes, board.compared / board.votes, str(first), str(second), lead.connected)
+    return Planned(state, board.votes, board.compared / board.votes, first, second, lead.connected)
 
 
 def _gate(slug: str) -> Gate:

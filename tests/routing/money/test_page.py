@@ -50,7 +50,8 @@ def test_costs_follow_the_volume_and_what_is_not_known_stays_unknown(priced, cli
     typed = money_of("code", 1000)
     costs = {one.slug: one.a_month for one in typed.contenders}
     assert costs["a"].middle == pytest.approx(10)
-    assert costs["a"].low == pytest.approx(10) < costs["a"].high
+    assert costs["a"].low == pytest.approx(10)
+    assert costs["a"].high > 10
     assert costs["b"].middle == pytest.approx(4)
     assert costs["c"] is None
     assert typed.now == costs["a"]
