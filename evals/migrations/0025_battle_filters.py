@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evals', '0020_long_context'),
+        ('evals', '0024_reviewer_flags'),
     ]
 
     operations = [
