@@ -75,5 +75,9 @@ def _prepared(fields: Sequence[Field[Any, Any]], rows: Iterable[Sequence[Any]]) 
 
 def _preparing(field: Field[Any, Any], database: BaseDatabaseWrapper) -> Callable[[Any], Any]:
     prepare = partial(field.get_db_prep_save, connection=database)
+    if isinstance(field, JSONField):
+        # Most are empty lists.
+        nothing = prepare([])
+        return lambda value: nothing if value == [] else prepare(value)
     # All rows of an import often have the same time.
     return lru_cache(maxsize=256)(prepare) if isinstance(field, DateTimeField) else prepare

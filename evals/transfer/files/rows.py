@@ -16,6 +16,8 @@ from evals.transfer.formats import format_of
 
 __all__ = ["Layout", "Row", "open_source", "parse_pairs", "read_rows"]
 
+_KEPT, _SHORT = 5_000, 60
+
 
 @dataclass(frozen=True)
 class Row:
@@ -49,6 +51,11 @@ def read_rows(source: Source, layout: Layout, problems: Problems) -> Iterator[Ro
         problems.place = chosen.place
         rows = 0
         before = problems.total
+        # Names and short texts that were checked: in most files they come again and again.
+        names: set[str] = set()
+        texts: set[str] = set()
+        columns = [(name, layout.column(name)) for name in layout.fields]
+        used = {column for _, column in columns}
         for line, values in chosen.read(source, layout, problems):
             rows += 1
             if rows > layout.limits.rows:
@@ -58,12 +65,22 @@ def read_rows(source: Source, layout: Layout, problems: Problems) -> Iterator[Ro
             try:
                 _remove_marks(values)
                 for name, value in values.items():
-                    check_texts(name, "a column's name", layout.limits)
+                    if name not in names:
+                        check_texts(name, "a column's name", layout.limits)
+                        if len(names) < _KEPT:
+                            names.add(name)
+                    if type(value) is str:
+                        if value in texts:
+                            continue
+                        if len(value) <= _SHORT and len(texts) < _KEPT:
+                            check_texts(value, name, layout.limits)
+                            texts.add(value)
+                            continue
                     check_texts(value, name, layout.limits)
             except BadValueError as error:
                 problems.add(line, str(error))
                 continue
-            yield _mapped(line, values, layout)
+            yield _mapped(line, values, columns, used)
     except BadLineError as error:
         problems.add(error.line, str(error), cut_off=True)
         return
@@ -82,14 +99,11 @@ def _remove_marks(values: dict[str, Any]) -> None:
             raise BadValueError(f"still has a cell too many, in {name}. Move it where it belongs, or empty it.")
 
 
-def _mapped(line: int, values: dict[str, Any], layout: Layout) -> Row:
-    fields, used = {}, set()
-    for name in layout.fields:
-        column = layout.column(name)
-        if column in values:
-            fields[name] = values[column]
-            used.add(column)
-    return Row(line, fields, {name: value for name, value in values.items() if name not in used})
+def _mapped(line: int, values: dict[str, Any], columns: list[tuple[str, str]], used: set[str]) -> Row:
+    """`columns`: each field of the import with the file's column for it."""
+    fields = {name: values[column] for name, column in columns if column in values}
+    extra = {} if values.keys() <= used else {name: value for name, value in values.items() if name not in used}
+    return Row(line, fields, extra)
 
 
 def parse_pairs(option: str, given: Iterable[str]) -> dict[str, str]:

@@ -140,6 +140,8 @@ def parse_json(text: str, limits: Limits) -> Any:
 
 def check_texts(value: Any, name: str, limits: Limits) -> None:
     """Every text inside must be storable and within the limit of a field."""
+    if type(value) is str and len(value) <= limits.field_chars and value.isascii() and "\x00" not in value:
+        return
     try:
         check_strings(value, name, longest=limits.field_chars, longest_image=limits.image_chars)
     except StrictTextError as error:
