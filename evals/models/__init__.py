@@ -6,6 +6,7 @@ from evals.models.contenders import Contender, Provider
 from evals.models.counts import AnswerCount, ContenderVotes, KeptFigures, ReviewerVotes, RunCount
 from evals.models.generations import Attempt, Generation, Run, RunItem, RunWarmUp
 from evals.models.images import Image, ImageSource
+from evals.models.imports import FileImport, ImportPortion
 from evals.models.invitations import Invitation, InvitationUse
 from evals.models.leaderboards import Leaderboard
 from evals.models.quarantine import QuarantineAct, QuarantineCase, QuarantineRecheck
@@ -29,10 +30,12 @@ __all__ = [
     "Category",
     "Contender",
     "ContenderVotes",
+    "FileImport",
     "Generation",
     "GoldBattle",
     "Image",
     "ImageSource",
+    "ImportPortion",
     "Invitation",
     "InvitationUse",
     "KeptFigures",
