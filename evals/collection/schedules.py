@@ -6,9 +6,10 @@ from __future__ import annotations
 from django.db import transaction
 from django_q.models import Schedule
 
-__all__ = ["BAKE_OFF", "EVERY", "FLAG", "RECHECK", "REPORT", "RESCORE", "SWEEP", "ensure"]
+__all__ = ["BAKE_OFF", "EVERY", "FLAG", "IMPORTS", "RECHECK", "REPORT", "RESCORE", "SWEEP", "ensure"]
 
 BAKE_OFF = "evals.bake_offs.chores.bake_off"
+IMPORTS = "evals.transfer.chores.finish_imports"
 REPORT = "evals.bake_offs.chores.report_bake_offs"
 RECHECK = "evals.collection.chores.recheck_quarantine"
 RESCORE = "evals.collection.chores.rescore_unfinished"
@@ -29,6 +30,7 @@ _STANDING = {
     RECHECK: ("Look for models' names in stored answers, with a new detector", 5),
     RESCORE: ("Go on scoring stored answers again, where that was asked for", 5),
     FLAG: ("Look for reviewers whose votes are worth a look", 60),
+    IMPORTS: ("Finish imports that were interrupted", 1),
     REPORT: ("Report on bake-offs that ended, send their e-mails", 1),
 }
 

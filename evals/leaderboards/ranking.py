@@ -16,6 +16,7 @@ from evals.ratings import Params, Standings
 from evals.signals import leaderboard_computed
 from evals.voting import ledger as ledgers
 from evals.voting import tallies as tally_service
+from evals.voting.importing import categories_being_imported
 
 __all__ = ["params_of", "rank_category"]
 
@@ -26,7 +27,8 @@ def params_of(category: Category) -> Params:
 
 
 def rank_category(*, category_id: int, rebuild: bool = False) -> Leaderboard | None:
-    """The leaderboard of the category's current votes, computed unless it is stored; None while it has no votes.
+    """The leaderboard of the category's current votes, computed unless it is stored; None while it has no votes, and
+    while a file of votes is being stored, which counts as a whole: its end marks the category for ranking.
 
     Locks the ledger only to read its row; reads and computes without the lock, so voting continues. `rebuild` first
     recounts the tallies from the votes, under the lock. If that changes the stored leaderboard's numbers, the tallies
@@ -34,7 +36,12 @@ def rank_category(*, category_id: int, rebuild: bool = False) -> Leaderboard | N
     """
     category = Category.with_dimensions.get(pk=category_id)
     _take_up(category, rebuild=rebuild)
+    if category_id in categories_being_imported():
+        return None
     votes = rating_inputs(category_id)
+    # Again: some of a file that was accepted since may have been read.
+    if category_id in categories_being_imported():
+        return None
     # Read after the counts: newer parameters will be ranked again with their revision; older ones would be kept.
     params = params_of(Category.with_dimensions.get(pk=category_id))
     stored = _stored(category, votes, params)

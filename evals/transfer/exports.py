@@ -16,10 +16,11 @@ from evals.catalog.queries.task_sets import known_tasks
 from evals.models import Category, Generation, Task, TaskSetItem, TaskSetVersion, Vote
 from evals.models.generations import ErrorCategory
 from evals.models.votes import LeftSide, Outcome, effective_votes
+from evals.transfer.answers import GENERATION_FIELDS, TURN_FIELDS, in_openai_form
 from evals.transfer.exported_images import ImagesBeside
 from evals.transfer.files.writing import ExportError, write_rows
-from evals.transfer.generations import GENERATION_FIELDS, TURN_FIELDS, in_openai_form
-from evals.transfer.votes import JUDGES, VOTE_FIELDS
+from evals.transfer.vote_files import JUDGES, VOTE_FIELDS
+from evals.voting.importing import votes_being_imported
 
 __all__ = [
     "GenerationsExported",
@@ -230,8 +231,8 @@ class VotesExported:
 
 
 def export_votes(*, path: str | Path, task_set: str = "", category: str = "") -> VotesExported:
-    """Export the votes that count: without those changed or taken back, and without excluded reviewers. Verdicts on a
-    rubric's dimension only if it is the `category` named."""
+    """Export the votes that count: without those changed or taken back, without excluded reviewers, and without a file
+    of which not all votes are stored yet. Verdicts on a rubric's dimension only if it is the `category` named."""
     categories = Category.with_dimensions.filter(slug=category) if category else Category.objects.all()
     if category and not categories:
         raise ExportError(f"There is no category “{category}”.")
@@ -249,6 +250,8 @@ def export_votes(*, path: str | Path, task_set: str = "", category: str = "") ->
 
 def _votes_of(category: Category, task_set: str) -> QuerySet[Vote]:
     votes = effective_votes(category).select_related("category", "lo", "hi").order_by("seq")
+    if under_way := votes_being_imported():
+        votes = votes.exclude(vote_import__in=under_way)
     return votes.filter(task__in=tasks_of(task_set)) if task_set else votes
 
 

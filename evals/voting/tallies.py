@@ -9,8 +9,8 @@ add up to stands in the ledger (`votes`, `comparing`), and beside it how many vo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Count, F
@@ -19,7 +19,17 @@ from evals.models import Category, ContenderVotes, Ledger, Reviewer, ReviewerTal
 from evals.models.votes import effective_votes
 from evals.voting import ledger
 
-__all__ = ["Counted", "TallyDriftError", "VoteFacts", "facts", "move", "move_excluded", "rebuild"]
+__all__ = [
+    "Counted",
+    "TallyDriftError",
+    "VoteFacts",
+    "add",
+    "excluded_among",
+    "facts",
+    "move",
+    "move_excluded",
+    "rebuild",
+]
 
 _FLIPPED = {"lo": "hi", "hi": "lo"}
 _OUTCOMES = ("lo", "hi", "tie", "both_bad")
@@ -30,6 +40,7 @@ _TASK_KEY = ("task_id", "lo_id", "hi_id")
 _CHUNK = 500
 
 Key = tuple[int | str, ...]
+Rows = Sequence[tuple[int | str, ...]]
 Fields = tuple[str, ...]
 Tally = type[ReviewerTally | TaskTally]
 Counts = type[ReviewerTally | TaskTally | ContenderVotes]
@@ -82,9 +93,29 @@ def move(*, category: Category, removed: Votes = (), added: Votes = ()) -> None:
     ledger.lock(category)
     change: Counted = Counter(added)
     change.subtract(Counter(removed))
-    excluded = _excluded({vote.reviewer_id for vote in change})
+    excluded = excluded_among({vote.reviewer_id for vote in change})
     _apply(category, {vote: n for vote, n in change.items() if vote.reviewer_id not in excluded})
     move_excluded(category, sum(n for vote, n in change.items() if vote.reviewer_id in excluded))
+
+
+def add(category: Category, *, by_reviewer: Rows, by_task: Rows, votes: int, comparing: int) -> None:
+    """Add votes that were counted elsewhere, as many at once: each row is a key (reviewer, lo, hi, left; or task, lo,
+    hi; `lo` < `hi`) and its four counts, in the order of the keys. None of them by an excluded reviewer.
+
+    The caller holds the ledger's lock, and then the reviewers' (`excluded_among`).
+    """
+    for model, fields, rows in ((ReviewerTally, _REVIEWER_KEY, by_reviewer), (TaskTally, _TASK_KEY, by_task)):
+        for start in range(0, len(rows), _CHUNK):
+            _upsert(model, fields, [(category.pk, *row) for row in rows[start : start + _CHUNK]], _COUNTS, plus=True)
+    by_contender: dict[int, list[int]] = {}
+    for row in by_reviewer:
+        lo, hi, counted = int(row[1]), int(row[2]), [int(count) for count in row[4:]]
+        for contender in (lo, hi):
+            figures = by_contender.setdefault(contender, [0, 0])
+            figures[0] += sum(counted)
+            figures[1] += counted[-1]
+    _move_contenders(category, by_contender)
+    Ledger.objects.filter(category=category).update(votes=F("votes") + votes, comparing=F("comparing") + comparing)
 
 
 def move_excluded(category: Category, votes: int) -> None:
@@ -105,7 +136,9 @@ def rebuild(category: Category) -> None:
     _apply(category, facts(category))
 
 
-def _excluded(reviewer_ids: set[int]) -> set[int]:
+def excluded_among(reviewer_ids: set[int]) -> set[int]:
+    """Those of these reviewers who are excluded; all of them are locked, so that none is excluded or included
+    meanwhile. The caller holds the ledger's lock."""
     # `no_key`: new ballots that refer to these rows need not wait.
     rows = Reviewer.objects.select_for_update(no_key=True).filter(pk__in=reviewer_ids).order_by("pk")
     return {pk for pk, excluded_at in rows.values_list("pk", "excluded_at") if excluded_at is not None}
@@ -114,7 +147,7 @@ def _excluded(reviewer_ids: set[int]) -> set[int]:
 def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
     by_reviewer: dict[Key, list[int]] = {}
     by_task: dict[Key, list[int]] = {}
-    by_contender: dict[Key, list[int]] = {}
+    by_contender: dict[int, list[int]] = {}
     for vote, n in change.items():
         lo, hi, left, outcome = vote.lo_id, vote.hi_id, vote.left, vote.outcome
         if lo > hi:
@@ -125,20 +158,25 @@ def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
         by_reviewer.setdefault((vote.reviewer_id, lo, hi, left), [0, 0, 0, 0])[column] += n
         by_task.setdefault((vote.task_id, lo, hi), [0, 0, 0, 0])[column] += n
         for contender in (lo, hi):
-            counts = by_contender.setdefault((contender,), [0, 0])
+            counts = by_contender.setdefault(contender, [0, 0])
             counts[0] += n
             counts[1] += n if outcome == "both_bad" else 0
     _add(ReviewerTally, _REVIEWER_KEY, category, by_reviewer)
     _add(TaskTally, _TASK_KEY, category, by_task)
-    moved = [(category.pk, *key, *by_contender[key]) for key in sorted(by_contender) if any(by_contender[key])]
-    for start in range(0, len(moved), _CHUNK):
-        _upsert(ContenderVotes, ("contender_id",), moved[start : start + _CHUNK], ("votes", "both_bad"), plus=True)
+    _move_contenders(category, by_contender)
     bad = sum(n for vote, n in change.items() if vote.outcome == "both_bad")
     votes = sum(change.values())
     if votes or bad:
         Ledger.objects.filter(category=category).update(
             votes=F("votes") + votes, comparing=F("comparing") + votes - bad
         )
+
+
+def _move_contenders(category: Category, change: Mapping[int, Sequence[int]]) -> None:
+    """Votes and both bad, by contender."""
+    rows = [(category.pk, key, *change[key]) for key in sorted(change) if any(change[key])]
+    for start in range(0, len(rows), _CHUNK):
+        _upsert(ContenderVotes, ("contender_id",), rows[start : start + _CHUNK], ("votes", "both_bad"), plus=True)
 
 
 def _add(model: Tally, key_fields: Fields, category: Category, change: dict[Key, list[int]]) -> None:
@@ -199,19 +237,18 @@ def _upsert(
     table = quote(model._meta.db_table)
     keys = [quote(name) for name in ("category_id", *key_fields)]
     counts = [quote(name) for name in columns]
-    source, values = _source(rows)
-    sql = (
-        f"INSERT INTO {table} ({', '.join(keys + counts)}) {source} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET "
-    ) + ", ".join(f"{count} = {f'{table}.{count} + ' if plus else ''}excluded.{count}" for count in counts)
+    into = ", ".join(keys + counts)
+    update = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET " + ", ".join(
+        f"{count} = {f'{table}.{count} + ' if plus else ''}excluded.{count}" for count in counts
+    )
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-
-
-def _source(rows: list[tuple[int | str, ...]]) -> tuple[str, list[Any]]:
-    """The rows as SQL, and its values. PostgreSQL takes each column as one array, which is three times as fast."""
-    if connection.vendor != "postgresql":
-        place = f"({', '.join(['%s'] * len(rows[0]))})"
-        return f"VALUES {', '.join([place] * len(rows))}", [value for row in rows for value in row]
-    kinds = ("text" if isinstance(value, str) else "bigint" for value in rows[0])
-    columns = ", ".join(f"%s::{kind}[]" for kind in kinds)
-    return f"SELECT * FROM unnest({columns})", [list(column) for column in zip(*rows, strict=True)]  # noqa: S608
+        if connection.vendor == "postgresql":
+            # Each column as one array, which is three times as fast as rows of values.
+            kinds = ("text" if isinstance(value, str) else "bigint" for value in rows[0])
+            arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
+            values = [list(column) for column in zip(*rows, strict=True)]
+            sql = f"INSERT INTO {table} ({into}) SELECT * FROM unnest({arrays}){update}"  # noqa: S608
+            cursor.execute(sql, values)
+        else:
+            marks = ", ".join(["%s"] * len(rows[0]))
+            cursor.executemany(f"INSERT INTO {table} ({into}) VALUES ({marks}){update}", rows)  # noqa: S608

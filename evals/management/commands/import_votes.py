@@ -58,6 +58,8 @@ Labels of ours that a value may name: a, b, tie, both_bad (or model_a, model_b, 
             self.tell(["This file was already imported with the same options: 0 votes added."], dry_run=False)
             return
         lines = [*done.notices]
+        if done.resumed:
+            lines.insert(0, "An earlier import of this file had been interrupted: the rest of its votes is stored now.")
         if done.contenders_new:
             lines.append(f"New contenders: {', '.join(done.contenders_new)}")
         lines += [f"{category}: {count(n, 'vote')}" for category, n in done.by_category.items()]

@@ -9,9 +9,9 @@ import pytest
 from evals.catalog.conversations import pretty_arguments, segments, turns_asked
 from evals.catalog.names import BadValueError
 from evals.catalog.services.task_sets import task_digest
+from evals.transfer.answers import read_answer
 from evals.transfer.exports import _asked
 from evals.transfer.files.rows import Row
-from evals.transfer.generations import read_answer
 from evals.transfer.messages import MOST_TOOLS, MOST_TURNS
 from tests.evals.transfer.test_task_files import asked, complaint, tasks, tasks_in
 from tests.examples import examples

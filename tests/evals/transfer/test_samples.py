@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.transfer.generations import Samples
+from evals.transfer.samples import Samples
 
 answers = st.lists(st.tuples(st.sampled_from([b"x", b"y", b"z"]), st.none() | st.integers(1, 4)), max_size=12)
 
