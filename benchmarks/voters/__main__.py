@@ -75,6 +75,10 @@ class Voter:
             self.errors.append(f"{status}: {text[:100]}")
         self._keep(_BALLOT.findall(text))
 
+    def hang_up(self) -> None:
+        """The next request opens a connection anew: the server closes those that nobody has used for a while."""
+        self._http.close()
+
     def _keep(self, tokens: list[str]) -> None:
         for token in tokens:
             if token not in self.seen:
