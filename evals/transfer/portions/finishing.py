@@ -53,10 +53,8 @@ def store(file_import: FileImport, *, seconds: float | None = None) -> dict[str,
         while portion is not None:
             if until is not None and time.monotonic() >= until:
                 return None
-            _store(portions, portion)
+            _store(portions, portion, pace)
             portion = left.first()
-            if portion is not None:
-                pace.pause()
     return _finish(portions, file_import.pk)
 
 
@@ -83,11 +81,11 @@ def _portions_of(file_import: FileImport) -> Portions:
     return GenerationPortions(file_import)
 
 
-def _store(portions: Portions, portion: ImportPortion) -> None:
+def _store(portions: Portions, portion: ImportPortion, pace: Pace) -> None:
     prepared = portions.prepare(bytes(portion.body))
     for tried in range(1, _TRIES + 1):
         try:
-            with transaction.atomic():
+            with pace.turn():
                 # One after the other, each in its turn.
                 mine = FileImport.objects.select_for_update().filter(pk=portion.file_import_id).first()
                 if mine is None or not ImportPortion.objects.filter(pk=portion.pk).delete()[0]:

@@ -6,36 +6,50 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection
+from django.db import connection, transaction
 
 __all__ = ["Pace", "much_cached"]
 
-# SQLite queues nobody: who finds it locked tries again after up to a tenth of a second. A pause that is longer lets
-# everybody in who waits.
-_FOR_OTHERS_S = 0.12
-_ALONE_S = 0.02
-# For how long after a write of somebody else the pauses stay long.
-_STAY_S = 5.0
+# SQLite queues nobody: who finds it locked looks again, at first often, and every tenth of a second in the end.
+_LOOKS_AGAIN_S = 0.11
+_LEAST_S, _MOST_S = 0.025, 0.3
+_STEP_S = 0.005
 _CACHE_KB = 64 << 10
 
 
 class Pace:
-    """Pauses between transactions on SQLite: short ones while nobody else writes. On PostgreSQL there are none, because
+    """Leaves gaps between transactions on SQLite, in which everybody comes in who waits. On PostgreSQL there are none:
     others wait for the same rows only, and in the order in which they came."""
 
     def __init__(self) -> None:
-        self._version: int | None = None
-        self._others_until = 0.0
+        self._held = 0.0
+        self._ended = time.monotonic()
 
-    def pause(self) -> None:
-        if connection.vendor != "sqlite":
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A transaction, once others have had theirs."""
+        self._give_way()
+        began = time.monotonic()
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            self._ended = time.monotonic()
+            self._held = self._ended - began
+
+    def _give_way(self) -> None:
+        """Who began to wait during the last turn looks again within about half of its time. While others write, those
+        who have waited for longer may be behind them: the gap ends once nobody has written for as long as they wait."""
+        if connection.vendor != "sqlite" or connection.in_atomic_block:
             return
+        quiet = min(max(self._held / 2, _LEAST_S), _LOOKS_AGAIN_S)
         version = _version()
-        now = time.monotonic()
-        if self._version is not None and version != self._version:
-            self._others_until = now + _STAY_S
-        self._version = version
-        time.sleep(_FOR_OTHERS_S if now < self._others_until else _ALONE_S)
+        wrote, now = self._ended, time.monotonic()
+        while now - wrote < quiet and now - self._ended < _MOST_S:
+            time.sleep(_STEP_S)
+            now = time.monotonic()
+            if (seen := _version()) != version:
+                version, wrote, quiet = seen, now, _LOOKS_AGAIN_S
 
 
 @contextmanager

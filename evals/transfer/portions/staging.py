@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from evals.models import FileImport, ImportPortion
@@ -31,9 +30,7 @@ class Staged:
 
     def add(self, body: bytes, rows: int) -> None:
         """One more portion."""
-        if self._n:
-            self._pace.pause()
-        with transaction.atomic():
+        with self._pace.turn():
             ImportPortion.objects.create(file_import=self.file_import, n=self._n, rows=rows, body=body)
             FileImport.objects.filter(pk=self.file_import.pk).update(touched_at=timezone.now())
         self._n += 1
@@ -72,7 +69,7 @@ def _delete(pk: int) -> bool:
     staging = FileImport.objects.filter(pk=pk, state=FileImport.State.STAGING)
     pace = Pace()
     while True:
-        with transaction.atomic():
+        with pace.turn():
             if staging.select_for_update().first() is None:
                 return False
             some = list(ImportPortion.objects.filter(file_import=pk).values_list("pk", flat=True)[:_DELETED_AT_ONCE])
@@ -80,4 +77,3 @@ def _delete(pk: int) -> bool:
                 staging.delete()
                 return True
             ImportPortion.objects.filter(pk__in=some).delete()
-        pace.pause()
