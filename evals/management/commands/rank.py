@@ -13,6 +13,7 @@ from evals.leaderboards import queries, ranking
 from evals.leaderboards.documents import documents
 from evals.models import Category
 from evals.voting.counting import count_votes
+from evals.voting.importing import categories_being_imported
 
 
 class Command(ExampleCommand):
@@ -45,6 +46,8 @@ examples:
                 leaderboard = ranking.rank_category(category_id=one.pk, rebuild=options["rebuild"])
                 if leaderboard is not None:
                     views.append(queries.view(leaderboard))
+                elif one.pk in categories_being_imported():
+                    self.stderr.write(f"{one}: a file of votes is being imported; it is ranked once all are stored.")
         if options["json"]:
             document = {"leaderboards": documents([found for found in views if not found.dimension_of])}
             self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))

@@ -6,8 +6,10 @@ import tempfile
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
@@ -163,6 +165,19 @@ def test_interrupted_imports_have_a_schedule():
     schedule = Schedule.objects.get(func=schedules.IMPORTS)
     assert (schedule.schedule_type, schedule.minutes, schedule.repeats) == (Schedule.MINUTES, 1, -1)
     assert f"{finish_imports.__module__}.{finish_imports.__name__}" == schedules.IMPORTS
+
+
+@pytest.mark.django_db
+def test_the_database_goes_back_only_once_every_file_is_whole():
+    go_back = import_module("evals.migrations.0021_import_portions").keep_whole_files
+    schedules.ensure()
+    left = FileImport.objects.create(kind="generations", state="storing", name="left.csv")
+    with nothing_written(), pytest.raises(RuntimeError, match="not stored to its end"):
+        go_back(apps, None)
+
+    left.delete()
+    go_back(apps, None)
+    assert not Schedule.objects.filter(func=schedules.IMPORTS).exists()
 
 
 def at_once(*acts):
