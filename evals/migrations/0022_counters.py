@@ -38,7 +38,7 @@ FILL = [
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evals', '0020_long_context'),
+        ('evals', '0021_import_portions'),
     ]
 
     operations = [
