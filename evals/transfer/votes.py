@@ -53,8 +53,9 @@ class VotesImported:
     @classmethod
     def of_report(cls, report: Mapping[str, Any]) -> VotesImported:
         """As `asdict` made it, after JSON."""
-        told = {one.name: report[one.name] for one in fields(cls) if one.name in report}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        told: dict[str, Any] = {one.name: report[one.name] for one in fields(cls) if one.name in report}
+        lists = {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
+        return cls(**(told | lists))
 
 
 @dataclass(frozen=True)

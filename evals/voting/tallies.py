@@ -174,7 +174,7 @@ def _apply(category: Category, change: Mapping[VoteFacts, int]) -> None:
 
 def _move_contenders(category: Category, change: Mapping[int, Sequence[int]]) -> None:
     """Votes and both bad, by contender."""
-    rows = [(category.pk, key, *change[key]) for key in sorted(change) if any(change[key])]
+    rows: list[tuple[int | str, ...]] = [(category.pk, key, *change[key]) for key in sorted(change) if any(change[key])]
     for start in range(0, len(rows), _CHUNK):
         _upsert(ContenderVotes, ("contender_id",), rows[start : start + _CHUNK], ("votes", "both_bad"), plus=True)
 

@@ -220,4 +220,5 @@ def test_memory_does_not_grow_with_the_votes():
         return size
 
     peak(10)
-    assert peak(12_000) < 1.2 * peak(2_000)
+    # Six times, if it did.
+    assert peak(12_000) < 2 * peak(2_000)
