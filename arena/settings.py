@@ -161,6 +161,9 @@ if _database["ENGINE"].endswith("sqlite3"):
     }
 else:
     _database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    # After how many uses `arena.statements` prepares a statement on its connection.
+    _prepares = env.boolean("ARENA_PREPARED_STATEMENTS", default=True)
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "prepare_threshold": 2 if _prepares else None}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

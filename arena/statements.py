@@ -15,13 +15,18 @@ What the function is called with stands for values and may be used wherever a qu
 `task__pk__in=…` (for a list given to `rows`; a relation's own `__in` wants plain values). A condition on None has other
 SQL, so None is no value for one. Everything else of the query is fixed when it is first asked.
 
+On PostgreSQL, which takes longer to plan such a query than to answer it, a connection prepares each statement after its
+first few uses (`ARENA_PREPARED_STATEMENTS`), and its plan is kept with it.
+
 For what is asked with every request, vote and collected answer: elsewhere the ORM's own time does not matter.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
@@ -69,6 +74,39 @@ class _Value(NamedTuple):
 
 def _bound(parameters: Sequence[Any], given: dict[str, Any], connection: BaseDatabaseWrapper) -> tuple[Any, ...]:
     return tuple(one.of(given, connection) if isinstance(one, _Value) else one for one in parameters)
+
+
+class _Preparing:
+    """A connection whose cursors prepare what they execute, where the connection may do so."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection = connection
+        # Loaded here, since an installation on SQLite has no use for psycopg.
+        self._cursors = importlib.import_module("django.db.backends.postgresql.base")
+        self._numbers = importlib.import_module("psycopg.types.numeric")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def cursor(self) -> Any:
+        cursor: Any = self._connection.cursor()
+        link = self._connection.connection
+        if getattr(link, "prepare_threshold", None) is not None:
+            # The usual cursor puts the values into the SQL, so that no two statements are the same.
+            cursor.cursor.close()
+            cursor.cursor = self._cursors.ServerBindingCursor(link)
+            execute, whole = cursor.execute, self._numbers.Int8
+
+            # An integer has the type of its size otherwise, and each combination of types is another statement.
+            def run(sql: str, values: Sequence[Any]) -> Any:
+                return execute(sql, [whole(one) if type(one) is int else one for one in values])
+
+            cursor.execute = run
+        return cursor
+
+
+def _preparing(connection: BaseDatabaseWrapper) -> Any:
+    return _Preparing(connection) if connection.vendor == "postgresql" else connection
 
 
 class _PerConnection(Generic[Kept]):
@@ -123,6 +161,7 @@ class _Composed(Generic[Row]):
         self._sql, self._parameters = compiler.as_sql()
         converters = compiler.get_converters([column for column, *_ in compiler.select[: compiler.col_count]])
         self._values: dict[str, Any] = {}
+        compiler.connection = _preparing(connection)
         # On the instances, which are this statement's own: the ORM goes on making rows of what it reads.
         compiler.as_sql = self._as_sql
         compiler.get_converters = lambda expressions: converters
@@ -151,7 +190,7 @@ class Update(_PerConnection[tuple[str, Sequence[Any]]]):
         connection = connections[DEFAULT_DB_ALIAS]
         lengths = self._places.lengths(values)
         sql, parameters = self._on(connection, lengths, lambda: self._compose(connection, lengths))
-        with connection.cursor() as cursor:
+        with closing(_preparing(connection).cursor()) as cursor:
             cursor.execute(sql, _bound(parameters, values, connection))
             return int(cursor.rowcount)
 
@@ -179,7 +218,7 @@ class Insert(_PerConnection[str]):
         connection = connections[DEFAULT_DB_ALIAS]
         sql = self._on(connection, (), lambda: self._compose(connection))
         values = [field.get_db_prep_save(getattr(instance, field.attname), connection) for field in self._fields]
-        with connection.cursor() as cursor:
+        with closing(_preparing(connection).cursor()) as cursor:
             cursor.execute(sql, values)
             row = cursor.fetchone()
         return None if row is None else cast(int, row[0])
