@@ -126,7 +126,7 @@ def test_a_receiver_that_is_connected_by_name_exists(path: str) -> None:
 
 
 def test_all_receivers_are_connected() -> None:
-    assert len(set(receivers())) == 7
+    assert len(set(receivers())) == 9
 
 
 def test_the_path_of_a_link_is_its_address() -> None:
