@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 
 from arena.api.problems import plain_problem
 
-__all__ = ["NulCharacterMiddleware", "SessionSlidingMiddleware"]
+__all__ = ["NulCharacterMiddleware", "PrivateAnswersMiddleware", "SessionSlidingMiddleware"]
 
 _DETAIL = "What was sent holds a NUL character, which cannot be stored. Nothing was saved; leave it out."
 
@@ -34,6 +34,22 @@ class SessionSlidingMiddleware:
         session = request.session
         if session.accessed and SESSION_KEY in session and time.time() - session.get(_SLID_AT, 0) >= _SLIDE_EVERY_S:
             session[_SLID_AT] = int(time.time())
+        return response
+
+
+class PrivateAnswersMiddleware:
+    """Forbids every cache, the browser's included, to keep what was answered to somebody, unless the answer itself says
+    otherwise: on a shared machine, going back would show it to the next person."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        session = request.session
+        somebody = (session.accessed and SESSION_KEY in session) or "HTTP_AUTHORIZATION" in request.META
+        if somebody and not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "private, no-store"
         return response
 
 

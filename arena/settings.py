@@ -119,6 +119,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "arena.middleware.SessionSlidingMiddleware",
+    "arena.middleware.PrivateAnswersMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -216,7 +217,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 if env.boolean("ARENA_BEHIND_PROXY", default=False):
     # The proxy in front ends TLS. Only for a proxy that sets this header itself: anybody can send it.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_HSTS_SECONDS = 0 if DEBUG else 30 * 24 * 3600  # sent over TLS only
+SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600  # sent over TLS only
 DEFAULT_EXCEPTION_REPORTER = "arena.error_report.ValuelessReporter"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

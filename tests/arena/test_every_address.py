@@ -417,6 +417,8 @@ def complaint(answer: HttpResponse, who: Role | None, floor: Floor) -> str:
         return "fails"
     if floor == NOBODY:
         return "" if refused(answer) or answer.status_code == 405 else "takes it"
+    if isinstance(floor, Role) and answer.status_code == 200 and not answer.get("Cache-Control"):
+        return "gets what a cache may keep"
     if allowed(who, floor):
         # The sign-in page that the admin site's own leads to is no refusal of that address.
         return "is refused" if refused(answer) and floor != ANYBODY else ""
