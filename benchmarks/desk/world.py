@@ -143,7 +143,7 @@ def _next(model: Any) -> int:
 
 
 def _tasks(category: Category, n: int, now: datetime) -> list[int]:
-    rows = (
+    rows: Iterator[tuple[Any, ...]] = (
         (category.pk, f"{category.pk:04d}{i:060d}", [{"role": "user", "content": f"Ticket {i}: {_SENTENCE}"}],
          [], [], f"about {i}", [], False, 0, now)
         for i in range(n)
@@ -161,7 +161,7 @@ def _task_set(category: Category, tasks: list[int], now: datetime) -> TaskSetVer
     version = None
     for n in (1, 2):
         version = TaskSetVersion.objects.create(task_set=task_set, n=n, sha256=f"{n:064d}", source="tickets.jsonl")
-        items = ((version.pk, task, f"t{i}", i, {}) for i, task in enumerate(tasks))
+        items: Iterator[tuple[Any, ...]] = ((version.pk, task, f"t{i}", i, {}) for i, task in enumerate(tasks))
         insert(TaskSetItem, ("version_id", "task_id", "external_id", "position", "metadata"), items)
     assert version is not None
     return version

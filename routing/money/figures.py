@@ -6,6 +6,7 @@ many requests a success takes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -123,11 +124,16 @@ def break_even(machine: Machine, hosted: Range | None) -> BreakEven:
     if hosted is None or hosted.middle <= 0:
         return BreakEven(hosted, own, None, capacity)
     month = machine.usd_a_month
-    low, high = (None if not end else month / end for end in (hosted.high, hosted.low))
-    volume = Range(month / hosted.middle, low, high)
+    low, high = (None if not end else _whole(month / end) for end in (hosted.high, hosted.low))
+    volume = Range(_whole(month / hosted.middle), low, high)
     if (volume.low if volume.low is not None else volume.middle) > capacity:
         return BreakEven(hosted, own, None, capacity)
     return BreakEven(hosted, own, volume, capacity)
+
+
+def _whole(successes: float) -> float:
+    """The first whole number of successes that is enough; 73.00000001 is 73."""
+    return float(math.ceil(round(successes, 6)))
 
 
 def candidate_cost(candidate: Mapping[str, Any]) -> Range | None:

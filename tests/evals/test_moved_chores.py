@@ -13,7 +13,7 @@ from django_q.models import OrmQ, Schedule
 from django_q.signing import SignedPackage
 
 from arena.apps import ensure_schedules
-from evals.collection.schedules import REPORT
+from evals.collection.schedules import IMPORTS, REPORT
 from evals.models import BakeOff, Run, TaskSet, TaskSetVersion
 
 pytestmark = pytest.mark.on_both(because="a migration")
@@ -45,8 +45,8 @@ def test_reversing_it_and_going_forward_again_keeps_each_schedule_once():
     assert len(before) == len(OLD) + len(newer)
     try:
         call_command("migrate", "evals", "0003", verbosity=0)
-        # The chore that makes reports is not there without its tables.
-        assert functions() == sorted({*OLD, *newer} - {REPORT})
+        # The chores that make reports and finish imports are not there without their tables.
+        assert functions() == sorted({*OLD, *newer} - {REPORT, IMPORTS})
     finally:
         call_command("migrate", verbosity=0)
     assert functions() == before

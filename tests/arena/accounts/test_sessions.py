@@ -114,6 +114,7 @@ def test_one_sees_and_ends_ones_own_sessions_and_an_admin_anybodys(admin_user: U
     admin = signed_in(admin_user)
     theirs = reverse("accounts:person-session-end", args=[editor_user.pk])
     assert here.post(theirs).status_code == 403
+    assert "Sessions of" in admin.get(reverse("accounts:person-session-list", args=[editor_user.pk])).text
     admin.post(theirs)
     assert (is_in(here), is_in(admin)) == (False, True)
 

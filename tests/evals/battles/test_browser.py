@@ -19,6 +19,7 @@ from evals.voting.category_settings import add_reason
 from evals.voting.drawing import draw
 from evals.voting.reviewers import exclude, reviewer_of
 from tests.evals.voting.conftest import World, count_now
+from tests.processes import ROOT
 
 pytestmark = pytest.mark.on_both(because="JSON lists, least and greatest, and keys of two orders")
 
@@ -154,6 +155,11 @@ def test_preferences_are_pairs_in_messages_without_what_must_be_left_out(stones,
     }
     assert (rows[-1]["metadata"]["chosen_model"], rows[-1]["metadata"]["source"]) == ("kiesel", "import")
     assert all(row["chosen"][0]["content"].startswith(row["metadata"]["chosen_model"]) for row in rows)
+    # The example in reviewers.md is of that form.
+    shown = (ROOT / "docs" / "reviewers.md").read_text().partition("test_browser.py -->\n```\n")[2].partition("```")[0]
+    example = json.loads(shown)
+    assert example.keys() <= rows[-1].keys()
+    assert example["metadata"].keys() <= rows[-1]["metadata"].keys()
     streamed = client_of(editor_user).get("/battles/preferences.jsonl?a=granit&outcome=a")
     lines = [json.loads(line) for line in b"".join(streamed.streaming_content).splitlines()]
     assert [line["metadata"]["chosen_model"] for line in lines] == ["granit", "granit"]

@@ -109,6 +109,7 @@ def address(ballot):
     return reverse("evals:battle-difference", args=[ballot.token])
 
 
+@pytest.mark.on_both(because="its queries run on PostgreSQL nowhere else")
 def test_the_owner_of_an_open_ballot_sees_what_differs(ballot, reviewer_user, client_of):
     page = client_of(reviewer_user).get(address(ballot))
     assert page.status_code == 200
