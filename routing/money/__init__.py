@@ -1,1 +1,1 @@
-"""What a category costs, what others would cost, what switching saved, and when an own GPU pays."""
+"""What a category costs, what others would cost, what switching saved, and when a GPU of one's own pays off."""
