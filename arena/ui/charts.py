@@ -6,7 +6,7 @@ needs an inline style.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from arena.ui.numbers import points
@@ -146,6 +146,7 @@ class HeatCell:
     words: str
     kind: str = ""
     title: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,9 +161,13 @@ class Heat:
     rows: tuple[HeatRow, ...]
 
 
-def heat(names: Sequence[str], wins: Mapping[tuple[str, str], tuple[float, int]]) -> Heat:
+def heat(
+    names: Sequence[str],
+    wins: Mapping[tuple[str, str], tuple[float, int]],
+    address: Callable[[str, str], str] | None = None,
+) -> Heat:
     """Who beats whom. `wins[row, column]` is (wins with a tie as half, votes); a pair that is missing or has no
-    votes never met."""
+    votes never met. `address` of a row and a column is where the votes of a pair can be read."""
 
     def cell(row: str, column: str) -> HeatCell:
         if row == column:
@@ -173,6 +178,7 @@ def heat(names: Sequence[str], wins: Mapping[tuple[str, str], tuple[float, int]]
         share = won / votes
         kind = f"{heat_step(share)}{' thin' if votes < THIN else ''}".strip()
         words = f"{100 * share:.0f}"
-        return HeatCell(words, kind, f"{row} against {column}: {words}% of {votes} vote{'s' if votes != 1 else ''}")
+        title = f"{row} against {column}: {words}% of {votes} vote{'s' if votes != 1 else ''}"
+        return HeatCell(words, kind, title, address(row, column) if address else "")
 
     return Heat(tuple(names), tuple(HeatRow(row, tuple(cell(row, column) for column in names)) for row in names))

@@ -3,7 +3,7 @@ computes statistics: queries hand in the figures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from arena.ui import charts, numbers, plots, scales
@@ -39,6 +39,8 @@ class Row:
     latency_p95: float | None
     in_flight: int | None
     cost: str
+    # Where the battles behind the figures can be read; empty where the reader may not.
+    battles: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,11 @@ def ratings_table(
     audience: Audience,
     evidence: Mapping[str, Evidence],
     cards: Iterable[ContenderCard],
+    battles: Callable[..., str] | None = None,
 ) -> RatingsTable:
     """Best first within each group of contenders that were compared, the largest group on top: a handful of votes apart
     from the rest can rate a contender highest. All share one axis. `audience` says for whom ± and ranks are written;
-    the whisker shows both.
+    the whisker shows both. `battles` gives the address of a contender's battles.
     """
     ratings = sorted(board.ratings, key=lambda rating: rating.component)
     intervals = [_interval(rating) for rating in ratings]
@@ -97,6 +100,7 @@ def ratings_table(
                 in_flight=measured.in_flight if measured else None,
                 latency_p95=measured.latency_ms.p95 if measured and measured.latency_ms else None,
                 cost=numbers.money(costs.get(slug), digits),
+                battles=battles(slug) if battles else "",
             )
         )
     unchecked = any(measured.success_basis == "completion" for measured in evidence.values())
@@ -160,8 +164,9 @@ def cost_plot(board: LeaderboardView, evidence: Mapping[str, Evidence]) -> tuple
     return plots.plot(entries), tuple(left_out)
 
 
-def heat_map(standings: Standings) -> charts.Heat:
-    """How often each of the first `HEAT_LIMIT` contenders beats the others."""
+def heat_map(standings: Standings, battles: Callable[[str, str], str] | None = None) -> charts.Heat:
+    """How often each of the first `HEAT_LIMIT` contenders beats the others. `battles` gives the address of the battles
+    of two."""
     matrix: HeadToHead = head_to_head(standings)
     names = matrix.contenders[:HEAT_LIMIT]
     wins = {
@@ -170,7 +175,7 @@ def heat_map(standings: Standings) -> charts.Heat:
         for column, cell in zip(matrix.contenders, cells, strict=True)
         if cell is not None and cell.percent is not None
     }
-    return charts.heat(names, wins)
+    return charts.heat(names, wins, battles)
 
 
 def _interval(rating: Rating) -> scales.Interval:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -72,7 +74,8 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     audience = _audience(request, board)
     measured = recent_evidence(top.slug)
     cards = contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings))
-    table = ratings_table(board, audience=audience, evidence=measured, cards=cards)
+    battles = None if blinded else partial(_battles, found.slug)
+    table = ratings_table(board, audience=audience, evidence=measured, cards=cards, battles=battles)
     plot, left_out = cost_plot(board, measured)
     context: dict[str, Any] = {
         "category": found,
@@ -90,7 +93,7 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         "plot": plot,
         "left_out": left_out,
         "old_prices": [card.slug for card in cards if card.price is not None and card.price.is_stale],
-        "heat": heat_map(board.standings),
+        "heat": heat_map(board.standings, battles),
         "heat_limit": HEAT_LIMIT,
         "contest": contest(board),
         "panel": None
@@ -142,6 +145,12 @@ def _found(slug: str) -> Category:
     """A category, or a dimension of one."""
     found = Category.with_dimensions.filter(long_context_of__isnull=True).select_related("dimension_of")
     return get_object_or_404(found, slug=slug)
+
+
+def _battles(category: str, a: str, b: str = "") -> str:
+    """The address of the battles of one contender or of two, which stand behind the figures of a leaderboard."""
+    given = {"category": category, "a": a, "b": b}
+    return f"{reverse('evals:battle-browser')}?{urlencode({name: value for name, value in given.items() if value})}"
 
 
 def _rubric(category: Category) -> list[tuple[str, str, bool]]:

@@ -115,6 +115,19 @@ def test_best_first_and_never_a_rating_without_its_interval(viewer, ranked):
         assert re.search(r'aria-label="\d+, 95% interval \d+ to \d+', row)
 
 
+def test_every_figure_leads_to_the_battles_behind_it(viewer, client_of, reviewer_user, ranked):
+    html = text(page(viewer))
+    browser = reverse("evals:battle-browser")
+    assert f'<a href="{browser}?category=code&amp;a=basalt"' in rows(html)["basalt"]
+    pair = re.search(rf'<a href="({browser}[^"]*)" aria-label="basalt against marble: 75% of 24 votes"', html)
+    found = viewer.get(pair[1].replace("&amp;", "&"))
+    assert not found.context["errors"]
+    assert {tuple(sorted((one.a, one.b))) for one in found.context["found"].rows} == {("basalt", "marble")}
+    # Who votes here and reads the board without their own votes may not browse its battles.
+    type(ranked.category).objects.filter(pk=ranked.category.pk).update(boards_open=True)
+    assert f"{browser}?category=code" not in text(page(client_of(reviewer_user)))
+
+
 def test_ranks_are_intervals_and_chances_never_certain(viewer, ranked):
     html = text(page(viewer))
     first = rows(html)["basalt"]
