@@ -38,6 +38,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vote/<slug:category>/", battles.category_vote, name="category-vote"),
     # leaderboards
     path("leaderboards/", views.leaderboard_list, name="leaderboard-list"),
+    # "+" is in no slug, so that a category may be called "overall".
+    path("leaderboards/+overall/", views.leaderboard_overall, name="leaderboard-overall"),
     path("leaderboards/<slug:category>/", views.leaderboard, name="leaderboard"),
     path("leaderboards/<slug:category>/leaderboard.csv", views.leaderboard_csv, name="leaderboard-csv"),
     path("leaderboards/<slug:category>/retire/", categories.category_retire, name="category-retire"),

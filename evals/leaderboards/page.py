@@ -13,7 +13,16 @@ from evals.leaderboards.evidence import Evidence
 from evals.leaderboards.queries import HeadToHead, LeaderboardView, head_to_head
 from evals.ratings import Audience, Rating, Standings
 
-__all__ = ["MeasuredRow", "RatingsTable", "Row", "cost_plot", "heat_map", "measured_rows", "ratings_table"]
+__all__ = [
+    "MeasuredRow",
+    "RatingsTable",
+    "Row",
+    "cost_plot",
+    "heat_map",
+    "measured_rows",
+    "rank_words",
+    "ratings_table",
+]
 
 # A wider matrix cannot be read; the table above it lists every contender.
 HEAT_LIMIT = 20
@@ -87,7 +96,7 @@ def ratings_table(
                 slug=slug,
                 local=slug in local,
                 group=rating.component + 1,
-                rank=_rank(own.rank),
+                rank=rank_words(own.rank),
                 rating=rating.rating,
                 half=(high - low) / 2,
                 whisker=charts.whisker(interval, axis),
@@ -188,7 +197,8 @@ def _range(shares: tuple[float, float] | None) -> str:
     return "–".join(end.removesuffix(".0") if end in ("0.0", "100.0") else end for end in ends)
 
 
-def _rank(rank: Sequence[int] | None) -> str:
+def rank_words(rank: Sequence[int] | None) -> str:
+    """`2` or `1–3`."""
     if rank is None:
         return numbers.NONE
     best, worst = rank

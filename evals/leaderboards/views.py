@@ -17,6 +17,7 @@ from arena.models import Role
 from evals.catalog.queries.contenders import contender_cards
 from evals.leaderboards.evidence import recent_evidence
 from evals.leaderboards.history import rating_history, task_set_marks
+from evals.leaderboards.overall import FEWEST_VOTES, PREFIX, overall, read_weights
 from evals.leaderboards.own_votes import board_without
 from evals.leaderboards.page import HEAT_LIMIT, cost_plot, heat_map, measured_rows, ratings_table
 from evals.leaderboards.pictures import first_two, history, style_part
@@ -40,7 +41,7 @@ from evals.voting.queries.categories import progress_in
 from evals.voting.queries.reasons import chosen_for
 from evals.voting.queries.reviewers import excluded_votes, voters_in
 
-__all__ = ["leaderboard", "leaderboard_csv", "leaderboard_list", "leaderboard_then"]
+__all__ = ["leaderboard", "leaderboard_csv", "leaderboard_list", "leaderboard_overall", "leaderboard_then"]
 
 
 @require_safe
@@ -53,6 +54,33 @@ def leaderboard_list(request: HttpRequest) -> HttpResponse:
         "excluded": excluded_votes(),
     }
     return render(request, "evals/leaderboards/leaderboard_list.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def leaderboard_overall(request: HttpRequest) -> HttpResponse:
+    """`?w-code=2&w-chat=1` weighs categories; `?for=people` or `?for=panel` as on a leaderboard, by default for people
+    if every category that counts speaks for them."""
+    asked: dict[str, Audience] = {"people": "people", "panel": "panel"}
+    audience = asked.get(request.GET.get("for", ""))
+    board = overall(
+        blinding=blinding_of(request.user),
+        given=read_weights({name: request.GET[name] for name in request.GET}),
+        audience=audience,
+        battles=_battles,
+    )
+    weighed = {name: request.GET[name] for name in request.GET if name.startswith(PREFIX)}
+    context = {
+        "board": board,
+        "fewest": FEWEST_VOTES,
+        "weighed": weighed,
+        "chosen_audience": audience,
+        "audiences": [
+            (f"?{urlencode(weighed | {'for': one})}", words, board.audience == one)
+            for one, words in (("panel", "These reviewers"), ("people", "People like them"))
+        ],
+    }
+    return render(request, "evals/leaderboards/overall.html", context)
 
 
 @require_safe

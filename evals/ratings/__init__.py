@@ -13,6 +13,7 @@ reviewer. Contenders, reviewers and tasks are identified by any keys the caller 
 slugs.
 """
 
+from evals.ratings.across import Across, MeanRating, rate_across
 from evals.ratings.audience import Audience, Certainty, Contest, RankFigures, closest_contest, rank_figures
 from evals.ratings.compute import compute
 from evals.ratings.davidson import DavidsonFit, Prior, fit_davidson
@@ -50,6 +51,7 @@ __all__ = [
     "OUTCOMES",
     "POINTS",
     "SUPPOSED_LEAD",
+    "Across",
     "Audience",
     "Certainty",
     "ClusteredShare",
@@ -58,6 +60,7 @@ __all__ = [
     "HeadToHead",
     "Key",
     "Lead",
+    "MeanRating",
     "NonInferiority",
     "PairCounts",
     "PairRecord",
@@ -88,6 +91,7 @@ __all__ = [
     "head_to_head",
     "non_inferiority",
     "rank_figures",
+    "rate_across",
     "replay",
     "sequence_bound",
     "to_points",

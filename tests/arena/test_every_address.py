@@ -71,6 +71,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "vote/b/<str:token>/undo/": (NOBODY, REVIEWER),
     "vote/b/<str:token>/report/": (NOBODY, REVIEWER),
     "leaderboards/": (VIEWER, NOBODY),
+    "leaderboards/+overall/": (VIEWER, NOBODY),
     "leaderboards/<slug:category>/": (VIEWER, NOBODY),
     "leaderboards/<slug:category>/leaderboard.csv": (VIEWER, NOBODY),
     "leaderboards/<slug:category>/retire/": (EDITOR, EDITOR),
