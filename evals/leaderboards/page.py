@@ -3,7 +3,7 @@ computes statistics: queries hand in the figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from arena.ui import charts, numbers, plots, scales
@@ -73,14 +73,16 @@ def ratings_table(
     evidence: Mapping[str, Evidence],
     cards: Iterable[ContenderCard],
     battles: Callable[..., str] | None = None,
+    shown: Collection[str] | None = None,
 ) -> RatingsTable:
     """Best first within each group of contenders that were compared, the largest group on top: a handful of votes apart
     from the rest can rate a contender highest. All share one axis. `audience` says for whom ± and ranks are written;
-    the whisker shows both. `battles` gives the address of a contender's battles.
+    the whisker shows both. `battles` gives the address of a contender's battles. `shown`: only these have rows, at the
+    ranks they have among all.
     """
-    ratings = sorted(board.ratings, key=lambda rating: rating.component)
+    ratings = sorted(_shown(board, shown), key=lambda rating: rating.component)
     intervals = [_interval(rating) for rating in ratings]
-    axis = scales.fit_axis(intervals)
+    axis = scales.fit_axis(intervals) if intervals else scales.Axis(scales.Scale(0, 1), ())
     figures = board.rank_figures(audience)
     local = {card.slug for card in cards if card.locality == "local"}
     costs = {slug: measured.usd_per_success for slug, measured in evidence.items()}
@@ -160,10 +162,16 @@ def _groups(standings: Standings) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(group) for group in sorted(groups, key=len, reverse=True) if group)
 
 
-def cost_plot(board: LeaderboardView, evidence: Mapping[str, Evidence]) -> tuple[plots.Plot | None, tuple[str, ...]]:
+def _shown(board: LeaderboardView, shown: Collection[str] | None) -> list[Rating]:
+    return [rating for rating in board.ratings if shown is None or str(rating.contender) in shown]
+
+
+def cost_plot(
+    board: LeaderboardView, evidence: Mapping[str, Evidence], shown: Collection[str] | None = None
+) -> tuple[plots.Plot | None, tuple[str, ...]]:
     """Quality against cost per success, and the contenders left out of it: no price, or nothing measured."""
     entries, left_out = [], []
-    for rating in board.ratings:
+    for rating in _shown(board, shown):
         measured = evidence.get(str(rating.contender))
         cost = measured.usd_per_success if measured else None
         if cost:
@@ -173,11 +181,15 @@ def cost_plot(board: LeaderboardView, evidence: Mapping[str, Evidence]) -> tuple
     return plots.plot(entries), tuple(left_out)
 
 
-def heat_map(standings: Standings, battles: Callable[[str, str], str] | None = None) -> charts.Heat:
+def heat_map(
+    standings: Standings,
+    battles: Callable[[str, str], str] | None = None,
+    shown: Collection[str] | None = None,
+) -> charts.Heat:
     """How often each of the first `HEAT_LIMIT` contenders beats the others. `battles` gives the address of the battles
     of two."""
     matrix: HeadToHead = head_to_head(standings)
-    names = matrix.contenders[:HEAT_LIMIT]
+    names = [name for name in matrix.contenders if shown is None or name in shown][:HEAT_LIMIT]
     wins = {
         (row, column): (cell.percent * cell.n / 100, cell.n)
         for row, cells in zip(matrix.contenders, matrix.rows, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from evals.leaderboards.measurements import Evidence
@@ -20,11 +20,18 @@ CSV_COLUMNS = (
 
 
 def csv_rows(
-    board: LeaderboardView, *, audience: Audience, evidence: Mapping[str, Evidence]
+    board: LeaderboardView,
+    *,
+    audience: Audience,
+    evidence: Mapping[str, Evidence],
+    shown: Collection[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Best first, one for each contender that is not retired. None, written as nothing, is not measured: never 0."""
+    """Best first, one for each contender that is not retired. None, written as nothing, is not measured: never 0.
+    `shown`: only these contenders."""
     figures = board.rank_figures(audience)
     for rating in board.ratings:
+        if shown is not None and str(rating.contender) not in shown:
+            continue
         measured = evidence.get(str(rating.contender), Evidence())
         low, high = rating.people if audience == "people" else rating.panel
         own = figures[rating.contender]

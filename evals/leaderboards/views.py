@@ -16,6 +16,7 @@ from arena.accounts.roles import person, role_required
 from arena.models import Role
 from evals.catalog.queries.contenders import contender_cards
 from evals.leaderboards.evidence import recent_evidence
+from evals.leaderboards.filters import BoardFilters, read_board_filters
 from evals.leaderboards.history import rating_history, task_set_marks
 from evals.leaderboards.overall import FEWEST_VOTES, PREFIX, overall, read_weights
 from evals.leaderboards.own_votes import board_without
@@ -87,7 +88,8 @@ def leaderboard_overall(request: HttpRequest) -> HttpResponse:
 @role_required(Role.VIEWER)
 def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     """`?for=people` shows the figures for people like these reviewers, `?for=panel` for these reviewers; by default for
-    the audience the category speaks for."""
+    the audience the category speaks for. `?local=1&price=&capability=` show some contenders only, as
+    `evals.leaderboards.filters` says."""
     found = _found(category)
     top = found.dimension_of or found
     blinding = blinding_of(request.user)
@@ -103,25 +105,32 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     measured = recent_evidence(top.slug)
     cards = contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings))
     battles = None if blinded else partial(_battles, found.slug)
-    table = ratings_table(board, audience=audience, evidence=measured, cards=cards, battles=battles)
-    plot, left_out = cost_plot(board, measured)
+    filters = read_board_filters(request.GET.dict())
+    shown = filters.kept(cards) if filters.any else None
+    table = ratings_table(board, audience=audience, evidence=measured, cards=cards, battles=battles, shown=shown)
+    plot, left_out = cost_plot(board, measured, shown)
     context: dict[str, Any] = {
         "category": found,
         "top": top,
-        "rubric": _rubric(found),
+        "rubric": _rubric(found, f"?{kept}" if (kept := urlencode(filters.given)) else ""),
         "chosen_for": {} if blinded else chosen_for([found.slug]).get(found.slug, {}),
         "board": board,
         "audience": audience,
         "audiences": [
-            ("?for=panel", "These reviewers", audience == "panel"),
-            ("?for=people", "People like them", audience == "people"),
+            (f"?{urlencode({'for': one} | filters.given)}", words, audience == one)
+            for one, words in (("panel", "These reviewers"), ("people", "People like them"))
         ],
+        "filters": filters,
+        "capabilities": sorted({word for card in cards for word in card.capabilities}),
+        "for": request.GET.get("for", ""),
+        "query": _query(filters, audience, board),
+        "rated": len(board.ratings),
         "table": table,
         "measured": measured_rows(table.names, measured),
         "plot": plot,
         "left_out": left_out,
         "old_prices": [card.slug for card in cards if card.price is not None and card.price.is_stale],
-        "heat": heat_map(board.standings, battles),
+        "heat": heat_map(board.standings, battles, shown),
         "heat_limit": HEAT_LIMIT,
         "contest": contest(board),
         "panel": None
@@ -158,9 +167,16 @@ def leaderboard_csv(request: HttpRequest, category: str) -> HttpResponse:
     board = board_without(found, blinding.reviewer) if blinding.hides(found.slug) else latest(found.slug)
     if board is None:
         raise Http404(f"{found.name} has no leaderboard yet.")
+    filters = read_board_filters(request.GET.dict())
+    if filters.errors:
+        words = "\n".join(f"{name}: {error}" for name, error in filters.errors.items())
+        return HttpResponse(words, status=400, content_type="text/plain; charset=utf-8")
+    shown = None
+    if filters.any:
+        shown = filters.kept(contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings)))
     top = found.dimension_of or found
     written = io.StringIO(newline="")
-    rows = csv_rows(board, audience=_audience(request, board), evidence=recent_evidence(top.slug))
+    rows = csv_rows(board, audience=_audience(request, board), evidence=recent_evidence(top.slug), shown=shown)
     write_csv(written, CSV_COLUMNS, rows)
     return HttpResponse(
         written.getvalue(),
@@ -175,20 +191,26 @@ def _found(slug: str) -> Category:
     return get_object_or_404(found, slug=slug)
 
 
+def _query(filters: BoardFilters, audience: Audience, board: LeaderboardView) -> str:
+    """What links to files of this page keep of its address."""
+    kept = {"for": audience} if audience != board.speaks_for else {}
+    return urlencode(kept | filters.given)
+
+
 def _battles(category: str, a: str, b: str = "") -> str:
     """The address of the battles of one contender or of two, which stand behind the figures of a leaderboard."""
     given = {"category": category, "a": a, "b": b}
     return f"{reverse('evals:battle-browser')}?{urlencode({name: value for name, value in given.items() if value})}"
 
 
-def _rubric(category: Category) -> list[tuple[str, str, bool]]:
+def _rubric(category: Category, kept: str = "") -> list[tuple[str, str, bool]]:
     """As `ui/_segment.html` takes it: the category overall and its dimensions; empty without any."""
     views = dimension_views(category)
     if len(views) < 2:
         return []
     return [
         (
-            reverse("evals:leaderboard", args=[one.slug]),
+            reverse("evals:leaderboard", args=[one.slug]) + kept,
             one.name if one.dimension_of_id else "Overall",
             one.pk == category.pk,
         )
