@@ -1,11 +1,12 @@
-"""Quality against cost: points with their intervals, the Pareto front as steps, labels that do not collide.
+"""Quality against cost, latency or size: points with their intervals, the Pareto front as steps, labels that do not
+collide.
 
 Pure: no Django. Units are those of the drawing's view box.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,10 +23,11 @@ LINE = 12.0
 
 @dataclass(frozen=True)
 class Entry:
-    """One contender: cost per success (known and above 0) and rating with its interval."""
+    """One contender: cost per success, or what else quality is drawn against (known and above 0; less is better), and
+    rating with its interval."""
 
     name: str
-    cost: float
+    x: float
     rating: Interval
 
 
@@ -76,19 +78,25 @@ class Box:
         return self.x1 < other.x2 and other.x1 < self.x2 and self.y1 < other.y2 and other.y1 < self.y2
 
 
-def plot(entries: Sequence[Entry]) -> Plot | None:
-    """None for fewer than two entries: nothing to compare."""
+def plot(
+    entries: Sequence[Entry],
+    *,
+    against: str = "cost per success",
+    better: str = "cheaper",
+    words: Callable[[float], str] | None = None,
+) -> Plot | None:
+    """None for fewer than two entries: nothing to compare. `words` writes a value of the axis, by default as money."""
     if len(entries) < 2:
         return None
-    costs = [entry.cost for entry in entries]
-    low, high = min(costs), max(costs)
+    along = [entry.x for entry in entries]
+    low, high = min(along), max(along)
     if high / low < 2:
         low, high = low / 1.5, high * 1.5
     across = Scale(low / (high / low) ** 0.09, high * (high / low) ** 0.09, LEFT, RIGHT, log=True)
     axis = fit_axis([entry.rating for entry in entries], everybody=True)
     up = Scale(axis.scale.low, axis.scale.high, BOTTOM, TOP)
     front = _front(entries)
-    path = _steps([(across.at(entry.cost), up.at(entry.rating.point)) for entry in front])
+    path = _steps([(across.at(entry.x), up.at(entry.rating.point)) for entry in front])
     columns = log_ticks(across.low, across.high)
     digits = [money_digits([value]) for value in columns]
     if len(columns) < 2:
@@ -100,10 +108,10 @@ def plot(entries: Sequence[Entry]) -> Plot | None:
         under=f"{path} L{RIGHT:g} {BOTTOM:g} Z" if path else "",
         rows=tuple(Label(round(up.at(tick.value), 1), points(tick.value)) for tick in axis.ticks),
         columns=tuple(
-            Label(round(across.at(value), 1), money(value, decimals))
+            Label(round(across.at(value), 1), words(value) if words else money(value, decimals))
             for value, decimals in zip(columns, digits, strict=True)
         ),
-        label="Rating against cost per success; nothing is both better and cheaper than "
+        label=f"Rating against {against}; nothing is both better and {better} than "
         + ", ".join(entry.name for entry in front),
     )
 
@@ -111,7 +119,7 @@ def plot(entries: Sequence[Entry]) -> Plot | None:
 def _front(entries: Iterable[Entry]) -> list[Entry]:
     """From the cheapest up: each is better than everything cheaper."""
     front: list[Entry] = []
-    for entry in sorted(entries, key=lambda e: (e.cost, -e.rating.point)):
+    for entry in sorted(entries, key=lambda e: (e.x, -e.rating.point)):
         if not front or entry.rating.point > front[-1].rating.point:
             front.append(entry)
     return front
@@ -130,7 +138,7 @@ def _steps(corners: Sequence[tuple[float, float]]) -> str:
 
 def _marks(entries: Sequence[Entry], front: set[str], across: Scale, up: Scale) -> Iterator[Mark]:
     """Labels are placed one by one, the front's first: each takes the first of four places that is free."""
-    spots = {entry.name: (across.at(entry.cost), up.at(entry.rating.point)) for entry in entries}
+    spots = {entry.name: (across.at(entry.x), up.at(entry.rating.point)) for entry in entries}
     taken = [
         Box(x - 7, up.at(entry.rating.high), x + 7, up.at(entry.rating.low))
         for entry in entries

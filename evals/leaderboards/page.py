@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from arena.ui import charts, numbers, plots, scales
+from evals.catalog.model_size import billion_parameters
 from evals.catalog.queries.contenders import ContenderCard
 from evals.collection.concurrency import Concurrency
 from evals.leaderboards.evidence import Evidence
@@ -14,12 +15,14 @@ from evals.leaderboards.queries import HeadToHead, LeaderboardView, head_to_head
 from evals.ratings import Audience, Rating, Standings
 
 __all__ = [
+    "PLOT_AXES",
     "MeasuredRow",
+    "PlotAxis",
     "RatingsTable",
     "Row",
-    "cost_plot",
     "heat_map",
     "measured_rows",
+    "quality_plot",
     "rank_words",
     "ratings_table",
 ]
@@ -166,19 +169,71 @@ def _shown(board: LeaderboardView, shown: Collection[str] | None) -> list[Rating
     return [rating for rating in board.ratings if shown is None or str(rating.contender) in shown]
 
 
-def cost_plot(
-    board: LeaderboardView, evidence: Mapping[str, Evidence], shown: Collection[str] | None = None
+@dataclass(frozen=True)
+class PlotAxis:
+    """What quality is drawn against. `value` of a contender is None, or 0, where it is not known."""
+
+    name: str
+    against: str
+    better: str
+    unknown: str
+    empty: str
+    value: Callable[[Evidence | None, ContenderCard | None], float | None]
+    words: Callable[[float], str] | None = None
+
+
+def _cost(measured: Evidence | None, _: ContenderCard | None) -> float | None:
+    return float(measured.usd_per_success) if measured and measured.usd_per_success else None
+
+
+def _latency(measured: Evidence | None, _: ContenderCard | None) -> float | None:
+    return measured.latency_ms.p95 / 1000 if measured and measured.latency_ms.p95 else None
+
+
+def _size(_: Evidence | None, card: ContenderCard | None) -> float | None:
+    return billion_parameters(card.model_name) if card else None
+
+
+# By the value of `x` in the address; the first is the default.
+PLOT_AXES = {
+    "cost": PlotAxis(
+        "cost", "cost per success", "cheaper", "no price is known",
+        "have no known cost per success. Give them prices, and collect answers through Arena so that every call is "
+        "counted.",
+        _cost,
+    ),
+    "latency": PlotAxis(
+        "latency", "latency p95", "faster", "no latency was measured",
+        "have no measured latency. Collect answers through Arena so that every call is timed.",
+        _latency, lambda value: f"{value:g} s",
+    ),
+    "size": PlotAxis(
+        "size", "parameters", "smaller", "the model’s name says no size",
+        "have no size in the name of their model, such as 8B.",
+        _size, lambda value: f"{value:g}B" if value >= 1 else f"{1000 * value:g}M",
+    ),
+}  # fmt: skip
+
+
+def quality_plot(
+    board: LeaderboardView,
+    axis: PlotAxis,
+    *,
+    evidence: Mapping[str, Evidence],
+    cards: Iterable[ContenderCard],
+    shown: Collection[str] | None = None,
 ) -> tuple[plots.Plot | None, tuple[str, ...]]:
-    """Quality against cost per success, and the contenders left out of it: no price, or nothing measured."""
+    """Quality against what the axis says, and the contenders left out of it, of which that is not known."""
+    by_slug = {card.slug: card for card in cards}
     entries, left_out = [], []
     for rating in _shown(board, shown):
-        measured = evidence.get(str(rating.contender))
-        cost = measured.usd_per_success if measured else None
-        if cost:
-            entries.append(plots.Entry(str(rating.contender), float(cost), _interval(rating)))
+        slug = str(rating.contender)
+        value = axis.value(evidence.get(slug), by_slug.get(slug))
+        if value:
+            entries.append(plots.Entry(slug, value, _interval(rating)))
         else:
-            left_out.append(str(rating.contender))
-    return plots.plot(entries), tuple(left_out)
+            left_out.append(slug)
+    return plots.plot(entries, against=axis.against, better=axis.better, words=axis.words), tuple(left_out)
 
 
 def heat_map(

@@ -20,7 +20,7 @@ from evals.leaderboards.filters import BoardFilters, read_board_filters
 from evals.leaderboards.history import rating_history, task_set_marks
 from evals.leaderboards.overall import FEWEST_VOTES, PREFIX, overall, read_weights
 from evals.leaderboards.own_votes import board_without
-from evals.leaderboards.page import HEAT_LIMIT, cost_plot, heat_map, measured_rows, ratings_table
+from evals.leaderboards.page import HEAT_LIMIT, PLOT_AXES, heat_map, measured_rows, quality_plot, ratings_table
 from evals.leaderboards.pictures import first_two, history, style_part
 from evals.leaderboards.queries import (
     LeaderboardView,
@@ -89,7 +89,7 @@ def leaderboard_overall(request: HttpRequest) -> HttpResponse:
 def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     """`?for=people` shows the figures for people like these reviewers, `?for=panel` for these reviewers; by default for
     the audience the category speaks for. `?local=1&price=&capability=` show some contenders only, as
-    `evals.leaderboards.filters` says."""
+    `evals.leaderboards.filters` says; `?x=latency` and `?x=size` draw quality against these instead of cost."""
     found = _found(category)
     top = found.dimension_of or found
     blinding = blinding_of(request.user)
@@ -108,16 +108,18 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
     filters = read_board_filters(request.GET.dict())
     shown = filters.kept(cards) if filters.any else None
     table = ratings_table(board, audience=audience, evidence=measured, cards=cards, battles=battles, shown=shown)
-    plot, left_out = cost_plot(board, measured, shown)
+    x = request.GET.get("x", "") if request.GET.get("x", "") in PLOT_AXES else next(iter(PLOT_AXES))
+    plot, left_out = quality_plot(board, PLOT_AXES[x], evidence=measured, cards=cards, shown=shown)
+    kept = {name: request.GET[name] for name in ("for", "x") if name in request.GET} | filters.given
     context: dict[str, Any] = {
         "category": found,
         "top": top,
-        "rubric": _rubric(found, f"?{kept}" if (kept := urlencode(filters.given)) else ""),
+        "rubric": _rubric(found, f"?{urlencode(kept)}" if kept else ""),
         "chosen_for": {} if blinded else chosen_for([found.slug]).get(found.slug, {}),
         "board": board,
         "audience": audience,
         "audiences": [
-            (f"?{urlencode({'for': one} | filters.given)}", words, audience == one)
+            (f"?{urlencode(kept | {'for': one})}", words, audience == one)
             for one, words in (("panel", "These reviewers"), ("people", "People like them"))
         ],
         "filters": filters,
@@ -127,6 +129,12 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         "rated": len(board.ratings),
         "table": table,
         "measured": measured_rows(table.names, measured),
+        "x": request.GET.get("x", ""),
+        "plot_axis": PLOT_AXES[x],
+        "plot_axes": [
+            (f"?{urlencode(kept | {'x': one})}#cost", axis.name.capitalize(), one == x)
+            for one, axis in PLOT_AXES.items()
+        ],
         "plot": plot,
         "left_out": left_out,
         "old_prices": [card.slug for card in cards if card.price is not None and card.price.is_stale],

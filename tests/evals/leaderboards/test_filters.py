@@ -49,3 +49,23 @@ def test_filters_choose_rows_and_stay_in_links_and_files(client_of, viewer_user)
     assert (row["contender"], f"{row['rank_best']}–{row['rank_worst']}") == ("kestrel", whole["kestrel"].rank)
     assert client.get(address, {"local": "1"}).context["table"].rows == ()
     assert client.get(file, {"price": "cheap"}).status_code == 400
+
+
+@pytest.mark.django_db
+@pytest.mark.runs_once(on="sqlite", because="what a page draws of rows that were read")
+def test_quality_is_drawn_against_what_the_address_says(client_of, viewer_user):
+    contenders(*STRENGTHS)
+    code = category()
+    cast(code, simulate(STRENGTHS, 100, seed=1))
+    rank_category(category_id=code.pk)
+    for slug, name in (("atlas", "atlas-1b"), ("kestrel", "kestrel-8b")):
+        Contender.objects.filter(slug=slug).update(model_name=name)
+    client, address = client_of(viewer_user), reverse("evals:leaderboard", args=["code"])
+    found = client.get(address, {"x": "size", "for": "people"})
+    assert {mark.name for mark in found.context["plot"].marks} == {"atlas", "kestrel"}
+    html = " ".join(found.content.decode().split())
+    assert "Rating against parameters; nothing is both better and smaller than atlas, kestrel" in html
+    assert "left out: the model’s name says no size." in html
+    assert "?for=people&amp;x=latency#cost" in html
+    assert "No latencies yet" in client.get(address, {"x": "latency"}).content.decode()
+    assert "Quality against cost" in client.get(address, {"x": "colour"}).content.decode()
