@@ -10,9 +10,10 @@ from typing import Any
 
 from arena.ui import charts, scales, timelines
 from evals.leaderboards.history import PastBoard
+from evals.leaderboards.page import RatingsTable, Row
 from evals.leaderboards.queries import LeaderboardView
 
-__all__ = ["FirstTwo", "History", "StylePart", "first_two", "history", "style_part"]
+__all__ = ["FirstTwo", "History", "Standalone", "StylePart", "first_two", "history", "standalone", "style_part"]
 
 # More lines than this cannot be told apart; the table beside the drawing has the same ones.
 MOST_LINES = 6
@@ -40,6 +41,22 @@ def first_two(board: LeaderboardView) -> FirstTwo:
     axis = scales.fit_axis(intervals, everybody=True)
     rows = zip(board.ratings, intervals, strict=False)
     return FirstTwo(tuple((str(one.contender), one.rating, charts.whisker(own, axis)) for one, own in rows))
+
+
+@dataclass(frozen=True)
+class Standalone:
+    """Places in a drawing for a file, in pixels from the top. `rows` as (top, row)."""
+
+    rows: tuple[tuple[int, Row], ...]
+    axis_at: int
+    height: int
+
+
+def standalone(table: RatingsTable) -> Standalone:
+    top, line = 92, 28
+    rows = tuple((top + line * n, row) for n, row in enumerate(table.rows))
+    end = top + line * len(rows)
+    return Standalone(rows, end + 12, end + 32)
 
 
 @dataclass(frozen=True)

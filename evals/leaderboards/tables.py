@@ -9,7 +9,7 @@ from evals.leaderboards.measurements import Evidence
 from evals.leaderboards.queries import LeaderboardView
 from evals.ratings import Audience
 
-__all__ = ["CSV_COLUMNS", "csv_rows"]
+__all__ = ["CSV_COLUMNS", "csv_rows", "shown_document"]
 
 CSV_COLUMNS = (
     "category", "contender", "group", "rank_best", "rank_worst", "rating", "ci95_low", "ci95_high", "speaks_for",
@@ -67,3 +67,31 @@ def csv_rows(
             "seq": board.seq,
             "digest": board.digest,
         }
+
+
+_MEASURED = (
+    "success_rate", "success_basis", "wrong_rate", "error_rate", "refusal_rate", "ttft_ms_p50", "ttft_ms_p95",
+    "latency_ms_p50", "latency_ms_p95", "tokens_per_second", "usd_per_success",
+)  # fmt: skip
+
+
+def shown_document(
+    document: Mapping[str, Any],
+    board: LeaderboardView,
+    *,
+    audience: Audience,
+    evidence: Mapping[str, Evidence],
+    shown: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """The board's public document as a page shows it: interval, rank and P(best) for `audience`, only the contenders
+    `shown`, and what was `measured` of each."""
+    rows = {row["contender"]: row for row in csv_rows(board, audience=audience, evidence=evidence, shown=shown)}
+    ratings = []
+    for rating in document["ratings"]:
+        row = rows.get(str(rating["contender"]))
+        if row is None:
+            continue
+        rank = None if row["rank_best"] is None else [row["rank_best"], row["rank_worst"]]
+        own = {"ci95": rating[f"ci95_{audience}"], "rank": rank, "p_best": row["p_best"]}
+        ratings.append(rating | own | {"measured": {name: row[name] for name in _MEASURED}})
+    return {**document, "speaks_for": audience, "ratings": ratings}

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
-from evals.catalog.queries.contenders import contender_cards
-from evals.leaderboards.evidence import recent_evidence
+from evals.catalog.queries.contenders import ContenderCard, contender_cards
+from evals.leaderboards.documents import document_of, documents
+from evals.leaderboards.evidence import Evidence, recent_evidence
 from evals.leaderboards.filters import BoardFilters, read_board_filters
 from evals.leaderboards.history import rating_history, task_set_marks
 from evals.leaderboards.overall import FEWEST_VOTES, PREFIX, overall, read_weights
 from evals.leaderboards.own_votes import board_without
 from evals.leaderboards.page import HEAT_LIMIT, PLOT_AXES, heat_map, measured_rows, quality_plot, ratings_table
-from evals.leaderboards.pictures import first_two, history, style_part
+from evals.leaderboards.pictures import first_two, history, standalone, style_part
 from evals.leaderboards.queries import (
     LeaderboardView,
     category_states,
@@ -31,7 +35,7 @@ from evals.leaderboards.queries import (
     newest_ids,
 )
 from evals.leaderboards.style import latest_style
-from evals.leaderboards.tables import CSV_COLUMNS, csv_rows
+from evals.leaderboards.tables import CSV_COLUMNS, csv_rows, shown_document
 from evals.leaderboards.trust import contest, panel
 from evals.models import Category
 from evals.ratings import Audience
@@ -42,7 +46,15 @@ from evals.voting.queries.categories import progress_in
 from evals.voting.queries.reasons import chosen_for
 from evals.voting.queries.reviewers import excluded_votes, voters_in
 
-__all__ = ["leaderboard", "leaderboard_csv", "leaderboard_list", "leaderboard_overall", "leaderboard_then"]
+__all__ = [
+    "leaderboard",
+    "leaderboard_csv",
+    "leaderboard_json",
+    "leaderboard_list",
+    "leaderboard_overall",
+    "leaderboard_svg",
+    "leaderboard_then",
+]
 
 
 @require_safe
@@ -126,7 +138,7 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
         "capabilities": sorted({word for card in cards for word in card.capabilities}),
         "for": request.GET.get("for", ""),
         "query": _query(filters, audience, board),
-        "rated": len(board.ratings),
+        "names": tuple(str(rating.contender) for rating in board.ratings),
         "table": table,
         "measured": measured_rows(table.names, measured),
         "x": request.GET.get("x", ""),
@@ -167,29 +179,85 @@ def leaderboard(request: HttpRequest, category: str) -> HttpResponse:
 @require_safe
 @role_required(Role.VIEWER)
 def leaderboard_csv(request: HttpRequest, category: str) -> HttpResponse:
-    """The table of the page, with the measurements beside it, for the audience it shows."""
+    """The table of the page, with the measurements beside it, for the audience and the contenders it shows."""
+    asked = _asked_file(request, category)
+    if isinstance(asked, HttpResponse):
+        return asked
+    written = io.StringIO(newline="")
+    rows = csv_rows(asked.board, audience=asked.audience, evidence=asked.evidence, shown=asked.shown)
+    write_csv(written, CSV_COLUMNS, rows)
+    return asked.answer(written.getvalue(), "csv", "text/csv; charset=utf-8")
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def leaderboard_json(request: HttpRequest, category: str) -> HttpResponse:
+    """The API's document, for the audience and the contenders that the page shows, with what was measured of each."""
+    asked = _asked_file(request, category)
+    if isinstance(asked, HttpResponse):
+        return asked
+    document = document_of(asked.board) if asked.blinded else documents([asked.board])[0]
+    document = shown_document(
+        document, asked.board, audience=asked.audience, evidence=asked.evidence, shown=asked.shown
+    )
+    written = json.dumps(document | {"filters": asked.filters.given}, ensure_ascii=False, indent=1)
+    return asked.answer(written, "json", "application/json")
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def leaderboard_svg(request: HttpRequest, category: str) -> HttpResponse:
+    """The ratings with their intervals as a drawing that stands alone."""
+    asked = _asked_file(request, category)
+    if isinstance(asked, HttpResponse):
+        return asked
+    table = ratings_table(
+        asked.board, audience=asked.audience, evidence=asked.evidence, cards=asked.cards, shown=asked.shown
+    )
+    context = {"board": asked.board, "audience": asked.audience, "table": table, "drawing": standalone(table)}
+    return asked.answer(render_to_string("evals/leaderboards/leaderboard.svg", context), "svg", "image/svg+xml")
+
+
+@dataclass(frozen=True)
+class _File:
+    """What a file of a leaderboard is made of. `shown` None: every contender."""
+
+    board: LeaderboardView
+    blinded: bool
+    audience: Audience
+    filters: BoardFilters
+    shown: frozenset[str] | None
+    cards: list[ContenderCard]
+    evidence: dict[str, Evidence]
+
+    def answer(self, text: str, ending: str, kind: str) -> HttpResponse:
+        name = f"{self.board.category}-leaderboard.{ending}"
+        return HttpResponse(text, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _asked_file(request: HttpRequest, category: str) -> _File | HttpResponse:
+    """Or why there is none: the board is closed to the reader, or a filter cannot be read."""
     found = _found(category)
     blinding = blinding_of(request.user)
     if blinding.closes(found.slug):
         return HttpResponse(why_closed(found.name), status=403, content_type="text/plain; charset=utf-8")
-    board = board_without(found, blinding.reviewer) if blinding.hides(found.slug) else latest(found.slug)
+    blinded = blinding.hides(found.slug)
+    board = board_without(found, blinding.reviewer) if blinded else latest(found.slug)
     if board is None:
         raise Http404(f"{found.name} has no leaderboard yet.")
     filters = read_board_filters(request.GET.dict())
     if filters.errors:
         words = "\n".join(f"{name}: {error}" for name, error in filters.errors.items())
         return HttpResponse(words, status=400, content_type="text/plain; charset=utf-8")
-    shown = None
-    if filters.any:
-        shown = filters.kept(contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings)))
-    top = found.dimension_of or found
-    written = io.StringIO(newline="")
-    rows = csv_rows(board, audience=_audience(request, board), evidence=recent_evidence(top.slug), shown=shown)
-    write_csv(written, CSV_COLUMNS, rows)
-    return HttpResponse(
-        written.getvalue(),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{found.slug}-leaderboard.csv"'},
+    cards = contender_cards(slugs=tuple(str(rating.contender) for rating in board.ratings))
+    return _File(
+        board=board,
+        blinded=blinded,
+        audience=_audience(request, board),
+        filters=filters,
+        shown=filters.kept(cards) if filters.any else None,
+        cards=cards,
+        evidence=recent_evidence((found.dimension_of or found).slug),
     )
 
 
@@ -202,7 +270,7 @@ def _found(slug: str) -> Category:
 def _query(filters: BoardFilters, audience: Audience, board: LeaderboardView) -> str:
     """What links to files of this page keep of its address."""
     kept = {"for": audience} if audience != board.speaks_for else {}
-    return urlencode(kept | filters.given)
+    return f"?{urlencode(kept | filters.given)}" if kept or filters.given else ""
 
 
 def _battles(category: str, a: str, b: str = "") -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from decimal import Decimal
+from xml.etree import ElementTree
 
 import pytest
 from django.urls import reverse
@@ -47,6 +49,17 @@ def test_filters_choose_rows_and_stay_in_links_and_files(client_of, viewer_user)
     assert f"{file}?for=people&amp;price=2&amp;capability=vision" in html
     (row,) = csv.DictReader(io.StringIO(client.get(file, {"price": "2"}).content.decode()))
     assert (row["contender"], f"{row['rank_best']}–{row['rank_worst']}") == ("kestrel", whole["kestrel"].rank)
+    whole_file = client.get(reverse("evals:leaderboard-json", args=["code"]), {"price": "2", "for": "people"})
+    document = json.loads(whole_file.content)
+    assert (document["speaks_for"], document["filters"]) == ("people", {"price": "2"})
+    (rating,) = document["ratings"]
+    assert (rating["contender"], rating["ci95"], rating["measured"]["usd_per_success"]) == (
+        "kestrel", rating["ci95_people"], None,
+    )  # fmt: skip
+    drawing = client.get(reverse("evals:leaderboard-svg", args=["code"]), {"price": "2"}).content.decode()
+    words = "".join(ElementTree.fromstring(drawing).itertext())
+    assert "kestrel" in words
+    assert "morrow" not in words
     assert client.get(address, {"local": "1"}).context["table"].rows == ()
     assert client.get(file, {"price": "cheap"}).status_code == 400
 
