@@ -65,6 +65,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("task-sets/", task_sets.task_set_list, name="task-set-list"),
     path("task-sets/new/", transfer_views.task_set_new, name="task-set-new"),
     path("task-sets/<slug:slug>/", task_sets.task_set, name="task-set"),
+    path("task-sets/<slug:slug>/changes/", task_sets.version_change_list, name="task-set-changes"),
     path("task-sets/<slug:slug>/rescore/", collection_views.task_set_rescore, name="task-set-rescore"),
     path("task-sets/<slug:slug>/long-context/", long_context.long_context, name="long-context"),
     path("tasks/<int:pk>/images/<int:n>/", task_sets.task_image, name="task-image"),

@@ -82,6 +82,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "task-sets/": (VIEWER, NOBODY),
     "task-sets/new/": (EDITOR, EDITOR),
     "task-sets/<slug:slug>/": (VIEWER, NOBODY),
+    "task-sets/<slug:slug>/changes/": (VIEWER, NOBODY),
     "task-sets/<slug:slug>/rescore/": (NOBODY, EDITOR),
     "task-sets/<slug:slug>/long-context/": (VIEWER, EDITOR),
     "tasks/<int:pk>/images/<int:n>/": (VIEWER, NOBODY),

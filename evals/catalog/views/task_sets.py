@@ -1,4 +1,4 @@
-"""Task sets: a list of them, and one with its tasks."""
+"""Task sets: a list of them, one with its tasks, and what changed between its versions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from django.views.decorators.http import require_safe
 
 from arena.accounts.roles import person, role_required
 from arena.models import Role
+from arena.ui.paging import page_number
 from evals.catalog.images.serving import image_response, nth
 from evals.catalog.queries.task_sets import task_set_cards, task_set_page
+from evals.catalog.queries.versions import version_changes
 from evals.collection.queries.rescores import rescore_state
 from evals.models import Task, TaskSet
 
@@ -57,3 +59,32 @@ def task_set(request: HttpRequest, slug: str) -> HttpResponse:
         },
     }
     return render(request, "evals/catalog/task_set.html", context)
+
+
+@require_safe
+@role_required(Role.VIEWER)
+def version_change_list(request: HttpRequest, slug: str) -> HttpResponse:
+    """`?from=&to=&kind=&after=`. Metadata, which may name models, is for editors."""
+    may_edit = person(request).may(Role.EDITOR)
+    changes = version_changes(
+        slug,
+        before=page_number(request, "from"),
+        after=page_number(request, "to"),
+        kind=request.GET.get("kind", ""),
+        beyond=page_number(request, "after"),
+        metadata=may_edit,
+    )
+    if changes is None:
+        raise Http404("There is no such task set, or it has no such version.")
+    counts = changes.counts
+    context = {
+        "changes": changes,
+        "may_edit": may_edit,
+        "total": sum(counts.values()),
+        "kinds": [(kind, kind.capitalize(), counts[kind]) for kind in ("changed", "new", "gone")],
+        "base": f"?from={changes.before}&to={changes.after}",
+        "is_first": "after" not in request.GET,
+        "left": f"Version {changes.before}",
+        "right": f"Version {changes.after}",
+    }
+    return render(request, "evals/catalog/version_changes.html", context)
