@@ -1,7 +1,8 @@
-"""Images of an export: files in a folder beside it, under names by their content."""
+"""Images of an export: files in a folder beside it, under names by their content, or data: URLs in it."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from evals.catalog.images.references import referred_to, replaced
 from evals.catalog.images.storing import ImageMissingError, image_bytes
 from evals.transfer.files.writing import ExportError, whole_file
 
-__all__ = ["ImagesBeside"]
+__all__ = ["ImagesBeside", "ImagesInline"]
 
 
 class ImagesBeside:
@@ -45,3 +46,18 @@ class ImagesBeside:
         except OSError as error:
             raise ExportError(f"{self._folder}: {error.strerror}.") from None
         return f"{self._folder.name}/{name}"
+
+
+class ImagesInline:
+    """Each image is a data: URL where it is named, for an export that is one file."""
+
+    def named_in(self, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return replaced(messages, lambda url: _data_url(found) if (found := referred_to(url)) else url)
+
+
+def _data_url(sha256: str) -> str:
+    try:
+        stored = image_bytes(sha256)
+    except ImageMissingError as error:
+        raise ExportError(f"Not exported: {error}.") from None
+    return f"data:{media_type_of(stored)};base64,{base64.b64encode(stored).decode()}"

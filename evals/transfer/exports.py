@@ -17,8 +17,8 @@ from evals.models import Category, Generation, Task, TaskSetItem, TaskSetVersion
 from evals.models.generations import ErrorCategory
 from evals.models.votes import LeftSide, Outcome, effective_votes
 from evals.transfer.answers import GENERATION_FIELDS, TURN_FIELDS, in_openai_form
-from evals.transfer.exported_images import ImagesBeside
-from evals.transfer.files.writing import ExportError, write_rows
+from evals.transfer.exported_images import ImagesBeside, ImagesInline
+from evals.transfer.files.writing import ExportError, row_lines, write_rows
 from evals.transfer.vote_files import JUDGES, VOTE_FIELDS
 from evals.voting.importing import votes_being_imported
 
@@ -30,7 +30,9 @@ __all__ = [
     "export_generations",
     "export_task_set",
     "export_votes",
+    "task_fields",
     "task_ids",
+    "task_set_lines",
     "tasks_of",
 ]
 
@@ -83,6 +85,21 @@ class TaskSetExported:
 def export_task_set(*, slug: str, path: str | Path, n: int | None = None) -> TaskSetExported:
     """Export version `n`, by default the newest. Importing the file under the same name changes nothing. Images become
     files in a folder beside it, by the names that stand in it."""
+    version = _version_of(slug, n)
+    left_out = version.items.filter(task__messages=[]).count()
+    written = write_rows(path, _COLUMNS, _task_rows(_with_text(version), ImagesBeside(path)))
+    return TaskSetExported(version.n, written, left_out)
+
+
+def task_set_lines(*, slug: str, ending: str, n: int | None = None) -> tuple[int, Iterator[str]]:
+    """The version, and the same file in pieces, read from the database as they are taken. `ending` is .csv or .jsonl.
+    Images stand in it themselves, as data: URLs. Raises ExportError before the first piece, except for an image whose
+    file is gone."""
+    version = _version_of(slug, n)
+    return version.n, row_lines(ending, _COLUMNS, _task_rows(_with_text(version), ImagesInline()))
+
+
+def _version_of(slug: str, n: int | None) -> TaskSetVersion:
     versions = TaskSetVersion.objects.select_related("task_set__long_context_of").filter(task_set__slug=slug)
     versions = versions.order_by("-n")
     version = versions.first() if n is None else versions.filter(n=n).first()
@@ -93,25 +110,32 @@ def export_task_set(*, slug: str, path: str | Path, n: int | None = None) -> Tas
             f"“{slug}” is made of {version.task_set.long_context_of.slug}: export that, and make the long prompts "
             "again where you import it."
         )
-    items = version.items.order_by("position")
-    left_out = items.filter(task__messages=[]).count()
-    with_text = items.exclude(task__messages=[]).select_related("task__category")
-    images = ImagesBeside(path)
-    written = write_rows(path, _COLUMNS, _task_rows(with_text.iterator(chunk_size=500), images))
-    return TaskSetExported(version.n, written, left_out)
+    return version
 
 
-def _task_rows(items: Iterator[TaskSetItem], images: ImagesBeside) -> Iterator[dict[str, Any]]:
+def _with_text(version: TaskSetVersion) -> Iterator[TaskSetItem]:
+    items = version.items.exclude(task__messages=[]).select_related("task__category").order_by("position")
+    return items.iterator(chunk_size=500)
+
+
+def _task_rows(items: Iterator[TaskSetItem], images: ImagesBeside | ImagesInline) -> Iterator[dict[str, Any]]:
     for item in items:
-        yield {
-            "id": item.external_id,
-            "category": _category_name(item.task.category),
-            **_asked(images.named_in(item.task.messages)),
-            "tools": item.task.tools or None,
-            "reference": item.task.reference or None,
-            "checks": item.task.checks or None,
-            "metadata": item.metadata or None,
-        }
+        yield task_fields(item, images.named_in(item.task.messages))
+
+
+def task_fields(item: TaskSetItem, messages: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """A row of an export; None for what the task does not have. `messages` are its own, with images named in another
+    way. A task known only by its id asks nothing."""
+    messages = item.task.messages if messages is None else messages
+    return {
+        "id": item.external_id,
+        "category": _category_name(item.task.category),
+        **(_asked(messages) if messages else {}),
+        "tools": item.task.tools or None,
+        "reference": item.task.reference or None,
+        "checks": item.task.checks or None,
+        "metadata": item.metadata or None,
+    }
 
 
 def _category_name(category: Category) -> str:

@@ -83,6 +83,10 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "task-sets/new/": (EDITOR, EDITOR),
     "task-sets/<slug:slug>/": (VIEWER, NOBODY),
     "task-sets/<slug:slug>/changes/": (VIEWER, NOBODY),
+    # With what the file kept beside the tasks, which may name models.
+    "task-sets/<slug:slug>/tasks.csv": (EDITOR, NOBODY),
+    "task-sets/<slug:slug>/tasks.jsonl": (EDITOR, NOBODY),
+    "task-sets/<slug:slug>/tasks/<int:pk>/edit/": (EDITOR, EDITOR),
     "task-sets/<slug:slug>/rescore/": (NOBODY, EDITOR),
     "task-sets/<slug:slug>/long-context/": (VIEWER, EDITOR),
     "tasks/<int:pk>/images/<int:n>/": (VIEWER, NOBODY),

@@ -23,8 +23,10 @@ __all__ = [
     "TaskSetPage",
     "TaskView",
     "VersionRow",
+    "answers_and_votes",
     "known_tasks",
     "may_have_gaps",
+    "newest_item",
     "task_set_cards",
     "task_set_page",
 ]
@@ -76,8 +78,10 @@ class MessageView:
 @dataclass(frozen=True)
 class TaskView:
     """`asked` is the last user message before the first answer; `messages` are all, with the gaps for the model. Both
-    are empty for a task known only by its id. `gist` is the beginning of the first line of what is asked."""
+    are empty for a task known only by its id. `gist` is the beginning of the first line of what is asked. `place` is
+    its row in this version."""
 
+    place: int
     external_id: str
     asked: str
     messages: tuple[MessageView, ...]
@@ -230,6 +234,18 @@ def task_set_page(slug: str, *, n: int | None = None, category: str = "", shown:
     )
 
 
+def newest_item(item: TaskSetItem) -> TaskSetItem | None:
+    """What the id stands for in the newest version of its task set; None if it is gone. Two queries."""
+    newest = TaskSetVersion.objects.filter(task_set=item.version.task_set_id).order_by("-n").first()
+    return TaskSetItem.objects.filter(version=newest, external_id=item.external_id).first()
+
+
+def answers_and_votes(task_id: int) -> tuple[int, int]:
+    """Of one task: its finished answers, and the votes on them. Two queries."""
+    finished = Generation.objects.filter(task=task_id, state__in=[Generation.State.DONE, Generation.State.FAILED])
+    return finished.count(), Vote.objects.filter(task=task_id).count()
+
+
 def _by_category(items: Any, shown: int) -> Iterator[CategoryTasks]:
     totals = items.values_list("task__category_id", "task__category__slug", "task__category__name")
     for category_id, slug, name, total in totals.annotate(n=Count("pk")).order_by("task__category__name"):
@@ -251,6 +267,7 @@ def _task_view(item: TaskSetItem, generations: int, votes: int) -> TaskView:
     messages, first = item.task.messages, next(iter(segments(item.task.messages)), [])
     asked = [message for message in first if message["role"] == "user"] or first[:1]
     return TaskView(
+        place=item.pk,
         external_id=item.external_id,
         asked=content_text(asked[-1].get("content")) if asked else "",
         messages=tuple(map(_message_view, messages)),

@@ -83,9 +83,7 @@ def version_changes(
     `metadata`: another metadata alone is a change, and is shown. At most seven queries, whose cost follows the size of
     the two versions.
     """
-    versions = list(
-        TaskSetVersion.objects.filter(task_set__slug=slug).select_related("task_set").order_by("-n")
-    )
+    versions = list(TaskSetVersion.objects.filter(task_set__slug=slug).select_related("task_set").order_by("-n"))
     numbers = tuple(one.n for one in versions)
     if not numbers:
         return None

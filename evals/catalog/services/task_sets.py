@@ -20,10 +20,12 @@ from evals.models.bulk import insert
 
 __all__ = [
     "SavedVersion",
+    "TaskMovedError",
     "TaskRow",
     "TaskSetError",
     "add_tasks_known_by_id",
     "check_task_set_slug",
+    "replace_task",
     "save_version",
     "task_digest",
 ]
@@ -38,6 +40,19 @@ _CHUNK = 500
 
 class TaskSetError(ValueError):
     """The task set cannot be saved; the message says what to do instead."""
+
+
+class TaskMovedError(TaskSetError):
+    """The newest version has another task under this id than the editor began with. `now` is that one, None if it is
+    gone from the task set."""
+
+    def __init__(self, external_id: str, now: TaskSetItem | None) -> None:
+        super().__init__(
+            f"“{external_id}” was changed by somebody else meanwhile."
+            if now
+            else f"“{external_id}” is no longer in the task set."
+        )
+        self.now = now
 
 
 @dataclass(frozen=True)
@@ -172,6 +187,48 @@ def add_tasks_known_by_id(
     ]
     _version(task_set, places, source)
     return {external_id: ids[task.category_id, task.digest] for external_id, task in wanted.items()}
+
+
+@transaction.atomic
+def replace_task(
+    *,
+    item: TaskSetItem,
+    category: str,
+    messages: list[dict[str, Any]],
+    tools: list[dict[str, Any]],
+    reference: str,
+    checks: list[dict[str, Any]],
+    metadata: dict[str, Any],
+    source: str,
+) -> SavedVersion:
+    """Save a new version of the item's task set, in which its id stands for this content, at the same place.
+
+    Other tasks may have changed since `item` was read: they stay as the newest version has them. Raises TaskMovedError
+    if this one has, TaskSetError for a task set of long prompts, and CategoryNameError.
+    """
+    task_set = _locked(item.version.task_set.slug, name="", local_only=None, long_context_of=None)
+    places = _places(task_set)
+    at = next((n for n, place in enumerate(places) if place.external_id == item.external_id), None)
+    if at is None or (places[at].task_id, places[at].metadata) != (item.task_id, item.metadata):
+        found = TaskSetItem.objects.filter(version__task_set=task_set, external_id=item.external_id)
+        newest = task_set.versions.order_by("-n").first()
+        raise TaskMovedError(item.external_id, found.filter(version=newest).select_related("task__category").first())
+    named = named_categories([category])[category]
+    digest = task_digest(messages=messages, tools=tools, reference=reference, checks=checks)
+    task = Task(
+        category=named,
+        digest=digest,
+        messages=messages,
+        images=images_in(messages),
+        tools=tools,
+        reference=reference,
+        checks=checks,
+    )
+    ids, new = _saved([task], local_only=task_set.local_only)
+    places[at] = _Place(item.external_id, ids[named.pk, digest], named.slug, digest, metadata)
+    version, unchanged = _version(task_set, places, source)
+    return SavedVersion(version, tasks_new=new, tasks_kept=len({place.task_id for place in places}) - new,
+                        unchanged=unchanged)  # fmt: skip
 
 
 def _locked(slug: str, *, name: str, local_only: bool | None, long_context_of: TaskSet | None) -> TaskSet:

@@ -52,6 +52,7 @@ def task_set(request: HttpRequest, slug: str) -> HttpResponse:
         "page": page,
         "category": category,
         "may_edit": may_edit,
+        "may_edit_tasks": may_edit and page.newest and not page.long_context_of,
         "rescoring": {
             "may": may_edit and page.version is not None,
             "url": reverse("evals:task-set-rescore", args=[slug]),

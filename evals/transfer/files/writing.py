@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import tempfile
@@ -14,7 +15,7 @@ from typing import IO, Any, TextIO, cast
 
 from evals.transfer.formats.delimited import NEUTRALISED, neutralised_names
 
-__all__ = ["ExportError", "whole_file", "write_csv", "write_rows", "write_stream"]
+__all__ = ["ExportError", "row_lines", "whole_file", "write_csv", "write_rows", "write_stream"]
 
 # Characters that make a spreadsheet run a cell as a formula. The second four are their full-width forms.
 _FORMULA = tuple("=+-@＝＋－＠")
@@ -44,6 +45,21 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
 def write_stream(stream: TextIO, ending: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
     """As `write_rows`, to a stream that translates no line ends; `ending` is .csv or .jsonl."""
     return _WRITERS[ending](stream, columns, rows)
+
+
+def row_lines(ending: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """As `write_stream`, in pieces of a row each, for an answer that is sent while the rows are read."""
+    write = _WRITERS[ending]
+    piece = io.StringIO(newline="")
+    if ending == ".csv":
+        # The header alone.
+        write(piece, columns, ())
+        yield piece.getvalue()
+    header = len(piece.getvalue())
+    for row in rows:
+        piece = io.StringIO(newline="")
+        write(piece, columns, (row,))
+        yield piece.getvalue()[header:]
 
 
 @contextmanager
