@@ -44,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("leaderboards/<slug:category>/leaderboard.csv", views.leaderboard_csv, name="leaderboard-csv"),
     path("leaderboards/<slug:category>/leaderboard.json", views.leaderboard_json, name="leaderboard-json"),
     path("leaderboards/<slug:category>/leaderboard.svg", views.leaderboard_svg, name="leaderboard-svg"),
+    path("leaderboards/<slug:category>/edit/", categories.category_edit, name="category-edit"),
     path("leaderboards/<slug:category>/retire/", categories.category_retire, name="category-retire"),
     path("leaderboards/<slug:category>/battles/", judged.battle_list, name="battle-list"),
     path("leaderboards/<slug:category>/voting/", category.category_voting, name="category-voting"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
@@ -15,6 +18,7 @@ from arena.accounts.admin_log import log_change
 from arena.models import User
 from arena.ui.markup import one_line
 from evals.catalog.names import derived_slug
+from evals.catalog.services.categories import retire_category, unretire_category
 from evals.models import Category, Reason
 from evals.voting.groups import set_groups
 from evals.voting.kept import forget_all
@@ -27,14 +31,18 @@ __all__ = [
     "ReasonLine",
     "add_dimension",
     "add_reason",
+    "change_category",
     "change_reason",
     "change_voting",
+    "changes_of",
     "dimension_lines",
     "reason_lines",
     "rename_dimension",
+    "retire",
     "retire_dimension",
     "retire_reason",
     "speak_for",
+    "unretire",
 ]
 
 # Each dimension is one more verdict for every battle.
@@ -76,6 +84,21 @@ def reason_lines(category: Category) -> list[ReasonLine]:
     return sorted(lines, key=lambda line: (line.retired, line.key, line.id))
 
 
+@dataclass(frozen=True)
+class ChangeLine:
+    at: datetime
+    who: str
+    what: str
+
+
+def changes_of(category: Category, *, most: int = 20) -> list[ChangeLine]:
+    """The newest changes of the category's settings, newest first, with the reasons given. Two queries."""
+    kind = ContentType.objects.get_for_model(Category)
+    entries = LogEntry.objects.filter(content_type=kind, object_id=str(category.pk)).select_related("user")
+    newest = entries.order_by("-action_time", "-pk")[:most]
+    return [ChangeLine(one.action_time, one.user.name, one.get_change_message()) for one in newest]
+
+
 def dimension_lines(category: Category) -> list[DimensionLine]:
     """In the order they were added, retired ones last. One query."""
     rows = Category.with_dimensions.filter(dimension_of=category).select_related("ledger").order_by("pk")
@@ -93,6 +116,48 @@ def change_voting(*, category: Category, groups: Collection[int], actor: User) -
     told = [name if name == "guidelines" else f"{name} {before[name]} to {getattr(category, name)}" for name in changed]
     if told:
         _changed(category, actor, f"Voting settings: {', '.join(told)}")
+
+
+@transaction.atomic
+def change_category(*, category: Category, name: str, speaks_for: str, single_reviewer: bool, actor: User) -> None:
+    """Its name, and for whom its votes speak; its address stays. Another audience ranks it anew, and its dimensions
+    with it."""
+    name = _label(name, "category", longest=120)
+    if speaks_for not in Category.SpeaksFor.values:
+        raise CategorySettingsError(f"{speaks_for[:20]!r} is not an audience: choose one of those offered.")
+    before = Category.objects.select_for_update().get(pk=category.pk)
+    taken = Category.objects.filter(name__iexact=name).exclude(pk=category.pk).first()
+    if taken is not None:
+        raise CategorySettingsError(f"There is a category “{taken.name}” already. Choose another name.")
+    category.name, category.speaks_for, category.single_reviewer = name, speaks_for, single_reviewer
+    fields = ("name", "speaks_for", "single_reviewer")
+    told = [f"{field} {getattr(before, field)} to {getattr(category, field)}" for field in fields
+            if getattr(before, field) != getattr(category, field)]  # fmt: skip
+    if not told:
+        return
+    category.save(update_fields=fields)
+    if (before.speaks_for, before.single_reviewer) != (speaks_for, single_reviewer):
+        speak_for(category=category)
+    _changed(category, actor, f"Category: {', '.join(told)}")
+
+
+@transaction.atomic
+def retire(*, category: Category, why: str, actor: User) -> bool:
+    """As `retire_category`, with a reason that is kept in the log of changes. False if it was retired already."""
+    why = _why(why)
+    if not retire_category(category=category):
+        return False
+    _changed(category, actor, f"Retired: {why}")
+    return True
+
+
+@transaction.atomic
+def unretire(*, category: Category, why: str, actor: User) -> bool:
+    why = _why(why)
+    if not unretire_category(category=category):
+        return False
+    _changed(category, actor, f"Restored: {why}")
+    return True
 
 
 @transaction.atomic
@@ -200,6 +265,13 @@ def _label(text: str, what: str = "reason", *, longest: int = 40) -> str:
     text = one_line(text)
     if not 0 < len(text) <= longest:
         raise CategorySettingsError(f"Give the {what} a name of 1 to {longest} characters.")
+    return text
+
+
+def _why(text: str) -> str:
+    text = one_line(text)
+    if not 0 < len(text) <= 500:
+        raise CategorySettingsError("Say why, in 1 to 500 characters.")
     return text
 
 

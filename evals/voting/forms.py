@@ -8,7 +8,7 @@ from evals.models import Category, ReviewerGroup
 from evals.models.votes import Outcome
 from evals.voting.invitations import MOST_DAYS, MOST_USES
 
-__all__ = ["CategoryForm", "GoldForm", "GroupForm", "InvitationForm", "JoinForm"]
+__all__ = ["CategoryForm", "CategoryNameForm", "GoldForm", "GroupForm", "InvitationForm", "JoinForm"]
 
 
 class InvitationForm(forms.Form):
@@ -97,6 +97,23 @@ class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for th
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.fields["groups"].queryset = ReviewerGroup.objects.order_by("name")  # type: ignore[attr-defined]
         self.fields["groups"].initial = list(self.instance.groups.values_list("pk", flat=True))
+
+
+class CategoryNameForm(forms.Form):
+    """What a category is called, and for whom its votes speak."""
+
+    name = forms.CharField(max_length=120, help_text="Its address stays. Files name a renamed category by its address.")
+    speaks_for = forms.ChoiceField(
+        choices=Category.SpeaksFor.choices,
+        widget=forms.RadioSelect,
+        label="Its votes speak for",
+        help_text="People like these reviewers: intervals are wider, by how much reviewers differ.",
+    )
+    single_reviewer = forms.BooleanField(
+        required=False,
+        label="One person decides here",
+        help_text="Routes may change on a single reviewer’s votes.",
+    )
 
 
 class GoldForm(forms.Form):

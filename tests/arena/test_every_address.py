@@ -76,6 +76,7 @@ PAGES: dict[str, tuple[Floor, Floor]] = {
     "leaderboards/<slug:category>/leaderboard.csv": (VIEWER, NOBODY),
     "leaderboards/<slug:category>/leaderboard.json": (VIEWER, NOBODY),
     "leaderboards/<slug:category>/leaderboard.svg": (VIEWER, NOBODY),
+    "leaderboards/<slug:category>/edit/": (EDITOR, EDITOR),
     "leaderboards/<slug:category>/retire/": (EDITOR, EDITOR),
     "leaderboards/<slug:category>/<int:seq>/": (VIEWER, NOBODY),
     "leaderboards/<slug:category>/<int:seq>/<int:revision>/": (VIEWER, NOBODY),
