@@ -213,7 +213,7 @@ def test_retiring_a_category_asks_first_and_names_its_routes(editor: Client, swi
     assert "route code, to b" in page
     switched.refresh_from_db()
     assert switched.retired_at is None
-    assert editor.post("/leaderboards/code/retire/").status_code == 302
+    assert editor.post("/leaderboards/code/retire/", {"why": "Merged."}).status_code == 302
     switched.refresh_from_db()
     assert switched.retired_at is not None
     assert Publication.objects.get().publish_enqueued_at is not None
@@ -224,7 +224,7 @@ def test_retiring_a_category_asks_first_and_names_its_routes(editor: Client, swi
     page = text(editor.get("/routing/categories/code/"))
     assert "retired" in page
     assert "Restore it" in text(editor.get("/leaderboards/code/retire/"))
-    editor.post("/leaderboards/code/retire/", {"back": "1"})
+    editor.post("/leaderboards/code/retire/", {"back": "1", "why": "Split again."})
     switched.refresh_from_db()
     assert switched.retired_at is None
     assert not unretire_category(category=switched)
