@@ -119,7 +119,7 @@ def version_changes(
     )
 
 
-def _matched(here: TaskSetVersion, there: TaskSetVersion) -> QuerySet[TaskSetItem]:
+def _matched(here: TaskSetVersion, there: TaskSetVersion) -> QuerySet[Any]:
     """Items of `here`, with the task and the metadata that `there` has under the same id."""
     other = TaskSetItem.objects.filter(version=there, external_id=OuterRef("external_id"))
     return TaskSetItem.objects.filter(version=here).annotate(
