@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -47,13 +48,16 @@ from evals.collection.turns import as_messages, spent_before, sum_of_costs, to_j
 from evals.models import Contender, Generation, Provider, Task
 from evals.models.contenders import VISION
 
-__all__ = ["Call", "Probe", "ask_once", "ask_unmeasured", "load_prices", "prepare", "probe"]
+__all__ = ["PROBE_S", "BusyError", "Call", "Probe", "ask_once", "ask_unmeasured", "load_prices", "prepare", "probe"]
 
 log = logging.getLogger(__name__)
 
 # Keeping an answer's images is tried again after these pauses, while its call still has its place.
 _KEPT_AGAIN_AFTER_S = (0.5, 2.0, 8.0)
 _TIME_TO_MAKE_ROOM_S = 900.0
+# Of a test call, which a page waits for.
+PROBE_S = 60.0
+_PROBES = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
@@ -151,9 +155,13 @@ def _prepared(claim: Claim, generation: Generation, kept_here: Collection[int]) 
         return Result(claim, CallFailure(error, _cost_of_failure(contender, error)))
 
 
-def ask_once(*, contender: Contender, messages: Sequence[Mapping[str, Any]]) -> Reply:
-    """A single call, outside of any run: nothing is stored. Raises ProviderError."""
+def ask_once(*, contender: Contender, messages: Sequence[Mapping[str, Any]], within_s: float | None = None) -> Reply:
+    """A single call, outside of any run: nothing is stored. `within_s`: sooner than the provider's own limits, where
+    those are longer. Raises ProviderError."""
     wire, endpoint = wire_format(contender.kind or contender.provider.kind), _endpoint(contender)
+    if within_s is not None:
+        first, total = endpoint.first_token_timeout_s, endpoint.total_timeout_s
+        endpoint = replace(endpoint, first_token_timeout_s=min(first, within_s), total_timeout_s=min(total, within_s))
     request = Request(contender.model_name, messages, contender.settings)
 
     async def asked() -> Reply:
@@ -312,10 +320,24 @@ class Probe:
         return "no prices typed, and none listed" if self.tokens_out is not None else "the provider counts no tokens"
 
 
-def probe(*, contender: Contender, prompt: str) -> Probe:
-    """Blocks as long as the provider's limits allow. Failures of the call are a result, not an exception."""
+class BusyError(RuntimeError):
+    """As many test calls as this process makes at once are under way."""
+
+
+def probe(*, contender: Contender, prompt: str, within_s: float = PROBE_S) -> Probe:
+    """Blocks for as long as the call takes, and so a thread that others wait for: not as long as a provider may take,
+    but `within_s`, and at most two at once in a process. Failures of the call are a result; raises BusyError."""
+    if not _PROBES.acquire(blocking=False):
+        raise BusyError
     try:
-        reply = ask_once(contender=contender, messages=[{"role": "user", "content": prompt}])
+        return _probed(contender, prompt, within_s)
+    finally:
+        _PROBES.release()
+
+
+def _probed(contender: Contender, prompt: str, within_s: float) -> Probe:
+    try:
+        reply = ask_once(contender=contender, messages=[{"role": "user", "content": prompt}], within_s=within_s)
     except ProviderError as error:
         return Probe(
             ok=False,

@@ -96,9 +96,12 @@ def contender_test(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "contender": card}
     if request.method == "POST" and card.askable and form.is_valid():
         # With the first call: it brings httpx along, which no other page needs.
-        from evals.collection.calls import probe  # noqa: PLC0415
+        from evals.collection.calls import BusyError, probe  # noqa: PLC0415
 
-        context["result"] = probe(contender=contender, prompt=form.cleaned_data["prompt"])
+        try:
+            context["result"] = probe(contender=contender, prompt=form.cleaned_data["prompt"])
+        except BusyError:
+            form.add_error("prompt", "Two test calls are under way. Try again once one of them has ended.")
     part = "evals/catalog/_contender_test.html" if request.htmx else "evals/catalog/contender_test.html"
     return render(request, part, context)
 

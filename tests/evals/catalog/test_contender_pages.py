@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from arena.models import Role, User
 from evals import signals
 from evals.catalog.services.contenders import freeze, imported_contender
 from evals.catalog.services.providers import ProviderFields, save_provider
+from evals.collection import calls
 from evals.models import Contender, Generation, Provider
+from evals.models.generations import ErrorCategory
 from tests.servers import ANSWER, DONE, chunk, misbehaving, says
 
 pytestmark = [
@@ -148,6 +151,29 @@ def test_a_hostile_answer_is_text(editor: Client, contender: Contender, settings
         page = editor.post(reverse("evals:contender-test", args=["llama"]), {"prompt": "Hi?"}).content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
+
+
+def test_a_test_call_ends_long_before_a_patient_providers_limits(contender: Contender, settings):
+    Provider.objects.update(first_token_timeout_s=7200, total_timeout_s=7200)
+    with misbehaving(lambda talk: talk.pause(60)) as server:
+        asked_at(contender, server.port, settings)
+        contender.refresh_from_db()
+        found = calls.probe(contender=contender, prompt="Hi?", within_s=0.3)
+    assert (found.ok, found.error) == (False, ErrorCategory.TIMEOUT_TOTAL)
+    assert "not finished in 0.3 s" in found.detail
+    assert calls.PROBE_S <= 60
+
+
+def test_two_test_calls_at_once_leave_the_other_threads_to_others(editor: Client, contender: Contender, settings):
+    with misbehaving(says(ANSWER)) as server, ExitStack() as under_way:
+        asked_at(contender, server.port, settings)
+        for _ in range(2):
+            under_way.enter_context(calls._PROBES)
+        page = editor.post(reverse("evals:contender-test", args=["llama"]), {"prompt": "Hi?"}).content.decode()
+        assert "Two test calls are under way" in page
+        assert not server.requests
+        under_way.close()
+        assert "It answers" in editor.post(reverse("evals:contender-test", args=["llama"]), {"prompt": "Hi?"}).text
 
 
 def test_a_provider_that_does_not_answer_is_explained(editor: Client, contender: Contender, settings):
