@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from evals.catalog.names import BadValueError
-from evals.collection.providers.answer import without_thinking
 from evals.transfer.files.rows import Row
 from evals.transfer.files.text import Limits
 from evals.transfer.files.values import (
@@ -117,7 +116,7 @@ def read_answer(row: Row, limits: Limits | None = None) -> Answer:
     images = _images(fields, limits)
     if "text" not in fields and not error and not turns and not calls and not images:
         raise BadValueError("has no text. If it is in another column, use --map text=…")
-    text, thinking = without_thinking(prose(fields.get("text"), "text"))
+    text, thinking = _without_thinking(prose(fields.get("text"), "text"))
     if turns:
         last = turns[-1]
         if not is_missing(fields.get("text")) and text != last["text"]:
@@ -184,7 +183,7 @@ def _turn(where: str, given: Any) -> dict[str, Any]:
         what = str(min(set(given) - known) if isinstance(given, dict) else given)[:40]
         raise BadValueError(f"{where} has “{what}”; a turn is a text, or an object of {', '.join(sorted(known))}.")
     try:
-        text, thinking = without_thinking(prose(given.get("text"), "text"))
+        text, thinking = _without_thinking(prose(given.get("text"), "text"))
         cost = money(given, "cost_usd")
         return {
             "text": text,
@@ -214,3 +213,10 @@ def in_openai_form(calls: list[dict[str, str]]) -> list[dict[str, Any]]:
         }
         for call in calls
     ]
+
+
+def _without_thinking(text: str) -> tuple[str, str]:
+    # With the first answer: it brings the clients of providers along, and httpx, which no page needs.
+    from evals.collection.providers.answer import without_thinking  # noqa: PLC0415
+
+    return without_thinking(text)
