@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any, cast
+from itertools import chain, islice
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -14,6 +15,8 @@ __all__ = ["insert", "update"]
 
 # For all other fields the value itself is what the database stores.
 _PREPARED = (DateTimeField, DecimalField, JSONField, UUIDField)
+# Of one statement. PostgreSQL takes 65,535 parameters, and SQLite half as many.
+_ROWS, _PARAMETERS = 500, 32_000
 
 
 def insert(
@@ -36,9 +39,13 @@ def insert(
                 for row in prepared:
                     copy.write_row(row)
             return
-        marks = ", ".join(["%s"] * len(fields))
+        place = f"({', '.join(['%s'] * len(fields))})"
         conflicts = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-        cursor.executemany(f"INSERT INTO {table} VALUES ({marks}){conflicts}", cast(Any, prepared))  # noqa: S608
+        # Where a trigger follows each row, SQLite keeps what it needs to undo a statement: for one of many rows, once.
+        at_once = max(1, min(_ROWS, _PARAMETERS // len(fields)))
+        while some := list(islice(prepared, at_once)):
+            places = ", ".join([place] * len(some))
+            cursor.execute(f"INSERT INTO {table} VALUES {places}{conflicts}", list(chain(*some)))  # noqa: S608
 
 
 def update(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
