@@ -36,8 +36,8 @@ LABELS: dict[str, str] = {
 # In the order of their numbers.
 WINNERS = ("a", "b", "tie", "both_bad")
 
-# Votes of one portion: stored in about a tenth of a second.
-PORTION = 5_000
+# Votes of one portion: stored in one or two tenths of a second.
+PORTION = 2_000
 _NOT_READ = -1
 # How long a name in each column may be.
 _NAMES = {"model_a": 255, "model_b": 255, "judge": 200, "category": 120}

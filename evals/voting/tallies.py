@@ -98,23 +98,20 @@ def move(*, category: Category, removed: Votes = (), added: Votes = ()) -> None:
     move_excluded(category, sum(n for vote, n in change.items() if vote.reviewer_id in excluded))
 
 
-def add(category: Category, *, by_reviewer: Rows, by_task: Rows, votes: int, comparing: int) -> None:
-    """Add votes that were counted elsewhere, as many at once: each row is a key (reviewer, lo, hi, left; or task, lo,
-    hi; `lo` < `hi`) and its four counts, in the order of the keys. None of them by an excluded reviewer.
+def add(
+    category: Category, *, by_reviewer: Rows, by_task: Rows, by_contender: Mapping[int, Sequence[int]], comparing: int
+) -> None:
+    """Add votes that were counted elsewhere, as many at once: each row is a key (category, reviewer, lo, hi, left; or
+    category, task, lo, hi; `lo` < `hi`) and its four counts, in the order of the keys; of each contender, its votes and
+    those that were both bad. None of them by an excluded reviewer.
 
     The caller holds the ledger's lock, and then the reviewers' (`excluded_among`).
     """
     for model, fields, rows in ((ReviewerTally, _REVIEWER_KEY, by_reviewer), (TaskTally, _TASK_KEY, by_task)):
         for start in range(0, len(rows), _CHUNK):
-            _upsert(model, fields, [(category.pk, *row) for row in rows[start : start + _CHUNK]], _COUNTS, plus=True)
-    by_contender: dict[int, list[int]] = {}
-    for row in by_reviewer:
-        lo, hi, counted = int(row[1]), int(row[2]), [int(count) for count in row[4:]]
-        for contender in (lo, hi):
-            figures = by_contender.setdefault(contender, [0, 0])
-            figures[0] += sum(counted)
-            figures[1] += counted[-1]
+            _upsert(model, fields, rows[start : start + _CHUNK], _COUNTS, plus=True)
     _move_contenders(category, by_contender)
+    votes = sum(voted for voted, _ in by_contender.values()) // 2
     Ledger.objects.filter(category=category).update(votes=F("votes") + votes, comparing=F("comparing") + comparing)
 
 
@@ -224,9 +221,7 @@ def _stored(
     return {row[1:width]: (row[0], row[width:]) for row in rows}
 
 
-def _upsert(
-    model: Counts, key_fields: Fields, rows: list[tuple[int | str, ...]], columns: Fields, *, plus: bool
-) -> None:
+def _upsert(model: Counts, key_fields: Fields, rows: Rows, columns: Fields, *, plus: bool) -> None:
     """Add the rows' counts to the stored ones, or replace them.
 
     Raw SQL, since `bulk_create` takes five times as long: an import of 100,000 votes may write as many rows.

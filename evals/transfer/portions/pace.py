@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,11 @@ from django.db import connection, transaction
 
 __all__ = ["Pace", "much_cached"]
 
-# SQLite queues nobody: who finds it locked looks again, at first often, and every tenth of a second in the end.
-_LOOKS_AGAIN_S = 0.11
-_LEAST_S, _MOST_S = 0.025, 0.3
+# SQLite queues nobody: who finds it locked looks again, at first often, and every tenth of a second in the end. By how
+# long they have waited, the most seconds until they do, and a little more.
+_LOOKS_AGAIN_S = ((0.128, 0.03), (0.228, 0.055), (math.inf, 0.11))
+_LONGEST_S = _LOOKS_AGAIN_S[-1][1]
+_MOST_S = 0.3
 _STEP_S = 0.005
 _CACHE_KB = 64 << 10
 
@@ -38,18 +41,18 @@ class Pace:
             self._held = self._ended - began
 
     def _give_way(self) -> None:
-        """Who began to wait during the last turn looks again within about half of its time. While others write, those
-        who have waited for longer may be behind them: the gap ends once nobody has written for as long as they wait."""
+        """The gap is as long as it takes those who began to wait during the last turn to look again. While others
+        write, those who have waited for longer may be behind them, so it ends once nobody has written for as long."""
         if connection.vendor != "sqlite" or connection.in_atomic_block:
             return
-        quiet = min(max(self._held / 2, _LEAST_S), _LOOKS_AGAIN_S)
+        quiet = next(again for waited, again in _LOOKS_AGAIN_S if self._held < waited)
         version = _version()
         wrote, now = self._ended, time.monotonic()
         while now - wrote < quiet and now - self._ended < _MOST_S:
             time.sleep(_STEP_S)
             now = time.monotonic()
             if (seen := _version()) != version:
-                version, wrote, quiet = seen, now, _LOOKS_AGAIN_S
+                version, wrote, quiet = seen, now, _LONGEST_S
 
 
 @contextmanager

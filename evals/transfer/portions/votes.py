@@ -138,17 +138,22 @@ class VotePortions:
             left_out = np.isin(votes.reviewer, list(excluded))
             tallies.move_excluded(category, int(left_out.sum()))
             votes = votes.only(~left_out)
+        pk, pair = votes.category_id, (votes.lo, votes.hi)
+        by_contender = _counted((np.concatenate(pair),), np.tile(votes.outcome, 2))
         tallies.add(
             category,
-            by_reviewer=_counted((votes.reviewer, votes.lo, votes.hi), votes.outcome, _LEFT),
-            by_task=_counted((votes.task, votes.lo, votes.hi), votes.outcome),
-            votes=len(votes.row),
+            by_reviewer=_counted((votes.reviewer, *pair), votes.outcome, before=(pk,), after=(_LEFT,)),
+            by_task=_counted((votes.task, *pair), votes.outcome, before=(pk,)),
+            by_contender={int(one): (sum(map(int, counts)), int(counts[_BOTH_BAD])) for one, *counts in by_contender},
             comparing=int((votes.outcome != _BOTH_BAD).sum()),
         )
 
 
-def _counted(keys: Sequence[Array], outcome: Array, *more: str) -> list[tuple[int | str, ...]]:
-    """Each distinct key in order, what stands after every key, and how often it has each outcome."""
+Row = tuple[int | str, ...]
+
+
+def _counted(keys: Sequence[Array], outcome: Array, *, before: Row = (), after: Row = ()) -> list[Row]:
+    """Each distinct key in order, with what stands before and after every one, and how often it has each outcome."""
     if not len(outcome):
         return []
     order = np.lexsort(tuple(reversed(keys)))
@@ -158,4 +163,4 @@ def _counted(keys: Sequence[Array], outcome: Array, *more: str) -> list[tuple[in
     counts = np.zeros((int(new.sum()), len(_OUTCOMES)), np.int64)
     np.add.at(counts, (np.cumsum(new) - 1, outcome[order]), 1)
     distinct = zip(*(key[new].tolist() for key in ordered), strict=True)
-    return [(*key, *more, *row) for key, row in zip(distinct, counts.tolist(), strict=True)]
+    return [(*before, *key, *after, *row) for key, row in zip(distinct, counts.tolist(), strict=True)]
