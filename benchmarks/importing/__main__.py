@@ -12,20 +12,23 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import connection
 
 from benchmarks.application.world import CATEGORY, build
 from benchmarks.import_and_rank import ROOT
-from benchmarks.importing.files import SMALL, Sizes, write_answers, write_tasks
+from benchmarks.importing.files import SMALL, TENTH, Sizes, write_answers, write_tasks
 from benchmarks.speed.logs import draw, write_csv
 from benchmarks.voters.__main__ import Voter, at_once, people, web
 from evals.models import FileImport, Generation, Ledger, Vote
 
 WAIT_S, MOST_MB = 2.0, 300
 VOTES_S, ANSWERS_S = 60, 40
+ALONE_S = 15.0
+
+T = TypeVar("T")
 
 
 class Import(NamedTuple):
@@ -59,13 +62,18 @@ def imported(*arguments: str | Path) -> Import:
     return Import(time.perf_counter() - began, cpu, memory)
 
 
-def beside(voters: list[Voter], importing: Callable[[], Import]) -> tuple[Import, float, int]:
-    """The import, and of those who vote meanwhile the longest wait in seconds, and how many votes they cast."""
-    done: list[Import] = []
+def nothing() -> None:
+    """What voters wait anyway, who fill the machine by themselves."""
+    time.sleep(ALONE_S)
+
+
+def beside(voters: list[Voter], act: Callable[[], T]) -> tuple[T, float, int]:
+    """What the act returns, and of those who vote meanwhile the longest wait in seconds and the number of votes."""
+    done: list[T] = []
     for voter in voters:
         voter.times_ms.clear()
         voter.hang_up()
-    thread = threading.Thread(target=lambda: done.append(importing()))
+    thread = threading.Thread(target=lambda: done.append(act()))
     thread.start()
 
     def vote(voter: Voter) -> None:
@@ -81,7 +89,9 @@ def beside(voters: list[Voter], importing: Callable[[], Import]) -> tuple[Import
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.import_beside_voters")
     parser.add_argument("--small", action="store_true", help="some thousands of votes and some hundreds of answers")
-    sizes = SMALL if parser.parse_args().small else Sizes()
+    parser.add_argument("--tenth", action="store_true", help="100,000 votes and 10,000 answers")
+    given = parser.parse_args()
+    sizes = SMALL if given.small else TENTH if given.tenth else Sizes()
     os.chdir(ROOT)
     build(sizes.world, during_votes=nullcontext())
     write_tasks(sizes)
@@ -103,6 +113,8 @@ def main() -> int:
     print(f"  {sizes.answers:,} answers: {answers('alone')} (limit {ANSWERS_S} s)", flush=True)
     with web() as port:
         voters = people(port)
+        _, wait, cast = beside(voters, nothing)
+        print(f"  {len(voters)} people alone, who cast {cast} votes: the longest wait was {wait:.2f} s", flush=True)
         for what, act in (("votes", votes), ("answers", answers)):
             done, wait, cast = beside(voters, lambda act=act: act("beside"))  # type: ignore[misc]
             people_too = f"{what} beside {len(voters)} people, who cast {cast} votes"

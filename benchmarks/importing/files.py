@@ -13,7 +13,7 @@ from benchmarks.application.world import Shape
 from evals.transfer.files.text import Source
 from evals.transfer.tasks import import_tasks
 
-__all__ = ["SMALL", "Sizes", "write_answers", "write_tasks"]
+__all__ = ["SMALL", "TENTH", "Sizes", "write_answers", "write_tasks"]
 
 _SYLLABLES = ("ba", "de", "fi", "go", "lu", "mer", "nal", "pir")
 _WORDS = tuple(f"{one}{end}" for one in _SYLLABLES for end in "aeioubdfgklmnprst")
@@ -32,6 +32,7 @@ class Sizes(NamedTuple):
         return self.answered * self.contenders
 
 
+TENTH = Sizes(votes=100_000, answered=100)
 SMALL = Sizes(3_000, 5, 5, 40, 60, Shape(votes=300, contenders=5, tasks=40, reviewers=5))
 
 
