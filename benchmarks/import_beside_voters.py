@@ -3,8 +3,8 @@
 `manage.py import_votes` of a million votes and `manage.py import_generations` of 100,000 answers, on SQLite and on a
 PostgreSQL of our own: whole processes, by the clock and by the processor time and memory they used. First alone; then
 again, with other votes and answers, while twenty people vote over HTTP without a pause, as in
-`benchmarks.voting_pace`: what is told of them is the longest wait for an answer to a vote. They fill the machine, so the
-longest wait without an import is told first.
+`benchmarks.voting_pace`: what is told of them is the longest wait for an answer to a vote. They fill the machine, so
+the longest wait without an import is told first.
 """
 
 from __future__ import annotations
