@@ -67,23 +67,34 @@ def nothing() -> None:
     time.sleep(ALONE_S)
 
 
-def beside(voters: list[Voter], act: Callable[[], T]) -> tuple[T, float, int]:
-    """What the act returns, and of those who vote meanwhile the longest wait in seconds and the number of votes."""
+def beside(voters: list[Voter], act: Callable[[], T]) -> tuple[T, str]:
+    """What the act returns, and in words what those wait who vote meanwhile."""
     done: list[T] = []
     for voter in voters:
         voter.times_ms.clear()
         voter.hang_up()
     thread = threading.Thread(target=lambda: done.append(act()))
     thread.start()
+    still = 0.0
+
+    def watch() -> None:
+        """Whoever stops this process for a while stops the voters and the web with it."""
+        nonlocal still
+        while thread.is_alive():
+            began = time.perf_counter()
+            time.sleep(0.1)
+            still = max(still, time.perf_counter() - began - 0.1)
 
     def vote(voter: Voter) -> None:
         while thread.is_alive() and voter.ballots:
             voter.vote()
 
-    at_once([lambda voter=voter: vote(voter) for voter in voters])  # type: ignore[misc]
+    at_once([watch, *(lambda voter=voter: vote(voter) for voter in voters)])  # type: ignore[misc]
     thread.join()
-    times = [ms / 1000 for voter in voters for ms in voter.times_ms]
-    return done[0], max(times, default=0.0), len(times)
+    times = sorted(ms / 1000 for voter in voters for ms in voter.times_ms)
+    median, most, longest = times[len(times) // 2], times[len(times) * 99 // 100], times[-1]
+    waits = f"waited {median:.2f} s (median), {most:.2f} s (99%), {longest:.2f} s at most (limit {WAIT_S:.0f} s)"
+    return done[0], f"{len(voters)} people, who cast {len(times)} votes, {waits}; this script, {still:.2f} s"
 
 
 def main() -> int:
@@ -113,12 +124,10 @@ def main() -> int:
     print(f"  {sizes.answers:,} answers: {answers('alone')} (limit {ANSWERS_S} s)", flush=True)
     with web() as port:
         voters = people(port)
-        _, wait, cast = beside(voters, nothing)
-        print(f"  {len(voters)} people alone, who cast {cast} votes: the longest wait was {wait:.2f} s", flush=True)
+        print(f"  {beside(voters, nothing)[1]}", flush=True)
         for what, act in (("votes", votes), ("answers", answers)):
-            done, wait, cast = beside(voters, lambda act=act: act("beside"))  # type: ignore[misc]
-            people_too = f"{what} beside {len(voters)} people, who cast {cast} votes"
-            print(f"  {people_too}: {done}; the longest wait was {wait:.2f} s (limit {WAIT_S:.0f} s)", flush=True)
+            done, waited = beside(voters, lambda act=act: act("beside"))  # type: ignore[misc]
+            print(f"  {what} beside {waited}: {done}", flush=True)
         errors = [error for voter in voters for error in voter.errors]
     print(f"  {len(errors)} errors {errors[:1] or ''}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     kept = Vote.objects.filter(vote_import__name__startswith="votes-").count()
