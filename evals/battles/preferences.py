@@ -18,7 +18,7 @@ from evals.catalog.conversations import segments
 from evals.models import Battle, Category, Generation, Task, Vote
 from evals.models.votes import Outcome, pseudonym
 
-__all__ = ["LeftOut", "Preference", "preference_lines", "preferences"]
+__all__ = ["LeftOut", "Preference", "preference_lines", "preferences", "skipped_words"]
 
 Preference = dict[str, Any]
 # Texts of so many votes are in memory at once.

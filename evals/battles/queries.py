@@ -1,4 +1,4 @@
-"""Judged battles, newest vote first, by filters.
+"""Judged battles, newest vote first, by filters. Votes of a file are among them once all of it is stored.
 
 No page scans all votes. What has an index (a pair of contenders, a category, the newest votes of all) is walked newest
 first, and at most `MOST_SEARCHED` votes are held against the other filters. `Found.next` then continues the search.
@@ -18,6 +18,7 @@ from arena.ui.markup import first_line
 from evals.catalog.conversations import prompt_text
 from evals.models import Category, Contender, Reason, Reviewer, Task, Vote
 from evals.models.votes import Outcome, TaskTally
+from evals.voting.importing import votes_being_imported
 
 __all__ = [
     "MOST_SEARCHED",
@@ -132,6 +133,8 @@ def _of_categories(votes: QuerySet[Vote], filters: Filters) -> QuerySet[Vote]:
 
 def _narrowed(votes: QuerySet[Vote], filters: Filters) -> QuerySet[Vote]:
     votes = votes.filter(outcome__isnull=False, superseded_by__isnull=True)
+    if under_way := votes_being_imported():
+        votes = votes.exclude(vote_import__in=under_way)
     a, b = filters.a, filters.b
     if a is not None and b is not None:
         votes = votes.filter(Q(lo=a, hi=b) | Q(lo=b, hi=a))

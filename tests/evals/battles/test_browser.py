@@ -13,7 +13,7 @@ from evals.battles import queries
 from evals.battles.filters import read_filters
 from evals.battles.preferences import LeftOut, preferences
 from evals.battles.queries import search_battles
-from evals.models import Vote, VoteImport
+from evals.models import FileImport, Vote, VoteImport
 from evals.voting.casting import Remarks, cast_vote
 from evals.voting.category_settings import add_reason
 from evals.voting.drawing import draw
@@ -170,6 +170,22 @@ def test_preferences_are_pairs_in_messages_without_what_must_be_left_out(stones,
     call_command("export_preferences", str(tmp_path / "out.jsonl"), "--category", "code")
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [line["metadata"]["chosen_model"] for line in written] == ["granit", "granit"]
+
+
+def test_votes_of_a_file_count_once_all_of_it_is_stored(stones):
+    vote = Vote.objects.order_by("pk").last()
+    file = VoteImport.objects.create(sha256="1" * 64, name="votes.csv", rows=2)
+    half = Vote.objects.create(
+        category=stones.category, seq=vote.seq + 1, n=1, vote_import=file, row=1, reviewer=stones.jo, task=vote.task,
+        lo=vote.lo, hi=vote.hi, left="unknown", outcome="lo",
+    )  # fmt: skip
+    under_way = FileImport.objects.create(kind="votes", state="storing", name=file.name, vote_import=file)
+    everything = read_filters({}).filters
+    assert half.pk not in {row.id for row in search_battles(everything, limit=10).rows}
+    assert half.pk not in set(queries.matching(everything).values_list("pk", flat=True))
+    under_way.delete()
+    assert half.pk in {row.id for row in search_battles(everything, limit=10).rows}
+    assert half.pk in set(queries.matching(everything).values_list("pk", flat=True))
 
 
 def test_the_number_of_queries_does_not_grow(stones, client_of, editor_user):
