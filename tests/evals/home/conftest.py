@@ -1,0 +1,3 @@
+from tests.suites import serve, suite
+
+__all__ = ["serve", "suite"]
