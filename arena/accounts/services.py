@@ -114,7 +114,7 @@ def save_person(*, username: str, role: Role | None = None) -> tuple[User, bool]
     elif role is not None and user.role != role:
         user.role = role
         user.save(update_fields=["role"])
-        end_sign_ins(user)
+        _end_sign_ins(user)
     return user, created
 
 
@@ -142,7 +142,7 @@ def raise_to_reviewer(*, person: User, actor: User) -> User:
     raised = User.objects.filter(pk=person.pk, role=Role.VIEWER).update(role=Role.REVIEWER)
     person.refresh_from_db(fields=["role"])
     if raised:
-        end_sign_ins(person)
+        _end_sign_ins(person)
         log_change(of=person, actor=actor, message="Role viewer to reviewer, by an invitation")
     return person
 
@@ -160,12 +160,12 @@ def change_person(*, person: User, role: Role, active: bool, actor: User) -> Use
     if before == (role, active):
         return person
     person.save(update_fields=["role", "is_active"])
-    end_sign_ins(person)
+    _end_sign_ins(person)
     log_change(of=person, actor=actor, message=f"Role {before[0]} to {role}, {'active' if active else 'deactivated'}")
     return person
 
 
-def end_sign_ins(person: User) -> None:
+def _end_sign_ins(person: User) -> None:
     """Their sessions and their link: those of a role that they no longer have, or of somebody who was taken out."""
     User.objects.filter(pk=person.pk).update(sign_in_era=F("sign_in_era") + 1)
     person.refresh_from_db(fields=["sign_in_era"])

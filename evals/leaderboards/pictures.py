@@ -10,7 +10,7 @@ from typing import Any
 
 from arena.ui import charts, scales, timelines
 from evals.leaderboards.history import PastBoard
-from evals.leaderboards.page import RatingsTable, Row
+from evals.leaderboards.page import RatingsTable, Row, rank_words
 from evals.leaderboards.queries import LeaderboardView
 
 __all__ = ["FirstTwo", "History", "Standalone", "StylePart", "first_two", "history", "standalone", "style_part"]
@@ -164,7 +164,7 @@ def style_part(result: Mapping[str, Any] | None, names: Collection[str]) -> Styl
     rows = [
         StyledRow(
             slug=one["contender"],
-            rank=_rank(one["rank"]),
+            rank=rank_words(one["rank"]),
             rating=one["rating"],
             half=one["half"],
             plain=one["plain"],
@@ -196,12 +196,6 @@ def _effect(one: Mapping[str, Any], axis: scales.Axis) -> EffectRow:
     verdict = "more of it wins votes" if low > 0 else "more of it loses votes" if high < 0 else "no sure effect"
     drawn = charts.whisker(scales.Interval(low, one["points"], high), axis)
     return EffectRow(name, unit, one["sd"], one["votes"], one["points"], (high - low) / 2, drawn, verdict)
-
-
-def _rank(rank: Sequence[int] | None) -> str:
-    if not rank:
-        return "–"
-    return str(rank[0]) if rank[0] == rank[1] else f"{rank[0]}–{rank[1]}"
 
 
 def _moved(places: int) -> str:

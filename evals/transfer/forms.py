@@ -1,4 +1,4 @@
-"""Uploads a task set as a file."""
+"""Uploads a task set as a file, and edits one of its tasks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
 from evals.models import TaskSet
+from evals.transfer.editing import LIMITS
 from evals.transfer.files.errors import BadRowsError, Problems, RefusedError, UnreadableError
 from evals.transfer.files.layout import Layout
 from evals.transfer.files.marking import MOST_MARKED, marked_ending, write_marked
@@ -24,7 +25,7 @@ from evals.transfer.requests import MOST_SAMPLED, Redaction, Sample
 from evals.transfer.sampling.drawing import DEFAULT_SEED, By
 from evals.transfer.tasks import TasksImported, import_tasks, task_layout
 
-__all__ = ["IMAGES_BYTES", "UPLOAD_LIMITS", "TaskSetForm", "marked_response"]
+__all__ = ["IMAGES_BYTES", "UPLOAD_LIMITS", "TaskForm", "TaskSetForm", "marked_response"]
 
 # A page waits for the upload; larger files are for the command.
 UPLOAD_LIMITS = Limits(file_bytes=20 * 1024 * 1024, rows=50_000, unpacked_bytes=200 * 1024 * 1024)
@@ -214,3 +215,34 @@ class TaskSetForm(forms.Form):
         except RefusedError as error:
             self.add_error("file", str(error))
         return None
+
+
+# One task
+
+
+def _text(label: str, rows: int, help_text: str = "", *, code: bool = False) -> forms.CharField:
+    attrs: dict[str, Any] = {"rows": rows} | ({"class": "mono", "spellcheck": "false"} if code else {})
+    return forms.CharField(
+        required=False,
+        strip=False,
+        max_length=LIMITS.field_chars,
+        label=label,
+        help_text=help_text,
+        widget=forms.Textarea(attrs=attrs),
+    )
+
+
+class TaskForm(forms.Form):
+    """Fields as `evals.transfer.editing.written_fields` gives them. What they hold is checked where it is read."""
+
+    category = forms.CharField(max_length=120, help_text="It is created if it does not exist.")
+    system = _text("System", 3, "What the model is told before the prompt.")
+    prompt = _text("Prompt", 10)
+    messages = _text(
+        "Messages", 6, "Instead of system and prompt: a conversation, as a list of role and content.", code=True
+    )
+    attachments = _text("Attachments", 2, "Images and texts that follow the prompt, as a list.", code=True)
+    reference = _text("Reference", 4, "A right answer, for checks and reviewers.")
+    checks = _text("Checks", 5, "A list in YAML or JSON, such as - type: not_refusal", code=True)
+    tools = _text("Tools", 3, "Functions that are offered, in OpenAI’s form.", code=True)
+    metadata = _text("Metadata", 3, "Names with values, kept beside the task.", code=True)

@@ -21,8 +21,7 @@ from evals.models import TaskSet, TaskSetItem
 from evals.transfer.editing import TaskRefusedError, edit_task, written_fields
 from evals.transfer.exports import task_set_lines
 from evals.transfer.files.writing import ExportError
-from evals.transfer.forms import TaskSetForm, marked_response
-from evals.transfer.task_form import TaskForm
+from evals.transfer.forms import TaskForm, TaskSetForm, marked_response
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -48,6 +50,6 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
             "work": work,
             "seconds": seconds,
             "supposed": not given["seconds"] and pace.seconds is None,
-            "days": [None if one is None else max(1, round(one + 0.49)) for one in plan_days(votes, work)],
+            "days": [None if one is None else max(1, math.ceil(one)) for one in plan_days(votes, work)],
         }
     return render(request, "routing/planning/plan.html", context)
